@@ -1,0 +1,1 @@
+"""The closed loop: paired runs of one unmodified agent on RGB and on fused frames."""

@@ -1,0 +1,79 @@
+"""What a run is: everything that decides its numbers, and a hash of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """Everything that decides the numbers of a run; where and how fast it runs stands elsewhere.
+
+    `agent` is a built-in name or a file path, `agent_checksum` the SHA-256 of what it is made of; `scenario_checksum`
+    covers the scenario, its clear twin and its routes; `route_ids` are the routes driven, in order.
+    """
+
+    scenario: str
+    scenario_checksum: str
+    town: str
+    route_ids: tuple[str, ...]
+    arms: tuple[str, ...]
+    seeds: tuple[int, ...]
+    agent: str
+    agent_config: str
+    agent_checksum: str
+    weights: str
+    weights_checksum: str
+    thermal_preset: str
+    metric_version: str
+    server: str
+
+    def to_dict(self) -> dict[str, Any]:
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 over the sorted JSON text."""
+        return hashlib.sha256(json.dumps(self.to_dict(), sort_keys=True).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class EpisodeSpec:
+    """One drive: a route in an arm with a seed."""
+
+    route_id: str
+    arm: str
+    seed: int
+
+    @property
+    def name(self) -> str:
+        return f"{self.route_id}-{self.arm}-seed{self.seed}"
+
+
+def episodes_of(config: RunConfig) -> tuple[EpisodeSpec, ...]:
+    """All drives of a run, the arms of one route and seed next to each other, so that pairs are complete early."""
+    return tuple(
+        EpisodeSpec(route_id, arm, seed)
+        for seed in config.seeds
+        for route_id in config.route_ids
+        for arm in config.arms
+    )
+
+
+def checksum(*paths: Path) -> str:
+    """SHA-256 over the contents of the files, in the order given; a folder stands for its files, sorted by name."""
+    digest = hashlib.sha256()
+    for path in paths:
+        members = sorted(p for p in path.rglob("*") if p.is_file() and "__pycache__" not in p.parts)
+        for file in members if path.is_dir() else [path]:
+            digest.update(file.name.encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()
+
+
+def differences(ours: dict[str, Any], theirs: dict[str, Any]) -> list[str]:
+    """The names of the settings in which two configurations differ."""
+    return sorted(key for key in {*ours, *theirs} if ours.get(key) != theirs.get(key))

@@ -1,0 +1,159 @@
+"""Runs episodes in worker processes, several at a time; one that stops answering is ended and run again."""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.lifeline import end_group
+
+# A first episode on a new machine compiles the renderer before its first tick.
+FIRST_TICK_LIMIT_S = 420.0
+TICK_LIMIT_S = 90.0
+CLOSING_LIMIT_S = 15.0
+ATTEMPTS = 3
+
+
+@dataclass(frozen=True)
+class Job:
+    """One episode to run. `request` is the worker's JSON input, `log` the file that takes whatever it prints."""
+
+    name: str
+    request: dict[str, Any]
+    log: Path
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a job ended: `finished` is the worker's last message when it wrote a record; else `reason` says why not."""
+
+    job: Job
+    finished: dict[str, Any] | None
+    reason: str
+    attempts: int
+
+
+@dataclass
+class _Running:
+    job: Job
+    process: subprocess.Popen[bytes]
+    messages: int
+    attempt: int
+    heard_at: float
+    ticking: bool = False
+    buffer: bytes = b""
+    finished: dict[str, Any] | None = None
+    closed: bool = False
+    reason: str = ""
+
+
+Report = Callable[[Job, dict[str, Any]], None]
+
+
+def run_jobs(
+    jobs: Iterable[Job],
+    workers: int,
+    report: Report,
+    tick_limit_s: float = TICK_LIMIT_S,
+    first_tick_limit_s: float = FIRST_TICK_LIMIT_S,
+    attempts: int = ATTEMPTS,
+) -> Iterable[Outcome]:
+    """Yields outcomes in the order in which jobs end; on leaving early (an exception, Ctrl-C) ends all workers.
+
+    `report(job, message)` gets every message of every worker. A worker is silent for at most `tick_limit_s` seconds
+    (`first_tick_limit_s` before its first tick); then its whole process group is ended. Jobs whose worker died, hung
+    or met a server failure run again, `attempts` times in all.
+    """
+    waiting = [(job, 1) for job in jobs][::-1]
+    running: list[_Running] = []
+    selector = selectors.DefaultSelector()
+    try:
+        while waiting or running:
+            while waiting and len(running) < workers:
+                job, attempt = waiting.pop()
+                one = _start(job, attempt)
+                running.append(one)
+                selector.register(one.messages, selectors.EVENT_READ, one)
+            for key, _ in selector.select(timeout=0.5):
+                _hear(key.data, report)
+            for one in list(running):
+                if not _is_over(one, tick_limit_s if one.ticking else first_tick_limit_s):
+                    continue
+                running.remove(one)
+                selector.unregister(one.messages)
+                _end(one)
+                if one.finished is None and one.attempt < attempts:
+                    report(one.job, {"event": "retry", "reason": one.reason, "attempt": one.attempt})
+                    waiting.append((one.job, one.attempt + 1))
+                else:
+                    yield Outcome(one.job, one.finished, one.reason, one.attempt)
+    finally:
+        for one in running:
+            _end(one)
+        selector.close()
+
+
+def _start(job: Job, attempt: int) -> _Running:
+    read_end, write_end = os.pipe()
+    job.log.parent.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "harness.worker", str(write_end), str(os.getpid())]
+    with job.log.open("ab") as log:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            pass_fds=(write_end,),
+            start_new_session=True,  # its own group: the worker, its server and its agent are ended together
+        )
+    os.close(write_end)
+    assert process.stdin is not None
+    try:
+        process.stdin.write(json.dumps({**job.request, "attempt": attempt}).encode())
+        process.stdin.close()
+    except BrokenPipeError:
+        pass  # it died at start; the empty pipe tells
+    return _Running(job, process, read_end, attempt, time.monotonic())
+
+
+def _hear(one: _Running, report: Report) -> None:
+    chunk = os.read(one.messages, 1 << 16)
+    one.heard_at = time.monotonic()
+    if not chunk:
+        one.reason = one.reason or "the worker process ended without a result"
+        one.closed = True
+        return
+    *lines, one.buffer = (one.buffer + chunk).split(b"\n")
+    for line in lines:
+        message = json.loads(line)
+        one.ticking = one.ticking or message["event"] == "progress"
+        if message["event"] == "finished":
+            one.finished = message
+        elif message["event"] == "failed":
+            one.reason = message["reason"]
+        report(one.job, message)
+
+
+def _is_over(one: _Running, limit_s: float) -> bool:
+    if one.closed:
+        return True
+    silent_s = time.monotonic() - one.heard_at
+    if one.finished is not None:
+        return silent_s > CLOSING_LIMIT_S
+    if silent_s > limit_s:
+        one.reason = f"no tick for {limit_s:.0f} s"
+        return True
+    return False
+
+
+def _end(one: _Running) -> None:
+    end_group(one.process)
+    os.close(one.messages)

@@ -1,0 +1,171 @@
+"""The agent's own sensors beside its cameras, set up and handed over as the leaderboard does."""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import carla
+import numpy as np
+
+from harness.errors import HarnessError
+
+# leaderboard 2.x: fixed attributes of the sensors that an agent may ask for
+_GNSS_STDDEV_DEG = "0.000005"
+_FIXED: dict[str, dict[str, str]] = {
+    "sensor.other.gnss": {
+        f"noise_{axis}_{kind}": _GNSS_STDDEV_DEG if kind == "stddev" else "0.0"
+        for axis in ("alt", "lat", "lon")
+        for kind in ("stddev", "bias")
+    },
+    "sensor.other.imu": {
+        "noise_accel_stddev_x": "0.001",
+        "noise_accel_stddev_y": "0.001",
+        "noise_accel_stddev_z": "0.015",
+        "noise_gyro_stddev_x": "0.001",
+        "noise_gyro_stddev_y": "0.001",
+        "noise_gyro_stddev_z": "0.001",
+    },
+    "sensor.lidar.ray_cast": {
+        "range": "85",
+        "rotation_frequency": "10",
+        "channels": "64",
+        "upper_fov": "10",
+        "lower_fov": "-30",
+        "points_per_second": "600000",
+        "atmosphere_attenuation_rate": "0.004",
+        "dropoff_general_rate": "0.45",
+        "dropoff_intensity_limit": "0.8",
+        "dropoff_zero_intensity": "0.4",
+    },
+    "sensor.other.radar": {"points_per_second": "1500", "range": "100"},
+}
+CAMERA = "sensor.camera.rgb"
+SPEEDOMETER = "sensor.speedometer"
+OPENDRIVE_MAP = "sensor.opendrive_map"
+# name -> most of a kind that the leaderboard's SENSORS and MAP tracks admit
+LIMITS = {
+    CAMERA: 8,
+    "sensor.lidar.ray_cast": 2,
+    "sensor.other.radar": 4,
+    "sensor.other.gnss": 1,
+    "sensor.other.imu": 1,
+    SPEEDOMETER: 1,
+    OPENDRIVE_MAP: 1,
+}
+
+
+def check_declared(declared: Any, agent: str) -> list[dict[str, Any]]:
+    """Checks what `agent.sensors()` returned by the leaderboard's rules; raises one line that names the sensor."""
+    if not isinstance(declared, Sequence) or not all(isinstance(s, Mapping) for s in declared):
+        raise HarnessError(f"agent {agent}: sensors() must return a list of dicts")
+    ids: set[str] = set()
+    count: dict[str, int] = {}
+    for sensor in declared:
+        kind, name = sensor.get("type"), sensor.get("id")
+        if kind not in LIMITS:
+            raise HarnessError(f"agent {agent}: sensor {name!r} has type {kind!r}; known: {', '.join(LIMITS)}")
+        if not isinstance(name, str) or name in ids:
+            raise HarnessError(f"agent {agent}: every sensor needs an id of its own, got {name!r}")
+        needed = {CAMERA: ("width", "height", "fov")}.get(kind, ())
+        missing = [key for key in needed if key not in sensor]
+        if missing:
+            raise HarnessError(f"agent {agent}: sensor {name!r} lacks {', '.join(missing)}")
+        ids.add(name)
+        count[kind] = count.get(kind, 0) + 1
+        if count[kind] > LIMITS[kind]:
+            raise HarnessError(f"agent {agent}: more than {LIMITS[kind]} sensors of type {kind}")
+    return [dict(sensor) for sensor in declared]
+
+
+class AgentSensors:
+    """The agent's GNSS, IMU, lidars, radars, speedometer and map; cameras are the rig's."""
+
+    def __init__(self, world: carla.World, ego: carla.Vehicle, declared: Sequence[Mapping[str, Any]], timeout_s: float):
+        self._ego = ego
+        self._timeout_s = timeout_s
+        self._opendrive = ""
+        self._queues: dict[str, queue.SimpleQueue[Any]] = {}
+        self._actors: list[carla.Sensor] = []
+        self._pseudo: dict[str, str] = {}
+        self._kinds: dict[str, str] = {}
+        library = world.get_blueprint_library()
+        for sensor in declared:
+            kind, name = sensor["type"], sensor["id"]
+            if kind == CAMERA:
+                continue
+            if kind in (SPEEDOMETER, OPENDRIVE_MAP):
+                self._pseudo[name] = kind
+                if kind == OPENDRIVE_MAP:
+                    self._opendrive = world.get_map().to_opendrive()
+                continue
+            blueprint = library.find(kind)
+            for attribute, value in {**_FIXED.get(kind, {}), **_own_attributes(kind, sensor)}.items():
+                if blueprint.has_attribute(attribute):
+                    blueprint.set_attribute(attribute, value)
+            actor = world.spawn_actor(blueprint, _pose(sensor), attach_to=ego)
+            arrived: queue.SimpleQueue[Any] = queue.SimpleQueue()
+            actor.listen(arrived.put)
+            self._actors.append(actor)
+            self._queues[name] = arrived
+            self._kinds[name] = kind
+
+    def read(self, frame: int) -> dict[str, tuple[int, Any]]:
+        """Everything of exactly this frame, keyed by sensor id, as the leaderboard's `input_data`."""
+        data: dict[str, tuple[int, Any]] = {}
+        for name, arrived in self._queues.items():
+            data[name] = (frame, _parse(self._kinds[name], self._wait(name, arrived, frame)))
+        for name, kind in self._pseudo.items():
+            if kind == SPEEDOMETER:
+                data[name] = (frame, {"speed": _forward_speed_mps(self._ego)})
+            else:
+                data[name] = (frame, {"opendrive": self._opendrive})
+        return data
+
+    def _wait(self, name: str, arrived: queue.SimpleQueue[Any], frame: int) -> Any:
+        while True:
+            try:
+                message = arrived.get(timeout=self._timeout_s)
+            except queue.Empty:
+                raise TimeoutError(f"sensor {name!r} sent nothing for frame {frame}") from None
+            if message.frame == frame:
+                return message
+
+    def destroy(self) -> None:
+        for actor in self._actors:
+            actor.stop()
+        for actor in self._actors:
+            actor.destroy()
+        self._actors.clear()
+
+
+def _own_attributes(kind: str, sensor: Mapping[str, Any]) -> dict[str, str]:
+    if kind != "sensor.other.radar":
+        return {}
+    horizontal = sensor.get("horizontal_fov", sensor.get("fov", 30))
+    return {"horizontal_fov": str(horizontal), "vertical_fov": str(sensor.get("vertical_fov", sensor.get("fov", 30)))}
+
+
+def _pose(sensor: Mapping[str, Any]) -> carla.Transform:
+    location = carla.Location(*(float(sensor.get(axis, 0.0)) for axis in "xyz"))
+    rotation = carla.Rotation(*(float(sensor.get(axis, 0.0)) for axis in ("pitch", "yaw", "roll")))
+    return carla.Transform(location, rotation)
+
+
+def _parse(kind: str, message: Any) -> Any:
+    if kind == "sensor.other.gnss":
+        return np.array([message.latitude, message.longitude, message.altitude], np.float64)
+    if kind == "sensor.other.imu":
+        a, g = message.accelerometer, message.gyroscope
+        return np.array([a.x, a.y, a.z, g.x, g.y, g.z, message.compass], np.float64)
+    points = np.frombuffer(message.raw_data, np.float32).reshape(-1, 4).copy()
+    if kind == "sensor.other.radar":  # the leaderboard hands depth, altitude, azimuth, velocity
+        return np.flip(points, 1)
+    return points
+
+
+def _forward_speed_mps(ego: carla.Vehicle) -> float:
+    """As the leaderboard's speedometer: the velocity along the vehicle's heading."""
+    velocity, forward = ego.get_velocity(), ego.get_transform().get_forward_vector()
+    return float(velocity.x * forward.x + velocity.y * forward.y + velocity.z * forward.z)
