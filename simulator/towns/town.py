@@ -1,0 +1,142 @@
+"""The records of a town: what the generator hands to the world, the renderer and the clients' map.
+
+Poses are CARLA's (x forward, y right, z up, metres, degrees). Everything that stands at a road and looks at the driver
+(traffic lights, stop signs, speed limit signs) keeps to one convention, CARLA's own:
+
+* the actor's origin is the foot of its pole, at the height of the ground there;
+* actor yaw = travel yaw of the controlled lane + 90, so that the lamps (the sign's face) look along the actor's **+y**
+  axis, straight at the driver who comes; **-x** points to the left as this driver sees it, which is over the carriageway;
+* a trigger box is given in the actor's frame with rotation 0: its x axis lies across the lane, its y axis along it
+  (third-party code such as the leaderboard's red light criterion samples the box along x to find the lanes).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from simulator.render.mesh import Mesh
+from simulator.types import BoundingBox, CityObjectLabel, Transform, Vector3D
+
+
+@dataclass(frozen=True)
+class Obstacle:
+    """Something solid. `box`: centre and rotation in world axes. `object_id`: the object of the mesh it stands for."""
+
+    box: BoundingBox
+    tag: CityObjectLabel
+    object_id: int
+    name: str
+
+
+@dataclass(frozen=True)
+class StreetLamp:
+    """A street lamp that shines straight down from `location` (the lamp head)."""
+
+    id: int
+    location: Vector3D
+    luminous_flux_lm: float
+    direction: Vector3D = Vector3D(0.0, 0.0, -1.0)
+
+
+@dataclass(frozen=True)
+class TrafficLightSite:
+    """Where a traffic light stands and which stretch of lane obeys it.
+
+    signal_id: the OpenDRIVE signal; `Landmark.id` and `TrafficLight.get_opendrive_id()` of the client.
+    transform: foot of the pole, on the sidewalk BEYOND the junction, right of the lane (the far side, as in CARLA's
+        US-style towns). The lamp faces look along the actor's +y axis (see the module's text): actor yaw = travel yaw + 90.
+        The lane's centre line lies about 2.4 m along -x, so a mast arm points along -x.
+    trigger: box relative to `transform`, rotation 0, x across and y along the lane: the 10 m of the controlled lane that
+        end at the stop line. A vehicle inside is "at" the light.
+    junction: OpenDRIVE junction id. phase: lights of one junction and phase are green together.
+    stop_line: its two ends, left to right as the driver sees them, world axes.
+    """
+
+    signal_id: str
+    transform: Transform
+    trigger: BoundingBox
+    junction: str
+    phase: int
+    stop_line: tuple[Vector3D, Vector3D]
+
+
+@dataclass(frozen=True)
+class StopSignSite:
+    """A stop sign at the right edge of the road beside its stop line; its face looks along the actor's +y axis.
+
+    trigger: box relative to `transform` on the lane just before the stop line. It is square because the leaderboard's stop
+    criterion tests it without rotation.
+    """
+
+    signal_id: str
+    transform: Transform
+    trigger: BoundingBox
+
+
+@dataclass(frozen=True)
+class SpeedLimitSite:
+    """A speed limit sign at the right edge of the road; its face looks along the actor's +y axis."""
+
+    signal_id: str
+    transform: Transform
+    limit_kmh: int
+
+
+@dataclass(frozen=True)
+class LaneSamples:
+    """Points every 2 m on the centre lines of all driving lanes, junctions included, each lane in driving order.
+
+    xyz (n, 3) float32 m; yaw_deg, speed_limit_kmh, width_m (n,) float32; road_id, lane_id (n,) int32 as in the OpenDRIVE map.
+    """
+
+    xyz: NDArray[np.float32]
+    yaw_deg: NDArray[np.float32]
+    speed_limit_kmh: NDArray[np.float32]
+    width_m: NDArray[np.float32]
+    road_id: NDArray[np.int32]
+    lane_id: NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class GroundGrid:
+    """Height of the ground, m, in square cells of `cell_m`; row i, column j covers origin + cell_m * (j .. j+1, i .. i+1)."""
+
+    heights_m: NDArray[np.float32]
+    origin: tuple[float, float]
+    cell_m: float
+
+    def at(self, xy: ArrayLike) -> NDArray[np.float32]:
+        """xy (n, 2), m -> (n,) float32; outside of the grid the height of the open ground, 0."""
+        points = np.asarray(xy, np.float64).reshape(-1, 2)
+        j = np.floor((points[:, 0] - self.origin[0]) / self.cell_m)
+        i = np.floor((points[:, 1] - self.origin[1]) / self.cell_m)
+        rows, columns = self.heights_m.shape
+        inside = (i >= 0) & (i < rows) & (j >= 0) & (j < columns)
+        heights = np.zeros(len(points), np.float32)
+        heights[inside] = self.heights_m[i[inside].astype(np.intp), j[inside].astype(np.intp)]
+        return heights
+
+
+@dataclass(frozen=True, eq=False)
+class Town:
+    """A town complete: `opendrive` is the map's text; crosswalks are (k, 3) polygons in CARLA's axes."""
+
+    name: str
+    opendrive: str
+    spawn_points: tuple[Transform, ...]
+    mesh: Mesh
+    obstacles: tuple[Obstacle, ...]
+    street_lamps: tuple[StreetLamp, ...]
+    traffic_lights: tuple[TrafficLightSite, ...]
+    stop_signs: tuple[StopSignSite, ...]
+    speed_limits: tuple[SpeedLimitSite, ...]
+    lanes: LaneSamples
+    crosswalks: tuple[NDArray[np.float32], ...]
+    ground: GroundGrid
+
+    def ground_height_m(self, xy: ArrayLike) -> NDArray[np.float32]:
+        """xy (n, 2) -> (n,): road 0.0, sidewalk 0.15, open ground 0.0."""
+        return self.ground.at(xy)
