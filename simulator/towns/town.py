@@ -5,7 +5,7 @@ Poses are CARLA's (x forward, y right, z up, metres, degrees). Everything that s
 
 * the actor's origin is the foot of its pole, at the height of the ground there;
 * actor yaw = travel yaw of the controlled lane + 90, so that the lamps (the sign's face) look along the actor's **+y**
-  axis, straight at the driver who comes; **-x** points to the left as this driver sees it, which is over the carriageway;
+  axis, straight at the driver who comes; **-x** points to the left as this driver sees it, over the carriageway;
 * a trigger box is given in the actor's frame with rotation 0: its x axis lies across the lane, its y axis along it
   (third-party code such as the leaderboard's red light criterion samples the box along x to find the lanes).
 """
@@ -19,6 +19,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from simulator.render.mesh import Mesh
 from simulator.types import BoundingBox, CityObjectLabel, Transform, Vector3D
+
+
+DOWN = Vector3D(0.0, 0.0, -1.0)
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,7 @@ class StreetLamp:
     id: int
     location: Vector3D
     luminous_flux_lm: float
-    direction: Vector3D = Vector3D(0.0, 0.0, -1.0)
+    direction: Vector3D = DOWN
 
 
 @dataclass(frozen=True)
@@ -47,10 +50,10 @@ class TrafficLightSite:
 
     signal_id: the OpenDRIVE signal; `Landmark.id` and `TrafficLight.get_opendrive_id()` of the client.
     transform: foot of the pole, on the sidewalk BEYOND the junction, right of the lane (the far side, as in CARLA's
-        US-style towns). The lamp faces look along the actor's +y axis (see the module's text): actor yaw = travel yaw + 90.
-        The lane's centre line lies about 2.4 m along -x, so a mast arm points along -x.
-    trigger: box relative to `transform`, rotation 0, x across and y along the lane: the 10 m of the controlled lane that
-        end at the stop line. A vehicle inside is "at" the light.
+        US-style towns). The lamp faces look along the actor's +y axis (see the module's text): actor yaw = travel
+        yaw + 90. The lane's centre line lies about 2.4 m along -x, so a mast arm points along -x.
+    trigger: box relative to `transform`, rotation 0, x across and y along the lane: the 10 m of the controlled lane
+        that end at the stop line. A vehicle inside is "at" the light.
     junction: OpenDRIVE junction id. phase: lights of one junction and phase are green together.
     stop_line: its two ends, left to right as the driver sees them, world axes.
     """
@@ -67,8 +70,8 @@ class TrafficLightSite:
 class StopSignSite:
     """A stop sign at the right edge of the road beside its stop line; its face looks along the actor's +y axis.
 
-    trigger: box relative to `transform` on the lane just before the stop line. It is square because the leaderboard's stop
-    criterion tests it without rotation.
+    trigger: box relative to `transform` on the lane just before the stop line. It is square because the leaderboard's
+    stop criterion tests it without rotation.
     """
 
     signal_id: str
@@ -89,7 +92,7 @@ class SpeedLimitSite:
 class LaneSamples:
     """Points every 2 m on the centre lines of all driving lanes, junctions included, each lane in driving order.
 
-    xyz (n, 3) float32 m; yaw_deg, speed_limit_kmh, width_m (n,) float32; road_id, lane_id (n,) int32 as in the OpenDRIVE map.
+    xyz (n, 3) float32 m; yaw_deg, speed_limit_kmh, width_m (n,) float32; road_id, lane_id (n,) int32 of the OpenDRIVE.
     """
 
     xyz: NDArray[np.float32]
@@ -102,7 +105,7 @@ class LaneSamples:
 
 @dataclass(frozen=True)
 class GroundGrid:
-    """Height of the ground, m, in square cells of `cell_m`; row i, column j covers origin + cell_m * (j .. j+1, i .. i+1)."""
+    """Height of the ground, m, in square cells: row i, column j starts at (x, y) = origin + cell_m * (j, i)."""
 
     heights_m: NDArray[np.float32]
     origin: tuple[float, float]
