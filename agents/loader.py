@@ -1,0 +1,118 @@
+"""Loads agents by name or from a file, and says in one line what is wrong with one that does not load."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+import sys
+import traceback
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from agents.plan import GpsPlan, WorldPlan
+from agents.published import provide_published_names
+
+BUILT_IN = {"pilot": "agents.pilot", "oracle": "agents.oracle", "blind": "agents.blind"}
+
+
+class AgentLoadError(Exception):
+    """The agent cannot be used; the message is one line for the user."""
+
+
+def load_agent_class(name_or_path: str) -> type[Any]:
+    """The class of an agent that comes with nightloop, or of a file with `get_entry_point()`."""
+    provide_published_names()
+    if name_or_path in BUILT_IN:
+        module = importlib.import_module(BUILT_IN[name_or_path])
+        return _entry_class(module, name_or_path)
+    path = Path(name_or_path).expanduser()
+    if path.suffix != ".py" and not path.exists():
+        raise AgentLoadError(
+            f"no agent named {name_or_path!r}: give one of {', '.join(BUILT_IN)}, or the path of an agent's .py file"
+        )
+    if not path.is_file():
+        raise AgentLoadError(f"agent file not found: {path}")
+    return _entry_class(_import_file(path.resolve()), str(path))
+
+
+def make_agent(
+    agent_class: type[Any], host: str, port: int, config: str, gps_plan: GpsPlan, world_plan: WorldPlan
+) -> Any:
+    """An agent ready for its first tick: constructed, told its route and set up, in the order its leaderboard uses.
+
+    A class whose constructor takes the configuration's path alone is a leaderboard 1.0 agent and calls `setup` itself.
+    """
+    if _takes_only_config(agent_class):
+        agent = agent_class(config)
+        agent.set_global_plan(gps_plan, world_plan)
+        return agent
+    agent = agent_class(host, port, False)
+    agent.set_global_plan(gps_plan, world_plan)
+    agent.setup(config)
+    return agent
+
+
+def _import_file(path: Path) -> ModuleType:
+    # The agent's neighbours must be importable, as under the leaderboard.
+    if str(path.parent) not in sys.path:
+        sys.path.insert(0, str(path.parent))
+    name = path.stem
+    loaded = sys.modules.get(name)
+    if loaded is not None:
+        if getattr(loaded, "__file__", None) == str(path):
+            return loaded
+        name = f"agent_file_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise AgentLoadError(f"agent file is not a Python file: {path}")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except SyntaxError as error:
+        sys.modules.pop(name, None)
+        raise AgentLoadError(f"{error.filename}:{error.lineno}: syntax error: {error.msg}") from error
+    except KeyboardInterrupt:
+        sys.modules.pop(name, None)
+        raise
+    except BaseException as error:  # an agent's file may also call sys.exit
+        sys.modules.pop(name, None)
+        raise AgentLoadError(f"{path}:{_line_in(path, error)}: {_one_line(error)}") from error
+    return module
+
+
+def _entry_class(module: ModuleType, source: str) -> type[Any]:
+    entry_point = getattr(module, "get_entry_point", None)
+    if not callable(entry_point):
+        raise AgentLoadError(f"{source}: no function get_entry_point() that returns the name of the agent's class")
+    class_name = entry_point()
+    agent_class = getattr(module, class_name, None) if isinstance(class_name, str) else class_name
+    if not inspect.isclass(agent_class):
+        raise AgentLoadError(f"{source}: get_entry_point() names {class_name!r}, which is no class of this file")
+    for method in ("setup", "sensors", "run_step", "set_global_plan"):
+        if not callable(getattr(agent_class, method, None)):
+            raise AgentLoadError(f"{source}: class {agent_class.__name__} has no method {method}()")
+    return agent_class
+
+
+def _takes_only_config(agent_class: type[Any]) -> bool:
+    """Whether the constructor has room for one argument beside self (leaderboard 1.0)."""
+    try:
+        parameters = inspect.signature(agent_class).parameters.values()
+    except (TypeError, ValueError):
+        return False
+    if any(p.kind is p.VAR_POSITIONAL for p in parameters):
+        return False
+    return sum(p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters) == 1
+
+
+def _line_in(path: Path, error: BaseException) -> int:
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+    return (lines[-1] or 0) if lines else 0
+
+
+def _one_line(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
