@@ -20,7 +20,6 @@ from numpy.typing import ArrayLike, NDArray
 from simulator.render.mesh import Mesh
 from simulator.types import BoundingBox, CityObjectLabel, Transform, Vector3D
 
-
 DOWN = Vector3D(0.0, 0.0, -1.0)
 
 
