@@ -1,0 +1,71 @@
+"""One actor of the world and the errors of naming one that is not there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from simulator.types import ActorDescription, ActorRecord, BoundingBox, Transform, Vector3D
+
+
+class SpawnError(RuntimeError):
+    """The text is the one of CARLA's server: clients compare it."""
+
+
+class ActorNotFound(KeyError):
+    """No live actor has this id."""
+
+    def __init__(self, actor_id: int, function: str = "") -> None:
+        super().__init__(actor_id)
+        self.actor_id = actor_id
+        self.function = function
+
+    def __str__(self) -> str:
+        where = f"Responding error from function {self.function}: " if self.function else ""
+        return f"{where}Actor could not be found in the registry.  Actor Id: {self.actor_id}"
+
+
+class Kind(Enum):
+    """What moves an actor."""
+
+    VEHICLE = "vehicle"
+    WALKER = "walker"
+    PROP = "prop"
+    SENSOR = "sensor"
+    CONTROLLER = "controller"
+    TRAFFIC_LIGHT = "traffic_light"
+    SIGN = "sign"
+    TRIGGER = "trigger"
+    SPECTATOR = "spectator"
+
+
+@dataclass(eq=False)
+class Actor:
+    """A live actor.
+
+    `row` is its row in the tables of its kind (bodies of vehicles, walkers and props; traffic lights), -1 without one.
+    `transform` is the world pose of an actor without a body. `relative` is the pose in the parent's frame of an attached one.
+    `stream_id` is the id of the sensor's stream, 0 without one; neither it nor `id` is ever used again.
+    """
+
+    id: int
+    kind: Kind
+    description: ActorDescription
+    bounding_box: BoundingBox
+    semantic_tags: bytes
+    parent_id: int = 0
+    relative: Transform | None = None
+    transform: Transform = Transform()
+    velocity: Vector3D = Vector3D()
+    row: int = -1
+    stream_id: int = 0
+    sensor_tick_s: float = 0.0
+    next_due_s: float = 0.0
+
+    @property
+    def type_id(self) -> str:
+        return self.description.id
+
+    def record(self) -> ActorRecord:
+        """The record without a stream token: the wire layer, which knows the port, adds that."""
+        return ActorRecord(self.id, self.parent_id, self.description, self.bounding_box, self.semantic_tags)

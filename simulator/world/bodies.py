@@ -1,0 +1,146 @@
+"""The solid things that move: one row per vehicle, walker and prop, so that a step works on whole columns.
+
+A row is taken at spawn and given back at destruction. The drive train of a vehicle lies in the row of the same number
+of `Bodies.drives`. Loops run in the order of the rows: the same commands give the same bits.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.types import Rotation, Transform, Vector3D
+from simulator.world.poses import wrap_degrees
+
+VEHICLE, WALKER, PROP = 0, 1, 2
+TORQUE_POINTS, STEER_POINTS, GEARS = 32, 41, 12
+STEER_STEP_KMH = 5.0
+
+BODY_DTYPE = np.dtype(
+    [
+        ("actor", "i8"),
+        ("active", "?"),
+        ("kind", "u1"),
+        ("physics", "?"),  # false: only set_transform moves it
+        ("collides", "?"),
+        ("gravity", "?"),
+        ("pinned", "?"),  # attached: its parent moves it
+        *[(name, "f8") for name in ("x", "y", "z", "pitch", "yaw", "roll")],  # m, rad
+        *[(name, "f8") for name in ("vx", "vy", "vz", "wx", "wy", "wz")],  # m/s, rad/s, world axes
+        *[(name, "f8") for name in ("ax", "ay", "az")],  # m/s^2, mean of the last step
+        *[(name, "f8") for name in ("last_x", "last_y", "last_z", "last_vx", "last_vy", "last_vz")],
+        *[(name, "f8") for name in ("hx", "hy", "hz", "cx", "cy", "cz")],  # box: half sizes, centre in the body's frame, m
+        ("clearance", "f8"),  # what is lower than this passes below, m
+        ("foot", "f8"),  # height of the origin above the ground when standing, m
+        ("mass", "f8"),
+        ("inertia", "f8"),  # about z, kg m^2; inf: contacts do not turn it
+        ("friction", "f8"),  # deceleration when sliding freely, as a share of g
+        ("phase", "f8"),  # of the stride or pedal turn, 0..1
+        *[(name, "f8") for name in ("want_vx", "want_vy")],  # walkers: what the control asks for, m/s
+        ("down_s", "f8"),  # walkers: time since they were knocked down, -1 when standing
+        *[(name, "f8") for name in ("fx", "fy", "fz", "tz")],  # forces for the coming step, N and N m
+    ],
+    align=True,
+)
+
+DRIVE_DTYPE = np.dtype(
+    [
+        # what the client asks for
+        *[(name, "f8") for name in ("throttle", "steer", "brake")],
+        *[(name, "?") for name in ("hand_brake", "reverse", "manual")],
+        ("gear_wanted", "i4"),
+        # what the actuators have reached
+        *[(name, "f8") for name in ("throttle_now", "steer_now", "brake_now", "hand_now")],
+        ("gear", "i4"),
+        ("shifting_s", "f8"),
+        ("since_shift_s", "f8"),
+        ("rpm", "f8"),
+        ("tyre_force_long", "f8"),
+        ("slip_front", "f8"),
+        ("slip_rear", "f8"),
+        *[(name, "f8") for name in ("accel_long", "accel_lat")],  # smoothed, body frame, for load transfer and lean
+        ("constant_velocity", "?"),
+        *[(name, "f8") for name in ("constant_vx", "constant_vy")],  # body frame, m/s
+        # constants of the vehicle
+        *[(name, "f8") for name in ("front_m", "rear_m", "track_m", "cog_height_m")],  # axles from the centre of mass
+        *[(name, "f8") for name in ("radius_m", "max_steer_rad", "brake_n", "handbrake_n")],
+        *[(name, "f8") for name in ("grip", "stiffness", "drag_n_s2_m2", "rolling")],
+        *[(name, "f8") for name in ("final_ratio", "max_rpm", "shift_time_s", "engine_drag")],
+        ("driven_front", "f8"),
+        ("gears", "i4"),
+        ("autobox", "?"),
+        ("lean", "f8"),  # rad of roll per m/s^2
+        ("ratios", "f8", (GEARS,)),
+        ("up_share", "f8", (GEARS,)),
+        ("down_share", "f8", (GEARS,)),
+        ("torque_nm", "f8", (TORQUE_POINTS,)),  # evenly from 0 to max_rpm
+        ("steering_curve", "f8", (STEER_POINTS,)),  # every STEER_STEP_KMH
+    ],
+    align=True,
+)
+
+
+class Bodies:
+    """The rows and their drive trains."""
+
+    def __init__(self) -> None:
+        self.rows: NDArray[np.void] = np.zeros(16, BODY_DTYPE)
+        self.drives: NDArray[np.void] = np.zeros(16, DRIVE_DTYPE)
+        self._free: list[int] = []
+        self._used = 0
+        self._active: NDArray[np.intp] | None = None
+
+    def take(self, actor_id: int, kind: int) -> int:
+        """A fresh row, all zeros but for what every body starts with."""
+        row = self._free.pop() if self._free else self._used
+        self._used = max(self._used, row + 1)
+        if row >= len(self.rows):
+            self.rows = np.concatenate([self.rows, np.zeros_like(self.rows)])
+            self.drives = np.concatenate([self.drives, np.zeros_like(self.drives)])
+        self.rows[row] = np.zeros((), BODY_DTYPE)
+        self.drives[row] = np.zeros((), DRIVE_DTYPE)
+        body = self.rows[row]
+        body["actor"], body["kind"] = actor_id, kind
+        body["active"] = body["collides"] = body["gravity"] = True
+        body["mass"], body["inertia"], body["down_s"] = 1.0, math.inf, -1.0
+        self._active = None
+        return row
+
+    def release(self, row: int) -> None:
+        self.rows[row]["active"] = False
+        self._free.append(row)
+        self._active = None
+
+    @property
+    def active(self) -> NDArray[np.intp]:
+        """Numbers of the rows in use, ascending."""
+        if self._active is None:
+            self._active = np.flatnonzero(self.rows["active"])
+        return self._active
+
+    def place(self, row: int, transform: Transform) -> None:
+        """Teleports: the velocity stays, the step's mean acceleration does not see the jump."""
+        body = self.rows[row]
+        (body["x"], body["y"], body["z"]), r = transform.location, transform.rotation
+        body["pitch"], body["yaw"], body["roll"] = math.radians(r.pitch), math.radians(r.yaw), math.radians(r.roll)
+
+    def transform(self, row: int) -> Transform:
+        b = self.rows[row]
+        return Transform(
+            Vector3D(float(b["x"]), float(b["y"]), float(b["z"])),
+            Rotation(*(wrap_degrees(math.degrees(b[name])) for name in ("pitch", "yaw", "roll"))),
+        )
+
+    def poses(self, rows: NDArray[np.intp]) -> NDArray[np.float64]:
+        """(n, 6): x, y, z, pitch, yaw, roll in metres and degrees."""
+        chosen = self.rows[rows]
+        poses = np.stack([chosen[name] for name in ("x", "y", "z", "pitch", "yaw", "roll")], axis=1)
+        degrees = np.degrees(poses[:, 3:])
+        poses[:, 3:] = 180.0 - (180.0 - degrees) % 360.0
+        return poses
+
+    def velocity(self, row: int) -> Vector3D:
+        b = self.rows[row]
+        return Vector3D(float(b["vx"]), float(b["vy"]), float(b["vz"]))
