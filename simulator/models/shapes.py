@@ -80,7 +80,7 @@ def ellipsoid(
 
 def circle_xz(centre: Points, radius_m: float, sides: int) -> Points:
     """(sides, 3) points of an upright circle in the plane y = centre y: wheels seen from the side."""
-    angle = 2.0 * np.pi * (np.arange(sides) + 0.5) / sides
+    angle = 2.0 * np.pi * np.arange(sides) / sides
     offset = np.stack([np.cos(angle), np.zeros(sides), np.sin(angle)], axis=1)
     return np.asarray(centre, float) + radius_m * offset
 
@@ -102,11 +102,11 @@ def slab(builder: MeshBuilder, low: tuple[float, float, float], high: tuple[floa
     builder.box((a + b) / 2.0, (b - a) / 2.0, material)
 
 
-def wheel(builder: MeshBuilder, centre: Points, radius_m: float, width_m: float, sides: int = 14) -> None:
+def wheel(builder: MeshBuilder, centre: Points, radius_m: float, width_m: float, sides: int = 10) -> None:
     """A car's wheel: tyre with a rounded tread, rim set in on both sides."""
     c = np.asarray(centre, float)
     half = width_m / 2.0
-    outline = [(-half * 0.75, 0.64), (-half, 0.80), (-half * 0.7, 1.0), (half * 0.7, 1.0), (half, 0.80), (half * 0.75, 0.64)]
+    outline = [(-half, 0.66), (-half * 0.8, 1.0), (half * 0.8, 1.0), (half, 0.66)]
     rings = np.stack([circle_xz(c + [0.0, y, 0.0], radius_m * r, sides) for y, r in outline])
     loft(builder, rings, Material.TYRE, None)
     fan(builder, rings[0], Material.RIM)
