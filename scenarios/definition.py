@@ -1,0 +1,186 @@
+"""What a scenario is: a town, a file of routes, weather, traffic. Read from YAML and checked at the border."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import carla
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from scenarios.errors import ScenarioError
+from scenarios.routes import RouteSpec, parse_routes, select_routes, weather_at
+from sensors.fog import fog_density
+
+SCENARIO_FOLDER = Path(__file__).parent
+
+Percent = Annotated[float, Field(ge=0.0, le=100.0)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Weather(_Strict):
+    """`carla.WeatherParameters` by their own names; fog is given in metres, see `Fog`."""
+
+    sun_altitude_angle: float = Field(default=45.0, ge=-90.0, le=90.0)
+    sun_azimuth_angle: float = Field(default=45.0, ge=0.0, le=360.0)
+    cloudiness: Percent = 5.0
+    precipitation: Percent = 0.0
+    precipitation_deposits: Percent = 0.0
+    wind_intensity: Percent = 10.0
+    wetness: Percent = 0.0
+    scattering_intensity: float = Field(default=1.0, ge=0.0)
+    mie_scattering_scale: float = Field(default=0.03, ge=0.0)
+    rayleigh_scattering_scale: float = Field(default=0.0331, ge=0.0)
+    dust_storm: Percent = 0.0
+
+
+class Fog(_Strict):
+    """`visibility_m` is the meteorological optical range; the droplets' effective radius decides what LWIR gains."""
+
+    visibility_m: float = Field(gt=5.0)
+    droplet_radius_um: float = Field(default=5.0, ge=1.0, le=20.0)
+
+
+class Ambient(_Strict):
+    """The air that warms and cools what the thermal camera sees. `relative_humidity` is a share, 0..1."""
+
+    air_temperature_c: float = Field(ge=-40.0, le=50.0)
+    relative_humidity: float = Field(ge=0.0, le=1.0)
+    wind_mps: float = Field(default=1.0, ge=0.0)
+    local_time_h: float = Field(default=12.0, ge=0.0, lt=24.0)
+
+
+class Traffic(_Strict):
+    """How many background vehicles and walkers live around the route."""
+
+    vehicles: int = Field(default=0, ge=0, le=100)
+    walkers: int = Field(default=0, ge=0, le=200)
+
+
+class Limits(_Strict):
+    """When a route is given up. The defaults are the leaderboard 2.x's."""
+
+    blocked_s: float = Field(default=180.0, gt=0.0)
+    scenario_timeout_s: float = Field(default=240.0, gt=0.0)
+    route_timeout_base_s: float = Field(default=300.0, ge=0.0)
+    route_timeout_speed_share: float = Field(default=0.1, gt=0.0, le=1.0)
+
+
+class ScenarioDefinition(_Strict):
+    """One scenario. `clear` names the twin in good conditions that the arm of this name drives."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9_-]+$")
+    title: str = ""
+    town: str
+    routes: str
+    quick_routes: tuple[str, ...] = ()
+    weather: Weather | None = None
+    fog: Fog | None = None
+    ambient: Ambient
+    traffic: Traffic = Traffic()
+    limits: Limits = Limits()
+    clear: str | None = None
+    source: str = Field(default="", exclude=True)
+
+    @property
+    def routes_path(self) -> Path:
+        """Relative names are looked up beside the YAML file, then in `scenarios/routes`."""
+        beside = Path(self.source).parent / self.routes
+        return beside if beside.is_file() else SCENARIO_FOLDER / "routes" / self.routes
+
+    def load_routes(self, quick: bool = False) -> tuple[RouteSpec, ...]:
+        routes = parse_routes(self.routes_path)
+        wrong = next((route for route in routes if route.town != self.town), None)
+        if wrong is not None:
+            raise ScenarioError(
+                f"{wrong.source}: route {wrong.id} is in {wrong.town}, scenario {self.name} in {self.town}"
+            )
+        return select_routes(routes, self.quick_routes) if quick and self.quick_routes else routes
+
+    def clear_twin(self) -> ScenarioDefinition:
+        """The scenario of the `clear` arm: itself when it names none."""
+        if self.clear is None:
+            return self
+        beside = Path(self.source).parent / f"{self.clear}.yaml"
+        return load_scenario(beside if beside.is_file() else self.clear)
+
+    def weather_parameters(
+        self, spec: RouteSpec | None = None, route_percentage: float = 0.0
+    ) -> carla.WeatherParameters:
+        """The world's weather; a scenario without `weather` takes the route's own, as the leaderboard does."""
+        values: dict[str, float]
+        if self.weather is not None:
+            values = self.weather.model_dump()
+        else:
+            values = weather_at(spec.weathers if spec else (), route_percentage)
+        if self.fog is not None:
+            values = {
+                **values,
+                "fog_density": fog_density(self.fog.visibility_m),
+                "fog_distance": 0.0,
+                "fog_falloff": 0.0,
+            }
+        parameters = carla.WeatherParameters()
+        for name, value in values.items():
+            setattr(parameters, name, float(value))
+        return parameters
+
+
+def available_scenarios() -> tuple[str, ...]:
+    return tuple(sorted(path.stem for path in SCENARIO_FOLDER.glob("*.yaml")))
+
+
+def load_scenario(name_or_path: str | Path) -> ScenarioDefinition:
+    """A scenario that comes with nightloop, by name, or any YAML file; ScenarioError is one line with file and line."""
+    path = Path(name_or_path).expanduser()
+    if path.suffix not in (".yaml", ".yml"):
+        path = SCENARIO_FOLDER / f"{name_or_path}.yaml"
+        if str(name_or_path) not in available_scenarios():
+            names = ", ".join(available_scenarios())
+            raise ScenarioError(
+                f"no scenario named {str(name_or_path)!r}: choose one of {names}, or a path to a .yaml file"
+            )
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+        raise ScenarioError(f"{path}: cannot be read: {reason}") from error
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        content = yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise ScenarioError(f"{path}:{line}: not YAML: {error.problem}") from error
+    if not isinstance(content, dict):
+        raise ScenarioError(f"{path}:1: a scenario is a mapping of names to values")
+    try:
+        definition = ScenarioDefinition(**{"name": path.stem, **content, "source": str(path)})
+    except ValidationError as error:
+        problem = error.errors()[0]
+        where = ".".join(str(part) for part in problem["loc"])
+        raise ScenarioError(f"{path}:{_line_of(node, problem['loc'])}: {where}: {problem['msg']}") from error
+    if not definition.routes_path.is_file():
+        line = _line_of(node, ("routes",))
+        raise ScenarioError(
+            f"{path}:{line}: routes: no file {definition.routes!r} beside it or in {SCENARIO_FOLDER / 'routes'}"
+        )
+    return definition
+
+
+def _line_of(node: yaml.Node | None, location: tuple[Any, ...]) -> int:
+    """Line of a key path in a YAML document; of the deepest part that is there."""
+    line = node.start_mark.line + 1 if node else 1
+    for part in location:
+        if isinstance(node, yaml.MappingNode):
+            found = next(((k, v) for k, v in node.value if k.value == str(part)), None)
+            if found is None:
+                break
+            line, node = found[0].start_mark.line + 1, found[1]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            node = node.value[part]
+            line = node.start_mark.line + 1
+    return line

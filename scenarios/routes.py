@@ -1,0 +1,189 @@
+"""Reads the leaderboard's route files: 2.x (positions, weathers, scenarios) and the waypoint lists of 1.0."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from scenarios.errors import ScenarioError
+from scenarios.xml_lines import Element, parse_xml
+
+WEATHER_PARAMETERS = (
+    "cloudiness",
+    "precipitation",
+    "precipitation_deposits",
+    "wind_intensity",
+    "sun_azimuth_angle",
+    "sun_altitude_angle",
+    "fog_density",
+    "fog_distance",
+    "fog_falloff",
+    "wetness",
+    "scattering_intensity",
+    "mie_scattering_scale",
+    "rayleigh_scattering_scale",
+    "dust_storm",
+)
+
+
+@dataclass(frozen=True)
+class TriggerPoint:
+    """Where on the route a scenario begins: metres and degrees in CARLA's axes."""
+
+    x: float
+    y: float
+    z: float
+    yaw: float
+
+
+@dataclass(frozen=True)
+class ScenarioSpec:
+    """One `<scenario>`; `parameters` maps a child's tag to its attributes: `{"distance": {"value": "40"}}`."""
+
+    name: str
+    type: str
+    trigger: TriggerPoint
+    parameters: dict[str, dict[str, str]] = field(default_factory=dict)
+    source: str = ""  # file:line
+
+    def text(self, name: str, default: str) -> str:
+        return self.parameters.get(name, {}).get("value", default)
+
+    def number(self, name: str, default: float) -> float:
+        """A parameter's `value`, or its default when the file does not give it."""
+        text = self.text(name, "")
+        if not text:
+            return default
+        try:
+            return float(text)
+        except ValueError:
+            raise ScenarioError(f"{self.source}: <{name}> of {self.name}: {text!r} is not a number") from None
+
+
+@dataclass(frozen=True)
+class RouteWeather:
+    """Weather at one point of the route; the leaderboard interpolates between them by `route_percentage`."""
+
+    route_percentage: float
+    parameters: dict[str, float]
+
+
+@dataclass(frozen=True)
+class RouteSpec:
+    """One route as its file gives it; `keypoints` (x, y, z) in metres, joined by the planner."""
+
+    id: str
+    town: str
+    keypoints: tuple[tuple[float, float, float], ...]
+    scenarios: tuple[ScenarioSpec, ...] = ()
+    weathers: tuple[RouteWeather, ...] = ()
+    source: str = ""  # file:line
+
+
+def parse_routes(path: str | Path) -> tuple[RouteSpec, ...]:
+    """Every route of a file, in its order; ScenarioError names file and line of the first mistake."""
+    path = Path(path)
+    root = parse_xml(path)
+    if root.tag != "routes":
+        raise ScenarioError(f"{path}:{root.line}: expected <routes>, found <{root.tag}>")
+    routes = tuple(_route(element, path) for element in root.all("route"))
+    if not routes:
+        raise ScenarioError(f"{path}:{root.line}: no <route> in the file")
+    seen: set[str] = set()
+    for route in routes:
+        if route.id in seen:
+            raise ScenarioError(f"{route.source}: route id {route.id!r} is used twice")
+        seen.add(route.id)
+    return routes
+
+
+def select_routes(routes: tuple[RouteSpec, ...], ids: Iterable[str]) -> tuple[RouteSpec, ...]:
+    """The routes of these ids, in the order of `ids`."""
+    by_id = {route.id: route for route in routes}
+    chosen = []
+    for route_id in ids:
+        if route_id not in by_id:
+            raise ScenarioError(f"no route {route_id!r}: the file has {', '.join(by_id)}")
+        chosen.append(by_id[route_id])
+    return tuple(chosen)
+
+
+def weather_at(weathers: tuple[RouteWeather, ...], percentage: float) -> dict[str, float]:
+    """Weather parameters at a percentage of the route, linear between the file's entries, constant outside them."""
+    if not weathers:
+        # What the leaderboard assumes when a route says nothing.
+        return {"sun_altitude_angle": 70.0, "cloudiness": 50.0}
+    before = max((w for w in weathers if w.route_percentage <= percentage), key=_percentage, default=None)
+    after = min((w for w in weathers if w.route_percentage > percentage), key=_percentage, default=None)
+    if before is None or after is None:
+        only = before or after
+        assert only is not None
+        return dict(only.parameters)
+    share = (percentage - before.route_percentage) / (after.route_percentage - before.route_percentage)
+    names = before.parameters.keys() & after.parameters.keys()
+    between = {n: before.parameters[n] + share * (after.parameters[n] - before.parameters[n]) for n in sorted(names)}
+    return {**before.parameters, **between}
+
+
+def _percentage(weather: RouteWeather) -> float:
+    return weather.route_percentage
+
+
+def _route(element: Element, path: Path) -> RouteSpec:
+    source = f"{path}:{element.line}"
+    for attribute in ("id", "town"):
+        if not element.attributes.get(attribute):
+            raise ScenarioError(f"{source}: <route> has no {attribute}")
+    listed = element.first("waypoints")
+    points = listed.all("position") if listed else element.all("waypoint")
+    if len(points) < 2:
+        raise ScenarioError(f"{source}: a route needs at least two points, found {len(points)}")
+    scenarios = element.first("scenarios")
+    weathers = element.first("weathers")
+    weather_elements = weathers.all("weather") if weathers else element.all("weather")
+    return RouteSpec(
+        id=element.attributes["id"],
+        town=element.attributes["town"],
+        keypoints=tuple(tuple(_number(p, axis, path) for axis in "xyz") for p in points),  # type: ignore[misc]
+        scenarios=tuple(_scenario(s, path) for s in scenarios.all("scenario")) if scenarios else (),
+        weathers=tuple(_weather(w, path) for w in weather_elements),
+        source=source,
+    )
+
+
+def _scenario(element: Element, path: Path) -> ScenarioSpec:
+    source = f"{path}:{element.line}"
+    for attribute in ("name", "type"):
+        if not element.attributes.get(attribute):
+            raise ScenarioError(f"{source}: <scenario> has no {attribute}")
+    trigger = element.first("trigger_point")
+    if trigger is None:
+        raise ScenarioError(f"{source}: scenario {element.attributes['name']} has no <trigger_point>")
+    return ScenarioSpec(
+        name=element.attributes["name"],
+        type=element.attributes["type"],
+        trigger=TriggerPoint(**{name: _number(trigger, name, path) for name in ("x", "y", "z", "yaw")}),
+        parameters={child.tag: child.attributes for child in element.children if child is not trigger},
+        source=source,
+    )
+
+
+def _weather(element: Element, path: Path) -> RouteWeather:
+    known = [name for name in WEATHER_PARAMETERS if name in element.attributes]
+    percentage = _number(element, "route_percentage", path) if "route_percentage" in element.attributes else 0.0
+    return RouteWeather(percentage, {name: _number(element, name, path) for name in known})
+
+
+def _number(element: Element, attribute: str, path: Path) -> float:
+    text = element.attributes.get(attribute)
+    if text is None:
+        raise ScenarioError(f"{path}:{element.line}: <{element.tag}> has no {attribute}")
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise ScenarioError(f"{path}:{element.line}: {attribute}={text!r} of <{element.tag}> is not a number")
+    return value

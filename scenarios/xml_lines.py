@@ -1,0 +1,47 @@
+"""XML read into elements that remember their line, so that a mistake in a route file can be pointed at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from xml.parsers import expat
+
+from scenarios.errors import ScenarioError
+
+
+@dataclass
+class Element:
+    tag: str
+    attributes: dict[str, str]
+    line: int
+    children: list[Element] = field(default_factory=list)
+
+    def all(self, tag: str) -> list[Element]:
+        return [child for child in self.children if child.tag == tag]
+
+    def first(self, tag: str) -> Element | None:
+        return next((child for child in self.children if child.tag == tag), None)
+
+
+def parse_xml(path: Path) -> Element:
+    """The root element of a file; ScenarioError with file and line when it is missing or not XML."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ScenarioError(f"{path}: cannot be read: {error.strerror}") from error
+    document = Element("", {}, 0)
+    open_elements = [document]
+    parser = expat.ParserCreate()
+
+    def start(tag: str, attributes: dict[str, str]) -> None:
+        element = Element(tag, attributes, parser.CurrentLineNumber)
+        open_elements[-1].children.append(element)
+        open_elements.append(element)
+
+    parser.StartElementHandler = start
+    parser.EndElementHandler = lambda tag: open_elements.pop()
+    try:
+        parser.Parse(content, True)
+    except expat.ExpatError as error:
+        raise ScenarioError(f"{path}:{error.lineno}: not XML: {expat.ErrorString(error.code)}") from error
+    return document.children[0]
