@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+from results.manifest import config_hash
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,7 @@ class RunConfig:
 
     @property
     def hash(self) -> str:
-        """SHA-256 over the sorted JSON text."""
-        return hashlib.sha256(json.dumps(self.to_dict(), sort_keys=True).encode()).hexdigest()
+        return config_hash(self.to_dict())
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,318 @@
+"""The main job: paired runs of one unmodified agent on RGB, on fused frames and by clear day, and a report.
+
+python -m harness.run --scenario night_fog
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import os
+import platform
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from agents.loader import BUILT_IN, AgentLoadError, load_agent_class
+from fusion.errors import FusionError
+from harness.arms import ARMS, parse_arms
+from harness.config import EpisodeSpec, RunConfig, checksum, differences, episodes_of
+from harness.errors import (
+    EXIT_EPISODES_FAILED,
+    EXIT_INTERRUPTED,
+    EXIT_OK,
+    HarnessError,
+)
+from harness.executor import Job, Outcome, run_jobs
+from harness.progress import RunDisplay
+from harness.server import EMBEDDED, check_reachable, parse_address
+from results import report, summary
+from results.layout import RunFolder
+from results.manifest import Manifest, RouteEntry, read_manifest, write_manifest
+from results.record import RecordError, read_episode
+from results.scores import DEFAULT_VERSION, METRIC_VERSIONS
+from scenarios.definition import ScenarioDefinition, load_scenario
+from scenarios.errors import ScenarioError
+from scenarios.routes import RouteSpec
+
+USER_ERRORS = (HarnessError, ScenarioError, AgentLoadError, FusionError, RecordError)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    options = _parser().parse_args(arguments)
+    console = Console(stderr=True)
+    signal.signal(signal.SIGTERM, _raise_interrupt)
+    try:
+        return run(options, console)
+    except USER_ERRORS as error:
+        print(f"nightloop: {error}", file=sys.stderr)
+        return getattr(error, "exit_code", HarnessError.exit_code)
+    except KeyboardInterrupt:
+        out = f" --out {options.out}" if options.out else ""
+        print(f"nightloop: interrupted; what is finished is kept, go on with --resume{out}", file=sys.stderr)
+        return EXIT_INTERRUPTED
+
+
+def run(options: argparse.Namespace, console: Console) -> int:
+    definition = load_scenario(options.scenario)
+    routes = definition.load_routes(quick=options.quick)
+    config = _configuration(options, definition, routes)
+    folder = RunFolder(options.out or _new_folder(options, config))
+    options.out = folder.path
+    _claim(folder, config, definition, routes, options.resume)
+
+    todo = [spec for spec in episodes_of(config) if not folder.episode(spec.route_id, spec.arm, spec.seed).is_finished]
+    total = len(episodes_of(config))
+    workers = _workers(options, len(todo))
+    jobs = [_job(spec, config, options, folder, workers) for spec in todo]
+    console.print(
+        f"{definition.title or definition.name}: {len(routes)} routes x {len(config.seeds)} seeds x "
+        f"{len(config.arms)} arms, agent {config.agent}, {workers} at a time -> {folder.path}",
+        highlight=False,
+        soft_wrap=True,
+    )
+    started = time.monotonic()
+    failures: list[str] = []
+    with RunDisplay(total, total - len(todo), console) as display:
+        for outcome in run_jobs(jobs, workers, lambda job, message: display.message(job.name, message)):
+            line, failed = _line_of(outcome, folder)
+            failures += [line] if failed else []
+            display.ended(outcome.job.name, line)
+            if any(folder.episodes.iterdir()):
+                summary.write(folder)  # so that a look at a running or a killed run shows what is there
+    figures = summary.write(folder)
+    page = report.write(folder)
+    _print_summary(figures, Console())
+    wall_s = time.monotonic() - started
+    print(f"report: {page}   ({len(todo)} episodes in {wall_s:.0f} s)")
+    if failures:
+        print(f"nightloop: {len(failures)} of {total} episodes failed (see {folder.episodes})", file=sys.stderr)
+        return EXIT_EPISODES_FAILED
+    return EXIT_OK
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m harness.run", description=__doc__.splitlines()[0])  # type: ignore[union-attr]
+    add = parser.add_argument
+    add("--scenario", default="night_fog", help="a scenario's name or YAML file (default: night_fog)")
+    add("--agent", default="pilot", help=f"{', '.join(BUILT_IN)} or the path of a leaderboard agent's .py file")
+    add("--agent-config", default="", help="handed to the agent's setup()")
+    add("--arms", default="rgb,fused,clear", help=f"of {', '.join(ARMS)} (default: all)")
+    add("--seeds", type=_positive, default=None, metavar="N", help="run seeds 0..N-1 (default: 2; with --quick 1)")
+    add("--quick", action="store_true", help="two routes, one seed")
+    add("--out", type=Path, default=None, metavar="DIR", help="where results go (default: a new folder in runs/)")
+    add(
+        "--resume",
+        action="store_true",
+        help="go on with the run in --out (without --out: with the newest of this kind)",
+    )
+    add("--carla", default=None, metavar="HOST:PORT", help="a running CARLA 0.9.16 server instead of the embedded one")
+    add("--weights", default="sim", help="FusionProxy's weights: a name or a .safetensors file (default: sim)")
+    add("--thermal", default="adk", help="thermal camera preset (default: adk)")
+    add(
+        "--metric",
+        default=DEFAULT_VERSION,
+        choices=METRIC_VERSIONS,
+        help=f"headline score (default: {DEFAULT_VERSION})",
+    )
+    add(
+        "--workers",
+        type=_positive,
+        default=None,
+        metavar="N",
+        help="episodes at a time (default: one per core, at most 8)",
+    )
+    return parser
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
+    return value
+
+
+def _configuration(
+    options: argparse.Namespace, definition: ScenarioDefinition, routes: tuple[RouteSpec, ...]
+) -> RunConfig:
+    """Checks everything that a run needs before the first process starts."""
+    arms = parse_arms(options.arms)
+    twin = definition.clear_twin()
+    agent_class = load_agent_class(options.agent)
+    del agent_class  # it loads; the workers load it again
+    # Imported late: torch takes seconds, which a mistyped scenario should not cost.
+    from sensors.thermal.presets import preset
+
+    from fusion.proxy import FusionProxy
+
+    try:
+        preset(options.thermal)
+    except (KeyError, ValueError) as error:
+        raise HarnessError(f"--thermal {options.thermal}: {str(error).strip(chr(39))}") from error
+    weights = FusionProxy.from_pretrained(options.weights)
+    server = EMBEDDED
+    if options.carla:
+        address = parse_address(options.carla)
+        check_reachable(address)
+        server = address.kind
+    return RunConfig(
+        scenario=definition.name,
+        scenario_checksum=checksum(Path(definition.source), Path(twin.source), definition.routes_path),
+        town=definition.town,
+        route_ids=tuple(route.id for route in routes),
+        arms=tuple(arm.name for arm in arms),
+        seeds=tuple(range(options.seeds or (1 if options.quick else 2))),
+        agent=options.agent,
+        agent_config=options.agent_config,
+        agent_checksum=_agent_checksum(options.agent),
+        weights=options.weights,
+        weights_checksum=weights.checksum,
+        thermal_preset=options.thermal,
+        metric_version=options.metric,
+        server=server,
+    )
+
+
+def _agent_checksum(agent: str) -> str:
+    if agent in BUILT_IN:
+        package = Path(__file__).parent.parent / "agents"
+        own = package / agent if (package / agent).is_dir() else package / f"{agent}.py"
+        return checksum(own, package / "route_following.py")
+    return checksum(Path(agent).expanduser())
+
+
+def _new_folder(options: argparse.Namespace, config: RunConfig) -> Path:
+    """`runs/<scenario>-<agent>-<date>`; with --resume the newest run of the same configuration."""
+    runs = Path("runs")
+    if options.resume:
+        for path in sorted(runs.glob(f"{config.scenario}-*"), reverse=True):
+            try:
+                if read_manifest(RunFolder(path)).config_hash == config.hash:
+                    return path
+            except RecordError:
+                continue
+        raise HarnessError("--resume: no run of this configuration in runs/; name its folder with --out")
+    return runs / f"{config.scenario}-{Path(config.agent).stem}-{time.strftime('%Y%m%d-%H%M%S')}"
+
+
+def _claim(
+    folder: RunFolder,
+    config: RunConfig,
+    definition: ScenarioDefinition,
+    routes: tuple[RouteSpec, ...],
+    resume: bool,
+) -> None:
+    """Writes run.json, or checks that the folder holds this very run and may be gone on with."""
+    if folder.run.exists():
+        held = read_manifest(folder)
+        differing = differences(config.to_dict(), dict(held.config))
+        if differing:
+            raise HarnessError(
+                f"{folder.path} holds another run (differs in {', '.join(differing)}); choose another --out"
+            )
+        if not resume:
+            raise HarnessError(f"{folder.path} holds this run already; go on with --resume or choose another --out")
+        return
+    if folder.path.exists() and any(folder.path.iterdir()):
+        raise HarnessError(f"{folder.path} is not empty and holds no run; choose another --out")
+    twin = definition.clear_twin()
+    weather = {True: twin.title or twin.name, False: definition.title or definition.name}
+    try:
+        folder.episodes.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise HarnessError(f"--out {folder.path}: cannot be written: {error.strerror}") from error
+    write_manifest(
+        folder,
+        Manifest(
+            scenario=config.scenario,
+            agent=config.agent,
+            track="PRIVILEGED" if config.agent == "oracle" else "SENSORS",
+            arms={name: weather[ARMS[name].clear_twin] for name in config.arms},
+            routes=tuple(RouteEntry(r.id, ", ".join(s.name for s in r.scenarios), r.town) for r in routes),
+            seeds=config.seeds,
+            config=config.to_dict(),
+            config_hash=config.hash,
+            server={"kind": config.server, "version": importlib.metadata.version("carla")},
+            versions=_versions(),
+            weights={"name": config.weights, "sha256": config.weights_checksum},
+            sensors=("carla_camera", "carla_imu", "carla_gnss", "carla_speedometer"),
+            metric_version=config.metric_version,
+        ),
+    )
+
+
+def _versions() -> dict[str, str]:
+    packages = ("nightloop", "carla", "numpy", "torch", "numba", "opencv-python-headless")
+    return {"python": platform.python_version()} | {name: importlib.metadata.version(name) for name in packages}
+
+
+def _workers(options: argparse.Namespace, jobs: int) -> int:
+    if options.carla:
+        return 1  # one server, one episode at a time
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(options.workers or min(cores, 8), jobs))
+
+
+def _job(spec: EpisodeSpec, config: RunConfig, options: argparse.Namespace, folder: RunFolder, workers: int) -> Job:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    request: dict[str, Any] = {
+        "config": config.to_dict(),
+        "config_hash": config.hash,
+        "scenario": options.scenario,
+        "route_id": spec.route_id,
+        "arm": spec.arm,
+        "seed": spec.seed,
+        "out": str(folder.path.resolve()),
+        "carla": options.carla,
+        "threads": max(1, cores // workers),
+    }
+    return Job(spec.name, request, folder.path / "logs" / f"{spec.name}.log")
+
+
+def _line_of(outcome: Outcome, folder: RunFolder) -> tuple[str, bool]:
+    """One line on how an episode ended, and whether it failed for a reason that is not driving."""
+    job = outcome.job
+    if outcome.finished is None:
+        return f"{job.name}: no result after {outcome.attempts} attempts: {outcome.reason} (log: {job.log})", True
+    request = job.request
+    record = read_episode(folder.episode(request["route_id"], request["arm"], request["seed"]))
+    if record.is_crash:
+        return f"{job.name}: {record.status}: {record.error} (log: {job.log})", True
+    score = record.score(request["config"]["metric_version"])
+    return (
+        f"{job.name}: {record.status}, driving score {score.driving_score:.1f}, route {score.route_completion:.0f} %, "
+        f"{len(record.infractions)} infractions, {record.tick_count} ticks in {record.duration_system_s:.0f} s"
+    ), False
+
+
+def _print_summary(figures: dict[str, Any], console: Console) -> None:
+    table = Table(title=f"{figures['scenario']} · {figures['agent']} · {figures['metric_version']}")
+    for heading in ("arm", "driving score", "route completion", "infraction penalty"):
+        table.add_column(heading, justify="left" if heading == "arm" else "right")
+    for name, arm in figures["arms"].items():
+        table.add_row(
+            f"{name}: {ARMS[name].title}",
+            f"{arm['driving_score']:.1f}",
+            f"{arm['route_completion']:.1f} %",
+            f"{arm['infraction_penalty']:.2f}",
+        )
+    console.print(table)
+    paired = figures["paired"]
+    if paired and paired.get("difference") is not None:
+        low, high = paired["ci95"] or (float("nan"), float("nan"))
+        print(f"fused - rgb: {paired['difference']:+.1f} driving score, 95 % interval [{low:+.1f}, {high:+.1f}]")
+    if figures.get("recovery_ratio") is not None:
+        print(f"recovered of what the night took: {100 * figures['recovery_ratio']:.0f} %")
+
+
+def _raise_interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())

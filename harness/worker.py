@@ -1,0 +1,51 @@
+"""One episode in a process of its own: `harness.executor` starts it, feeds its request and reads its messages.
+
+Whatever an agent prints goes to the episode's log; messages travel through a pipe of their own, one JSON object a line.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+import traceback
+from typing import Any
+
+from harness.errors import HarnessError
+from harness.lifeline import die_with_parent
+
+
+def main() -> int:
+    pipe, parent_pid = int(sys.argv[1]), int(sys.argv[2])
+    die_with_parent(parent_pid)
+    request = json.loads(sys.stdin.buffer.read())
+
+    def tell(message: dict[str, Any]) -> None:
+        os.write(pipe, json.dumps(message).encode() + b"\n")
+
+    tell({"event": "state", "text": "starting"})
+    started = time.monotonic()
+    try:
+        # torch and numba load for seconds; the message above is out before
+        from harness.episode import run_episode
+
+        summary = run_episode(request, tell)
+    except HarnessError as error:
+        traceback.print_exc()
+        tell({"event": "failed", "reason": str(error)})
+        return error.exit_code
+    except Exception as error:
+        traceback.print_exc()
+        tell({"event": "failed", "reason": f"{type(error).__name__}: {error}"})
+        return 1
+    tell({"event": "finished", **summary, "wall_s": time.monotonic() - started})
+    return 0
+
+
+if __name__ == "__main__":
+    code = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # The carla client's threads can abort an orderly interpreter exit; everything is on disk by now.
+    os._exit(code)
