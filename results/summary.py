@@ -1,0 +1,219 @@
+"""`summary.json`, `routes.csv` and the leaderboard files: everything a run says in numbers, from what lies on disk.
+
+The same drives give byte-identical files, apart from wall-clock figures: `times` in the summary, `duration_system` in
+the leaderboard's schema.
+Crashed and missing episodes count as zero in every headline figure; next to it stands the same figure without them
+(`without_crashed`), since both readings are in use.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from results import atomic, leaderboard, statistics
+from results.events import INFRACTION_KINDS
+from results.layout import RunFolder
+from results.manifest import Manifest, read_manifest
+from results.record import EpisodeRecord, RecordError, read_episode
+from results.scores import METRIC_VERSIONS
+
+BASELINE, TREATMENT, CEILING = "rgb", "fused", "clear"
+
+_SCORE_NAMES = ("driving_score", "route_completion", "infraction_penalty")
+
+
+def write(folder: RunFolder) -> dict[str, Any]:
+    """Make all number files of a run and hand back the summary."""
+    manifest, records = read_run(folder)
+    summary = summarise(manifest, records)
+    for arm in manifest.arms:
+        atomic.write_json(folder.leaderboard(arm), leaderboard.to_json(manifest, of_arm(records, arm)))
+    atomic.write_text(folder.routes_csv, routes_csv(records))
+    atomic.write_json(folder.summary, summary)
+    return summary
+
+
+def read_run(folder: RunFolder) -> tuple[Manifest, tuple[EpisodeRecord, ...]]:
+    """The manifest and all finished episodes in the order of arms, routes and seeds of the manifest."""
+    manifest = read_manifest(folder)
+    routes = [route.id for route in manifest.routes]
+    expected = [(arm, route, seed) for arm in manifest.arms for route in routes for seed in manifest.seeds]
+    found: dict[tuple[str, str, int], EpisodeRecord] = {}
+    for episode in folder.finished_episodes():
+        record = read_episode(episode)
+        if record.config_hash != manifest.config_hash:
+            raise RecordError(f"{episode.path}: driven with another configuration than that of {folder.run}")
+        found[record.arm, record.route_id, record.seed] = record
+    strangers = sorted(found.keys() - set(expected))
+    if strangers:
+        arm, route, seed = strangers[0]
+        raise RecordError(f"{folder.path}: route {route}, arm {arm}, seed {seed} is not part of the run in run.json")
+    return manifest, tuple(found[key] for key in expected if key in found)
+
+
+def summarise(manifest: Manifest, records: Sequence[EpisodeRecord]) -> dict[str, Any]:
+    version = manifest.metric_version
+    recovery = _recovery(manifest, records, version)
+    return {
+        "scenario": manifest.scenario,
+        "agent": manifest.agent,
+        "track": manifest.track,
+        "metric_version": version,
+        "complete": len(records) == manifest.expected_episodes * len(manifest.arms),
+        "arms": {arm: _arm(manifest, of_arm(records, arm)) for arm in manifest.arms},
+        "paired": _paired(manifest, records),
+        "recovery_ratio": recovery["ratio"] if recovery else None,
+        "recovery": recovery,
+        "provenance": {
+            "config_hash": manifest.config_hash,
+            "config": dict(manifest.config),
+            "seeds": list(manifest.seeds),
+            "routes": [asdict(route) for route in manifest.routes],
+            "weather": dict(manifest.arms),
+            "server": dict(manifest.server),
+            "weights": dict(manifest.weights),
+            "versions": dict(manifest.versions),
+            "bootstrap": {"resamples": statistics.RESAMPLES, "seed": statistics.BOOTSTRAP_SEED, "unit": "route, seed"},
+            "crashed_and_missing": "zero; figures without them under without_crashed",
+        },
+        "times": {arm: _times(of_arm(records, arm)) for arm in manifest.arms},
+    }
+
+
+def of_arm(records: Sequence[EpisodeRecord], arm: str) -> list[EpisodeRecord]:
+    return [record for record in records if record.arm == arm]
+
+
+def driving_scores(
+    manifest: Manifest, records: Sequence[EpisodeRecord], arm: str, version: str, without_crashed: bool = False
+) -> dict[tuple[str, int], float]:
+    """By (route, seed). Episodes that crashed or are missing are zero, or left out."""
+    driven = {(r.route_id, r.seed): r for r in of_arm(records, arm)}
+    if without_crashed:
+        return {key: r.score(version).driving_score for key, r in driven.items() if not r.is_crash}
+    expected = [(route.id, seed) for route in manifest.routes for seed in manifest.seeds]
+    return {key: driven[key].score(version).driving_score if key in driven else 0.0 for key in expected}
+
+
+def routes_csv(records: Sequence[EpisodeRecord]) -> str:
+    """One line per episode, every metric version side by side."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    kinds = [kind.value for kind in INFRACTION_KINDS]
+    writer.writerow(
+        ["route_id", "route_name", "town", "arm", "seed", "status", "route_completion"]
+        + [f"{name}.{version}" for version in METRIC_VERSIONS for name in ("driving_score", "infraction_penalty")]
+        + kinds
+        + ["route_length_m", "duration_game_s", "ticks", "attempt", "error"]
+    )
+    for record in records:
+        scores = [record.score(version) for version in METRIC_VERSIONS]
+        counts = [sum(event.kind is kind for event in record.events) for kind in INFRACTION_KINDS]
+        writer.writerow(
+            [record.route_id, record.route_name, record.town, record.arm, record.seed, record.status]
+            + [_rounded(scores[0].route_completion)]
+            + [_rounded(value) for s in scores for value in (s.driving_score, s.infraction_penalty)]
+            + counts
+            + [round(record.route_length_m, 3), round(record.duration_game_s, 3), record.tick_count, record.attempt]
+            + [record.error]
+        )
+    return out.getvalue()
+
+
+def _arm(manifest: Manifest, records: Sequence[EpisodeRecord]) -> dict[str, Any]:
+    version, total = manifest.metric_version, manifest.expected_episodes
+    sound = [record for record in records if not record.is_crash]
+    statuses = sorted({record.status for record in records})
+    return {
+        **_means(records, version, total),
+        "success_rate": _rounded(sum(record.is_success for record in records) / max(total, 1)),
+        "episodes": {"expected": total, "driven": len(records), "crashed": len(records) - len(sound)},
+        "statuses": {status: sum(record.status == status for record in records) for status in statuses},
+        "infractions": {
+            kind.value: sum(event.kind is kind for record in records for event in record.events)
+            for kind in INFRACTION_KINDS
+        },
+        "infractions_per_km": leaderboard.infractions_per_km(records),
+        "driven_km": _rounded(sum(r.route_length_m * r.completion / 1e5 for r in records)),
+        "duration_game_s": _rounded(sum(record.duration_game_s for record in records)),
+        "ticks": sum(record.tick_count for record in records),
+        "without_crashed": {**_means(sound, version, len(sound)), "episodes": len(sound)},
+        "metrics": {v: _means(records, v, total) for v in METRIC_VERSIONS},
+    }
+
+
+def _means(records: Sequence[EpisodeRecord], version: str, total: int) -> dict[str, float | None]:
+    """Three independent means, as the leaderboard has them: the first is not the product of the other two."""
+    scores = [record.score(version) for record in records]
+    return {
+        name: _rounded(sum(getattr(score, name) for score in scores) / total) if total else None
+        for name in _SCORE_NAMES
+    }
+
+
+def _paired(manifest: Manifest, records: Sequence[EpisodeRecord]) -> dict[str, Any] | None:
+    """Treatment minus baseline, None where the run has not both arms."""
+    if not {BASELINE, TREATMENT} <= manifest.arms.keys():
+        return None
+    headline = _difference(manifest, records, manifest.metric_version)
+    return _rounded(
+        {
+            "baseline": BASELINE,
+            "treatment": TREATMENT,
+            **headline,
+            "without_crashed": _difference(manifest, records, manifest.metric_version, without_crashed=True),
+            "metrics": {version: _difference(manifest, records, version) for version in METRIC_VERSIONS},
+        }
+    )
+
+
+def _difference(
+    manifest: Manifest, records: Sequence[EpisodeRecord], version: str, without_crashed: bool = False
+) -> dict[str, Any]:
+    baseline, treatment = (
+        driving_scores(manifest, records, arm, version, without_crashed) for arm in (BASELINE, TREATMENT)
+    )
+    result = statistics.paired(baseline, treatment)
+    if result is None:
+        return {"difference": None, "ci95": None, "pairs": 0, "routes": 0}
+    return {
+        **asdict(result),
+        "includes_zero": result.includes_zero,
+        "sample_too_small": result.sample_too_small,
+    }
+
+
+def _recovery(manifest: Manifest, records: Sequence[EpisodeRecord], version: str) -> dict[str, Any] | None:
+    if not {BASELINE, TREATMENT, CEILING} <= manifest.arms.keys():
+        return None
+    baseline, treatment, ceiling = (
+        driving_scores(manifest, records, arm, version) for arm in (BASELINE, TREATMENT, CEILING)
+    )
+    result = statistics.recovery(baseline, treatment, ceiling)
+    return None if result is None else _rounded(asdict(result))
+
+
+def _times(records: Sequence[EpisodeRecord]) -> dict[str, float | None]:
+    system_s = sum(record.duration_system_s for record in records)
+    ticks = sum(record.tick_count for record in records)
+    game_s = sum(record.duration_game_s for record in records)
+    return {
+        "duration_system_s": round(system_s, 3),
+        "ticks_per_s": round(ticks / system_s, 3) if system_s > 0 else None,
+        "real_time_factor": round(game_s / system_s, 3) if system_s > 0 else None,
+    }
+
+
+def _rounded(value: Any) -> Any:
+    """Six digits, as the leaderboard rounds scores; below that lies the order in which sums were taken."""
+    if isinstance(value, float):
+        return round(value, 6) + 0.0  # + 0.0 turns -0.0 into 0.0
+    if isinstance(value, Mapping):
+        return {key: _rounded(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_rounded(item) for item in value]
+    return value

@@ -1,0 +1,132 @@
+"""What a run shows, in sentences: a loss as plainly as a gain, and never more than the sample can carry."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from results.statistics import MIN_ROUTES
+
+MINUS = "−"
+
+
+@dataclass(frozen=True)
+class Headline:
+    """`title` is the finding, `sentences` the figures it rests on, `cautions` what weakens it."""
+
+    title: str
+    sentences: tuple[str, ...]
+    cautions: tuple[str, ...]
+
+
+def headline(summary: Mapping[str, Any]) -> Headline:
+    paired = summary["paired"]
+    sentences = [_scores(summary)]
+    if paired and paired["difference"] is not None:
+        sentences.append(_difference(paired))
+    recovered = _recovery(summary)
+    if recovered:
+        sentences.append(recovered)
+    return Headline(_title(summary), tuple(sentences), tuple(_cautions(summary)))
+
+
+def signed(value: float, digits: int = 1) -> str:
+    """With a sign that can be seen; a difference that rounds to nothing has none."""
+    text = f"{abs(value):.{digits}f}"
+    if float(text) == 0.0:
+        return text
+    return f"{'+' if value > 0 else MINUS}{text}"
+
+
+def interval(ci95: tuple[float, float] | list[float] | None, digits: int = 1) -> str:
+    return "no interval" if ci95 is None else f"{signed(ci95[0], digits)} to {signed(ci95[1], digits)}"
+
+
+def percent(share: float) -> str:
+    return f"{MINUS if round(share * 100) < 0 else ''}{abs(share) * 100:.0f} %"
+
+
+def _title(summary: Mapping[str, Any]) -> str:
+    agent, scenario, paired = summary["agent"], summary["scenario"], summary["paired"]
+    if not paired or paired["difference"] is None:
+        return f"{agent} in {scenario}: driving scores without a comparison of RGB and fused"
+    difference = paired["difference"]
+    points = f"{abs(difference):.1f} points"
+    if paired["worse"] == paired["better"] == 0:
+        return f"Fused frames changed nothing for {agent} in {scenario}"
+    if paired["sample_too_small"]:
+        routes = _counted(paired["routes"], "route")
+        if float(f"{difference:.1f}") == 0.0:
+            return f"No difference for {agent} on average in {scenario}, on too few routes ({routes}) to conclude from"
+        word = "more" if difference > 0 else "less"
+        return f"{agent} scored {points} {word} with fused frames on {routes} of {scenario}: too few to conclude from"
+    if paired["includes_zero"]:
+        return f"Fused frames made no difference for {agent} in {scenario} that can be told from chance"
+    verb = "gained" if difference > 0 else "cost"
+    return f"Fused thermal vision {verb} {agent} {points} of driving score in {scenario}"
+
+
+def _scores(summary: Mapping[str, Any]) -> str:
+    arms = summary["arms"]
+    told = ", ".join(f"{arms[arm]['driving_score']:.1f} in the {arm} arm" for arm in arms)
+    return f"Driving score ({summary['metric_version']}, 0 to 100): {told}."
+
+
+def _difference(paired: Mapping[str, Any]) -> str:
+    base = f"Fused minus RGB over {_counted(paired['pairs'], 'pair')} of the same route and seed"
+    counts = f"better in {paired['better']}, worse in {paired['worse']}, equal in {paired['equal']}"
+    if paired["ci95"] is None:
+        return f"{base}: {signed(paired['difference'])} points; {counts}; one pair has no interval."
+    zero = "includes zero" if paired["includes_zero"] else "does not include zero"
+    ends = interval(paired["ci95"])
+    return f"{base}: {signed(paired['difference'])} points (95 % interval {ends}, which {zero}); {counts}."
+
+
+def _recovery(summary: Mapping[str, Any]) -> str:
+    recovery = summary["recovery"]
+    if not recovery:
+        return ""
+    if recovery["ratio"] is None:
+        return f"There is no recovery ratio: {recovery['reason']}."
+    lost = f"The conditions took {recovery['lost']:.1f} points from the agent (clear minus RGB)"
+    ends = recovery["ci95"]
+    within = f" (95 % interval {percent(ends[0])} to {percent(ends[1])})" if ends else f" ({recovery['reason']})"
+    if round(recovery["ratio"] * 100) == 0:
+        return f"{lost}; fused frames won back none of them{within}."
+    if recovery["ratio"] < 0:
+        return (
+            f"{lost}; fused frames won none of them back and lost another {percent(-recovery['ratio'])} of it{within}."
+        )
+    return f"{lost}; fused frames won back {percent(recovery['ratio'])} of them{within}."
+
+
+def _cautions(summary: Mapping[str, Any]) -> list[str]:
+    cautions = []
+    paired = summary["paired"]
+    if paired and paired["difference"] is not None and paired["sample_too_small"]:
+        cautions.append(
+            f"{_counted(paired['routes'], 'route')} cannot support a conclusion in either direction: with fewer than "
+            f"{MIN_ROUTES} routes not even a gain on every one would be significant, and the interval is too narrow."
+        )
+    missing = {name: arm["episodes"]["expected"] - arm["episodes"]["driven"] for name, arm in summary["arms"].items()}
+    if any(missing.values()):
+        told = ", ".join(f"{count} in {name}" for name, count in missing.items() if count)
+        cautions.append(f"The run is not complete. Missing episodes count as zero: {told}.")
+    crashed = {name: arm["episodes"]["crashed"] for name, arm in summary["arms"].items()}
+    if any(crashed.values()):
+        told = ", ".join(f"{count} in {name}" for name, count in crashed.items() if count)
+        cautions.append(f"Crashed episodes count as zero: {told}.")
+    if paired and (any(missing.values()) or any(crashed.values())):
+        without = paired["without_crashed"]
+        cautions.append(
+            "Without the crashed and missing episodes no pair is left."
+            if without["difference"] is None
+            else f"Without them the difference is {signed(without['difference'])} points "
+            f"({interval(without['ci95'])}) over {_counted(without['pairs'], 'pair')}."
+        )
+    return cautions
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
