@@ -42,7 +42,8 @@ class Tick:
 
     `time_s` counts from the first tick of the route. `route_progress_m` is how far along the dense route the ego's
     nearest point lies, `route_offset_m` its distance to that point. `lights` are the states (carla.TrafficLightState
-    as int) of the traffic lights along the route, by actor id. `background_mean_speed_mps` is NaN without traffic.
+    as int) of the traffic lights along the route, by actor id. `background_mean_speed_mps` is NaN without traffic,
+    `speed_limit_kmh` where no limit is known.
     `holding_scenarios` names scenarios that keep the ego waiting on purpose; `timed_out_scenarios` those that ran
     out of time at this tick.
     """
@@ -62,6 +63,7 @@ class Tick:
     route_progress_m: float = 0.0
     route_offset_m: float = 0.0
     background_mean_speed_mps: float = math.nan
+    speed_limit_kmh: float = math.nan
     contacts: tuple[Contact, ...] = ()
     lights: tuple[tuple[int, int], ...] = ()
     actors: tuple[ActorTrace, ...] = ()
@@ -74,7 +76,16 @@ class Tick:
 
 
 _VECTORS = ("location", "rotation", "velocity", "acceleration", "angular_velocity")
-_NUMBERS = ("time_s", "throttle", "steer", "brake", "route_progress_m", "route_offset_m", "background_mean_speed_mps")
+_NUMBERS = (
+    "time_s",
+    "throttle",
+    "steer",
+    "brake",
+    "route_progress_m",
+    "route_offset_m",
+    "background_mean_speed_mps",
+    "speed_limit_kmh",
+)
 _FLAGS = ("hand_brake", "reverse")
 _NAMES = ("holding_scenarios", "timed_out_scenarios")
 
