@@ -7,12 +7,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from simulator.models.people import GAIT_FRAMES, Build, Fabrics, add_arm, add_leg, add_torso
-from simulator.models.shapes import Points, circle_xz, ellipsoid, fan, limb, loft, slab
+from simulator.models.shapes import Points, circle_xz, ellipsoid, fan, limb, loft, point, slab
 from simulator.render.materials import Material
 from simulator.render.mesh import Mesh, MeshBuilder
 
 RIDER_FABRICS = Fabrics(
-    Material.RIDER_SKIN, Material.RIDER_UPPER_CLOTHING, Material.RIDER_LOWER_CLOTHING, Material.RIDER_LOWER_CLOTHING, Material.HELMET
+    Material.RIDER_SKIN,
+    Material.RIDER_UPPER_CLOTHING,
+    Material.RIDER_LOWER_CLOTHING,
+    Material.RIDER_LOWER_CLOTHING,
+    Material.HELMET,
 )
 RIDER_BUILD = Build(height=1.76)
 
@@ -43,7 +47,7 @@ def _thin_wheel(builder: MeshBuilder, x: float, radius: float, thickness: float,
     centre = np.array([x, 0.0, radius])
     inner = 0.62 if filled else 0.88
     outline = [(-thickness / 2, inner), (0.0, 1.0), (thickness / 2, inner)]
-    rings = np.stack([circle_xz(centre + [0.0, y, 0.0], radius * r, sides) for y, r in outline])
+    rings = np.stack([circle_xz(centre + point(0.0, y, 0.0), radius * r, sides) for y, r in outline])
     loft(builder, rings, Material.TYRE, None)
     if filled:
         fan(builder, rings[0], Material.RIM)
@@ -59,15 +63,15 @@ def _rider(
 ) -> None:
     """A seated rider: `hands` (3,) is the right grip (the left one mirrors it), `feet` right and left pedal or peg."""
     h = build.height
-    hip = seat + [0.0, 0.0, 0.05 * h]
+    hip = seat + point(0.0, 0.0, 0.05 * h)
     shoulders = add_torso(builder, build, hip, lean, RIDER_FABRICS)
     for side, shoulder in zip((1.0, -1.0), shoulders):
         grip = hands * [1.0, side, 1.0]
-        elbow = (shoulder + grip) / 2.0 + [-0.03, side * 0.05, -0.07]
+        elbow = (shoulder + grip) / 2.0 + point(-0.03, side * 0.05, -0.07)
         add_arm(builder, build, shoulder, elbow, grip - (grip - elbow) * 0.14, RIDER_FABRICS)
     for side, foot in zip((1.0, -1.0), feet):
-        joint = hip + [0.0, side * build.hip * h * 0.55, 0.0]
-        ankle = foot + [-0.06, 0.0, 0.06]
+        joint = hip + point(0.0, side * build.hip * h * 0.55, 0.0)
+        ankle = foot + point(-0.06, 0.0, 0.06)
         knee = _knee(joint, ankle, 0.245 * h, 0.240 * h)
         add_leg(builder, build, joint, knee, ankle, -0.1, RIDER_FABRICS)
 
@@ -89,25 +93,35 @@ def _bicycle_frame(size: CycleSize, phase: float) -> Mesh:
     wheel = 0.34
     front, rear = size.length / 2 - wheel, -size.length / 2 + wheel
     crank = np.array([rear + 0.43, 0.0, 0.29])
-    saddle, head, hub = np.array([rear + 0.24, 0.0, 0.92]), np.array([front - 0.12, 0.0, 0.88]), np.array([0.0, 0.0, wheel])
+    saddle, head, hub = (
+        np.array([rear + 0.24, 0.0, 0.92]),
+        np.array([front - 0.12, 0.0, 0.88]),
+        np.array([0.0, 0.0, wheel]),
+    )
     _thin_wheel(builder, front, wheel, 0.05, filled=False)
     _thin_wheel(builder, rear, wheel, 0.05, filled=False)
-    head_low = head + [0.06, 0.0, -0.22]
-    seat_top = saddle - [0.0, 0.0, 0.12]
+    head_low = head + point(0.06, 0.0, -0.22)
+    seat_top = saddle - point(0.0, 0.0, 0.12)
     grip = np.array([head[0] + 0.06, size.width / 2 - 0.03, 1.04])
-    tubes = [(crank, saddle), (crank, head_low), (seat_top, head), (crank, hub + [rear, 0, 0]), (seat_top, hub + [rear, 0, 0])]
-    tubes += [(head + [0, 0, 0.12], head_low), (head_low, hub + [front, 0, 0]), (grip * [1, -1, 1], grip)]
+    tubes = [
+        (crank, saddle),
+        (crank, head_low),
+        (seat_top, head),
+        (crank, hub + point(rear, 0, 0)),
+        (seat_top, hub + point(rear, 0, 0)),
+    ]
+    tubes += [(head + point(0, 0, 0.12), head_low), (head_low, hub + point(front, 0, 0)), (grip * [1, -1, 1], grip)]
     for start, end in tubes:
         limb(builder, start, end, 0.018, 0.018, metal, sides=5)
-    builder.box(saddle + [0.0, 0.0, 0.02], (0.13, 0.06, 0.025), metal)
+    builder.box(saddle + point(0.0, 0.0, 0.02), (0.13, 0.06, 0.025), metal)
     slab(builder, (rear - 0.10, -0.03, 0.70), (rear - 0.06, 0.03, 0.76), Material.TAIL_LAMP)
     slab(builder, (front - 0.02, -0.03, 0.82), (front + 0.04, 0.03, 0.88), Material.HEADLAMP)
     feet = []
     for side, offset in ((1.0, 0.0), (-1.0, 0.5)):
         # Forward pedalling turns the crank clockwise seen from the right: from top to front.
         angle = 2.0 * np.pi * (phase + offset)
-        pedal = crank + [0.16 * np.sin(angle), side * 0.11, 0.16 * np.cos(angle)]
-        limb(builder, crank + [0.0, side * 0.06, 0.0], pedal, 0.012, 0.012, metal, sides=3)
+        pedal = crank + point(0.16 * np.sin(angle), side * 0.11, 0.16 * np.cos(angle))
+        limb(builder, crank + point(0.0, side * 0.06, 0.0), pedal, 0.012, 0.012, metal, sides=3)
         feet.append(pedal)
     lean = np.radians(22.0 if "century" not in size.kind else 40.0)
     _rider(builder, saddle, float(lean), grip, feet)
@@ -127,12 +141,17 @@ def _motorcycle(size: CycleSize) -> Mesh:
     if size.kind == "motorcycle":
         ellipsoid(builder, np.array([(front + rear) / 2 + 0.12, 0.0, 0.80]), np.array([0.30, 0.15, 0.15]), body)
         slab(builder, (rear + 0.25, -0.14, 0.30), (front - 0.33, 0.14, 0.66), Material.CAR_TRIM)
-        limb(builder, (rear - 0.12, 0.14, 0.38), (0.1, 0.15, 0.32), 0.05, 0.04, Material.METAL)  # type: ignore[arg-type]
+        limb(builder, point(rear - 0.12, 0.14, 0.38), point(0.1, 0.15, 0.32), 0.05, 0.04, Material.METAL)
         ellipsoid(builder, np.array([front - 0.18, 0.0, 0.86]), np.array([0.20, 0.14, 0.16]), body)
     else:
         loft(
             builder,
-            np.stack([circle_xz(np.array([front - 0.16, y, 0.66]), r, 8) for y, r in ((-0.19, 0.18), (0.0, 0.30), (0.19, 0.18))]),
+            np.stack(
+                [
+                    circle_xz(np.array([front - 0.16, y, 0.66]), r, 8)
+                    for y, r in ((-0.19, 0.18), (0.0, 0.30), (0.19, 0.18))
+                ]
+            ),
             body,
             body,
         )
@@ -140,7 +159,7 @@ def _motorcycle(size: CycleSize) -> Mesh:
         ellipsoid(builder, np.array([rear + 0.12, 0.0, 0.52]), np.array([0.38, 0.19, 0.19]), body)
     slab(builder, (rear - 0.12, -0.11, seat_z - 0.08), (seat[0] + 0.22, 0.11, seat_z + 0.01), Material.CAR_TRIM)
     for y in (-0.07, 0.07):
-        limb(builder, (front, y, wheel), (front - 0.27, y, 0.96), 0.03, 0.03, Material.METAL)  # type: ignore[arg-type]
+        limb(builder, point(front, y, wheel), point(front - 0.27, y, 0.96), 0.03, 0.03, Material.METAL)
     limb(builder, grip * [1, -1, 1], grip, 0.02, 0.02, Material.CAR_TRIM)
     slab(builder, (front - 0.06, -0.08, 0.80), (front + 0.03, 0.08, 0.94), Material.HEADLAMP)
     slab(builder, (rear - 0.16, -0.09, seat_z - 0.14), (rear - 0.11, 0.09, seat_z - 0.05), Material.TAIL_LAMP)

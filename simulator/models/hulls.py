@@ -1,8 +1,7 @@
-"""Bodies of cars, vans, buses and lorry cabs: one loft along a side profile, with wheel arches and windows cut by material."""
+"""Bodies of cars, vans, buses and lorry cabs: one loft along a side profile, arches and windows included."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,9 +15,10 @@ from simulator.render.mesh import MeshBuilder
 class BodyStyle:
     """A side view in fractions: x from 0 (tail) to 1 (nose), z from 0 (ground) to 1 (roof).
 
-    top: roof line from tail to nose. cabin: x of deck, rear and front edge of the roof, cowl: rear window, roof, windscreen.
-    pillars: x of the painted posts between side windows. belt: height of the window sills. tumble_home: half width of the
-    roof over that of the body. taper: how much of the width the nose and tail lose. sill: underside of the body.
+    top: roof line from tail to nose. cabin: x of the deck, the roof's rear and front edge and the cowl, which bound
+    rear window, roof and windscreen. pillars: x of the painted posts between side windows. belt: height of the window
+    sills. tumble_home: half width of the roof over that of the body. taper: how much of the width nose and tail lose.
+    sill: underside of the body.
     """
 
     top: tuple[tuple[float, float], ...]
@@ -31,24 +31,64 @@ class BodyStyle:
 
 
 SEDAN = BodyStyle(
-    ((0, 0.55), (0.02, 0.66), (0.13, 0.70), (0.29, 0.955), (0.42, 1), (0.56, 0.985), (0.73, 0.68), (0.95, 0.55), (1, 0.42)),
+    (
+        (0, 0.55),
+        (0.02, 0.66),
+        (0.13, 0.70),
+        (0.29, 0.955),
+        (0.42, 1),
+        (0.56, 0.985),
+        (0.73, 0.68),
+        (0.95, 0.55),
+        (1, 0.42),
+    ),
     (0.13, 0.29, 0.56, 0.73),
     (0.46, 0.25),
 )
 HATCHBACK = BodyStyle(
-    ((0, 0.50), (0.01, 0.62), (0.05, 0.70), (0.14, 0.96), (0.38, 1), (0.60, 0.985), (0.76, 0.69), (0.95, 0.58), (1, 0.44)),
+    (
+        (0, 0.50),
+        (0.01, 0.62),
+        (0.05, 0.70),
+        (0.14, 0.96),
+        (0.38, 1),
+        (0.60, 0.985),
+        (0.76, 0.69),
+        (0.95, 0.58),
+        (1, 0.44),
+    ),
     (0.05, 0.14, 0.60, 0.76),
     (0.46, 0.20),
 )
 COUPE = BodyStyle(
-    ((0, 0.56), (0.03, 0.70), (0.12, 0.74), (0.32, 0.97), (0.43, 1), (0.50, 0.985), (0.66, 0.71), (0.94, 0.58), (1, 0.42)),
+    (
+        (0, 0.56),
+        (0.03, 0.70),
+        (0.12, 0.74),
+        (0.32, 0.97),
+        (0.43, 1),
+        (0.50, 0.985),
+        (0.66, 0.71),
+        (0.94, 0.58),
+        (1, 0.42),
+    ),
     (0.12, 0.32, 0.50, 0.66),
     (0.33,),
     belt=0.66,
     tumble_home=0.70,
 )
 SUV = BodyStyle(
-    ((0, 0.45), (0.01, 0.60), (0.03, 0.66), (0.09, 0.96), (0.40, 1), (0.58, 0.985), (0.72, 0.66), (0.96, 0.57), (1, 0.42)),
+    (
+        (0, 0.45),
+        (0.01, 0.60),
+        (0.03, 0.66),
+        (0.09, 0.96),
+        (0.40, 1),
+        (0.58, 0.985),
+        (0.72, 0.66),
+        (0.96, 0.57),
+        (1, 0.42),
+    ),
     (0.03, 0.09, 0.58, 0.72),
     (0.45, 0.22),
     belt=0.62,
@@ -57,7 +97,17 @@ SUV = BodyStyle(
     sill=0.20,
 )
 JEEP = BodyStyle(
-    ((0, 0.50), (0.005, 0.60), (0.02, 0.66), (0.04, 0.98), (0.30, 1), (0.58, 0.985), (0.63, 0.62), (0.97, 0.58), (1, 0.46)),
+    (
+        (0, 0.50),
+        (0.005, 0.60),
+        (0.02, 0.66),
+        (0.04, 0.98),
+        (0.30, 1),
+        (0.58, 0.985),
+        (0.63, 0.62),
+        (0.97, 0.58),
+        (1, 0.46),
+    ),
     (0.02, 0.04, 0.58, 0.63),
     (0.34,),
     belt=0.60,
@@ -66,7 +116,17 @@ JEEP = BodyStyle(
     sill=0.24,
 )
 VAN = BodyStyle(
-    ((0, 0.30), (0.005, 0.60), (0.01, 0.66), (0.02, 0.98), (0.30, 1), (0.72, 0.97), (0.87, 0.54), (0.97, 0.44), (1, 0.32)),
+    (
+        (0, 0.30),
+        (0.005, 0.60),
+        (0.01, 0.66),
+        (0.02, 0.98),
+        (0.30, 1),
+        (0.72, 0.97),
+        (0.87, 0.54),
+        (0.97, 0.44),
+        (1, 0.32),
+    ),
     (0.01, 0.02, 0.72, 0.87),
     (),
     belt=0.53,
@@ -75,7 +135,17 @@ VAN = BodyStyle(
     sill=0.13,
 )
 MICROBUS = BodyStyle(
-    ((0, 0.34), (0.005, 0.50), (0.03, 0.58), (0.08, 0.95), (0.40, 1), (0.86, 0.96), (0.975, 0.56), (0.99, 0.42), (1, 0.30)),
+    (
+        (0, 0.34),
+        (0.005, 0.50),
+        (0.03, 0.58),
+        (0.08, 0.95),
+        (0.40, 1),
+        (0.86, 0.96),
+        (0.975, 0.56),
+        (0.99, 0.42),
+        (1, 0.30),
+    ),
     (0.03, 0.08, 0.86, 0.975),
     (0.66, 0.45, 0.24),
     belt=0.56,
@@ -84,7 +154,17 @@ MICROBUS = BodyStyle(
     sill=0.16,
 )
 PICKUP = BodyStyle(
-    ((0, 0.50), (0.005, 0.60), (0.33, 0.62), (0.36, 0.94), (0.46, 1), (0.58, 0.985), (0.72, 0.66), (0.96, 0.57), (1, 0.42)),
+    (
+        (0, 0.50),
+        (0.005, 0.60),
+        (0.33, 0.62),
+        (0.36, 0.94),
+        (0.46, 1),
+        (0.58, 0.985),
+        (0.72, 0.66),
+        (0.96, 0.57),
+        (1, 0.42),
+    ),
     (0.33, 0.36, 0.58, 0.72),
     (0.48,),
     belt=0.62,
@@ -93,7 +173,17 @@ PICKUP = BodyStyle(
     sill=0.22,
 )
 WEDGE = BodyStyle(
-    ((0, 0.50), (0.005, 0.68), (0.02, 0.70), (0.10, 0.75), (0.55, 1), (0.57, 0.995), (0.80, 0.70), (0.97, 0.56), (1, 0.42)),
+    (
+        (0, 0.50),
+        (0.005, 0.68),
+        (0.02, 0.70),
+        (0.10, 0.75),
+        (0.55, 1),
+        (0.57, 0.995),
+        (0.80, 0.70),
+        (0.97, 0.56),
+        (1, 0.42),
+    ),
     (0.10, 0.30, 0.57, 0.80),
     (0.50,),
     belt=0.64,
@@ -102,7 +192,17 @@ WEDGE = BodyStyle(
     sill=0.20,
 )
 BUS = BodyStyle(
-    ((0, 0.20), (0.003, 0.50), (0.008, 0.56), (0.012, 0.97), (0.40, 1), (0.975, 0.97), (0.992, 0.42), (0.997, 0.36), (1, 0.20)),
+    (
+        (0, 0.20),
+        (0.003, 0.50),
+        (0.008, 0.56),
+        (0.012, 0.97),
+        (0.40, 1),
+        (0.975, 0.97),
+        (0.992, 0.42),
+        (0.997, 0.36),
+        (1, 0.20),
+    ),
     (0.008, 0.012, 0.975, 0.992),
     (0.82, 0.67, 0.52, 0.37, 0.22),
     belt=0.42,
@@ -111,7 +211,17 @@ BUS = BodyStyle(
     sill=0.10,
 )
 CAB = BodyStyle(
-    ((0, 0.40), (0.01, 0.60), (0.02, 0.97), (0.03, 0.98), (0.30, 1), (0.82, 0.98), (0.96, 0.55), (0.98, 0.46), (1, 0.28)),
+    (
+        (0, 0.40),
+        (0.01, 0.60),
+        (0.02, 0.97),
+        (0.03, 0.98),
+        (0.30, 1),
+        (0.82, 0.98),
+        (0.96, 0.55),
+        (0.98, 0.46),
+        (1, 0.28),
+    ),
     (0.02, 0.03, 0.82, 0.96),
     (0.30,),
     belt=0.54,
@@ -216,26 +326,39 @@ def add_hull(builder: MeshBuilder, hull: Hull) -> None:
     loft(builder, np.array(rings), materials, hull.paint)
 
 
-def add_lamps(builder: MeshBuilder, hull: Hull, lamp_height: float = 0.12) -> None:
-    """Head and tail lamps, indicators at the corners (left is -y), plates and grille, 2 cm proud of nose and tail."""
-    width = hull.half_width
-    nose_z, tail_z = hull.top_at(hull.nose_x), hull.top_at(hull.tail_x)
-    head_z = max(nose_z - 0.06, 0.50)
-    tail_lamp_z = max(tail_z - 0.10, 0.55)
+LAMP_HEIGHT_M = 0.12
+PROUD_M = 0.02
+"""Lamps, plates and grille stand out of nose and tail by this much."""
+
+
+def add_front_lamps(builder: MeshBuilder, hull: Hull) -> None:
+    """Headlamps, indicators below them (left is -y), grille and plate."""
+    width, nose_z = hull.half_width, hull.top_at(hull.nose_x)
+    z = max(nose_z - 0.06, 0.50)
     inner = (hull.half_width_at(hull.nose_x) / width) * 0.97
     for side, indicator in ((-1.0, Material.LEFT_INDICATOR), (1.0, Material.RIGHT_INDICATOR)):
-        front = np.array([hull.nose_x - 0.08, side * (inner - 0.20) * width, head_z])
-        builder.box(front, (0.10, 0.17 * width, lamp_height / 2.0), Material.HEADLAMP)
-        builder.box(front - [0.0, 0.0, lamp_height / 2.0 + 0.04], (0.10, 0.14 * width, 0.025), indicator)
-        rear = np.array([hull.tail_x + 0.08, side * (inner - 0.19) * width, tail_lamp_z])
-        builder.box(rear, (0.10, 0.17 * width, lamp_height * 0.55), Material.TAIL_LAMP)
-        builder.box(rear - [0.0, 0.0, lamp_height * 0.55 + 0.04], (0.10, 0.15 * width, 0.03), indicator)
+        at = np.array([hull.nose_x + PROUD_M - 0.10, side * (inner - 0.20) * width, z])
+        builder.box(at, (0.10, 0.17 * width, LAMP_HEIGHT_M / 2.0), Material.HEADLAMP)
+        builder.box(at - np.array([0.0, 0.0, LAMP_HEIGHT_M / 2.0 + 0.04]), (0.10, 0.14 * width, 0.025), indicator)
     grille_z = (hull.style.sill * hull.height + nose_z) / 2.0 - 0.02
-    grille = 0.5 * (nose_z - hull.style.sill * hull.height) * 0.6
+    grille = 0.3 * (nose_z - hull.style.sill * hull.height)
     builder.box((hull.nose_x - 0.05, 0.0, grille_z), (0.06, 0.42 * width, grille), Material.CAR_TRIM)
-    builder.box((hull.nose_x - 0.04, 0.0, grille_z - 0.25 * grille), (0.06, 0.26, 0.055), Material.LICENCE_PLATE)
-    builder.box((hull.tail_x + 0.04, 0.0, tail_lamp_z - 0.08), (0.06, 0.26, 0.055), Material.LICENCE_PLATE)
-    builder.box((hull.tail_x + 0.05, 0.0, hull.style.sill * hull.height + 0.06), (0.06, 0.8 * width, 0.06), Material.CAR_TRIM)
+    plate_z = grille_z - 0.25 * grille
+    builder.box((hull.nose_x + PROUD_M - 0.06, 0.0, plate_z), (0.06, 0.26, 0.055), Material.LICENCE_PLATE)
+
+
+def add_rear_lamps(builder: MeshBuilder, hull: Hull) -> None:
+    """Tail lamps, indicators below them, plate and bumper."""
+    width = hull.half_width
+    z = max(hull.top_at(hull.tail_x) - 0.10, 0.55)
+    inner = (hull.half_width_at(hull.tail_x) / width) * 0.97
+    for side, indicator in ((-1.0, Material.LEFT_INDICATOR), (1.0, Material.RIGHT_INDICATOR)):
+        at = np.array([hull.tail_x - PROUD_M + 0.10, side * (inner - 0.19) * width, z])
+        builder.box(at, (0.10, 0.17 * width, LAMP_HEIGHT_M * 0.55), Material.TAIL_LAMP)
+        builder.box(at - np.array([0.0, 0.0, LAMP_HEIGHT_M * 0.55 + 0.04]), (0.10, 0.15 * width, 0.03), indicator)
+    builder.box((hull.tail_x - PROUD_M + 0.06, 0.0, z - 0.08), (0.06, 0.26, 0.055), Material.LICENCE_PLATE)
+    bumper_z = hull.style.sill * hull.height + 0.06
+    builder.box((hull.tail_x + 0.05, 0.0, bumper_z), (0.06, 0.8 * width, 0.06), Material.CAR_TRIM)
 
 
 def add_mirrors(builder: MeshBuilder, hull: Hull, full_half_width: float) -> None:

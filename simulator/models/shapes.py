@@ -11,6 +11,10 @@ from simulator.render.mesh import MeshBuilder
 Points = NDArray[np.float64]
 
 
+def point(x: float, y: float, z: float) -> Points:
+    return np.array([x, y, z])
+
+
 def loft(builder: MeshBuilder, rings: Points, materials: Material | NDArray[np.uint8], caps: Material | None) -> None:
     """Joins closed rings of points into a skin.
 
@@ -34,9 +38,7 @@ def fan(builder: MeshBuilder, ring: Points, material: Material) -> None:
     """Fills a convex ring (n, 3) from its mean point."""
     n = len(ring)
     j = np.arange(n)
-    builder.triangles(
-        np.vstack([ring, ring.mean(axis=0)]), np.stack([j, (j + 1) % n, np.full(n, n)], axis=1), material
-    )
+    builder.triangles(np.vstack([ring, ring.mean(axis=0)]), np.stack([j, (j + 1) % n, np.full(n, n)], axis=1), material)
 
 
 def limb(
@@ -80,7 +82,7 @@ def ellipsoid(
 
 def circle_xz(centre: Points, radius_m: float, sides: int) -> Points:
     """(sides, 3) points of an upright circle in the plane y = centre y: wheels seen from the side."""
-    angle = 2.0 * np.pi * np.arange(sides) / sides
+    angle = 2.0 * np.pi * np.arange(sides) / sides - np.pi / 2.0
     offset = np.stack([np.cos(angle), np.zeros(sides), np.sin(angle)], axis=1)
     return np.asarray(centre, float) + radius_m * offset
 
@@ -96,7 +98,9 @@ def turned(builder: MeshBuilder, profile: list[tuple[float, float]], material: M
     loft(builder, np.stack([circle_xy(np.array([0.0, 0.0, z]), r, sides) for z, r in profile]), material, material)
 
 
-def slab(builder: MeshBuilder, low: tuple[float, float, float], high: tuple[float, float, float], material: Material) -> None:
+def slab(
+    builder: MeshBuilder, low: tuple[float, float, float], high: tuple[float, float, float], material: Material
+) -> None:
     """An upright box given by two corners."""
     a, b = np.asarray(low, float), np.asarray(high, float)
     builder.box((a + b) / 2.0, (b - a) / 2.0, material)
@@ -107,7 +111,7 @@ def wheel(builder: MeshBuilder, centre: Points, radius_m: float, width_m: float,
     c = np.asarray(centre, float)
     half = width_m / 2.0
     outline = [(-half, 0.66), (-half * 0.8, 1.0), (half * 0.8, 1.0), (half, 0.66)]
-    rings = np.stack([circle_xz(c + [0.0, y, 0.0], radius_m * r, sides) for y, r in outline])
+    rings = np.stack([circle_xz(c + point(0.0, y, 0.0), radius_m * r, sides) for y, r in outline])
     loft(builder, rings, Material.TYRE, None)
     fan(builder, rings[0], Material.RIM)
     fan(builder, rings[-1], Material.RIM)

@@ -1,4 +1,4 @@
-"""Traffic lights and signs: pole base at the origin, face along +x."""
+"""Traffic lights and signs: pole base at the origin, face along the actor's +y as in CARLA, mast arm along -x."""
 
 from __future__ import annotations
 
@@ -10,8 +10,16 @@ from simulator.render.mesh import Mesh, MeshBuilder
 
 HEAD_BOTTOM_M = 4.55
 LAMP_RADIUS_M = 0.13
-ARM_M = 3.2
-"""The mast arm reaches this far along -y: over the lane, for a light that stands on the right of the traffic it faces."""
+ARM_M = 2.6
+"""The mast arm reaches over the lane, whose centre line lies about 2.4 m from a pole on the right of its traffic."""
+
+
+def _facing_y(builder: MeshBuilder) -> Mesh:
+    """Signs are drawn facing +x, with the driver's left along +y; CARLA's signal actors face +y."""
+    turned_by_90 = np.array([[0.0, -1.0, 0.0, 0.0], [1.0, 0.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0]])
+    actor = MeshBuilder()
+    actor.extend(builder.build(), turned_by_90)
+    return actor.build()
 
 
 def _octagon(x: float, y: float, z: float, radius: float, sides: int = 8) -> Points:
@@ -28,13 +36,13 @@ def _head(builder: MeshBuilder, x: float, y: float, bottom: float) -> None:
 
 
 def build_traffic_light() -> Mesh:
-    """A mast with an arm along -y and a head at its end, and a second head on the pole at eye level."""
+    """A mast with an arm and a head at its end, and a second head on the pole at eye level."""
     builder = MeshBuilder()
     turned(builder, [(0.0, 0.16), (0.25, 0.15), (0.3, 0.10), (5.45, 0.07)], Material.POLE, sides=8)
-    limb(builder, np.array([0.0, 0.0, 5.35]), np.array([0.0, -ARM_M, 5.60]), 0.06, 0.045, Material.POLE, sides=6)
-    _head(builder, 0.16, -ARM_M + 0.2, HEAD_BOTTOM_M + 0.15)
+    limb(builder, np.array([0.0, 0.0, 5.35]), np.array([0.0, ARM_M, 5.60]), 0.06, 0.045, Material.POLE, sides=6)
+    _head(builder, 0.16, ARM_M - 0.2, HEAD_BOTTOM_M + 0.15)
     _head(builder, 0.22, 0.0, 2.45)
-    return builder.build()
+    return _facing_y(builder)
 
 
 def build_stop_sign() -> Mesh:
@@ -45,7 +53,7 @@ def build_stop_sign() -> Mesh:
     fan(builder, _octagon(0.070, 0.0, 2.30, 0.38), Material.STOP_SIGN)
     for y, width in ((-0.20, 0.05), (-0.07, 0.05), (0.06, 0.05), (0.20, 0.05)):
         slab(builder, (0.071, y - width, 2.22), (0.074, y + width, 2.38), Material.SIGN_WHITE)
-    return builder.build()
+    return _facing_y(builder)
 
 
 def build_speed_limit() -> Mesh:
@@ -55,4 +63,4 @@ def build_speed_limit() -> Mesh:
     fan(builder, _octagon(0.045, 0.0, 2.25, 0.35, 16), Material.SIGN_BACK)
     fan(builder, _octagon(0.055, 0.0, 2.25, 0.35, 16), Material.STOP_SIGN)
     fan(builder, _octagon(0.062, 0.0, 2.25, 0.28, 16), Material.SIGN_WHITE)
-    return builder.build()
+    return _facing_y(builder)

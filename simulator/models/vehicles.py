@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from simulator.models import hulls
-from simulator.models.hulls import BodyStyle, Hull, add_hull, add_lamps, add_mirrors
-from simulator.models.shapes import slab, wheel
+from simulator.models.hulls import BodyStyle, Hull, add_front_lamps, add_hull, add_mirrors, add_rear_lamps
+from simulator.models.shapes import point, slab, wheel
 from simulator.render.materials import Material
 from simulator.render.mesh import Mesh, MeshBuilder
 
 
 @dataclass(frozen=True)
 class VehicleSize:
-    """Length and height over all, width over the mirrors, in metres. cargo: share of the length behind a lorry's cab."""
+    """Metres: length and height over all, width over the mirrors. cargo: share of the length behind a lorry's cab."""
 
     style: BodyStyle
     length: float
@@ -92,10 +92,11 @@ def build_vehicle(blueprint_id: str) -> Mesh:
     )
     add_hull(builder, hull)
     add_mirrors(builder, hull, half_width)
+    add_front_lamps(builder, hull)
     if size.cargo:
         _add_cargo(builder, hull, -half_length, body_half_width, size.height - beacon_height)
     else:
-        add_lamps(builder, hull)
+        add_rear_lamps(builder, hull)
     if size.beacons:
         top = size.height - beacon_height
         x = hull.tail_x + hull.length * 0.45 if not size.cargo else hull.tail_x + 0.2 * hull.length - 0.6
@@ -104,7 +105,7 @@ def build_vehicle(blueprint_id: str) -> Mesh:
     for x in (rear_x, front_x):
         at = (hull.half_width_at(x) if x > cab_tail else body_half_width) * 0.97 - wheel_width / 2.0
         for side in (-1.0, 1.0):
-            wheel(builder, (x, side * at, size.wheel_radius), size.wheel_radius, wheel_width)  # type: ignore[arg-type]
+            wheel(builder, point(x, side * at, size.wheel_radius), size.wheel_radius, wheel_width)
     return builder.build()
 
 
@@ -113,7 +114,6 @@ def _add_cargo(builder: MeshBuilder, hull: Hull, tail_x: float, half_width: floa
     floor = 2.0 * hull.wheel_radius + 0.10
     slab(builder, (tail_x + 0.02, -half_width, floor), (hull.tail_x - 0.05, half_width, height), hull.paint)
     slab(builder, (tail_x + 0.06, -0.45, 0.42), (hull.tail_x + 0.2, 0.45, floor), Material.CAR_TRIM)
-    add_lamps(builder, hull)
     for side, indicator in ((-1.0, Material.LEFT_INDICATOR), (1.0, Material.RIGHT_INDICATOR)):
         y = side * (half_width - 0.28)
         slab(builder, (tail_x, y - 0.20, floor - 0.18), (tail_x + 0.10, y + 0.05, floor - 0.02), Material.TAIL_LAMP)
