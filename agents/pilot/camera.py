@@ -1,0 +1,41 @@
+"""The pilot's one camera, and where in the world a cell of its picture lies."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.pilot.network import STRIDE
+
+WIDTH, HEIGHT = 640, 360
+FOV_DEG = 100.0
+CROP_TOP = 8  # rows of sky that make the height a multiple of 16
+ROWS, COLUMNS = (HEIGHT - CROP_TOP) // STRIDE, WIDTH // STRIDE
+# On the roof above the windscreen; the bonnet is below the picture. Metres relative to the vehicle.
+FORWARD_M, UP_M = 1.0, 1.75
+SENSOR = {
+    "type": "sensor.camera.rgb",
+    "id": "front",
+    "x": FORWARD_M,
+    "y": 0.0,
+    "z": UP_M,
+    "roll": 0.0,
+    "pitch": 0.0,
+    "yaw": 0.0,
+    "width": WIDTH,
+    "height": HEIGHT,
+    "fov": FOV_DEG,
+}
+
+
+def focal_px() -> float:
+    return WIDTH / (2.0 * math.tan(math.radians(FOV_DEG) / 2.0))
+
+
+def cell_slopes() -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+    """Right and up offsets per metre of depth of the cells' centres: (COLUMNS,) and (ROWS,)."""
+    right = ((np.arange(COLUMNS) + 0.5) * STRIDE - WIDTH / 2) / focal_px()
+    up = -((np.arange(ROWS) + 0.5) * STRIDE + CROP_TOP - HEIGHT / 2) / focal_px()
+    return right, up

@@ -1,0 +1,229 @@
+"""Trains the pilot's network on clear daytime drives: `python -m agents.pilot.train RECORDINGS --out DIR`.
+
+A recording is a folder that `python -m harness.record` wrote. Nothing here has ever seen a thermal or a fused frame.
+Runs on a CPU; a kill at any step loses at most one epoch, the same command goes on from the last one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import save_file
+from torch import Tensor
+
+from agents.pilot.camera import CROP_TOP, FORWARD_M
+from agents.pilot.labels import Face, label_grid
+from agents.pilot.network import STRIDE, PilotNetwork, Thing
+
+# Cells of a kind per frame differ by orders of magnitude: 95 % show nothing at all.
+_CLASS_WEIGHTS = {
+    Thing.NOTHING: 0.3,
+    Thing.VEHICLE: 1.0,
+    Thing.PERSON: 2.5,
+    Thing.RED_LIGHT: 3.0,
+    Thing.GREEN_LIGHT: 3.0,
+    Thing.STOP_SIGN: 2.0,
+}
+_CROP_ROWS = 24  # of grid rows: training on half frames that hold the street fits twice as many into a minute
+_LABEL_SOURCES = ("tags", "instances", "depth")
+_VALIDATION_SHARE = 8  # every 8th route is held out
+
+
+def main() -> None:
+    options = _options()
+    torch.manual_seed(options.seed)
+    torch.set_num_threads(options.threads)
+    training, validation = _split(options.recordings)
+    print(f"{len(training)} frames to train on, {len(validation)} held out", flush=True)
+
+    network = PilotNetwork()
+    steps = options.epochs * math.ceil(len(training) / options.batch)
+    optimiser = torch.optim.AdamW(network.parameters(), lr=options.lr, weight_decay=1e-4)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=options.lr, total_steps=steps)
+    options.out.mkdir(parents=True, exist_ok=True)
+    checkpoint = options.out / "checkpoint.pt"
+    first = 0
+    if checkpoint.exists():
+        kept = torch.load(checkpoint, weights_only=True)
+        network.load_state_dict(kept["network"])
+        optimiser.load_state_dict(kept["optimiser"])
+        schedule.load_state_dict(kept["schedule"])
+        first = kept["epoch"]
+
+    for epoch in range(first, options.epochs):
+        generator = np.random.default_rng([options.seed, epoch])
+        order = generator.permutation(len(training))
+        started, total = time.monotonic(), 0.0
+        network.train()
+        for start in range(0, len(order), options.batch):
+            samples = [_augmented(*_load(training[i]), generator) for i in order[start : start + options.batch]]
+            rgb, things, distance_m = _collate(samples)
+            loss = _loss(network, rgb, things, distance_m)
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            schedule.step()
+            total += loss.item() * len(samples)
+        figures = _validate(network, validation)
+        print(
+            f"epoch {epoch + 1}/{options.epochs}  loss {total / len(order):.4f}  "
+            + "  ".join(f"{name} {value:.3f}" for name, value in figures.items())
+            + f"  {time.monotonic() - started:.0f} s",
+            flush=True,
+        )
+        state = {
+            "network": network.state_dict(),
+            "optimiser": optimiser.state_dict(),
+            "schedule": schedule.state_dict(),
+        }
+        torch.save({**state, "epoch": epoch + 1}, checkpoint.with_suffix(".part"))
+        checkpoint.with_suffix(".part").replace(checkpoint)
+        (options.out / "metrics.jsonl").open("a").write(json.dumps({"epoch": epoch + 1, **figures}) + "\n")
+    save_file({name: t.contiguous() for name, t in network.state_dict().items()}, options.out / "pilot.safetensors")
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("recordings", type=Path, nargs="+", help="folders of recorded episodes")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--batch", type=int, default=12)
+    parser.add_argument("--lr", type=float, default=3e-3)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=2)
+    return parser.parse_args()
+
+
+def _split(recordings: list[Path]) -> tuple[list[Path], list[Path]]:
+    """Frames as paths of their label files; whole episodes are held out, so that no neighbour leaks."""
+    training: list[Path] = []
+    validation: list[Path] = []
+    episodes = sorted(path.parent for recording in recordings for path in recording.rglob("frames.jsonl"))
+    if not episodes:
+        raise SystemExit(f"no recorded episode (frames.jsonl) below {', '.join(map(str, recordings))}")
+    for number, episode in enumerate(episodes):
+        labels = _label_episode(episode)
+        (validation if number % _VALIDATION_SHARE == _VALIDATION_SHARE - 1 else training).extend(labels)
+    return training, validation
+
+
+def _label_episode(episode: Path) -> list[Path]:
+    """Makes the label grids of an episode, once; returns their paths."""
+    made = []
+    for line in (episode / "frames.jsonl").read_text().splitlines():
+        frame = json.loads(line)
+        path = episode / "labels" / f"{frame['name']}.npz"
+        made.append(path)
+        if path.exists():
+            continue
+        path.parent.mkdir(exist_ok=True)
+        tags, instances, depth_cm = (
+            _picture(episode / kind / path.with_suffix(".png").name) for kind in _LABEL_SOURCES
+        )
+        lights = [Face(**face) for face in frame["lights"]]
+        signs = [Face(**face) for face in frame["stop_signs"]]
+        x, y, yaw = frame["ego"]["x"], frame["ego"]["y"], math.radians(frame["ego"]["yaw"])
+        x, y = x + FORWARD_M * math.cos(yaw), y + FORWARD_M * math.sin(yaw)
+        things, distance_m = label_grid(tags, instances, depth_cm.astype(np.float32) / 100.0, x, y, lights, signs)
+        np.savez_compressed(path, things=things, distance_m=distance_m.astype(np.float16))
+    return made
+
+
+def _load(label: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float32]]:
+    bgr = _picture(label.parent.parent / "rgb" / f"{label.stem}.png")
+    with np.load(label) as kept:
+        things, distance_m = kept["things"], kept["distance_m"].astype(np.float32)
+    return np.ascontiguousarray(bgr[CROP_TOP:, :, ::-1]), things, distance_m
+
+
+def _picture(path: Path) -> NDArray[Any]:
+    picture = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    if picture is None:
+        raise SystemExit(f"{path} is missing or not a picture; record the episode again")
+    return picture
+
+
+def _augmented(
+    rgb: NDArray[np.uint8],
+    things: NDArray[np.uint8],
+    distance_m: NDArray[np.float32],
+    generator: np.random.Generator,
+) -> tuple[NDArray[np.float32], NDArray[np.uint8], NDArray[np.float32]]:
+    """What an ordinary RGB training does: mirror, crop, exposure, contrast, white balance, a little noise."""
+    top = int(generator.integers(2, things.shape[0] - _CROP_ROWS - 6))
+    rows = slice(top, top + _CROP_ROWS)
+    rgb = rgb[rows.start * STRIDE : rows.stop * STRIDE]
+    things, distance_m = things[rows], distance_m[rows]
+    if generator.random() < 0.5:
+        rgb, things, distance_m = rgb[:, ::-1], things[:, ::-1], distance_m[:, ::-1]
+    picture = rgb.astype(np.float32) / 255.0
+    mean = picture.mean()
+    picture = (picture - mean) * np.float32(generator.uniform(0.75, 1.3)) + mean * np.float32(
+        generator.uniform(0.7, 1.3)
+    )
+    picture = picture * generator.uniform(0.93, 1.07, 3).astype(np.float32)
+    picture = picture + generator.normal(0.0, generator.uniform(0.0, 0.025), picture.shape).astype(np.float32)
+    return np.clip(picture, 0.0, 1.0), things, distance_m
+
+
+def _collate(samples: list[tuple]) -> tuple[Tensor, Tensor, Tensor]:
+    rgb, things, distance_m = (np.stack(part) for part in zip(*samples))
+    return (
+        torch.from_numpy(np.ascontiguousarray(rgb.transpose(0, 3, 1, 2))),
+        torch.from_numpy(things.astype(np.int64)),
+        torch.from_numpy(np.ascontiguousarray(distance_m)),
+    )
+
+
+def _loss(network: PilotNetwork, rgb: Tensor, things: Tensor, distance_m: Tensor) -> Tensor:
+    logits, log_distance = network(rgb)
+    weights = torch.tensor([_CLASS_WEIGHTS[thing] for thing in Thing])
+    # Focal factor: most background cells are right after the first minute and teach nothing more.
+    likelihood = torch.nn.functional.cross_entropy(logits, things, reduction="none")
+    focal = (1.0 - torch.exp(-likelihood)) ** 1.5 * weights[things] * likelihood
+    there = things > 0
+    wrong = torch.nn.functional.smooth_l1_loss(
+        log_distance[:, 0][there], torch.log(distance_m[there]), reduction="sum", beta=0.1
+    )
+    return focal.sum() / things.numel() * 20.0 + wrong / there.sum().clamp(min=1)
+
+
+@torch.no_grad()
+def _validate(network: PilotNetwork, frames: list[Path]) -> dict[str, float]:
+    """Per thing recall and precision of cells within 40 m, and the median relative error of the distance."""
+    network.eval()
+    hits, truths, claims = (np.zeros(len(Thing)) for _ in range(3))
+    errors: list[float] = []
+    for label in frames:
+        rgb, things, distance_m = _load(label)
+        picture = torch.from_numpy(rgb.transpose(2, 0, 1).astype(np.float32) / 255.0)[None]
+        logits, log_distance = network(picture)
+        seen = logits[0].argmax(0).numpy()
+        estimate_m = np.exp(log_distance[0, 0].numpy())
+        for thing in Thing:
+            true = (things == thing) & (distance_m < 40.0)
+            claimed = (seen == thing) & (estimate_m < 40.0)
+            hits[thing] += (true & (seen == thing)).sum()
+            truths[thing] += true.sum()
+            claims[thing] += claimed.sum()
+            if thing == Thing.PERSON:
+                errors += list(np.abs(estimate_m[true] / distance_m[true] - 1.0))
+    figures = {}
+    for thing in list(Thing)[1:]:
+        figures[f"{thing.name.lower()}_recall"] = float(hits[thing] / max(truths[thing], 1))
+        figures[f"{thing.name.lower()}_precision"] = float(hits[thing] / max(claims[thing], 1))
+    figures["person_distance_error"] = float(np.median(errors)) if errors else math.nan
+    return figures
+
+
+if __name__ == "__main__":
+    main()
