@@ -1,0 +1,100 @@
+"""Ensembles on disk: shards of samples and a manifest that says whose they are.
+
+    DIR/manifest.json       settings of the draw, and per shard its checksum and the pairs in it
+    DIR/shard-00000.safetensors   one uint8 tensor (K, 3, h, w) per pair, under the pair's name
+
+A shard is written whole or not at all, then entered in the manifest; a draw that was interrupted goes on after the last
+entry. Bytes are precise enough: rounding adds a variance of 1/12 of a squared grey level.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor
+
+from fusion.errors import FusionError
+
+Settings = dict[str, Any]
+
+
+class EnsembleCache:
+    """A cache that is being drawn or read. `settings` holds teacher id, samples (K), steps, eta, seed and scale."""
+
+    def __init__(self, folder: Path, settings: Settings, shards: list[dict[str, Any]]) -> None:
+        self.folder = folder
+        self.settings = settings
+        self._shards = shards
+
+    @classmethod
+    def create(cls, folder: Path, settings: Settings) -> "EnsembleCache":
+        """A new cache, or the one already begun in this folder with the same settings."""
+        if (folder / "manifest.json").exists():
+            cache = cls.open(folder)
+            for key, value in settings.items():
+                if cache.settings.get(key) != value:
+                    raise FusionError(f"{folder} was drawn with {key} = {cache.settings.get(key)!r}, not {value!r}")
+            return cache
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise FusionError(f"{folder} cannot be made: {error.strerror}") from None
+        return cls(folder, settings, [])
+
+    @classmethod
+    def open(cls, folder: Path) -> "EnsembleCache":
+        path = folder / "manifest.json"
+        try:
+            manifest = json.loads(path.read_text())
+            return cls(folder, manifest["settings"], manifest["shards"])
+        except FileNotFoundError:
+            raise FusionError(f"{folder} holds no ensembles: there is no manifest.json") from None
+        except (OSError, json.JSONDecodeError, KeyError, TypeError):
+            raise FusionError(f"{path} is not the manifest of an ensemble cache") from None
+
+    @property
+    def sources(self) -> dict[str, str]:
+        """Name -> checksum of its source images, for every pair drawn so far."""
+        return {name: source for shard in self._shards for name, source in shard["pairs"].items()}
+
+    def append(self, samples: Mapping[str, Tensor], sources: Mapping[str, str]) -> None:
+        """Adds one shard: name -> uint8 (K, 3, h, w), and name -> checksum of the source images."""
+        data = save({name: tensor.contiguous() for name, tensor in samples.items()})
+        name = f"shard-{len(self._shards):05d}.safetensors"
+        _write(self.folder / name, data)
+        entry = {"file": name, "sha256": hashlib.sha256(data).hexdigest(), "pairs": dict(sources)}
+        manifest = {"settings": self.settings, "shards": [*self._shards, entry]}
+        _write(self.folder / "manifest.json", (json.dumps(manifest, indent=1, sort_keys=True) + "\n").encode())
+        self._shards.append(entry)
+
+    def ensembles(self) -> Iterator[tuple[str, Tensor]]:
+        """(name, samples uint8 (K, 3, h, w)) of every pair; raises FusionError that names a damaged shard."""
+        for shard in self._shards:
+            path = self.folder / shard["file"]
+            try:
+                data = path.read_bytes()
+                if hashlib.sha256(data).hexdigest() != shard["sha256"]:
+                    raise FusionError(f"{path} is damaged: its checksum is not the manifest's")
+                yield from load(data).items()
+            except (OSError, SafetensorError) as error:
+                raise FusionError(f"{path} cannot be read: {error}") from None
+
+
+def as_bytes(samples: Tensor) -> Tensor:
+    """Floats in [0, 1] -> uint8."""
+    return (samples.clamp(0.0, 1.0) * 255.0 + 0.5).to(torch.uint8)
+
+
+def _write(path: Path, data: bytes) -> None:
+    partial = path.with_name(path.name + ".partial")
+    try:
+        partial.write_bytes(data)
+        partial.replace(path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise FusionError(f"{path} cannot be written: {error.strerror}") from None

@@ -1,0 +1,46 @@
+"""Checkpoints of a training run: everything that changes from step to step, in one file, written whole or not at all."""
+
+import json
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from fusion.errors import FusionError
+
+NAME = "checkpoint.pt"
+
+
+def save_checkpoint(folder: Path, parts: Mapping[str, Any], settings: Mapping[str, Any], step: int) -> None:
+    """`parts` are modules and optimizers by name; `step` counts the steps that are done."""
+    partial = folder / (NAME + ".partial")
+    state = {name: part.state_dict() for name, part in parts.items()}
+    try:
+        torch.save({"step": step, "settings": json.dumps(settings, sort_keys=True), **state}, partial)
+        partial.replace(folder / NAME)
+    except (OSError, RuntimeError) as error:  # torch reports a full disk as a RuntimeError
+        partial.unlink(missing_ok=True)
+        raise FusionError(f"{folder / NAME} cannot be written: {str(error).splitlines()[0]}") from None
+
+
+def load_checkpoint(folder: Path, parts: Mapping[str, Any], settings: Mapping[str, Any]) -> int:
+    """Fills the parts and returns how many steps were done; the settings must be those of the run."""
+    path = folder / NAME
+    if not path.exists():
+        raise FusionError(f"{folder} holds no run to resume: there is no {NAME}")
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        before = json.loads(state["settings"])
+    except (OSError, RuntimeError, KeyError, ValueError, pickle.UnpicklingError, EOFError) as error:
+        raise FusionError(f"{path} is not a checkpoint that can be read: {' '.join(str(error).split())[:120]}") from None
+    for name, value in json.loads(json.dumps(settings)).items():
+        if before.get(name) != value:
+            raise FusionError(f"{path} was made with {name} = {before.get(name)!r}, not {value!r}")
+    try:
+        for name, part in parts.items():
+            part.load_state_dict(state[name])
+    except (RuntimeError, KeyError, ValueError) as error:
+        raise FusionError(f"{path} does not fit this network: {str(error).splitlines()[0]}") from None
+    return int(state["step"])

@@ -1,0 +1,106 @@
+"""Draws an ensemble of fused images for every pair and keeps it on disk.
+
+    python -m fusion.ensemble --data DIR --teacher runs/teacher/teacher.safetensors --out DIR [--samples 8] [--steps 8]
+
+`--teacher reference` puts the clear twin itself in the teacher's place (one sample, no variances): the baseline without
+diffusion. A draw that was interrupted goes on where it stopped.
+"""
+
+import argparse
+import hashlib
+import sys
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from fusion.cache import EnsembleCache, as_bytes
+from fusion.data import Pair, load, read_folders, reduce
+from fusion.errors import FusionError
+from fusion.teacher import Teacher
+
+SHARD_PAIRS = 16
+
+
+def load_teacher(name_or_path: str, steps: int, eta: float) -> Teacher:
+    """A trained teacher by the path of its weights, or the reference."""
+    from fusion.teacher.conditional import ConditionalTeacher
+    from fusion.teacher.reference import Reference
+
+    return Reference() if name_or_path == "reference" else ConditionalTeacher.load(Path(name_or_path), steps, eta)
+
+
+def source_checksum(pair: Pair) -> str:
+    """Of the bytes of the pair's files, in the order visible, thermal, clear."""
+    digest = hashlib.sha256()
+    for path in (pair.visible, pair.thermal, pair.clear):
+        if path is not None:
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def pair_seed(seed: int, name: str) -> int:
+    """A pair's own seed: its samples do not depend on which pairs were drawn before it."""
+    return int.from_bytes(hashlib.sha256(f"{seed}/{name}".encode()).digest()[:7], "big")
+
+
+def draw(pairs: tuple[Pair, ...], teacher: Teacher, cache: EnsembleCache, device: str = "cpu") -> None:
+    """Samples every pair that the cache does not hold yet."""
+    settings = cache.settings
+    have = cache.sources
+    for pair in pairs:
+        if pair.name in have and have[pair.name] != source_checksum(pair):
+            raise FusionError(f"{pair.visible} or its partners changed since the ensembles in {cache.folder} were drawn")
+    missing = [pair for pair in pairs if pair.name not in have]
+    for first in range(0, len(missing), SHARD_PAIRS):
+        shard = missing[first : first + SHARD_PAIRS]
+        samples: dict[str, Tensor] = {}
+        for pair in shard:
+            images = load(pair)
+            visible, thermal = (
+                torch.from_numpy(reduce(image, settings["scale"])).to(device) for image in (images.visible, images.thermal)
+            )
+            if hasattr(teacher, "look_at"):
+                clear = images.clear
+                teacher.look_at(None if clear is None else torch.from_numpy(reduce(clear, settings["scale"])))
+            drawn = teacher.sample(visible, thermal, settings["samples"], pair_seed(settings["seed"], pair.name))
+            samples[pair.name] = as_bytes(drawn.cpu())
+        cache.append(samples, {pair.name: source_checksum(pair) for pair in shard})
+        print(f"{len(cache.sources)} of {len(pairs)} pairs drawn", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m fusion.ensemble", description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, nargs="+", required=True, help="folders of pairs")
+    parser.add_argument("--teacher", required=True, help="weights of a teacher, or 'reference'")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--samples", type=int, default=8, help="K")
+    parser.add_argument("--steps", type=int, default=8, help="DDIM steps")
+    parser.add_argument("--eta", type=float, default=1.0)
+    parser.add_argument("--scale", type=int, default=4, help="the teacher sees frames reduced by this factor")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--limit", type=int, default=0, help="every n-th pair so that at most this many are drawn")
+    parser.add_argument("--device", default="cpu")
+    options = parser.parse_args()
+    try:
+        pairs = read_folders(options.data)
+        if 0 < options.limit < len(pairs):
+            pairs = tuple(pairs[index * len(pairs) // options.limit] for index in range(options.limit))
+        teacher = load_teacher(options.teacher, options.steps, options.eta)
+        if hasattr(teacher, "to"):
+            teacher.to(options.device)
+        settings = {
+            "teacher": teacher.identity,
+            "samples": 1 if options.teacher == "reference" else options.samples,
+            "steps": options.steps,
+            "eta": options.eta,
+            "seed": options.seed,
+            "scale": options.scale,
+        }
+        draw(pairs, teacher, EnsembleCache.create(options.out, settings), options.device)
+    except FusionError as error:
+        sys.exit(f"fusion.ensemble: {error}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,50 @@
+"""The terms of the student's loss; weights are maps of mean 1 over an image."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+CHARBONNIER_EPSILON = 1e-3
+LUMA = (0.299, 0.587, 0.114)
+"""ITU-R BT.601."""
+
+
+def charbonnier(difference: Tensor) -> Tensor:
+    """sqrt(d^2 + epsilon^2) - epsilon: the absolute value with a round tip."""
+    return (difference.square() + CHARBONNIER_EPSILON**2).sqrt() - CHARBONNIER_EPSILON
+
+
+def luminance(image: Tensor) -> Tensor:
+    """(B, 3, H, W) -> (B, 1, H, W)."""
+    red, green, blue = image.unbind(1)
+    return (LUMA[0] * red + LUMA[1] * green + LUMA[2] * blue)[:, None]
+
+
+def gradient(plane: Tensor) -> Tensor:
+    """Sobel derivatives along x and y, (B, 1, H, W) -> (B, 2, H, W), scaled to grey levels per pixel."""
+    smooth, slope = (1.0, 2.0, 1.0), (-1.0, 0.0, 1.0)
+    across = torch.tensor([[s * d for d in slope] for s in smooth], dtype=plane.dtype, device=plane.device) / 8.0
+    kernels = torch.stack([across, across.T])[:, None]
+    return F.conv2d(F.pad(plane, (1, 1, 1, 1), mode="replicate"), kernels)
+
+
+def pixel_loss(fused: Tensor, mean: Tensor, weight: Tensor) -> Tensor:
+    """L_pix = mean_p w(p) charbonnier(f(p) - mu(p)): fused and mean (B, 3, h, w), weight (B, h, w)."""
+    return (weight[:, None] * charbonnier(fused - mean)).mean()
+
+
+def edge_loss(fused: Tensor, visible: Tensor, thermal: Tensor, weight: Tensor) -> Tensor:
+    """L_edge: by how much edges of f fall short of the stronger one of v and t; all full resolution, weight (B, H, W).
+
+    Magnitudes are compared and only a lack is charged. Equality with a signed gradient would ask a fused night frame to
+    stay as dull as its source, and would let the thermal frame's sign (a warm coat is bright there, dark in daylight)
+    fight the teacher's.
+    """
+    strongest = torch.maximum(_magnitude(luminance(visible)), _magnitude(thermal))
+    lack = (strongest - _magnitude(luminance(fused))).clamp(min=0.0)
+    return (weight * lack).mean()
+
+
+def _magnitude(plane: Tensor) -> Tensor:
+    # The small constant keeps the derivative of the root finite on flat ground.
+    return (gradient(plane).square().sum(dim=1) + 1e-8).sqrt()

@@ -1,0 +1,172 @@
+"""The student: a bilateral grid of local affine maps, predicted from a small view and applied at full resolution.
+
+The shape is that of HDRnet (Gharbi et al., SIGGRAPH 2017): a convolutional network looks at a quarter-resolution view of
+the pair and predicts, for every cell of 8x8 pixels and every bin of a guide, one affine map from (r, g, b, t, 1) to a
+fused (r, g, b). Each full-resolution pixel looks up its map by position and by its own guide value. Detail therefore comes
+from the two frames themselves, and the work per pixel is a few multiply-adds.
+
+A grid is an array (B, gh, gw, bins, 16). The sixteen lanes of one map, in this order:
+
+    r->r r->g r->b 1->r | g->r g->g g->b 1->g | b->r b->g b->b 1->b | t->r t->g t->b unused
+
+so that one map fills one 64-byte line and lane 4 j + k carries input j to output k.
+"""
+
+from dataclasses import asdict, dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+LANES = 16
+CELL_PX = 8
+VIEW_PX = 4
+"""One pixel of the view is the mean of VIEW_PX x VIEW_PX pixels of the frame."""
+PAD_PX = 32
+"""Frames are extended (by repeating the border) to a multiple of this, so that every scale of the network is aligned."""
+
+
+@dataclass(frozen=True)
+class StudentConfig:
+    """Sizes of the student; stored in the weights file, so that any of them can be loaded by name alone."""
+
+    bins: int = 8
+    knots: int = 16
+    fine: int = 16
+    middle: int = 48
+    coarse: int = 64
+    blocks: int = 2
+
+    def as_text(self) -> dict[str, str]:
+        return {name: str(value) for name, value in asdict(self).items()}
+
+
+class Residual(nn.Module):
+    """Two 3x3 convolutions and a way around them."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(channels, channels, 3, padding=1)
+        self.second = nn.Conv2d(channels, channels, 3, padding=1)
+        nn.init.zeros_(self.second.weight)  # starts as the identity: short trainings converge sooner
+        nn.init.zeros_(self.second.bias)  # type: ignore[arg-type]
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(x + self.second(F.relu(self.first(x))))
+
+
+class GridNetwork(nn.Module):
+    """View (B, 4, h, w) of (r, g, b, t) in [0, 1] -> grid (B, h / 2, w / 2, bins, 16); h and w are multiples of 8."""
+
+    def __init__(self, config: StudentConfig) -> None:
+        super().__init__()
+        self.bins = config.bins
+        self.stem = nn.Conv2d(4, config.fine, 3, stride=2, padding=1)
+        self.skip = nn.Conv2d(config.fine, config.fine, 3, padding=1)
+        self.down_middle = nn.Conv2d(config.fine, config.middle, 3, stride=2, padding=1)
+        self.middle = Residual(config.middle)
+        self.down_coarse = nn.Conv2d(config.middle, config.coarse, 3, stride=2, padding=1)
+        self.coarse = nn.Sequential(*[Residual(config.coarse) for _ in range(config.blocks)])
+        self.scene = nn.Linear(config.coarse, config.coarse)
+        self.up_middle = nn.Conv2d(config.coarse, config.middle, 1)
+        self.join_middle = nn.Conv2d(config.middle, config.middle, 3, padding=1)
+        self.up_fine = nn.Conv2d(config.middle, config.fine, 1)
+        self.join_fine = nn.Conv2d(config.fine, config.fine, 3, padding=1)
+        self.head = nn.Conv2d(config.fine, config.bins * LANES, 1)
+        nn.init.normal_(self.head.weight, std=1e-3)
+        with torch.no_grad():  # the untrained student hands the visible frame through
+            identity = torch.zeros(config.bins, LANES)
+            identity[:, [0, 5, 10]] = 1.0
+            self.head.bias.copy_(identity.flatten())  # type: ignore[union-attr]
+
+    def forward(self, view: Tensor) -> Tensor:
+        fine = F.relu(self.skip(F.relu(self.stem(view * 2.0 - 1.0))))
+        middle = self.middle(F.relu(self.down_middle(fine)))
+        coarse = self.coarse(F.relu(self.down_coarse(middle)))
+        coarse = F.relu(coarse + self.scene(coarse.mean(dim=(2, 3)))[:, :, None, None])
+        middle = F.relu(self.join_middle(middle + _double(self.up_middle(coarse))))
+        fine = F.relu(self.join_fine(fine + _double(self.up_fine(middle))))
+        grid = self.head(fine)
+        batch, _, height, width = grid.shape
+        return grid.permute(0, 2, 3, 1).reshape(batch, height, width, self.bins, LANES)
+
+
+def _double(x: Tensor) -> Tensor:
+    return F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
+
+
+class Student(nn.Module):
+    """f(v, t): visible (B, 3, H, W) and thermal (B, 1, H, W), floats in [0, 1] -> fused (B, 3, H, W), not yet clamped."""
+
+    def __init__(self, config: StudentConfig | None = None) -> None:
+        super().__init__()
+        self.config = config or StudentConfig()
+        self.network = GridNetwork(self.config)
+        # Starts as a plain mean of luminance and heat; four piecewise-linear curves whose sum places a pixel on the guide.
+        ramp = torch.linspace(-1.0, 1.0, self.config.knots + 1)
+        self.curves = nn.Parameter(ramp[None, :] * torch.tensor([0.3, 0.6, 0.1, 1.0])[:, None])
+
+    def forward(self, visible: Tensor, thermal: Tensor) -> Tensor:
+        return self.apply_grid(self.grid(visible, thermal), visible, thermal)
+
+    def grid(self, visible: Tensor, thermal: Tensor) -> Tensor:
+        """Grid (B, gh, gw, bins, 16) of a whole frame of any size; gh = ceil(H / 32) * 4, gw likewise."""
+        frame = torch.cat([visible, thermal], dim=1)
+        height, width = frame.shape[-2:]
+        # Repeating by index, because F.pad cannot repeat a border further than the frame is wide.
+        rows = torch.arange(_padded(height), device=frame.device).clamp(max=height - 1)
+        columns = torch.arange(_padded(width), device=frame.device).clamp(max=width - 1)
+        frame = frame.index_select(2, rows).index_select(3, columns)
+        grid: Tensor = self.network(F.avg_pool2d(frame, VIEW_PX))
+        return grid
+
+    def guide(self, visible: Tensor, thermal: Tensor) -> Tensor:
+        """Position of every pixel on the guide, (B, H, W), in bins: 0 .. bins - 1."""
+        knots = self.config.knots
+        total = torch.zeros_like(thermal[:, 0])
+        for channel, value in enumerate((*visible.unbind(1), thermal[:, 0])):
+            position = value.clamp(0.0, 1.0) * knots
+            below = position.detach().floor().clamp(max=knots - 1)
+            share = position - below
+            index = below.long()
+            curve = self.curves[channel]
+            total = total + F.embedding(index, curve[:, None])[..., 0] * (1.0 - share)
+            total = total + F.embedding(index + 1, curve[:, None])[..., 0] * share
+        # x / (1 + |x|) saturates without a dead end for the gradient, and costs one division at full resolution.
+        return (0.5 + 0.5 * total / (1.0 + total.abs())) * (self.config.bins - 1)
+
+    def apply_grid(self, grid: Tensor, visible: Tensor, thermal: Tensor, origin: tuple[int, int] = (0, 0)) -> Tensor:
+        """Slices the grid trilinearly and applies the maps to a frame, or to a crop of it whose first pixel is `origin`
+        (row, column in pixels, multiples of 8)."""
+        height, width = visible.shape[-2:]
+        rows, columns = -(-height // CELL_PX), -(-width // CELL_PX)
+        top, left = origin[0] // CELL_PX, origin[1] // CELL_PX
+        # One cell more on each side, repeated at the frame's border: interpolation then needs no special case there.
+        cells_y = torch.arange(top - 1, top + rows + 1, device=grid.device).clamp(0, grid.shape[1] - 1)
+        cells_x = torch.arange(left - 1, left + columns + 1, device=grid.device).clamp(0, grid.shape[2] - 1)
+        block = grid.index_select(1, cells_y).index_select(2, cells_x).permute(3, 0, 4, 1, 2)
+        guide = self.guide(visible, thermal)
+        maps = torch.zeros((), device=grid.device, dtype=grid.dtype)
+        for index, lanes in enumerate(block):
+            smooth = F.interpolate(lanes, scale_factor=float(CELL_PX), mode="bilinear", align_corners=False)
+            smooth = smooth[..., CELL_PX : CELL_PX + height, CELL_PX : CELL_PX + width]
+            maps = maps + smooth * (1.0 - (guide - index).abs()).clamp(min=0.0)[:, None]
+        red, green, blue = visible[:, 0:1], visible[:, 1:2], visible[:, 2:3]
+        linear = maps[:, 0:3] * red + maps[:, 4:7] * green + maps[:, 8:11] * blue + maps[:, 12:15] * thermal
+        return linear + maps[:, [3, 7, 11]]
+
+    def guide_table(self) -> Tensor:
+        """The four curves at the 256 values of a byte, (4, 256): what the integer path looks up."""
+        values = torch.arange(256, device=self.curves.device, dtype=self.curves.dtype) / 255.0
+        position = values * self.config.knots
+        below = position.floor().clamp(max=self.config.knots - 1)
+        share = position - below
+        return self.curves[:, below.long()] * (1.0 - share) + self.curves[:, below.long() + 1] * share
+
+
+def parameter_count(module: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+def _padded(pixels: int) -> int:
+    return -(-pixels // PAD_PX) * PAD_PX

@@ -1,0 +1,80 @@
+"""A trained conditional diffusion teacher: weights, sizes and schedule in one file, sampled for pairs of any size."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+from torch.nn import functional as F
+
+from fusion.errors import FusionError
+from fusion.teacher.diffusion import Diffusion, DiffusionConfig
+from fusion.teacher.network import NetworkConfig, TeacherNetwork
+
+KIND = "nightloop-fusion-teacher"
+
+
+class ConditionalTeacher:
+    """p(y given v, t) by masked conditional diffusion or twin restoration: they differ in training only."""
+
+    def __init__(
+        self, network: TeacherNetwork, diffusion: DiffusionConfig, steps: int = 8, eta: float = 1.0, checksum: str = "untrained"
+    ) -> None:
+        self._network = network.eval()
+        self._diffusion = Diffusion(diffusion)
+        self._steps, self._eta = steps, eta
+        self._checksum = checksum
+
+    @property
+    def identity(self) -> str:
+        return f"conditional-{self._checksum[:16]}"
+
+    def to(self, device: str) -> "ConditionalTeacher":
+        self._network.to(device)
+        return self
+
+    @torch.inference_mode()
+    def sample(self, visible: Tensor, thermal: Tensor, n: int, seed: int) -> Tensor:
+        """visible (3, h, w), thermal (1, h, w) in [0, 1] -> (n, 3, h, w); sizes that do not fit are padded and cropped."""
+        height, width = visible.shape[-2:]
+        multiple = self._network.config.multiple
+        condition = torch.cat([visible, thermal])[None] * 2.0 - 1.0
+        padding = (0, -width % multiple, 0, -height % multiple)
+        condition = F.pad(condition, padding, mode="replicate").expand(n, -1, -1, -1)
+        generator = torch.Generator().manual_seed(seed)
+        image = self._diffusion.sample(self._network, condition, self._steps, self._eta, generator)
+        return (image[..., :height, :width] * 0.5 + 0.5).clamp(0.0, 1.0)
+
+    @classmethod
+    def load(cls, path: Path, steps: int = 8, eta: float = 1.0) -> "ConditionalTeacher":
+        if not path.is_file():
+            raise FusionError(f"no teacher {path}")
+        try:
+            with safe_open(path, framework="pt") as file:
+                metadata = file.metadata() or {}
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+        except (SafetensorError, OSError) as error:
+            raise FusionError(f"teacher {path} cannot be read: {' '.join(str(error).split())}") from None
+        if metadata.get("kind") != KIND:
+            raise FusionError(f"{path} does not hold a teacher")
+        network = TeacherNetwork(NetworkConfig.from_dict(json.loads(metadata["network"])))
+        try:
+            network.load_state_dict(tensors)
+        except RuntimeError as error:
+            raise FusionError(f"teacher {path} has another shape: {' '.join(str(error).split())[:160]}") from None
+        diffusion = DiffusionConfig(**json.loads(metadata["diffusion"]))
+        return cls(network, diffusion, steps, eta, hashlib.sha256(path.read_bytes()).hexdigest())
+
+
+def save_teacher(network: TeacherNetwork, diffusion: DiffusionConfig, path: Path) -> None:
+    metadata = {
+        "kind": KIND,
+        "network": json.dumps(network.config.as_dict(), sort_keys=True),
+        "diffusion": json.dumps(diffusion.__dict__, sort_keys=True),
+    }
+    partial = path.with_name(path.name + ".partial")
+    save_file({name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}, partial, metadata)
+    partial.replace(path)

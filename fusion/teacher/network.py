@@ -1,0 +1,53 @@
+"""The teacher's U-Net: noisy image and the two views in, what the scheduler predicts out."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from diffusers import UNet2DModel
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """Sizes of the U-Net. The defaults train on a CPU in minutes; see docs/fusion.md for a GPU's."""
+
+    channels: tuple[int, ...] = (24, 48, 64)
+    layers: int = 1
+    attention: bool = False
+
+    def as_dict(self) -> dict[str, Any]:
+        return {**asdict(self), "channels": list(self.channels)}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "NetworkConfig":
+        return cls(tuple(values["channels"]), int(values["layers"]), bool(values["attention"]))
+
+    @property
+    def multiple(self) -> int:
+        """Heights and widths must be multiples of this."""
+        return int(2 ** (len(self.channels) - 1))
+
+
+class TeacherNetwork(nn.Module):
+    """y_t (B, 3, h, w) in [-1, 1], condition (B, 4, h, w) of (r, g, b, t) in [-1, 1], step (B,) -> prediction (B, 3, h, w)."""
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        self.config = config
+        levels = len(config.channels)
+        self.unet = UNet2DModel(
+            in_channels=7,
+            out_channels=3,
+            block_out_channels=config.channels,
+            layers_per_block=config.layers,
+            down_block_types=("DownBlock2D",) * levels,
+            up_block_types=("UpBlock2D",) * levels,
+            norm_num_groups=8,
+            attention_head_dim=8,
+            add_attention=config.attention,
+        )
+
+    def forward(self, noisy: Tensor, condition: Tensor, step: Tensor) -> Tensor:
+        prediction: Tensor = self.unet(torch.cat([noisy, condition], dim=1), step).sample
+        return prediction

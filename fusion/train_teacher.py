@@ -1,0 +1,196 @@
+"""Trains the diffusion teacher. One file, top to bottom.
+
+    python -m fusion.train_teacher --data DIR --out runs/teacher [--masked-share 0.25] [--steps 3000] [--resume]
+
+Pairs with a clear twin are learnt by twin restoration, mixed with masked conditional examples made from the clear frames
+alone; pairs without (public sets) by masked conditional diffusion alone. Frames are reduced by --scale first, and the
+student's ensembles are drawn at the same scale.
+
+Writes teacher.safetensors (moving average), checkpoint.pt, log.csv and sample grids (v | t | samples | target).
+"""
+
+import argparse
+import copy
+import math
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from fusion.checkpoint import load_checkpoint, save_checkpoint
+from fusion.data import Pair, load, read_folders, reduce, split
+from fusion.errors import FusionError
+from fusion.teacher.conditional import ConditionalTeacher, save_teacher
+from fusion.teacher.diffusion import Diffusion, DiffusionConfig
+from fusion.teacher.network import NetworkConfig, TeacherNetwork
+from fusion.teacher.views import masked_example, twin_example
+from fusion.train import log, start_folder
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What decides the weights, besides the data. The defaults fit a CPU; docs/fusion.md has a GPU's."""
+
+    steps: int = 3000
+    batch: int = 8
+    crop: int = 64
+    scale: int = 4
+    learning_rate: float = 5e-4
+    ema: float = 0.995
+    masked_share: float = 0.25
+    prediction: str = "sample"
+    channels: str = "24,48,64"
+    layers: int = 1
+    attention: bool = False
+    held_out: float = 0.1
+    seed: int = 0
+    device: str = "cpu"
+    bf16: bool = False
+
+
+@dataclass(frozen=True)
+class Example:
+    """A pair reduced to the teacher's scale: floats in [0, 1], (C, h, w)."""
+
+    visible: NDArray[np.float32]
+    thermal: NDArray[np.float32]
+    clear: NDArray[np.float32] | None
+
+
+def read_example(pair: Pair, scale: int) -> Example:
+    images = load(pair)
+    clear = None if images.clear is None else reduce(images.clear, scale)
+    return Example(reduce(images.visible, scale), reduce(images.thermal, scale), clear)
+
+
+def make_batch(examples: list[Example], recipe: Recipe, step: int) -> tuple[Tensor, Tensor]:
+    """Conditions (B, 4, crop, crop) and targets (B, 3, crop, crop), in [-1, 1]."""
+    rng = np.random.default_rng([recipe.seed, step])
+    conditions, targets = [], []
+    for index in rng.integers(0, len(examples), recipe.batch):
+        example = examples[int(index)]
+        top, left = (int(rng.integers(0, size - recipe.crop + 1)) for size in example.thermal.shape[1:])
+        window = (slice(None), slice(top, top + recipe.crop), slice(left, left + recipe.crop))
+        mirror = -1 if rng.random() < 0.5 else 1
+        if example.clear is None or rng.random() < recipe.masked_share:
+            clean = example.visible if example.clear is None else example.clear
+            condition, target = masked_example(clean[window][..., ::mirror], rng)
+        else:
+            parts = (part[window][..., ::mirror] for part in (example.visible, example.thermal, example.clear))
+            condition, target = twin_example(*parts)
+        conditions.append(np.ascontiguousarray(condition))
+        targets.append(np.ascontiguousarray(target))
+    return torch.from_numpy(np.stack(conditions)) * 2.0 - 1.0, torch.from_numpy(np.stack(targets)) * 2.0 - 1.0
+
+
+def held_out_psnr(teacher: ConditionalTeacher, examples: list[Example]) -> float:
+    """Mean PSNR in dB of the mean of two samples against the target; NaN where there is no twin."""
+    values = []
+    for index, example in enumerate(examples):
+        if example.clear is not None:
+            mean = teacher.sample(*_tensors(example), n=2, seed=index).mean(dim=0)
+            values.append(-10.0 * math.log10(float((mean - torch.from_numpy(example.clear)).square().mean())))
+    return float(np.mean(values)) if values else math.nan
+
+
+def sample_grid(teacher: ConditionalTeacher, examples: list[Example]) -> NDArray[np.uint8]:
+    """Rows of v | t | two samples | target (or v again), BGR."""
+    rows = []
+    for index, example in enumerate(examples):
+        one, two = teacher.sample(*_tensors(example), n=2, seed=index).numpy()
+        last = example.visible if example.clear is None else example.clear
+        tiles = (example.visible, np.repeat(example.thermal, 3, axis=0), one, two, last)
+        rows.append(np.hstack([(tile[::-1].transpose(1, 2, 0) * 255.0 + 0.5).astype(np.uint8) for tile in tiles]))
+    height, width = min(row.shape[0] for row in rows), min(row.shape[1] for row in rows)
+    return np.asarray(cv2.resize(np.vstack([row[:height, :width] for row in rows]), None, fx=1.5, fy=1.5), np.uint8)
+
+
+def _tensors(example: Example) -> tuple[Tensor, Tensor]:
+    return torch.from_numpy(example.visible), torch.from_numpy(example.thermal)
+
+
+def train(folders: list[Path], out: Path, recipe: Recipe, log_every: int = 200, resume: bool = False,
+          stop_after: int | None = None) -> TeacherNetwork:  # fmt: skip
+    """Trains and returns the averaged network. `stop_after` ends the run early at that step, as a kill would."""
+    sides = split(read_folders(folders), recipe.held_out)
+    training, held = ([read_example(pair, recipe.scale) for pair in side] for side in sides)
+    if not training:
+        raise FusionError("no pair is left for training: all of them are held out")
+    smallest = min(min(example.thermal.shape[1:]) for example in training)
+    if smallest < recipe.crop:
+        raise FusionError(f"crops of {recipe.crop} px do not fit: the smallest frame has {smallest} px at scale {recipe.scale}")
+    shown = (held or training)[:: max(len(held or training) // 4, 1)][:4]
+    torch.manual_seed(recipe.seed)
+    sizes = tuple(int(size) for size in recipe.channels.split(","))
+    network = TeacherNetwork(NetworkConfig(sizes, recipe.layers, recipe.attention)).to(recipe.device)
+    average = copy.deepcopy(network).requires_grad_(False)
+    schedule = DiffusionConfig(prediction=recipe.prediction)
+    diffusion = Diffusion(schedule)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=recipe.learning_rate, weight_decay=1e-4)
+    parts = {"network": network, "average": average, "optimizer": optimizer}
+    settings = asdict(recipe)
+    first = load_checkpoint(out, parts, settings) if resume else 0
+    if not resume:
+        start_folder(out, settings)
+    started, recent = time.monotonic(), []
+    for step in range(first, recipe.steps):
+        warm = max(recipe.steps // 20, 1)
+        for group in optimizer.param_groups:
+            group["lr"] = recipe.learning_rate * min((step + 1) / warm, 0.5 + 0.5 * math.cos(math.pi * step / recipe.steps))
+        condition, target = (part.to(recipe.device) for part in make_batch(training, recipe, step))
+        generator = torch.Generator().manual_seed(recipe.seed * 1_000_003 + step)
+        with torch.autocast(torch.device(recipe.device).type, torch.bfloat16, enabled=recipe.bf16):
+            loss = diffusion.loss(network, target, condition, generator)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        optimizer.step()
+        with torch.no_grad():
+            decay = min(recipe.ema, (step + 1) / (step + 10))
+            for kept, new in zip(average.parameters(), network.parameters()):
+                kept.lerp_(new, 1.0 - decay)
+        recent.append(float(loss.detach()))
+        done = step + 1
+        if done % log_every == 0 or done == recipe.steps:
+            teacher = ConditionalTeacher(copy.deepcopy(average).to("cpu"), schedule)
+            row = {"step": done, "loss": float(np.mean(recent)), "held_out_psnr_db": held_out_psnr(teacher, shown)}
+            recent.clear()
+            log(out / "log.csv", row)
+            cv2.imwrite(str(out / f"samples-{done:06d}.png"), sample_grid(teacher, shown))
+            save_checkpoint(out, parts, settings, done)
+            print(f"{done:6d}  loss {row['loss']:.4f}  psnr {row['held_out_psnr_db']:.2f} dB  {time.monotonic() - started:.0f} s", flush=True)
+        if stop_after is not None and done >= stop_after:
+            return average
+    save_teacher(average, schedule, out / "teacher.safetensors")
+    return average
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m fusion.train_teacher", description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, nargs="+", required=True, help="folders of pairs")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--resume", action="store_true")
+    parser.add_argument("--log-every", type=int, default=200, help="steps between log lines, samples and checkpoints")
+    for name, value in asdict(Recipe()).items():
+        flag = "--" + name.replace("_", "-")
+        if isinstance(value, bool):
+            parser.add_argument(flag, action=argparse.BooleanOptionalAction, default=value)
+        else:
+            parser.add_argument(flag, type=type(value), default=value)
+    options: dict[str, Any] = vars(parser.parse_args())
+    recipe = Recipe(**{name: options[name] for name in asdict(Recipe())})
+    try:
+        train(options["data"], options["out"], recipe, options["log_every"], options["resume"])
+    except FusionError as error:
+        sys.exit(f"fusion.train_teacher: {error}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,85 @@
+"""Weights files: tensors and the student's sizes in one safetensors file, read with every doubt named in one line.
+
+Shipped files lie beside this module, each with its model card: `<name>.safetensors` and `<name>.md`.
+"""
+
+import hashlib
+from dataclasses import fields
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from fusion.errors import FusionError
+from fusion.student import Student, StudentConfig
+
+KIND = "nightloop-fusion-student"
+
+
+def shipped() -> tuple[str, ...]:
+    """Names of the weights that come with the package."""
+    return tuple(sorted(path.stem for path in Path(__file__).parent.glob("*.safetensors")))
+
+
+def locate(name_or_path: str | Path) -> Path:
+    """Path of the weights file of a shipped name ("sim") or of a path given as such."""
+    path = Path(name_or_path)
+    if path.is_file():
+        return path
+    inside = Path(__file__).parent / f"{name_or_path}.safetensors"
+    if path.name == str(name_or_path) and inside.is_file():
+        return inside
+    known = ", ".join(shipped()) or "none"
+    raise FusionError(f"no weights '{name_or_path}': neither a file nor one of the shipped names ({known})")
+
+
+def save_student(student: Student, path: Path) -> None:
+    """Writes the file in one step, so that a reader never sees half of it."""
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in student.state_dict().items()}
+    partial = path.with_name(path.name + ".partial")
+    save_file(tensors, partial, metadata={"kind": KIND, **student.config.as_text()})
+    partial.replace(path)
+
+
+def load_student(path: Path) -> Student:
+    """The student of a weights file, on the CPU, in evaluation mode."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+    except (SafetensorError, OSError) as error:
+        raise FusionError(f"weights {path} cannot be read: {_one_line(error)}") from None
+    if metadata.get("kind") != KIND:
+        raise FusionError(f"weights {path} are not those of a FusionProxy student")
+    try:
+        config = StudentConfig(**{field.name: int(metadata[field.name]) for field in fields(StudentConfig)})
+    except (KeyError, ValueError) as error:
+        raise FusionError(f"weights {path} do not say the student's sizes: {_one_line(error)}") from None
+    student = Student(config)
+    _check(student.state_dict(), tensors, path)
+    student.load_state_dict(tensors)
+    return student.eval().requires_grad_(False)
+
+
+def _check(wanted: dict[str, Tensor], found: dict[str, Tensor], path: Path) -> None:
+    for name in sorted(wanted.keys() | found.keys()):
+        if name not in found:
+            raise FusionError(f"weights {path} lack the tensor '{name}'")
+        if name not in wanted:
+            raise FusionError(f"weights {path} hold an unknown tensor '{name}'")
+        if wanted[name].shape != found[name].shape:
+            have, want = tuple(found[name].shape), tuple(wanted[name].shape)
+            raise FusionError(f"weights {path}: '{name}' has shape {have} where the student has {want}")
+        if not bool(torch.isfinite(found[name]).all()):
+            raise FusionError(f"weights {path}: '{name}' holds NaN or infinity")
+
+
+def checksum(path: Path) -> str:
+    """SHA-256 of the file, as 64 hexadecimal digits."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
