@@ -1,0 +1,30 @@
+"""What a criterion is: a state machine that reads ticks and says what happened."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from results.events import Detail, Event, EventKind
+from results.ticks import Tick
+
+
+class Criterion(Protocol):
+    """Fed every tick of one route in order; `finish` is called once with the last tick."""
+
+    def update(self, tick: Tick) -> list[Event]:
+        """Events of this tick."""
+        ...
+
+    def finish(self, tick: Tick) -> list[Event]:
+        """Events that only the end of the route decides."""
+        ...
+
+
+def event_at(tick: Tick, kind: EventKind, message: str, **details: Detail) -> Event:
+    return Event(kind, tick.frame, tick.time_s, tick.location, message, details)
+
+
+def place_of(tick: Tick) -> str:
+    """The ego's position in the leaderboard's wording."""
+    x, y, z = (round(value, 3) for value in tick.location)
+    return f"(x={x}, y={y}, z={z})"
