@@ -1,8 +1,9 @@
 """Records to msgpack values and back, by their annotations.
 
-A record (dataclass or NamedTuple) travels as the array of its fields. `optional` travels as `[false]` or `[true, value]`,
-an enum as its integer. CARLA's client takes 1 for 1.0 but neither 0 for false nor 3.0 for 3, and mistakes kill the process
-of the user, so both directions are strict: a wrong value raises `CodecError` with the place where it stands.
+A record (dataclass or NamedTuple) travels as the array of its fields. `optional` travels as `[false]` or
+`[true, value]`, an enum as its integer. CARLA's client takes 1 for 1.0 but neither 0 for false nor 3.0 for 3, and
+mistakes kill the process of the user, so both directions are strict: a wrong value raises `CodecError` with the place
+where it stands.
 """
 
 from __future__ import annotations
@@ -47,26 +48,25 @@ def decode(value: Any, annotation: Any) -> Any:
 @cache
 def encoder(annotation: Any) -> Coder:
     """The function that encodes values of `annotation`."""
-    return _build(annotation, _SCALAR_ENCODERS, encoder, _enum_encoder, _optional_encoder, _list_encoder, _record_encoder)
+    return _build(annotation, encoder, _enum_encoder, _optional_encoder, _list_encoder, _record_encoder)
 
 
 @cache
 def decoder(annotation: Any) -> Coder:
     """The function that decodes values of `annotation`."""
-    return _build(annotation, _SCALAR_DECODERS, decoder, _enum_decoder, _optional_decoder, _list_decoder, _record_decoder)
+    return _build(annotation, decoder, _enum_decoder, _optional_decoder, _list_decoder, _record_decoder)
 
 
 def _build(
     annotation: Any,
-    scalars: dict[Any, Coder],
     recurse: Callable[[Any], Coder],
     enum: Callable[[Any], Coder],
     optional: Callable[[Coder], Coder],
     array: Callable[[Coder], Coder],
     record: Callable[[Any, list[tuple[str, Coder]]], Coder],
 ) -> Coder:
-    if annotation in scalars:
-        return scalars[annotation]
+    if annotation in _SCALARS:
+        return _SCALARS[annotation]
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin in (Union, types.UnionType):
         (inner,) = [a for a in arguments if a is not type(None)]
@@ -136,8 +136,7 @@ def _bytes(value: Any) -> bytes:
     _refuse("bytes", value)
 
 
-_SCALAR_ENCODERS: dict[Any, Coder] = {Any: _any, bool: _bool, int: _int, float: _float, str: _str, bytes: _bytes}
-_SCALAR_DECODERS = _SCALAR_ENCODERS
+_SCALARS: dict[Any, Coder] = {Any: _any, bool: _bool, int: _int, float: _float, str: _str, bytes: _bytes}
 
 
 def _enum_encoder(enum: Any) -> Coder:

@@ -52,8 +52,8 @@ SNAPSHOT_DTYPE = np.dtype(
 """One row per live actor, 119 bytes, as the wire carries it.
 
 The fields from byte 65 on overlap, as the wire's union does: `vehicle.*`, `walker.*`, or `sign_id` (traffic signs and
-lights, the OpenDRIVE signal id) with `light.*`. Units: metres, degrees, m/s, deg/s, m/s^2, km/h for the speed limit, seconds.
-`state` is 1 for an active actor. Start from `np.zeros`: unused bytes must be 0.
+lights, the OpenDRIVE signal id) with `light.*`. Units: metres, degrees, m/s, deg/s, m/s^2, seconds, and km/h for the
+speed limit. `state` is 1 for an active actor. Start from `np.zeros`: unused bytes must be 0.
 """
 
 ACTIVE = 1
@@ -70,4 +70,4 @@ def snapshot_payload(
         # the client aborts its process when the size is not 36 + 119 n
         raise ValueError(f"snapshot rows must be {SNAPSHOT_DTYPE.itemsize} bytes each, not {rows.dtype.itemsize}")
     header = _HEADER.pack(episode_id, platform_time_s, delta_s, 0, 0, 0, flags)
-    return header, memoryview(np.ascontiguousarray(rows).view(np.uint8)).cast("B")
+    return header, np.ascontiguousarray(rows).view(np.uint8).data.cast("B")

@@ -53,7 +53,9 @@ def test_settings_travel_in_the_order_and_shape_that_the_client_reads() -> None:
 
 
 def test_numbers_become_what_the_strict_client_accepts() -> None:
-    control = encode(t.VehicleControl(throttle=np.float32(0.5), hand_brake=np.bool_(True), gear=np.int64(2)), t.VehicleControl)  # type: ignore[arg-type]
+    control = encode(
+        t.VehicleControl(throttle=np.float32(0.5), hand_brake=np.bool_(True), gear=np.int64(2)), t.VehicleControl
+    )  # type: ignore[arg-type]
     assert [type(field) for field in control] == [float, float, float, bool, bool, bool, int]
     assert type(encode(t.EpisodeSettings(max_culling_distance=3), t.EpisodeSettings)[6]) is float
 
@@ -69,7 +71,11 @@ def test_enumerations_travel_as_integers() -> None:
     [
         ([0.0, 0.0, 0.0, 0, False, False, 0], t.VehicleControl, "hand_brake: expected true or false, got 0"),
         ([0.0, 0.0, 0.0, False, False, False, 1.0], t.VehicleControl, "gear: expected an integer, got 1.0"),
-        ([float("nan"), 0.0, 0.0, False, False, False, 1], t.VehicleControl, "throttle: expected a finite number, got nan"),
+        (
+            [float("nan"), 0.0, 0.0, False, False, False, 1],
+            t.VehicleControl,
+            "throttle: expected a finite number, got nan",
+        ),
         ([[0.0, 0.0], [0.0, 0.0, 0.0]], t.Transform, "location: expected an array of 3, got [0.0, 0.0]"),
         ([[[0, 0, 0], [0, "x", 0]]], tuple[t.Transform, ...], "[0].rotation.yaw: expected a number, got 'x'"),
         (99, t.TrafficLightState, "expected a TrafficLightState, got 99"),

@@ -1,0 +1,70 @@
+"""The cameras of a session: what each is, and their images, made in a thread beside the event loop.
+
+The renderer (and with it the compiler of its kernels) is loaded when the first camera is spawned, not before: a client
+without cameras does not wait for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.render.camera import CameraModel
+from simulator.types import ActorDescription, Transform
+
+if TYPE_CHECKING:
+    from simulator.render.renderer import Renderer
+    from simulator.towns.town import Town
+    from simulator.world.view import SceneView
+
+CAMERA = "sensor.camera."
+_OF_THE_MODEL = ("image_size_x", "image_size_y", "fov", "sensor_tick", "role_name", "ros_name")
+
+
+def camera_model(description: ActorDescription) -> CameraModel:
+    """The camera that a client asks for; raises ValueError with one clear line."""
+    try:
+        size = int(description.get("image_size_x", "800")), int(description.get("image_size_y", "600"))
+        fov_deg = float(description.get("fov", "90"))
+    except ValueError as error:
+        raise ValueError(f"{description.id}: {error}") from None
+    rest = tuple(sorted((a.id, a.value) for a in description.attributes if a.id not in _OF_THE_MODEL))
+    return CameraModel(*size, fov_deg, description.id.removeprefix(CAMERA), rest)
+
+
+class Cameras:
+    """Makes the images of one town at a time."""
+
+    def __init__(self, town: Town, threads: int, seed: int) -> None:
+        self._town, self._threads, self._seed = town, threads, seed
+        self._worker = ThreadPoolExecutor(1, "cameras")  # one: the renderer is not for use by two threads
+        self._renderer: asyncio.Future[Renderer] | None = None
+
+    def prepare(self) -> asyncio.Future[Renderer]:
+        """Begins to load the renderer unless that was done; may be called often."""
+        if self._renderer is None:
+            self._renderer = asyncio.get_running_loop().run_in_executor(self._worker, self._load, self._town)
+        return self._renderer
+
+    def show(self, town: Town) -> None:
+        """A new episode, in `town`: nothing of the cameras' past (exposure) is kept."""
+        had_one, self._renderer, self._town = self._renderer is not None, None, town
+        if had_one:
+            self.prepare()
+
+    async def image(self, key: int, model: CameraModel, pose: Transform, view: SceneView) -> NDArray[np.uint8]:
+        """(H, W, 4) uint8 BGRA. `key` tells cameras of an episode apart."""
+        renderer = await self.prepare()
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(
+            self._worker, renderer.image, key, model, (*pose.location, *pose.rotation), view
+        )
+
+    def _load(self, town: Town) -> Renderer:
+        from simulator.render.renderer import Renderer
+
+        return Renderer(town, threads=self._threads, seed=self._seed)

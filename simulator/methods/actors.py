@@ -1,0 +1,175 @@
+"""Actors of every kind: blueprints, life, poses, velocities, forces."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from simulator.methods.registry import Refused, rpc
+from simulator.types import ActorDefinition, ActorDescription, ActorRecord, BoundingBox, Transform, Vector3D
+from simulator.world.actor import ActorNotFound
+
+if TYPE_CHECKING:
+    from simulator.session import Session
+
+
+@rpc
+def get_actor_definitions(session: Session) -> tuple[ActorDefinition, ...]:
+    return session.world.definitions
+
+
+@rpc
+def get_spectator(session: Session) -> ActorRecord:
+    return session.record(session.world.spectator_id)
+
+
+@rpc
+def get_actors_by_id(session: Session, actor_ids: tuple[int, ...]) -> tuple[ActorRecord, ...]:
+    return tuple(session.record(actor_id) for actor_id in actor_ids if actor_id in session.world.actors)
+
+
+@rpc
+def spawn_actor(session: Session, description: ActorDescription, transform: Transform) -> ActorRecord:
+    return session.spawn(description, transform)
+
+
+@rpc
+def spawn_actor_with_parent(
+    session: Session,
+    description: ActorDescription,
+    transform: Transform,
+    parent_id: int,
+    attachment: int,
+    socket_name: str,
+) -> ActorRecord:
+    """`transform` is relative to the parent. Every attachment is rigid."""
+    return session.spawn(description, transform, parent_id)
+
+
+@rpc
+def destroy_actor(session: Session, actor_id: int) -> bool:
+    session.destroy(actor_id)
+    return True
+
+
+@rpc
+def set_actor_location(session: Session, actor_id: int, location: Vector3D) -> None:
+    session.world.set_actor_location(actor_id, location)
+
+
+@rpc
+def set_actor_transform(session: Session, actor_id: int, transform: Transform) -> None:
+    session.world.set_actor_transform(actor_id, transform)
+
+
+@rpc
+def set_actor_target_velocity(session: Session, actor_id: int, velocity: Vector3D) -> None:
+    session.world.set_actor_target_velocity(actor_id, velocity)
+
+
+@rpc
+def set_actor_target_angular_velocity(session: Session, actor_id: int, angular_velocity: Vector3D) -> None:
+    session.world.set_actor_target_angular_velocity(actor_id, angular_velocity)
+
+
+@rpc
+def enable_actor_constant_velocity(session: Session, actor_id: int, velocity: Vector3D) -> None:
+    session.world.enable_actor_constant_velocity(actor_id, velocity)
+
+
+@rpc
+def disable_actor_constant_velocity(session: Session, actor_id: int) -> None:
+    session.world.disable_actor_constant_velocity(actor_id)
+
+
+@rpc
+def add_actor_impulse(session: Session, actor_id: int, impulse: Vector3D) -> None:
+    session.world.add_actor_impulse(actor_id, impulse)
+
+
+@rpc
+def add_actor_impulse_at_location(session: Session, actor_id: int, impulse: Vector3D, location: Vector3D) -> None:
+    session.world.add_actor_impulse(actor_id, impulse)
+
+
+@rpc
+def add_actor_force(session: Session, actor_id: int, force: Vector3D) -> None:
+    session.world.add_actor_force(actor_id, force)
+
+
+@rpc
+def add_actor_force_at_location(session: Session, actor_id: int, force: Vector3D, location: Vector3D) -> None:
+    session.world.add_actor_force(actor_id, force)
+
+
+@rpc
+def add_actor_angular_impulse(session: Session, actor_id: int, impulse: Vector3D) -> None:
+    session.world.add_actor_angular_impulse(actor_id, impulse)
+
+
+@rpc
+def add_actor_torque(session: Session, actor_id: int, torque: Vector3D) -> None:
+    session.world.add_actor_torque(actor_id, torque)
+
+
+@rpc
+def set_actor_simulate_physics(session: Session, actor_id: int, enabled: bool) -> None:
+    """Accepted for the dead: the client's Traffic Manager names them, and a refusal would end its process."""
+    try:
+        session.world.set_actor_simulate_physics(actor_id, enabled)
+    except ActorNotFound:
+        if not session.was_alive(actor_id):
+            raise
+
+
+@rpc
+def set_actor_collisions(session: Session, actor_id: int, enabled: bool) -> None:
+    session.world.set_actor_collisions(actor_id, enabled)
+
+
+@rpc
+def set_actor_enable_gravity(session: Session, actor_id: int, enabled: bool) -> None:
+    session.world.set_actor_enable_gravity(actor_id, enabled)
+
+
+@rpc
+def set_actor_dead(session: Session, actor_id: int) -> None:
+    session.world.set_actor_dead(actor_id)
+
+
+@rpc
+def get_actor_bounding_box(session: Session, actor_id: int) -> BoundingBox:
+    """Of an actor just destroyed: its last box, for the same reason."""
+    return session.bounding_box(actor_id)
+
+
+@rpc
+def get_actor_component_names(session: Session, actor_id: int) -> tuple[str, ...]:
+    session.world.record(actor_id)
+    return ("root",)
+
+
+@rpc
+def get_actor_component_world_transform(session: Session, actor_id: int, component: str) -> Transform:
+    if component != "root":
+        raise Refused(f"actor {actor_id} has no component '{component}'")
+    return session.world.transform_of(actor_id)
+
+
+@rpc
+def get_actor_component_relative_transform(session: Session, actor_id: int, component: str) -> Transform:
+    if component != "root":
+        raise Refused(f"actor {actor_id} has no component '{component}'")
+    session.world.record(actor_id)
+    return Transform()
+
+
+@rpc
+def get_actor_bone_names(session: Session, actor_id: int) -> tuple[str, ...]:
+    session.world.record(actor_id)
+    return ()
+
+
+@rpc
+def get_actor_socket_names(session: Session, actor_id: int) -> tuple[str, ...]:
+    session.world.record(actor_id)
+    return ()

@@ -1,0 +1,146 @@
+"""Session, episode, map, weather."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from simulator.methods.registry import Refused, rpc
+from simulator.types import EpisodeSettings, MapInfo, WeatherParameters
+from simulator.wire.streams import WORLD_STREAM
+
+if TYPE_CHECKING:
+    from simulator.session import Session
+
+CARLA_VERSION = "0.9.16"
+
+
+class Token(NamedTuple):
+    token: bytes
+
+
+class EpisodeInfo(NamedTuple):
+    id: int
+    token: Token
+
+
+class OpendriveGenerationParameters(NamedTuple):
+    """Lengths in metres."""
+
+    vertex_distance: float
+    max_road_length: float
+    wall_height: float
+    additional_width: float
+    smooth_junctions: bool
+    enable_mesh_visibility: bool
+    enable_pedestrian_navigation: bool
+
+
+@rpc
+def version(session: Session) -> str:
+    return CARLA_VERSION
+
+
+@rpc
+def get_episode_info(session: Session) -> EpisodeInfo:
+    return EpisodeInfo(session.world.episode_id, Token(session.streams.token(WORLD_STREAM)))
+
+
+@rpc
+def get_sensor_token(session: Session, stream_id: int) -> Token:
+    session.streams.expect(stream_id)
+    return Token(session.streams.token(stream_id))
+
+
+@rpc
+def get_episode_settings(session: Session) -> EpisodeSettings:
+    return session.world.settings
+
+
+@rpc
+def set_episode_settings(session: Session, settings: EpisodeSettings) -> int:
+    delta_s = settings.fixed_delta_seconds
+    if delta_s is not None and not 0.0 <= delta_s <= 10.0:
+        raise Refused(f"fixed_delta_seconds must lie in 0..10, got {delta_s}")
+    session.apply_settings(settings)
+    return session.world.frame
+
+
+@rpc
+async def tick_cue(session: Session) -> int:
+    return await session.tick()
+
+
+@rpc
+def get_map_info(session: Session) -> MapInfo:
+    town = session.world.town
+    return MapInfo(f"Carla/Maps/{town.name}", town.spawn_points)
+
+
+@rpc
+def get_map_data(session: Session) -> str:
+    return session.world.town.opendrive
+
+
+@rpc
+def get_available_maps(session: Session) -> tuple[str, ...]:
+    return tuple(f"/Game/Carla/Maps/{name}" for name in session.town_names)
+
+
+@rpc
+def get_required_files(session: Session, folder: str) -> tuple[str, ...]:
+    """None: the client parses whatever it gets for "TM" unchecked, and it asks for the map by `get_map_data` anyway."""
+    return ()
+
+
+@rpc
+def request_file(session: Session, name: str) -> bytes:
+    raise Refused(f"file '{name}' not found")
+
+
+@rpc
+def get_navigation_mesh(session: Session) -> bytes:
+    return b""
+
+
+@rpc
+async def load_new_episode(session: Session, name: str, reset_settings: bool, layers: int) -> None:
+    """`name` as in `get_available_maps` or its last part; empty to start the same map anew."""
+    town_name = name.rsplit("/", 1)[-1] or session.world.town.name
+    if town_name not in session.town_names:
+        raise Refused(f"Map '{name}' not found")
+    await session.load(town_name, reset_settings)
+
+
+@rpc
+def copy_opendrive_to_file(session: Session, opendrive: str, parameters: OpendriveGenerationParameters) -> None:
+    raise Refused("worlds from OpenDRIVE text are not supported")
+
+
+@rpc
+def load_map_layer(session: Session, layers: int) -> None:
+    """The towns are in one piece, like CARLA's maps without `_Opt`."""
+
+
+@rpc
+def unload_map_layer(session: Session, layers: int) -> None:
+    """The towns are in one piece, like CARLA's maps without `_Opt`."""
+
+
+@rpc
+def get_weather_parameters(session: Session) -> WeatherParameters:
+    return session.world.weather
+
+
+@rpc
+def set_weather_parameters(session: Session, weather: WeatherParameters) -> None:
+    session.world.weather = weather
+
+
+@rpc
+def get_imui_gravity(session: Session) -> float:
+    return 9.81
+
+
+@rpc
+def set_annotations_traverse_translucency(session: Session, enabled: bool) -> None:
+    """Nothing here is translucent."""

@@ -1,0 +1,161 @@
+"""The simulator as a process: `python -m simulator.serve --port 2000 --town Elm01 --seed 0`.
+
+When a client can connect it prints one line of JSON with its ports. It ends on SIGTERM, on SIGINT and with its parent.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import ctypes
+import json
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Sequence
+
+from simulator.cameras import Cameras
+from simulator.session import Session
+from simulator.towns import build_town, town_names
+from simulator.wire.rpc import serve_rpc
+from simulator.wire.streams import StreamServer
+from simulator.world.world import World
+
+WRONG_USE, CRASHED = 2, 70
+_PARENT_POLL_S = 0.5
+_PR_SET_PDEATHSIG = 1
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Returns the exit code."""
+    options = _parser().parse_args(arguments)
+    if options.town not in town_names():
+        return _wrong_use(f"no town '{options.town}': there are {', '.join(town_names())}")
+    if not watch_parent(options.parent_pid):
+        return _wrong_use(f"the parent process {options.parent_pid} is gone")
+    try:
+        rpc_listener, stream_listener = _listeners(options.host, options.port)
+    except OSError as error:
+        return _wrong_use(f"cannot listen on {options.host}:{options.port}: {error.strerror or error}")
+    return asyncio.run(_serve(options, rpc_listener, stream_listener))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m simulator.serve", description=__doc__)
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
+    parser.add_argument("--port", type=int, default=2000, help="for clients; streams use the next; 0 picks free ones")
+    parser.add_argument("--town", default="Elm01", help="town of the first episode")
+    parser.add_argument("--seed", type=int, default=0, help="seed of all that is random in the world")
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="threads that render")
+    parser.add_argument("--parent-pid", type=int, default=None, help="end when this process ends")
+    return parser
+
+
+def _wrong_use(problem: str) -> int:
+    print(f"simulator: {problem}", file=sys.stderr)
+    return WRONG_USE
+
+
+def _listeners(host: str, port: int) -> tuple[socket.socket, socket.socket]:
+    """One for RPC at `port` and one for streams at the next, or at any free port when that one is taken."""
+    rpc = _listen(host, port)
+    rpc_port = rpc.getsockname()[1]
+    try:
+        return rpc, _listen(host, rpc_port + 1 if rpc_port < 65535 else 0)
+    except OSError:
+        return rpc, _listen(host, 0)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        return socket.create_server((host, port), backlog=64)
+    except OverflowError as error:
+        raise OSError(str(error)) from None
+
+
+async def _serve(options: argparse.Namespace, rpc_listener: socket.socket, stream_listener: socket.socket) -> int:
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    town = build_town(options.town)
+    streams = StreamServer(stream_listener)
+    server, connections = await serve_rpc(lambda *call: session.call(*call), rpc_listener)
+    cameras = Cameras(town, options.threads, options.seed)
+    session = Session(World(town, options.seed), streams, cameras, connections, town_names(), build_town)
+    running = asyncio.create_task(session.run())
+    ready = {
+        "event": "ready",
+        "rpc_port": rpc_listener.getsockname()[1],
+        "stream_port": streams.port,
+        "town": town.name,
+        "seed": options.seed,
+        "pid": os.getpid(),
+    }
+    print(json.dumps(ready), flush=True)
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait([stopping, session.failure], return_when=asyncio.FIRST_COMPLETED)
+    code = 0
+    if session.failure.done():
+        error = session.failure.exception()
+        print("simulator: the simulation failed", file=sys.stderr)
+        traceback.print_exception(error, file=sys.stderr)
+        await asyncio.sleep(0.1)  # lets the answer out that tells the waiting client
+        code = CRASHED
+    running.cancel()
+    server.close()
+    streams.close()
+    return code
+
+
+def watch_parent(parent_pid: int | None) -> bool:
+    """Ends this process soon after its parent, or `parent_pid` when given, has ended; False when it has already."""
+    watched = parent_pid if parent_pid is not None else os.getppid()
+    if not _alive(watched):
+        return False
+    if watched == 1:
+        return True
+
+    # The kernel's signal comes at once, but also when merely the thread ended that had started this process.
+    def check(*_: object) -> None:
+        if not _alive(watched):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    def poll() -> None:
+        while _alive(watched):
+            time.sleep(_PARENT_POLL_S)
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(5.0)
+        os._exit(CRASHED)
+
+    if watched == os.getppid() and sys.platform == "linux":
+        signal.signal(signal.SIGUSR1, check)
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGUSR1)
+    threading.Thread(target=poll, name="parent-watch", daemon=True).start()
+    return True
+
+
+def _alive(pid: int) -> bool:
+    """Whether `pid` runs. A child is told by its own parent's id: the dead parent may linger unreaped."""
+    if pid == _FIRST_PARENT:
+        return os.getppid() == pid
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+_FIRST_PARENT = os.getppid()
+
+if __name__ == "__main__":
+    code = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)  # without waiting for a compiler or a sender that is still at work

@@ -1,0 +1,212 @@
+"""A running simulation as its clients share it: world, streams and cameras, and the order of things in a tick."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
+from typing import Any
+
+from simulator.cameras import CAMERA, Cameras, camera_model
+from simulator.methods import METHODS
+from simulator.methods.registry import Refused
+from simulator.render.camera import CameraModel
+from simulator.towns.town import Town
+from simulator.types import ActorDescription, ActorRecord, BoundingBox, EpisodeSettings, Transform
+from simulator.wire import payloads
+from simulator.wire.pacing import TrafficManagerPacing
+from simulator.wire.payloads import KIND_OF_BLUEPRINT, Part
+from simulator.wire.rpc import Connection, NoSuchMethod
+from simulator.wire.snapshot import LIGHTS_CHANGED, MAP_CHANGED, snapshot_payload
+from simulator.wire.streams import WORLD_STREAM, StreamServer
+from simulator.world.actor import Actor, ActorNotFound
+from simulator.world.events import StepEvents
+from simulator.world.world import World
+
+DEFAULT_DELTA_S = 0.05
+SUBSCRIBERS_WITHIN_S = 0.5
+
+
+class Session:
+    """What the RPC methods work on. Lives in the event loop's thread; only images are made in another."""
+
+    def __init__(
+        self,
+        world: World,
+        streams: StreamServer,
+        cameras: Cameras,
+        connections: Collection[Connection],
+        town_names: Sequence[str],
+        build_town: Callable[[str], Town],
+    ) -> None:
+        self.world, self.streams, self.cameras = world, streams, cameras
+        self.town_names = town_names
+        self.traffic_managers: dict[int, str] = {}
+        self.lights_changed = False
+        self._build_town = build_town
+        self._connections = connections
+        self._pacing = TrafficManagerPacing()
+        self._ticking = asyncio.Lock()
+        self._asynchronous = asyncio.Event()
+        self._map_changed = False
+        self._models: dict[int, CameraModel] = {}
+        self._boxes_of_the_dead: dict[int, BoundingBox] = {}
+        self._started_s = time.perf_counter()
+        self.failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        """Gets the exception that ended the simulation."""
+        self.apply_settings(world.settings)
+
+    def call(self, connection: Connection, method: str, arguments: Sequence[Any]) -> Any:
+        """Answers one RPC: the result as it travels, or an awaitable of it."""
+        self._pacing.saw(connection, method)
+        found = METHODS.get(method)
+        if found is None:
+            raise NoSuchMethod(f"server could not find function '{method}' with argument count {len(arguments) + 1}")
+        return found.answer(self, arguments)
+
+    # What more than one RPC method needs
+
+    def apply_settings(self, settings: EpisodeSettings) -> None:
+        self.world.settings = settings
+        if settings.synchronous_mode:
+            self._asynchronous.clear()
+        else:
+            self._asynchronous.set()
+
+    def record(self, actor_id: int) -> ActorRecord:
+        """An actor as a client sees it: a sensor with where its stream is."""
+        record = self.world.record(actor_id)
+        stream_id = self.world.actors[actor_id].stream_id
+        if stream_id and record.description.id in KIND_OF_BLUEPRINT:
+            return replace(record, stream_token=self.streams.token(stream_id))
+        return record
+
+    def spawn(self, description: ActorDescription, transform: Transform, parent_id: int = 0) -> ActorRecord:
+        model = None
+        if description.id.startswith(CAMERA):
+            try:
+                model = camera_model(description)
+            except ValueError as error:
+                raise Refused(str(error)) from None
+            self.cameras.prepare()
+        actor_id = self.world.spawn(description, transform, parent_id).id
+        if model is not None:
+            self._models[actor_id] = model
+        return self.record(actor_id)
+
+    def destroy(self, actor_id: int) -> None:
+        before = dict(self.world.actors)
+        self.world.destroy(actor_id)
+        for gone in before.keys() - self.world.actors.keys():
+            self._boxes_of_the_dead[gone] = before[gone].bounding_box
+            self._models.pop(gone, None)
+
+    def was_alive(self, actor_id: int) -> bool:
+        return actor_id in self._boxes_of_the_dead
+
+    def bounding_box(self, actor_id: int) -> BoundingBox:
+        """Of a live actor, or the last one of a dead one."""
+        actor = self.world.actors.get(actor_id)
+        if actor is not None:
+            return actor.bounding_box
+        if actor_id in self._boxes_of_the_dead:
+            return self._boxes_of_the_dead[actor_id]
+        raise ActorNotFound(actor_id)
+
+    # Time
+
+    async def run(self) -> None:
+        """Lets an asynchronous world run at the speed of real time while somebody watches."""
+        loop = asyncio.get_running_loop()
+        due_s = loop.time()
+        while True:
+            await self._asynchronous.wait()
+            if self._connections:
+                await self.tick()
+            now_s = loop.time()
+            due_s = max(due_s + self._delta_s, now_s)
+            await asyncio.sleep(max(0.0, due_s - now_s))
+
+    async def tick(self) -> int:
+        """One step of the world, told to all listeners; the frame's number."""
+        async with self._ticking:
+            try:
+                return await self._tick()
+            except Exception as error:
+                if not self.failure.done():
+                    self.failure.set_exception(error)
+                raise
+
+    async def load(self, town_name: str, reset_settings: bool) -> None:
+        """Starts a new episode: all actors but the town's are gone, time starts at 0."""
+        same = town_name == self.world.town.name
+        town = self.world.town if same else await asyncio.to_thread(self._build_town, town_name)
+        async with self._ticking:
+            settings = EpisodeSettings() if reset_settings else self.world.settings
+            self.world.load(town)
+            self.apply_settings(settings)
+            self.cameras.show(town)
+            self._models.clear()
+            self._map_changed = True
+
+    @property
+    def _delta_s(self) -> float:
+        return self.world.settings.fixed_delta_seconds or DEFAULT_DELTA_S
+
+    async def _tick(self) -> int:
+        world, lossy = self.world, not self.world.settings.synchronous_mode
+        await self.streams.expected_arrived(SUBSCRIBERS_WITHIN_S)
+        if not lossy:
+            await self.streams.caught_up()
+            await self._pacing.settled(self._connections)
+        events = world.step(self._delta_s)
+        self._tell_events(events, lossy)
+        snapshot = self._snapshot(events)
+        await self._tell_images(events, lossy)
+        if not lossy:
+            await self._pacing.pause(self._connections)
+        self.streams.publish(WORLD_STREAM, snapshot)
+        return events.frame
+
+    def _snapshot(self, events: StepEvents) -> tuple[Part, ...]:
+        flags = MAP_CHANGED * self._map_changed | LIGHTS_CHANGED * self.lights_changed
+        self._map_changed = self.lights_changed = False
+        running_s = time.perf_counter() - self._started_s
+        body = snapshot_payload(self.world.snapshot_rows(), self.world.episode_id, running_s, events.delta_s, flags)
+        return payloads.header(payloads.SensorKind.WORLD, events.frame, events.elapsed_s), *body
+
+    def _tell_events(self, events: StepEvents, lossy: bool) -> None:
+        for imu in events.imu:
+            body = payloads.imu(imu.accelerometer, imu.gyroscope, imu.compass)
+            self._tell(imu.sensor_actor_id, events, (body,), lossy)
+        for gnss in events.gnss:
+            body = payloads.gnss(gnss.latitude, gnss.longitude, gnss.altitude)
+            self._tell(gnss.sensor_actor_id, events, (body,), lossy)
+        for hit in events.collisions:
+            self._tell(hit.sensor_actor_id, events, (payloads.collision(hit.own, hit.other, hit.impulse),), lossy=False)
+
+    async def _tell_images(self, events: StepEvents, lossy: bool) -> None:
+        watched = [
+            self.world.actors[actor_id]
+            for actor_id in sorted(self._models)
+            if actor_id in events.due and self.streams.has_subscribers(self.world.actors[actor_id].stream_id)
+        ]
+        if not watched or self.world.settings.no_rendering_mode:
+            return
+        view = self.world.view()
+        first_id = self.world.spectator_id
+        shots = [(actor, self._models[actor.id], self.world.transform_of(actor.id)) for actor in watched]
+        for actor, model, pose in shots:
+            # counted from the episode's first actor, so that an episode's images do not depend on those before it
+            bgra = await self.cameras.image(actor.id - first_id, model, pose, view)
+            self._publish(actor, pose, events, payloads.image(bgra, model.fov_deg), lossy)
+
+    def _tell(self, actor_id: int, events: StepEvents, body: Sequence[Part], lossy: bool) -> None:
+        actor = self.world.actors.get(actor_id)
+        if actor is not None and self.streams.has_subscribers(actor.stream_id):
+            self._publish(actor, self.world.transform_of(actor_id), events, body, lossy)
+
+    def _publish(self, actor: Actor, pose: Transform, events: StepEvents, body: Sequence[Part], lossy: bool) -> None:
+        head = payloads.header(KIND_OF_BLUEPRINT[actor.type_id], events.frame, events.elapsed_s, pose)
+        self.streams.publish(actor.stream_id, (head, *body), lossy)
