@@ -49,13 +49,15 @@ class MeshBuilder:
         """Adds quads: corners (n, 4, 3) in order around each quad."""
         q = np.asarray(corners, np.float32).reshape(-1, 4, 3)
         first = np.arange(len(q), dtype=np.int32)[:, None] * 4
-        f = np.concatenate([first + [0, 1, 2], first + [0, 2, 3]], axis=1)
+        f = np.concatenate([first + np.array([0, 1, 2]), first + np.array([0, 2, 3])], axis=1)
         self.triangles(q.reshape(-1, 3), f.reshape(-1, 3), material)
 
     def box(self, centre: object, half_size: object, material: Material, yaw_deg: float = 0.0) -> None:
         """Adds an upright box turned by `yaw_deg` about z."""
         c, h = np.asarray(centre, float), np.asarray(half_size, float)
-        s = np.array([[-1, -1, -1], [1, -1, -1], [1, 1, -1], [-1, 1, -1], [-1, -1, 1], [1, -1, 1], [1, 1, 1], [-1, 1, 1]])
+        s = np.array(
+            [[-1, -1, -1], [1, -1, -1], [1, 1, -1], [-1, 1, -1], [-1, -1, 1], [1, -1, 1], [1, 1, 1], [-1, 1, 1]]
+        )
         cos, sin = np.cos(np.radians(yaw_deg)), np.sin(np.radians(yaw_deg))
         v = (s * h) @ np.array([[cos, sin, 0], [-sin, cos, 0], [0, 0, 1]]) + c
         faces = [[0, 1, 2, 3], [4, 5, 6, 7], [0, 1, 5, 4], [1, 2, 6, 5], [2, 3, 7, 6], [3, 0, 4, 7]]
@@ -75,7 +77,9 @@ class MeshBuilder:
 
     def build(self) -> Mesh:
         if not self._vertices:
-            return Mesh(np.zeros((0, 3), np.float32), np.zeros((0, 3), np.int32), np.zeros(0, np.uint8), np.zeros(0, np.int32))
+            return Mesh(
+                np.zeros((0, 3), np.float32), np.zeros((0, 3), np.int32), np.zeros(0, np.uint8), np.zeros(0, np.int32)
+            )
         return Mesh(
             np.ascontiguousarray(np.concatenate(self._vertices)),
             np.ascontiguousarray(np.concatenate(self._triangles)),

@@ -1,0 +1,206 @@
+"""Everything that shines in the dark: street lamps, the lamps of vehicles and signals.
+
+Photometric units throughout: candela for lamps, cd/m2 for their glass.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.render.appearance import EMISSIONS
+from simulator.render.camera import Pinhole
+from simulator.render.lamps import Lamps
+from simulator.render.materials import Emission
+from simulator.types import TrafficLightState, VehicleLightState
+
+FIELDS = 24
+"""Columns of a light record (float32)."""
+POSITION, DIRECTION, COLOUR, RANGE, KIND, SIDE, UP, SHAPE = 0, 3, 6, 9, 10, 11, 14, 17
+"""First columns: position relative to the eye (3), axis (3), candela of R, G, B (3), range in m, kind, right and up of
+the beam (3 each), and the beam's shape (see `beams.beam`): cut-off, sharpness above it, fall-off below it, fall-off to
+the sides, stray share, kink."""
+STREET, BEAM = 0, 1
+
+MOST_LIGHTS = 20
+"""The lights that matter most are kept: shading and fog cost time per light."""
+
+WARM_WHITE = np.array([1.28, 0.97, 0.62])
+"""Street lamps: LED of 3000 K, linear sRGB of unit luminance."""
+HEADLAMP_WHITE = np.array([1.06, 0.99, 0.90])
+RED = np.array([3.6, 0.32, 0.10])
+AMBER = np.array([2.1, 0.73, 0.05])
+YELLOW = np.array([1.9, 0.80, 0.05])
+GREEN = np.array([0.12, 1.28, 0.85])
+INDICATOR_HZ = 1.5
+
+
+@dataclass(frozen=True)
+class BeamShape:
+    """candela: at the brightest point. The rest in tangents of angles, see `beams.beam`."""
+
+    candela: float
+    cut_off: float
+    sharpness: float
+    below: float
+    sideways: float
+    stray: float
+    kink: float
+    range_m: float
+
+
+# ECE R112 class B low beam: some 20 kcd below the cut-off at -1 %, under 0.44 kcd above it (B50L); a modern high beam 50 kcd.
+LOW_BEAM = BeamShape(21_000.0, -0.010, 1.0 / 0.010, 1.0 / 0.085, 5.0, 0.010, 0.26, 90.0)
+HIGH_BEAM = BeamShape(50_000.0, 0.015, 1.0 / 0.035, 1.0 / 0.09, 14.0, 0.006, 0.0, 140.0)
+FRONT_FOG = BeamShape(3_500.0, -0.03, 1.0 / 0.03, 1.0 / 0.20, 1.2, 0.02, 0.0, 40.0)
+BROAD = BeamShape(1.0, 0.0, 1.0 / 0.6, 1.0 / 0.6, 0.8, 0.02, 0.0, 12.0)
+
+TAIL_CD, BRAKE_CD, INDICATOR_CD, REVERSE_CD, REAR_FOG_CD, SIGNAL_CD = 6.0, 70.0, 350.0, 150.0, 220.0, 250.0
+PARKING_CD = 30.0
+
+
+@dataclass(frozen=True)
+class Glare:
+    """Lamps as points of light, for what the lens makes of them and for the fog. One row per lamp that is lit.
+
+    positions: (n, 3) float32 relative to the eye. candela: (n, 3) towards the eye. radii_m: (n,).
+    """
+
+    positions: NDArray[np.float32]
+    candela: NDArray[np.float32]
+    radii_m: NDArray[np.float32]
+
+
+def indicators_lit(elapsed_s: float) -> bool:
+    return (elapsed_s * INDICATOR_HZ) % 1.0 < 0.5
+
+
+def vehicle_candela(kind: int, flags: int, blink: bool) -> tuple[float, NDArray[np.float64]]:
+    """Intensity straight ahead of one lamp of a vehicle and its colour (unit luminance). Beams are apart from this."""
+    state = VehicleLightState(flags & 0x7FF)
+    if kind == Emission.HEADLAMP:
+        if state & VehicleLightState.HIGH_BEAM:
+            return HIGH_BEAM.candela, HEADLAMP_WHITE
+        if state & VehicleLightState.LOW_BEAM:
+            return LOW_BEAM.candela, HEADLAMP_WHITE
+        return (PARKING_CD if state & VehicleLightState.POSITION else 0.0), HEADLAMP_WHITE
+    if kind == Emission.TAIL_LAMP:
+        lit = state & (VehicleLightState.POSITION | VehicleLightState.LOW_BEAM | VehicleLightState.HIGH_BEAM)
+        candela = TAIL_CD if lit else 0.0
+        candela += BRAKE_CD if state & VehicleLightState.BRAKE else 0.0
+        candela += REAR_FOG_CD if state & VehicleLightState.FOG else 0.0
+        return candela, RED
+    if kind == Emission.LEFT_INDICATOR:
+        return (INDICATOR_CD if state & VehicleLightState.LEFT_BLINKER and blink else 0.0), AMBER
+    if kind == Emission.RIGHT_INDICATOR:
+        return (INDICATOR_CD if state & VehicleLightState.RIGHT_BLINKER and blink else 0.0), AMBER
+    return 0.0, WARM_WHITE
+
+
+def signal_candela(kind: int, flags: int) -> tuple[float, NDArray[np.float64]]:
+    """Of one lamp of a traffic light."""
+    lamp = {
+        Emission.SIGNAL_RED: (TrafficLightState.RED, RED),
+        Emission.SIGNAL_YELLOW: (TrafficLightState.YELLOW, YELLOW),
+        Emission.SIGNAL_GREEN: (TrafficLightState.GREEN, GREEN),
+    }.get(Emission(kind))
+    if lamp is None:
+        return 0.0, WARM_WHITE
+    state, colour = lamp
+    return (SIGNAL_CD if flags & (1 << state) else 0.0), colour
+
+
+def lamp_candela(kind: int, flags: int, blink: bool) -> tuple[float, NDArray[np.float64]]:
+    if kind in (Emission.SIGNAL_RED, Emission.SIGNAL_YELLOW, Emission.SIGNAL_GREEN):
+        return signal_candela(kind, flags)
+    return vehicle_candela(kind, flags, blink)
+
+
+def emission_of(lamps: Lamps, flags: int, blink: bool) -> NDArray[np.float32]:
+    """(kinds, 3) luminance of an instance's lamp glass, cd/m2.
+
+    A headlamp throws its light down the road; seen from elsewhere its glass shows a hundredth of the peak.
+    """
+    out = np.zeros((EMISSIONS, 3), np.float32)
+    for kind, area in zip(lamps.kinds, lamps.areas_m2, strict=True):
+        candela, colour = lamp_candela(int(kind), flags, blink)
+        if kind == Emission.HEADLAMP:
+            candela = min(candela, 0.02 * candela + PARKING_CD)
+        luminance = candela / max(float(area), 0.01)
+        out[kind] = np.maximum(out[kind], luminance * colour)
+    return out
+
+
+def street_records(
+    heads: NDArray[np.float32], flux_lm: NDArray[np.float32], power: NDArray[np.float32], view: Pinhole
+) -> NDArray[np.float32]:
+    """Records of the street lamps that are lit, near and not far behind the camera."""
+    to_head = heads - view.eye
+    ahead = to_head @ view.rotation[2]
+    distance = np.linalg.norm(to_head, axis=1)
+    chosen = np.flatnonzero((power > 0.01) & (distance < 130.0) & (ahead > -20.0))
+    out = np.zeros((len(chosen), FIELDS), np.float32)
+    out[:, POSITION : POSITION + 3] = to_head[chosen]
+    out[:, DIRECTION : DIRECTION + 3] = [0.0, 0.0, -1.0]
+    # a full cut-off luminaire spreads its flux over about 3.5 steradian (see `beams.street_lamp`)
+    candela = flux_lm[chosen] * power[chosen] / 3.5
+    out[:, COLOUR : COLOUR + 3] = candela[:, None] * WARM_WHITE
+    out[:, RANGE] = 32.0
+    out[:, KIND] = STREET
+    return out
+
+
+def beam_record(
+    position: NDArray[np.float64], axes: NDArray[np.float64], sign: float, shape: BeamShape, colour: NDArray[np.float64]
+) -> NDArray[np.float32]:
+    """One record. axes: columns forward, right, up of the actor; sign -1 for lamps that look back."""
+    out = np.zeros(FIELDS, np.float32)
+    out[POSITION : POSITION + 3] = position
+    out[DIRECTION : DIRECTION + 3] = sign * axes[:, 0]
+    out[COLOUR : COLOUR + 3] = shape.candela * colour
+    out[RANGE], out[KIND] = shape.range_m, BEAM
+    out[SIDE : SIDE + 3], out[UP : UP + 3] = sign * axes[:, 1], axes[:, 2]
+    out[SHAPE : SHAPE + 6] = (
+        shape.cut_off, shape.sharpness, shape.below, shape.sideways, shape.stray, shape.kink,
+    )  # fmt: skip
+    return out
+
+
+def vehicle_records(
+    lamps: Lamps, pose: NDArray[np.float32], flags: int, blink: bool, view: Pinhole
+) -> list[NDArray[np.float32]]:
+    """Beams of one vehicle: one per headlamp when it is near the camera, else one for both; a glow for its rear lamps."""
+    axes, origin = pose[:, :3].astype(np.float64), pose[:, 3].astype(np.float64) - view.eye
+    places = lamps.centres.astype(np.float64) @ axes.T + origin
+    state = VehicleLightState(flags & 0x7FF)
+    out: list[NDArray[np.float32]] = []
+    front = places[lamps.kinds == Emission.HEADLAMP]
+    if len(front) > 1 and float(np.linalg.norm(front.mean(axis=0))) > 9.0:
+        front, count = front.mean(axis=0, keepdims=True), float(len(front))
+    else:
+        count = 1.0
+    shapes = []
+    if state & VehicleLightState.LOW_BEAM:
+        shapes.append(LOW_BEAM)
+    if state & VehicleLightState.HIGH_BEAM:
+        shapes.append(HIGH_BEAM)
+    if state & VehicleLightState.FOG:
+        shapes.append(FRONT_FOG)
+    for place in front:
+        out.extend(beam_record(place, axes, 1.0, shape, count * HEADLAMP_WHITE) for shape in shapes)
+    back = places[lamps.kinds == Emission.TAIL_LAMP]
+    candela, colour = vehicle_candela(int(Emission.TAIL_LAMP), flags, blink)
+    if len(back) and candela > 0.0:
+        out.append(beam_record(back.mean(axis=0), axes, -1.0, BROAD, candela * len(back) * colour))
+    return out
+
+
+def most_important(records: NDArray[np.float32], most: int = MOST_LIGHTS) -> NDArray[np.float32]:
+    """The lights that are brightest for their distance from the eye."""
+    if len(records) <= most:
+        return np.ascontiguousarray(records)
+    distance2 = np.sum(records[:, POSITION : POSITION + 3].astype(np.float64) ** 2, axis=1)
+    worth = records[:, COLOUR + 1] * np.minimum(records[:, RANGE] / 30.0, 1.0) / (distance2 + 100.0)
+    return np.ascontiguousarray(records[np.sort(np.argsort(-worth, kind="stable")[:most])])

@@ -1,0 +1,42 @@
+"""One pass over the image rows: resolve each row's surfaces and shade it."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from simulator.render.froxels import DOWN
+from simulator.render.resolve import resolve_row
+from simulator.render.rows import OPEN, SUN
+from simulator.render.shade import shade_row
+from simulator.render.workers import take_next
+
+F = np.float32
+
+
+@njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
+def render_rows(
+    view, ids, inverse_depth, static, lamp_of, templates, slots, look, wetness, air, lights, grid, has_fog_light, scratch,
+    out, counter, thread,
+):  # type: ignore[no-untyped-def]  # fmt: skip
+    """out: (H, 3, W) float32 radiance in cd/m2. scratch: (threads, PLANES, W). grid: see `froxels.fill_froxels`."""
+    row = scratch[thread]
+    fog_row = np.zeros((grid.shape[1], grid.shape[2], 3), np.float32)
+    per_row = F(DOWN - 1) / F(view.height)
+    while True:
+        y = take_next(counter)
+        if y >= view.height:
+            break
+        resolve_row(y, view, ids, inverse_depth, static, lamp_of, templates, slots, look, wetness, row)
+        row[SUN] = F(1)
+        row[OPEN] = F(1)
+        if has_fog_light:
+            fy = (F(y) + F(0.5)) * per_row
+            iy = min(np.int32(fy), np.int32(DOWN - 2))
+            ty = fy - F(iy)
+            upper, lower = grid[iy], grid[iy + 1]
+            for i in range(fog_row.shape[0]):
+                for k in range(fog_row.shape[1]):
+                    for channel in range(3):
+                        fog_row[i, k, channel] = upper[i, k, channel] * (F(1) - ty) + lower[i, k, channel] * ty
+        shade_row(view, y, air, lights, fog_row, has_fog_light, row, out[y])

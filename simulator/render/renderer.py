@@ -1,0 +1,248 @@
+"""The renderer: pictures of a town and its actors as CARLA's cameras give them."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.render.appearance import appearance
+from simulator.render.camera import CameraModel, Pinhole, pinhole
+from simulator.render.chunks import cut, sort_in_space
+from simulator.render.encode import encode_depth, encode_labels
+from simulator.render.exposure import Adaptation, adapted, manual_ev, metered_ev, saturation_cd_m2
+from simulator.render.froxels import ACROSS, DOWN, SLICES, fill_froxels
+from simulator.render.lights import (
+    emission_of,
+    indicators_lit,
+    most_important,
+    street_records,
+    vehicle_records,
+)
+from simulator.render.materials import Emission, Material
+from simulator.render.mesh import Mesh
+from simulator.render.radiance import render_rows
+from simulator.render.resolve import Slots
+from simulator.render.rows import PLANES
+from simulator.render.sensor import develop, gamma_table, gaussian_tile, noise_variance
+from simulator.render.shade import air_of
+from simulator.render.sky import Daylight, daylight
+from simulator.render.surfaces import surfaces_of
+from simulator.render.templates import TAG_OF_MATERIAL, Model, Templates
+from simulator.render.visibility import Instances, Visibility, VisibilityBuffer
+from simulator.render.workers import Workers
+from simulator.types import Vector3D
+from simulator.world.view import SceneView
+
+TOWN_OBJECT = 0x8000
+"""Bit of the instance id that marks objects of the town."""
+LIT_WINDOW_CD_M2 = np.array([1.35, 0.95, 0.55]) * 45.0
+STREET_LAMP_GLASS_CD_M2 = 12_000.0
+KEPT_BUFFERS = 24
+FOG_LIGHT_FROM_PER_M = 0.0008
+"""Air clearer than this (5 km) scatters too little lamp light to be seen."""
+
+
+class StreetLampSite(Protocol):
+    @property
+    def location(self) -> Vector3D: ...
+    @property
+    def luminous_flux_lm(self) -> float: ...
+
+
+class TownScenery(Protocol):
+    """What the renderer needs of `simulator.towns.town.Town`."""
+
+    @property
+    def mesh(self) -> Mesh: ...
+    @property
+    def street_lamps(self) -> Sequence[StreetLampSite]: ...
+
+
+@dataclass(frozen=True)
+class _Frame:
+    """What is common to all cameras of one frame."""
+
+    key: tuple[int, float]
+    day: Daylight
+    instances: Instances
+    slots: Slots
+    slot_ids: NDArray[np.uint32]
+
+
+class Renderer:
+    """Draws what cameras see. One thread may call it at a time; it spreads its work over `threads` threads itself."""
+
+    def __init__(
+        self, town: TownScenery, threads: int = 2, seed: int = 0, model_of: Callable[[str], Model] | None = None
+    ) -> None:
+        if model_of is None:
+            from simulator.models import model_of as of_blueprint
+
+            model_of = of_blueprint
+        mesh = sort_in_space(town.mesh)
+        self._seed = seed
+        self._workers = Workers(threads)
+        self._templates = Templates(model_of)
+        self._visibility = Visibility(cut(mesh), self._templates, self._workers)
+        self._static = surfaces_of(mesh)
+        self._static_codes = _static_codes(mesh)
+        self._lamp_heads = np.array([lamp.location for lamp in town.street_lamps], np.float32).reshape(-1, 3)
+        self._lamp_flux_lm = np.array([lamp.luminous_flux_lm for lamp in town.street_lamps], np.float32)
+        self._lamp_of = _nearest_lamp(mesh, self._lamp_heads)
+        self._look = appearance()
+        self._noise = gaussian_tile(seed)
+        self._frame: _Frame | None = None
+        self._buffers: OrderedDict[tuple[object, ...], VisibilityBuffer] = OrderedDict()
+        self._scratch: dict[int, NDArray[np.float32]] = {}
+        self._grid = np.zeros((DOWN, ACROSS, SLICES, 3), np.float32)
+        self._adaptation: dict[int, Adaptation] = {}
+        self._tables: dict[float, NDArray[np.uint8]] = {}
+
+    def image(
+        self, sensor_id: int, camera: CameraModel, transform: Sequence[float], view: SceneView
+    ) -> NDArray[np.uint8]:
+        """(H, W, 4) uint8 BGRA. transform: (x, y, z, pitch, yaw, roll) of the camera."""
+        frame = self._prepare(view)
+        eye = pinhole(camera, transform)
+        seen = self._seen(frame, eye)
+        if camera.kind == "rgb":
+            return self._develop(sensor_id, camera, self._radiance(frame, eye, seen), view)
+        out = np.empty((camera.height, camera.width), np.uint32)
+        if camera.kind == "depth":
+            self._workers.run(encode_depth, seen.inverse_depth, out)
+        else:
+            self._workers.run(
+                encode_labels, seen.ids, self._static_codes, self._templates.tags, frame.slots.first_triangle,
+                frame.slot_ids, camera.kind == "instance_segmentation", out,
+            )  # fmt: skip
+        return out.view(np.uint8).reshape(camera.height, camera.width, 4)
+
+    def radiance(self, camera: CameraModel, transform: Sequence[float], view: SceneView) -> NDArray[np.float32]:
+        """(H, W, 3) float32 linear R, G, B in cd/m2: what reaches the lens, before exposure, noise and tone curve."""
+        frame = self._prepare(view)
+        eye = pinhole(camera, transform)
+        return np.ascontiguousarray(self._radiance(frame, eye, self._seen(frame, eye)).transpose(0, 2, 1))
+
+    def forget(self, sensor_id: int) -> None:
+        """Drops what is remembered of a sensor that was destroyed."""
+        self._adaptation.pop(sensor_id, None)
+
+    def close(self) -> None:
+        self._workers.close()
+
+    def _prepare(self, view: SceneView) -> _Frame:
+        key = (view.frame, view.elapsed_s)
+        if self._frame is not None and self._frame.key == key:
+            return self._frame
+        self._buffers.clear()
+        template = self._templates.index(view.models, np.asarray(view.gait, np.float32))
+        poses = np.ascontiguousarray(view.poses, np.float32).reshape(-1, 3, 4)
+        day = daylight(view.weather)
+        blink = indicators_lit(view.elapsed_s)
+        emission = np.zeros((1 + len(template), len(Emission), 3), np.float32)
+        emission[0, Emission.WINDOW] = LIT_WINDOW_CD_M2 * day.darkness
+        emission[0, Emission.STREET_LAMP] = np.array([1.2, 1.0, 0.72]) * STREET_LAMP_GLASS_CD_M2
+        for slot, row in enumerate(template):
+            emission[1 + slot] = emission_of(self._templates.lamps[row], int(view.lights[slot]), blink)
+        power = np.zeros(len(self._lamp_heads) + 1, np.float32)
+        power[: len(self._lamp_heads)] = view.lamps_on
+        slots = Slots(
+            self._templates.chunks.first_triangle[template].astype(np.int32),
+            poses,
+            np.ascontiguousarray(view.palettes, np.float32).reshape(-1, 3, 3),
+            emission,
+            power,
+        )
+        slot_ids = (np.asarray(view.ids, np.uint32) & np.uint32(0x7FFF)).astype(np.uint32)
+        self._frame = _Frame(key, day, Instances(template, poses), slots, slot_ids)
+        self._view = view
+        return self._frame
+
+    def _seen(self, frame: _Frame, eye: Pinhole) -> VisibilityBuffer:
+        key = (eye.rotation.tobytes(), eye.eye.tobytes(), float(eye.focal_px), eye.width, eye.height)
+        if key not in self._buffers:
+            self._buffers[key] = self._visibility.render(eye, frame.instances)
+            while len(self._buffers) > KEPT_BUFFERS:
+                self._buffers.popitem(last=False)
+        return self._buffers[key]
+
+    def _lights(self, frame: _Frame, eye: Pinhole) -> NDArray[np.float32]:
+        if frame.day.darkness <= 0.0:
+            return np.zeros(
+                (0, street_records(self._lamp_heads[:0], self._lamp_flux_lm[:0], self._lamp_flux_lm[:0], eye).shape[1]),
+                np.float32,
+            )
+        blink = indicators_lit(self._view.elapsed_s)
+        records = [street_records(self._lamp_heads, self._lamp_flux_lm, frame.slots.lamp_power[:-1], eye)]
+        for slot, row in enumerate(frame.instances.template):
+            lamps = self._templates.lamps[row]
+            if len(lamps.kinds) and self._view.lights[slot]:
+                own = vehicle_records(lamps, frame.instances.poses[slot], int(self._view.lights[slot]), blink, eye)
+                if own:
+                    records.append(np.stack(own))
+        return most_important(np.concatenate(records))
+
+    def _radiance(self, frame: _Frame, eye: Pinhole, seen: VisibilityBuffer) -> NDArray[np.float32]:
+        """(H, 3, W)"""
+        lights = self._lights(frame, eye)
+        extinction = frame.day.extinction_per_m
+        foggy = len(lights) > 0 and extinction > FOG_LIGHT_FROM_PER_M
+        if foggy:
+            self._workers.run(fill_froxels, eye, lights, np.float32(extinction), self._grid)
+        if eye.width not in self._scratch:
+            self._scratch[eye.width] = np.zeros((self._workers.threads, PLANES, eye.width), np.float32)
+        out = np.empty((eye.height, 3, eye.width), np.float32)
+        self._workers.run(
+            render_rows, eye, seen.ids, seen.inverse_depth, self._static, self._lamp_of, self._templates.surfaces,
+            frame.slots, self._look, np.float32(frame.day.wetness), air_of(frame.day), lights, self._grid, foggy,
+            self._scratch[eye.width], out,
+        )  # fmt: skip
+        return out
+
+    def _develop(
+        self, sensor_id: int, camera: CameraModel, radiance: NDArray[np.float32], view: SceneView
+    ) -> NDArray[np.uint8]:
+        compensation = camera.number("exposure_compensation", 0.0)
+        if camera.text("exposure_mode", "histogram") == "manual":
+            ev = manual_ev(camera)
+        else:
+            state = adapted(self._adaptation.get(sensor_id), metered_ev(radiance), view.elapsed_s, camera)
+            self._adaptation[sensor_id] = state
+            ev = state.ev
+        gamma = camera.number("gamma", 2.2)
+        if gamma not in self._tables:
+            self._tables[gamma] = gamma_table(gamma)
+        shot, read = noise_variance(ev - compensation)
+        out = np.empty((camera.height, camera.width, 4), np.uint8)
+        self._workers.run(
+            develop, radiance, np.float32(1.0 / saturation_cd_m2(ev, compensation)), np.float32(shot), np.float32(read),
+            self._noise, _noise_key(self._seed, sensor_id, view.frame), self._tables[gamma], out,
+        )  # fmt: skip
+        return out
+
+
+def _noise_key(seed: int, sensor_id: int, frame: int) -> np.uint32:
+    return np.random.SeedSequence([seed & 0xFFFFFFFF, sensor_id & 0xFFFFFFFF, frame & 0xFFFFFFFF]).generate_state(1)[0]
+
+
+def _static_codes(mesh: Mesh) -> NDArray[np.uint32]:
+    """(F,) tag | instance id << 8. Object 0 is ground and road."""
+    identity = (np.uint32(TOWN_OBJECT) | mesh.objects.astype(np.uint32)) & np.uint32(0xFFFF)
+    return TAG_OF_MATERIAL[mesh.materials].astype(np.uint32) | (identity << np.uint32(8))
+
+
+def _nearest_lamp(mesh: Mesh, heads: NDArray[np.float32]) -> NDArray[np.int32]:
+    """(F,) which street lamp a triangle of a lamp head belongs to; the number of lamps where it is none."""
+    out = np.full(len(mesh.triangles), len(heads), np.int32)
+    glass = np.flatnonzero(mesh.materials == Material.LAMP_HEAD)
+    if len(glass) and len(heads):
+        from scipy.spatial import cKDTree
+
+        distance, nearest = cKDTree(heads).query(mesh.vertices[mesh.triangles[glass]].mean(axis=1))
+        out[glass] = np.where(distance < 3.0, nearest, len(heads))
+    return out

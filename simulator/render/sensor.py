@@ -1,0 +1,87 @@
+"""The image sensor and what follows it: shot and read noise, tone curve, gamma, 8 bits."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from simulator.render.workers import take_next
+
+F = np.float32
+FULL_WELL_ELECTRONS = 9_000.0
+"""Of a 3 um pixel at base gain (ISO 100)."""
+READ_NOISE_ELECTRONS = 2.5
+BASE_EV = 6.3
+"""Below this EV the shutter (1/30 s at f/1.8) cannot be longer and gain takes over."""
+TILE = 1024
+LUT_STEPS = 8192
+
+
+def gaussian_tile(seed: int) -> NDArray[np.float32]:
+    """(TILE, TILE) standard normal numbers, read at places that depend on sensor, frame and row."""
+    return np.random.default_rng([seed, 7]).standard_normal((TILE, TILE), dtype=np.float32)
+
+
+def gamma_table(gamma: float) -> NDArray[np.uint8]:
+    """(LUT_STEPS,) from the square root of linear light to 8 bits: sRGB for CARLA's default of 2.2, else a power law."""
+    linear = (np.arange(LUT_STEPS) / (LUT_STEPS - 1.0)) ** 2
+    if abs(gamma - 2.2) < 1e-6:
+        coded = np.where(linear < 0.0031308, 12.92 * linear, 1.055 * linear ** (1.0 / 2.4) - 0.055)
+    else:
+        coded = linear ** (1.0 / max(gamma, 0.1))
+    return np.clip(coded * 255.0 + 0.5, 0, 255).astype(np.uint8)
+
+
+def noise_variance(ev: float) -> tuple[float, float]:
+    """Variance of the signal (1 = full white) per unit signal, and without light, at the gain that this EV needs."""
+    gain = 2.0 ** max(BASE_EV - ev, 0.0)
+    white_electrons = FULL_WELL_ELECTRONS / gain
+    return 1.0 / white_electrons, (READ_NOISE_ELECTRONS / white_electrons) ** 2
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def _mixed(a, b):  # type: ignore[no-untyped-def]
+    """32 well mixed bits from two numbers."""
+    h = np.uint32(a) * np.uint32(0x9E3779B1) + np.uint32(b) * np.uint32(0x85EBCA77) + np.uint32(0x165667B1)
+    h ^= h >> np.uint32(15)
+    h = np.uint32(h * np.uint32(0x2C1B3C6D))
+    h ^= h >> np.uint32(12)
+    h = np.uint32(h * np.uint32(0x297A2D39))
+    return h ^ (h >> np.uint32(15))
+
+
+@njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
+def develop(radiance, gain, shot, read, tile, key, table, out, counter, thread):  # type: ignore[no-untyped-def]
+    """radiance: (H, 3, W) cd/m2; gain: 1 / luminance of full white; key: uint32 of sensor and frame; out: (H, W, 4) BGRA."""
+    height, _, width = radiance.shape
+    knee = F(0.6)
+    while True:
+        y = take_next(counter)
+        if y >= height:
+            break
+        place = _mixed(key, np.uint32(y))
+        r0 = tile[place & np.uint32(TILE - 1)]
+        r1 = tile[(place >> np.uint32(10)) & np.uint32(TILE - 1)]
+        r2 = tile[(place >> np.uint32(20)) & np.uint32(TILE - 1)]
+        shift = np.uint32(_mixed(place, np.uint32(1)))
+        red, green, blue = radiance[y, 0], radiance[y, 1], radiance[y, 2]
+        for x in range(width):
+            k = (np.uint32(x) + shift) & np.uint32(TILE - 1)
+            r, g, b = red[x] * gain, green[x] * gain, blue[x] * gain
+            r += r0[k] * math.sqrt(shot * r + read)
+            g += r1[k] * math.sqrt(shot * g + read)
+            b += r2[k] * math.sqrt(shot * b + read)
+            # highlights are rolled off together so that a red lamp stays red
+            top = max(r, max(g, b))
+            over = max(top - knee, F(0))
+            scale = (min(top, knee) + over * (F(1) - knee) / (over + (F(1) - knee))) / max(top, F(1e-6))
+            scale = scale if top > knee else F(1)
+            r, g, b = r * scale, g * scale, b * scale
+            steps = F(LUT_STEPS - 1)
+            out[y, x, 0] = table[np.uint32(math.sqrt(min(max(b, F(0)), F(1))) * steps)]
+            out[y, x, 1] = table[np.uint32(math.sqrt(min(max(g, F(0)), F(1))) * steps)]
+            out[y, x, 2] = table[np.uint32(math.sqrt(min(max(r, F(0)), F(1))) * steps)]
+            out[y, x, 3] = np.uint8(255)

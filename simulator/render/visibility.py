@@ -1,0 +1,88 @@
+"""What each pixel shows: chooses what may be seen, draws it, keeps the result."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.render.camera import Pinhole
+from simulator.render.chunks import Chunks, boxes_in_view
+from simulator.render.raster import FAR_M, NEAR_M, draw_items, merge
+from simulator.render.templates import Templates
+from simulator.render.workers import Workers
+
+
+@dataclass(frozen=True)
+class Instances:
+    """Actors of one frame. template: (n,) int32 row of `Templates`. poses: (n, 3, 4) float32 actor -> world."""
+
+    template: NDArray[np.int32]
+    poses: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class VisibilityBuffer:
+    """ids: (H, W) int32, see `raster`. inverse_depth: (H, W) float32 in 1/m along the optical axis, 0 = sky."""
+
+    ids: NDArray[np.int32]
+    inverse_depth: NDArray[np.float32]
+
+
+class Visibility:
+    """Draws one static mesh and any number of instances."""
+
+    def __init__(self, static: Chunks, templates: Templates, workers: Workers) -> None:
+        self._static = static
+        self._static_centre = (static.low + static.high) / np.float32(2.0)
+        # a millimetre of slack: the culling test itself rounds
+        self._static_half = (static.high - static.low) / np.float32(2.0) + np.float32(1e-3)
+        self._templates = templates
+        self._workers = workers
+        self._static_largest = int(np.diff(static.first_vertex).max(initial=0))
+        self._scratch = np.zeros((workers.threads, 0, 6), np.float32)
+        self._buffers: dict[tuple[int, int], tuple[NDArray[np.float32], NDArray[np.int32]]] = {}
+
+    def render(self, view: Pinhole, instances: Instances) -> VisibilityBuffer:
+        chunks = boxes_in_view(view, self._static_centre, self._static_half, float(NEAR_M), FAR_M)
+        slots = self._instances_in_view(view, instances)
+        items = np.concatenate([-1 - slots, chunks]).astype(np.int32)
+        largest = max(self._static_largest, self._templates.largest())
+        if self._scratch.shape[1] < largest:
+            self._scratch = np.zeros((self._workers.threads, largest + 64, 6), np.float32)
+        depths, ids = self._buffer(view)
+        self._workers.run(
+            draw_items, items, to_camera(view, instances.poses), self._static, self._templates.chunks, instances.template,
+            view.focal_px, view.cx_px, view.cy_px, depths, ids, self._scratch,
+        )  # fmt: skip
+        if self._workers.threads > 1:
+            self._workers.run(merge, depths, ids)
+        return VisibilityBuffer(ids[0].copy(), depths[0].copy())
+
+    def _buffer(self, view: Pinhole) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+        size = (view.height, view.width)
+        if size not in self._buffers:
+            shape = (self._workers.threads, *size)
+            self._buffers[size] = (np.zeros(shape, np.float32), np.zeros(shape, np.int32))
+        return self._buffers[size]
+
+    def _instances_in_view(self, view: Pinhole, instances: Instances) -> NDArray[np.int32]:
+        if len(instances.template) == 0:
+            return np.zeros(0, np.int32)
+        sphere = self._templates.spheres[instances.template]
+        centre = np.einsum("nij,nj->ni", instances.poses[:, :, :3], sphere[:, :3]) + instances.poses[:, :, 3]
+        half = np.repeat(sphere[:, 3:4], 3, axis=1)
+        return boxes_in_view(view, centre.astype(np.float32), half, float(NEAR_M), FAR_M)
+
+
+def to_camera(view: Pinhole, poses: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(1 + n, 3, 4): world -> camera axes, then each actor -> camera axes; multiplied in float64."""
+    r, eye = view.rotation.astype(np.float64), view.eye.astype(np.float64)
+    out = np.empty((1 + len(poses), 3, 4), np.float32)
+    out[0, :, :3] = r
+    out[0, :, 3] = -r @ eye
+    p = poses.astype(np.float64)
+    out[1:, :, :3] = np.einsum("ij,njk->nik", r, p[:, :, :3])
+    out[1:, :, 3] = (p[:, :, 3] - eye) @ r.T
+    return out

@@ -1,0 +1,67 @@
+"""Compiles the kernels before the first picture is wanted, so that no client runs into its time-out."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from simulator.render.camera import KINDS, CameraModel
+from simulator.render.materials import Material
+from simulator.render.mesh import Mesh, MeshBuilder
+from simulator.render.renderer import Renderer
+from simulator.types import Vector3D, VehicleLightState, WeatherParameters
+from simulator.world.view import SceneView
+
+
+@dataclass(frozen=True)
+class _Lamp:
+    location: Vector3D
+    luminous_flux_lm: float
+
+
+@dataclass(frozen=True)
+class _Plot:
+    mesh: Mesh
+    street_lamps: tuple[_Lamp, ...]
+
+
+@dataclass(frozen=True)
+class _Crate:
+    frames: tuple[Mesh, ...]
+    extent: Vector3D
+    centre: Vector3D
+
+
+def warmup() -> float:
+    """Draws two tiny foggy nights with every kind of camera, on two threads so that the merging is compiled as well."""
+    start = time.perf_counter()
+    ground = MeshBuilder()
+    ground.quads([[[-50, -50, 0], [50, -50, 0], [50, 50, 0], [-50, 50, 0]]], Material.ASPHALT)
+    ground.box([20.0, 3.0, 6.0], [0.2, 0.2, 0.1], Material.LAMP_HEAD)
+    crate = MeshBuilder()
+    crate.box([0.0, 0.0, 0.5], [2.0, 1.0, 0.5], Material.CAR_PAINT)
+    crate.box([2.0, 0.0, 0.5], [0.05, 0.2, 0.1], Material.HEADLAMP)
+    crate.box([-2.0, 0.0, 0.5], [0.05, 0.2, 0.1], Material.TAIL_LAMP)
+    model = _Crate((crate.build(),), Vector3D(2.0, 1.0, 0.5), Vector3D(0.0, 0.0, 0.5))
+    plot = _Plot(ground.build(), (_Lamp(Vector3D(20.0, 3.0, 6.0), 9000.0),))
+    renderer = Renderer(plot, threads=2, model_of=lambda _: model)
+    for frame, altitude_deg in enumerate((-40.0, 30.0)):
+        view = SceneView(
+            frame=frame,
+            elapsed_s=0.05 * frame,
+            delta_s=0.05,
+            weather=WeatherParameters(fog_density=60.0, wetness=50.0, sun_altitude_angle=altitude_deg),
+            ids=np.array([1], np.int32),
+            models=("vehicle.crate",),
+            poses=np.eye(4, dtype=np.float32)[None, :3] + np.float32(0.0),
+            gait=np.zeros(1, np.float32),
+            lights=np.array([int(VehicleLightState.LOW_BEAM)], np.uint32),
+            palettes=np.full((1, 3, 3), 0.3, np.float32),
+            lamps_on=np.ones(1, np.float32),
+        )
+        for kind in KINDS:
+            renderer.image(1, CameraModel(64, 32, 90.0, kind), (-8.0, 0.0, 2.0, 0.0, 0.0, 0.0), view)
+    renderer.close()
+    return time.perf_counter() - start
