@@ -17,6 +17,7 @@ import threading
 import time
 import traceback
 from collections.abc import Sequence
+from typing import Any
 
 from simulator.cameras import Cameras
 from simulator.session import Session
@@ -97,8 +98,8 @@ async def _serve(options: argparse.Namespace, rpc_listener: socket.socket, strea
         "pid": os.getpid(),
     }
     print(json.dumps(ready), flush=True)
-    stopping = asyncio.create_task(stop.wait())
-    await asyncio.wait([stopping, session.failure], return_when=asyncio.FIRST_COMPLETED)
+    ends: list[asyncio.Future[Any]] = [asyncio.ensure_future(stop.wait()), session.failure]
+    await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
     code = 0
     if session.failure.done():
         error = session.failure.exception()

@@ -53,9 +53,8 @@ def test_settings_travel_in_the_order_and_shape_that_the_client_reads() -> None:
 
 
 def test_numbers_become_what_the_strict_client_accepts() -> None:
-    control = encode(
-        t.VehicleControl(throttle=np.float32(0.5), hand_brake=np.bool_(True), gear=np.int64(2)), t.VehicleControl
-    )  # type: ignore[arg-type]
+    computed: dict[str, Any] = {"throttle": np.float32(0.5), "hand_brake": np.bool_(True), "gear": np.int64(2)}
+    control = encode(t.VehicleControl(**computed), t.VehicleControl)
     assert [type(field) for field in control] == [float, float, float, bool, bool, bool, int]
     assert type(encode(t.EpisodeSettings(max_culling_distance=3), t.EpisodeSettings)[6]) is float
 
