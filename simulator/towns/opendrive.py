@@ -1,0 +1,223 @@
+"""Writes a road network as OpenDRIVE 1.4, the dialect that CARLA's client reads."""
+
+from __future__ import annotations
+
+import math
+from xml.etree import ElementTree as xml
+
+from simulator.towns.curves import STRAIGHT
+from simulator.towns.layout import LANE_M
+from simulator.towns.network import (
+    CROSSWALK_LENGTH_M,
+    PARKING_M,
+    SIDEWALK_M,
+    TAPER_M,
+    LaneLink,
+    Network,
+    Road,
+    RoadLink,
+    Side,
+    Signal,
+)
+
+GEO_REFERENCE = "+proj=tmerc +lat_0=49 +lon_0=8 +k=1 +x_0=0 +y_0=0 +datum=WGS84 +units=m +vunits=m +no_defs"
+CURB_HEIGHT_M = 0.15
+SOLID_BEFORE_JUNCTION_M = 22.0
+"""The centre line is solid for this long before a junction, broken elsewhere."""
+
+Element = xml.Element
+
+
+def opendrive_text(network: Network, name: str) -> str:
+    root = Element("OpenDRIVE")
+    xs, ys = zip(*((p.start.x, p.start.y) for r in network.roads.values() for p in r.path.pieces), strict=True)
+    bounds = {"north": max(ys) + 100, "south": min(ys) - 100, "east": max(xs) + 100, "west": min(xs) - 100}
+    header = _add(root, "header", revMajor=1, revMinor=4, name=name, version=1, date="2026-01-01T00:00:00", **bounds)
+    _add(header, "geoReference").text = GEO_REFERENCE
+    for road in network.roads.values():
+        _road(root, road, [s for s in network.signals if s.road == road.id])
+    for controller in sorted({s.controller for s in network.signals if s.controller >= 0}):
+        element = _add(root, "controller", name=f"Controller {controller}", id=controller, sequence=controller % 2)
+        for signal in network.signals:
+            if signal.controller == controller:
+                _add(element, "control", signalId=signal.id, type="")
+    for crossing in network.crossings:
+        junction = _add(root, "junction", id=crossing.id, name=f"Junction {crossing.id}")
+        for k, (incoming, connecting) in enumerate(crossing.connections):
+            connection = _add(
+                junction, "connection", id=k, incomingRoad=incoming, connectingRoad=connecting, contactPoint="start"
+            )
+            for link in network.roads[connecting].lane_links:
+                _add(connection, "laneLink", **{"from": link.before, "to": link.lane})
+        for controller in crossing.controllers:
+            _add(junction, "controller", id=controller, type="", sequence=controller % 2)
+    xml.indent(root, " ")
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + xml.tostring(root, encoding="unicode") + "\n"
+
+
+def _add(parent: Element, tag: str, **attributes: object) -> Element:
+    """Numbers are written so that they read back as the same doubles: lengths must agree to the last bit."""
+    return xml.SubElement(parent, tag, {k: repr(v) if isinstance(v, float) else str(v) for k, v in attributes.items()})
+
+
+def _polynomial(parent: Element, tag: str, start_name: str, start: float, *abcd: float) -> None:
+    _add(parent, tag, **{start_name: float(start)}, **{k: float(v) for k, v in zip("abcd", abcd, strict=True)})
+
+
+def _road(root: Element, road: Road, signals: list[Signal]) -> None:
+    length = road.path.length
+    element = _add(root, "road", name=road.name, length=length, id=road.id, junction=road.junction)
+    link = _add(element, "link")
+    for tag, other in (("predecessor", road.before), ("successor", road.behind)):
+        _road_link(link, tag, other)
+    kind = _add(element, "type", s=0.0, type="town")
+    _add(kind, "speed", max=road.limit_kmh, unit="km/h")
+    plan = _add(element, "planView")
+    for s, piece in zip(road.path.starts, road.path.pieces, strict=True):
+        p = piece.start
+        geometry = _add(plan, "geometry", s=float(s), x=p.x, y=p.y, hdg=p.heading, length=piece.length)
+        if abs(piece.curvature) < STRAIGHT:
+            _add(geometry, "line")
+        else:
+            _add(geometry, "arc", curvature=piece.curvature)
+    _polynomial(_add(element, "elevationProfile"), "elevation", "s", 0.0, 0.0, 0.0, 0.0, 0.0)
+    _polynomial(_add(element, "lateralProfile"), "superelevation", "s", 0.0, 0.0, 0.0, 0.0, 0.0)
+    _lanes(element, road)
+    objects = _add(element, "objects")
+    for k, s in enumerate(road.crosswalks):
+        _crosswalk(objects, 100 * road.id + k, s)
+    holder = _add(element, "signals")
+    for signal in signals:
+        _signal(holder, signal)
+
+
+def _road_link(parent: Element, tag: str, other: RoadLink) -> None:
+    if other.kind == "junction":
+        _add(parent, tag, elementType="junction", elementId=other.id)
+    else:
+        _add(parent, tag, elementType="road", elementId=other.id, contactPoint=other.contact)
+
+
+def _lanes(element: Element, road: Road) -> None:
+    lanes = _add(element, "lanes")
+    _polynomial(lanes, "laneOffset", "s", 0.0, 0.0, 0.0, 0.0, 0.0)
+    section = _add(lanes, "laneSection", s=0.0)
+    links = {link.lane: link for link in road.lane_links}
+    if road.left is not None:
+        group = _add(section, "left")
+        for number in range(len(road.left.lanes), 0, -1):
+            _lane(group, road.left, number, number, links, road.path.length)
+    centre = _add(_add(section, "center"), "lane", id=0, type="none", level="false")
+    for s, mark in _centre_marks(road):
+        _road_mark(centre, s, mark, 0.12)
+    group = _add(section, "right")
+    for number in range(1, len(road.right.lanes) + 1):
+        _lane(group, road.right, number, -number, links, road.path.length)
+
+
+def _centre_marks(road: Road) -> list[tuple[float, str]]:
+    if road.junction != -1:
+        return [(0.0, "none")]
+    return [(0.0, "solid"), (SOLID_BEFORE_JUNCTION_M, "broken"), (road.path.length - SOLID_BEFORE_JUNCTION_M, "solid")]
+
+
+def _lane(group: Element, side: Side, number: int, lane: int, links: dict[int, LaneLink], length: float) -> None:
+    kind = side.lanes[number - 1]
+    element = _add(group, "lane", id=lane, type=kind, level="false")
+    link = _add(element, "link")
+    if lane in links:
+        _add(link, "predecessor", id=links[lane].before)
+        _add(link, "successor", id=links[lane].behind)
+    if kind == "parking":
+        for s, abcd in _parking_widths(side):
+            _polynomial(element, "width", "sOffset", s, *abcd)
+    else:
+        _polynomial(element, "width", "sOffset", 0.0, LANE_M if kind == "driving" else SIDEWALK_M, 0.0, 0.0, 0.0)
+    outermost = kind == "sidewalk"
+    along_bays = kind == "driving" and "parking" in side.lanes
+    mark = "none" if outermost else "broken" if along_bays else "curb" if kind == "parking" else "solid"
+    _road_mark(element, 0.0, mark, 0.12)
+    if kind == "sidewalk":
+        _add(element, "height", sOffset=0.0, inner=CURB_HEIGHT_M, outer=CURB_HEIGHT_M)
+
+
+def _parking_widths(side: Side) -> list[tuple[float, tuple[float, float, float, float]]]:
+    """Cubic pieces of `Side.parking_width_m`."""
+    rise = (0.0, 0.0, 3 * PARKING_M / TAPER_M**2, -2 * PARKING_M / TAPER_M**3)
+    fall = (PARKING_M, 0.0, -rise[2], -rise[3])
+    widths = [(0.0, (0.0, 0.0, 0.0, 0.0))]
+    for start, end in side.bays:
+        widths += [
+            (start, rise),
+            (start + TAPER_M, (PARKING_M, 0.0, 0.0, 0.0)),
+            (end - TAPER_M, fall),
+            (end, (0.0, 0.0, 0.0, 0.0)),
+        ]
+    return widths
+
+
+def _road_mark(lane: Element, s: float, mark: str, width: float) -> None:
+    _add(
+        lane,
+        "roadMark",
+        sOffset=float(s),
+        type=mark,
+        weight="standard",
+        color="white",
+        material="standard",
+        width=width,
+        laneChange="none",
+    )
+
+
+def _crosswalk(objects: Element, id: int, s: float) -> None:
+    element = _add(
+        objects,
+        "object",
+        id=id,
+        name=f"Crosswalk {id}",
+        type="crosswalk",
+        s=float(s),
+        t=0.0,
+        zOffset=0.0,
+        hdg=0.0,
+        pitch=0.0,
+        roll=0.0,
+        orientation="none",
+        length=CROSSWALK_LENGTH_M,
+        width=2 * LANE_M,
+    )
+    outline = _add(element, "outline")
+    u, v = CROSSWALK_LENGTH_M / 2, LANE_M
+    # The first corner comes twice: that is how readers of get_crosswalks() know where a polygon ends.
+    for du, dv in ((-u, -v), (-u, v), (u, v), (u, -v), (-u, -v)):
+        _add(outline, "cornerLocal", u=du, v=dv, z=0.0)
+
+
+def _signal(holder: Element, signal: Signal) -> None:
+    lateral = LANE_M + 0.65
+    element = _add(
+        holder,
+        "signal",
+        name=signal.name,
+        id=signal.id,
+        s=signal.s,
+        t=math.copysign(lateral, signal.lane),
+        zOffset=0.0,
+        hOffset=0.0 if signal.lane < 0 else math.pi,
+        roll=0.0,
+        pitch=0.0,
+        orientation="+" if signal.lane < 0 else "-",
+        dynamic="yes" if signal.type == "1000001" else "no",
+        country="OpenDRIVE",
+        type=signal.type,
+        subtype=str(signal.value),
+        value=str(signal.value),
+        unit="km/h",
+        text="",
+        height=1.0,
+        width=0.7,
+    )
+    _add(element, "validity", fromLane=signal.lane, toLane=signal.lane)
+    p = signal.pose
+    _add(element, "positionInertial", x=p.x, y=p.y, z=CURB_HEIGHT_M, hdg=p.heading, pitch=0.0, roll=0.0)

@@ -1,0 +1,61 @@
+"""Draws a town from above: `python -m simulator.towns.plot Elm01 elm01.png`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.collections import PolyCollection
+
+from simulator.render.materials import SURFACES, Material
+from simulator.towns import build_town
+from simulator.towns.town import Town
+
+
+def draw(town: Town, path: Path, dots_per_inch: int = 130) -> None:
+    """Writes a picture of the town as seen from above: x to the right, y downwards as in CARLA."""
+    figure, axes = plt.subplots(figsize=(14, 14))
+    corners = town.mesh.vertices[town.mesh.triangles]
+    order = np.argsort(corners[:, :, 2].mean(axis=1), kind="stable")
+    albedo = np.array([SURFACES[m].albedo if m in SURFACES else (1, 0, 1) for m in sorted(Material)])
+    colour = np.clip(albedo, 0.0, 1.0) ** (1 / 2.2)
+    axes.add_collection(
+        PolyCollection(list(corners[order, :, :2]), facecolors=colour[town.mesh.materials[order]], linewidths=0)
+    )
+    lamps = np.array([lamp.location[:2] for lamp in town.street_lamps]).reshape(-1, 2)
+    axes.plot(lamps[:, 0], lamps[:, 1], "o", color="gold", markersize=2.5, label="street lamps")
+    lights = np.array([site.transform.location[:2] for site in town.traffic_lights])
+    axes.plot(lights[:, 0], lights[:, 1], "o", color="red", markersize=4, label="traffic lights")
+    signs = np.array([site.transform.location[:2] for site in town.stop_signs])
+    axes.plot(signs[:, 0], signs[:, 1], "8", color="darkred", markersize=6, label="stop signs")
+    for point in town.spawn_points:
+        yaw = np.radians(point.rotation.yaw)
+        axes.arrow(*point.location[:2], 3 * np.cos(yaw), 3 * np.sin(yaw), color="deepskyblue", width=0.3)
+    low, high = town.lanes.xyz.min(axis=0) - 45.0, town.lanes.xyz.max(axis=0) + 45.0
+    axes.set(xlim=(low[0], high[0]), ylim=(high[1], low[1]), aspect="equal", title=f"{town.name}, m")
+    axes.legend(loc="upper left")
+    figure.tight_layout()
+    figure.savefig(path, dpi=dots_per_inch)
+    plt.close(figure)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m simulator.towns.plot", description=__doc__)
+    parser.add_argument("town")
+    parser.add_argument("out", type=Path)
+    arguments = parser.parse_args()
+    try:
+        town = build_town(arguments.town)
+    except ValueError as error:
+        parser.exit(2, f"{error}\n")
+    draw(town, arguments.out)
+
+
+if __name__ == "__main__":
+    main()
