@@ -1,6 +1,6 @@
 """The closed loop: paired runs of one unmodified agent on RGB and on fused frames."""
 
-from harness.namespaces import repair_agents_path
+from harness.namespaces import join_packages
 
 # CARLA's own PythonAPI has a package `agents` too: ours must be found whichever stands first on the path.
-repair_agents_path()
+join_packages()

@@ -1,4 +1,4 @@
-"""What stands in the way: sightings of many frames gathered along the route, which stays put while the vehicle moves."""
+"""What stands in the way: sightings of many frames, gathered along the route while the vehicle moves."""
 
 from __future__ import annotations
 
@@ -93,10 +93,10 @@ class RoadAhead:
             aside_mps = float(tangent[0] * track.vy - tangent[1] * track.vx)
             arrival_s = min(ahead_m / max(speed_mps, 2.0) + 0.5, _HORIZON_S)
             later = float(aside[0]) + aside_mps * arrival_s
-            crosses = float(aside[0]) * later < 0.0
-            if crosses or min(abs(float(aside[0])), abs(later)) < PERSON_CORRIDOR_M:
-                if abs(float(aside[0])) < PERSON_CORRIDOR_M or abs(aside_mps) > 0.5:
-                    nearest = min(nearest, ahead_m)
+            stands_there = abs(float(aside[0])) < PERSON_CORRIDOR_M
+            steps_there = abs(later) < PERSON_CORRIDOR_M or float(aside[0]) * later < 0.0
+            if stands_there or (steps_there and abs(aside_mps) > 0.5):
+                nearest = min(nearest, ahead_m)
         return nearest
 
     def _follow(self, seen: NDArray[np.floating], dt_s: float) -> None:
@@ -105,7 +105,8 @@ class RoadAhead:
             ahead = np.array([track.x + track.vx * dt_s, track.y + track.vy * dt_s])
             distance = [float(np.hypot(*(seen[i] - ahead))) for i in free]
             if distance and min(distance) < _MATCH_M:
-                track.follow(*map(float, seen[free.pop(int(np.argmin(distance)))]), dt_s)
+                x, y = seen[free.pop(int(np.argmin(distance)))]
+                track.follow(float(x), float(y), dt_s)
             else:
                 track.coast(dt_s)
         self._tracks = [track for track in self._tracks if track.misses < _FORGET_AFTER]
