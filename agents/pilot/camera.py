@@ -15,9 +15,10 @@ CROP_TOP = 8  # rows of sky that make the height a multiple of 16
 ROWS, COLUMNS = (HEIGHT - CROP_TOP) // STRIDE, WIDTH // STRIDE
 # On the roof above the windscreen; the bonnet is below the picture. Metres relative to the vehicle.
 FORWARD_M, UP_M = 1.0, 1.75
+CAMERA_ID = "front"
 SENSOR = {
     "type": "sensor.camera.rgb",
-    "id": "front",
+    "id": CAMERA_ID,
     "x": FORWARD_M,
     "y": 0.0,
     "z": UP_M,
