@@ -65,10 +65,13 @@ def test_a_published_agent_loads_without_the_leaderboard_installed(tmp_path):
 
 
 def test_a_leaderboard_1_agent_gets_its_configuration_in_the_constructor(tmp_path):
-    source = PUBLISHED + """
+    source = (
+        PUBLISHED
+        + """
         def __init__(self, path_to_conf_file):
             super().__init__(path_to_conf_file)
     """
+    )
     agent = make_agent(load_agent_class(agent_file(tmp_path, source)), "localhost", 2000, "old.cfg", *straight_plan(10))
     assert agent.config == "old.cfg"
     assert len(agent._global_plan) == 2
@@ -93,7 +96,10 @@ def test_a_file_named_like_a_loaded_module_does_not_replace_it(tmp_path):
     ("source", "says"),
     [
         ("def get_entry_point(:\n", r"my_agent\.py:1: syntax error: "),
-        ("import carla\nimport no_such_thing\n", r"my_agent\.py:2: ModuleNotFoundError: No module named 'no_such_thing'"),
+        (
+            "import carla\nimport no_such_thing\n",
+            r"my_agent\.py:2: ModuleNotFoundError: No module named 'no_such_thing'",
+        ),
         ("raise ValueError('bad\\nweights')\n", r"my_agent\.py:1: ValueError: bad weights"),
         ("import sys\nsys.exit(3)\n", r"my_agent\.py:2: SystemExit: 3"),
         ("x = 1\n", r"no function get_entry_point\(\)"),
