@@ -1,0 +1,105 @@
+"""The air, the sky and the hour: all that the thermal world outside the actors depends on."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sensors import fog
+
+if TYPE_CHECKING:
+    import carla
+
+ZERO_C_K = 273.15
+
+
+@dataclass(frozen=True)
+class Ambient:
+    """What a thermal camera's surroundings are like.
+
+    relative_humidity and wetness are shares 0..1, cloudiness is CARLA's 0..100. local_time_h (0..24, sun highest at 13)
+    stands for the sun's history over the last day. droplet_radius_um: effective radius of the fog's droplets.
+    """
+
+    air_temperature_c: float = 10.0
+    relative_humidity: float = 0.8
+    wind_mps: float = 1.0
+    cloudiness: float = 5.0
+    local_time_h: float = 22.0
+    visibility_m: float = fog.CLEAR_VISIBILITY_M
+    droplet_radius_um: float = 5.0
+    rain_mm_h: float = 0.0
+    wetness: float = 0.0
+
+    def __post_init__(self) -> None:
+        limits = {
+            "air_temperature_c": (-60.0, 60.0),
+            "relative_humidity": (0.0, 1.0),
+            "wind_mps": (0.0, 80.0),
+            "cloudiness": (0.0, 100.0),
+            "local_time_h": (0.0, 24.0),
+            "visibility_m": (1.0, 200_000.0),
+            "droplet_radius_um": (1.0, 20.0),
+            "rain_mm_h": (0.0, 200.0),
+            "wetness": (0.0, 1.0),
+        }
+        for name, (low, high) in limits.items():
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise ValueError(f"{name} must lie in {low:g}..{high:g}, got {value}")
+
+    @property
+    def air_k(self) -> float:
+        return self.air_temperature_c + ZERO_C_K
+
+    @property
+    def sky_k(self) -> float:
+        """Effective temperature of the sky overhead, above any fog: Swinbank's for a clear one, air under overcast.
+
+        Swinbank (1963): 0.0552 T^1.5, kelvin. Cloud base near air temperature closes 84 % of the gap (Whiller's rule).
+        """
+        clear = 0.0552 * self.air_k**1.5
+        return self.air_k - (self.air_k - clear) * (1.0 - 0.84 * self.cloudiness / 100.0)
+
+    @property
+    def wet_bulb_k(self) -> float:
+        """Stull (2011), from temperature and humidity; what wet surfaces drift to."""
+        t, rh = self.air_temperature_c, max(self.relative_humidity * 100.0, 5.0)
+        wet = (
+            t * math.atan(0.151977 * math.sqrt(rh + 8.313659))
+            + math.atan(t + rh)
+            - math.atan(rh - 1.676331)
+            + 0.00391838 * rh**1.5 * math.atan(0.023101 * rh)
+            - 4.686035
+        )
+        return min(wet, t) + ZERO_C_K
+
+
+def rain_mm_h(precipitation: float) -> float:
+    """Rain rate at CARLA's `precipitation` 0..100: soft 30 is 3.6, mid 60 is 14, hard 100 is 40 mm/h (our scale)."""
+    return 40.0 * (precipitation / 100.0) ** 2
+
+
+def ambient_of(
+    weather: carla.WeatherParameters,
+    air_temperature_c: float,
+    relative_humidity: float,
+    wind_mps: float = 1.0,
+    local_time_h: float = 22.0,
+    visibility_m: float | None = None,
+    droplet_radius_um: float = 5.0,
+) -> Ambient:
+    """What CARLA's weather says, completed by what it does not know. Without `visibility_m` the fog density tells it."""
+    wetness = max(weather.wetness, weather.precipitation_deposits, weather.precipitation)
+    return Ambient(
+        air_temperature_c=air_temperature_c,
+        relative_humidity=relative_humidity,
+        wind_mps=wind_mps,
+        cloudiness=min(max(weather.cloudiness, 0.0), 100.0),
+        local_time_h=local_time_h,
+        visibility_m=fog.visibility_m(weather.fog_density) if visibility_m is None else visibility_m,
+        droplet_radius_um=droplet_radius_um,
+        rain_mm_h=rain_mm_h(weather.precipitation),
+        wetness=min(max(wetness / 100.0, 0.0), 1.0),
+    )

@@ -1,0 +1,68 @@
+"""The table of surfaces: tag -> emissivity, reflection, thermal inertia. `materials.yaml` is the one to edit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from functools import cache
+from pathlib import Path
+
+import yaml
+
+MATERIALS_FILE = Path(__file__).with_name("materials.yaml")
+
+SKY_TAG = 11
+TAGS: dict[str, int] = {
+    "none": 0, "roads": 1, "sidewalks": 2, "buildings": 3, "walls": 4, "fences": 5, "poles": 6, "traffic_light": 7,
+    "traffic_signs": 8, "vegetation": 9, "terrain": 10, "pedestrians": 12, "rider": 13, "car": 14, "truck": 15, "bus": 16,
+    "train": 17, "motorcycle": 18, "bicycle": 19, "static": 20, "dynamic": 21, "other": 22, "water": 23, "road_lines": 24,
+    "ground": 25, "bridge": 26, "rail_track": 27, "guard_rail": 28,
+}  # fmt: skip
+"""CARLA's CityObjectLabel since 0.9.14. Untagged pixels (some landscape is) count as `none`: bare ground."""
+
+
+@dataclass(frozen=True)
+class SurfaceMaterial:
+    """One line of the table; units as its header explains."""
+
+    emissivity: float
+    specular: float
+    solar_gain_k: float
+    time_constant_h: float
+    sky_cooling: float
+    offset_k: float
+    variation_k: float
+    wettable: bool
+
+
+class MaterialsError(ValueError):
+    """The table cannot be used; one line with file and entry."""
+
+
+@cache
+def load_materials(path: Path = MATERIALS_FILE) -> dict[int, SurfaceMaterial]:
+    """The table by tag number. Tags that a user's file leaves out keep the values of the built-in one."""
+    try:
+        entries = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError) as error:
+        raise MaterialsError(f"{path}: cannot read the table of materials: {' '.join(str(error).split())}") from None
+    if not isinstance(entries, dict):
+        raise MaterialsError(f"{path}: a table of materials maps tags to values")
+    table = {} if path == MATERIALS_FILE else dict(load_materials())
+    for name, values in entries.items():
+        if name not in TAGS:
+            raise MaterialsError(f"{path}: unknown tag {name!r}; known: {', '.join(TAGS)}")
+        table[TAGS[name]] = _material(path, name, values)
+    return table
+
+
+def _material(path: Path, name: str, values: object) -> SurfaceMaterial:
+    names = [field.name for field in fields(SurfaceMaterial)]
+    if not isinstance(values, dict) or sorted(values) != sorted(names):
+        raise MaterialsError(f"{path}: {name} needs exactly these values: {', '.join(names)}")
+    material = SurfaceMaterial(**{key: bool(v) if key == "wettable" else float(v) for key, v in values.items()})
+    for key in ("emissivity", "specular"):
+        if not 0.0 <= getattr(material, key) <= 1.0:
+            raise MaterialsError(f"{path}: {name}: {key} must lie in 0..1, got {getattr(material, key)}")
+    if material.time_constant_h <= 0.0:
+        raise MaterialsError(f"{path}: {name}: time_constant_h must be positive, got {material.time_constant_h}")
+    return material
