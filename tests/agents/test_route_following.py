@@ -51,7 +51,6 @@ def test_the_route_is_followed_within_a_shoe_box(street):
 
 
 def test_a_single_fix_is_worse_than_the_filter():
-    gps, world = plan_through((150, 0))
     log = drive(Cruise("localhost", 2000), [(150, 0)], 20.0)
     rms = math.sqrt(float(np.mean(log["lost"] ** 2)))
     assert rms < 0.15  # one fix alone: 0.7 m
