@@ -8,7 +8,7 @@ import selectors
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ FIRST_TICK_LIMIT_S = 420.0
 TICK_LIMIT_S = 90.0
 CLOSING_LIMIT_S = 15.0
 ATTEMPTS = 3
+WORKER = (sys.executable, "-m", "harness.worker")
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,8 @@ def run_jobs(
     tick_limit_s: float = TICK_LIMIT_S,
     first_tick_limit_s: float = FIRST_TICK_LIMIT_S,
     attempts: int = ATTEMPTS,
-) -> Iterable[Outcome]:
+    worker: Sequence[str] = WORKER,
+) -> Iterator[Outcome]:
     """Yields outcomes in the order in which jobs end; on leaving early (an exception, Ctrl-C) ends all workers.
 
     `report(job, message)` gets every message of every worker. A worker is silent for at most `tick_limit_s` seconds
@@ -79,7 +81,7 @@ def run_jobs(
         while waiting or running:
             while waiting and len(running) < workers:
                 job, attempt = waiting.pop()
-                one = _start(job, attempt)
+                one = _start(job, attempt, worker)
                 running.append(one)
                 selector.register(one.messages, selectors.EVENT_READ, one)
             for key, _ in selector.select(timeout=0.5):
@@ -101,10 +103,10 @@ def run_jobs(
         selector.close()
 
 
-def _start(job: Job, attempt: int) -> _Running:
+def _start(job: Job, attempt: int, worker: Sequence[str]) -> _Running:
     read_end, write_end = os.pipe()
     job.log.parent.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "harness.worker", str(write_end), str(os.getpid())]
+    command = [*worker, str(write_end), str(os.getpid())]
     with job.log.open("ab") as log:
         process = subprocess.Popen(
             command,
