@@ -1,0 +1,117 @@
+"""`report.html`: one page that holds everything it shows and asks the network for nothing.
+
+python -m results.report OUT   makes the numbers and the page again from the episodes on disk
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import jinja2
+
+from results import atomic, plots, sections, summary, wording
+from results.layout import RunFolder
+from results.manifest import Manifest
+from results.record import EpisodeRecord, RecordError
+from results.scores import METRIC_VERSIONS
+from results.statistics import MIN_LOSS, MIN_ROUTES
+
+_ARM_WORDS = {
+    "rgb": "The agent on its own camera frames.",
+    "fused": "The same agent; each camera frame fused with a thermal frame.",
+    "clear": "The same agent on its own camera frames, without the conditions: its ceiling.",
+}
+
+
+def write(folder: RunFolder) -> Path:
+    """Make the page of a run from its manifest, records, ticks and strips; hands back where it lies."""
+    manifest, records = summary.read_run(folder)
+    atomic.write_text(folder.report, html(folder, manifest, records))
+    return folder.report
+
+
+def html(folder: RunFolder, manifest: Manifest, records: Sequence[EpisodeRecord]) -> str:
+    figures = summary.summarise(manifest, records)
+    routes = sections.route_sections(folder, manifest, records)
+    arms = sections.arm_names(manifest)
+    paired = figures["paired"] or {}
+    return _template().render(
+        manifest=manifest,
+        summary=figures,
+        headline=wording.headline(figures),
+        server_words="embedded simulator" if manifest.server.get("kind") == "embedded" else "CARLA server",
+        arms=arms,
+        arm_words=_ARM_WORDS,
+        routes=routes,
+        scores_svg=plots.scores_svg(
+            {arm.name: _scores_of(manifest, records, arm.name) for arm in arms},
+            paired.get("difference"),
+            paired.get("ci95"),
+        ),
+        pairs_svg=plots.pairs_svg(
+            [(route.title, _seed_scores(manifest, records, route.route.id)) for route in routes],
+            [arm.name for arm in arms],
+        ),
+        infraction_rows=sections.infraction_rows(manifest, figures),
+        metric_versions=METRIC_VERSIONS,
+        min_routes=MIN_ROUTES,
+        min_loss=MIN_LOSS,
+    )
+
+
+def _scores_of(manifest: Manifest, records: Sequence[EpisodeRecord], arm: str) -> list[float]:
+    return list(summary.driving_scores(manifest, records, arm, manifest.metric_version).values())
+
+
+def _seed_scores(manifest: Manifest, records: Sequence[EpisodeRecord], route_id: str) -> dict[str, list[float]]:
+    """By arm, what was driven on one route."""
+    return {
+        arm: [
+            r.score(manifest.metric_version).driving_score
+            for r in summary.of_arm(records, arm)
+            if r.route_id == route_id
+        ]
+        for arm in manifest.arms
+    }
+
+
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "signed": wording.signed,
+        "interval": wording.interval,
+        "percent": wording.percent,
+        "fixed": _fixed,
+    }
+    return environment.get_template("report.html.j2")
+
+
+def _fixed(value: float | None, digits: int = 1) -> str:
+    return "–" if value is None else f"{value:.{digits}f}"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m results.report", description="Rebuild a run's numbers and report.")
+    parser.add_argument("run", type=Path, help="the folder of a run")
+    folder = RunFolder(parser.parse_args(arguments).run)
+    try:
+        summary.write(folder)
+        page = write(folder)
+    except (RecordError, OSError) as error:
+        print(f"nightloop: {error}", file=sys.stderr)
+        return 1
+    print(page)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
