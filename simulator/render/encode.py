@@ -18,14 +18,15 @@ def encode_depth(inverse_depth, out, counter, thread):  # type: ignore[no-untype
     """out: (H, W) uint32 view of BGRA. Depth / 1000 m in 24 bits, lowest byte in R, highest in B; the sky is 1000 m."""
     height, width = inverse_depth.shape
     nearest = np.float32(1.0 / FAR_M)
-    scale = np.float32(DEPTH_STEPS / FAR_M)
+    scale = DEPTH_STEPS / FAR_M
     while True:
         y = take_next(counter)
         if y >= height:
             break
         for x in range(width):
-            code = np.uint32(scale / max(inverse_depth[y, x], nearest) + np.float32(0.5))
-            code = min(code, np.uint32(DEPTH_STEPS))
+            inverse = inverse_depth[y, x]
+            # float64: 24 bits and a half do not fit a float32
+            code = np.uint32(scale / np.float64(inverse) + 0.5) if inverse > nearest else np.uint32(DEPTH_STEPS)
             out[y, x] = (
                 OPAQUE
                 | (code >> np.uint32(16))
