@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+import numpy as np
+
 from simulator.render.mesh import MeshBuilder
-from simulator.towns import sites
-from simulator.towns.ground import bounds, ground_grid
+from simulator.towns import plots, sites, streetscape
+from simulator.towns.ground import Plots, bounds, ground_grid
 from simulator.towns.layout import draw_layout
 from simulator.towns.markings import add_markings
-from simulator.towns.network import build_network
+from simulator.towns.network import Network, build_network
 from simulator.towns.opendrive import opendrive_text
-from simulator.towns.roadways import add_carriageway, add_edge, add_junction, add_land, edges
+from simulator.towns.roadways import Edge, add_carriageway, add_edge, add_junction, add_land, edges
+from simulator.towns.scene import Scene
 from simulator.towns.town import Town
 
 SEEDS = {"Elm01": 8, "Elm02": 1}
@@ -29,6 +32,11 @@ def build_town(name: str) -> Town:
     return _build(short, SEEDS[short])
 
 
+OUTSKIRTS_M = 45.0
+PARKED_CARS = 72
+HINTERLAND_HOUSES, HINTERLAND_TREES = 40, 90
+
+
 @lru_cache(maxsize=2)
 def _build(name: str, seed: int) -> Town:
     network = build_network(draw_layout(seed))
@@ -41,14 +49,16 @@ def _build(name: str, seed: int) -> Town:
     for edge in curbs:
         add_edge(builder, edge)
     add_markings(builder, network)
-    add_land(builder, *bounds(network))
+    low, high = bounds(network)
+    add_land(builder, low, high)
+    scene = _scenery(network, builder, curbs, seed)
     return Town(
         name=name,
         opendrive=opendrive_text(network, name),
         spawn_points=sites.spawn_points(network),
         mesh=builder.build(),
-        obstacles=(),
-        street_lamps=(),
+        obstacles=tuple(scene.obstacles),
+        street_lamps=tuple(scene.lamps),
         traffic_lights=sites.traffic_light_sites(network),
         stop_signs=sites.stop_sign_sites(network),
         speed_limits=sites.speed_limit_sites(network),
@@ -56,3 +66,23 @@ def _build(name: str, seed: int) -> Town:
         crosswalks=sites.crosswalk_polygons(network),
         ground=ground_grid(network, curbs),
     )
+
+
+def _scenery(network: Network, builder: MeshBuilder, curbs: list[Edge], seed: int) -> Scene:
+    """Each kind of thing has its own random stream, so that a change of one does not move the others."""
+
+    def stream(number: int) -> np.random.Generator:
+        return np.random.default_rng([seed, number])
+
+    poles = np.array([[signal.pose.x, -signal.pose.y] for signal in network.signals])
+    scene = Scene(builder, Plots.around(network, curbs, OUTSKIRTS_M), poles)
+    low, high = bounds(network)
+    streetscape.add_lamps(scene, network)
+    streetscape.add_parked_cars(scene, network, stream(2), PARKED_CARS)
+    streetscape.add_street_trees(scene, network, stream(3))
+    streetscape.add_furniture(scene, network, stream(4))
+    plots.add_street_houses(scene, network, stream(5))
+    plots.add_garden_trees(scene, network, stream(6))
+    plots.add_hinterland(scene, stream(7), HINTERLAND_HOUSES, HINTERLAND_TREES)
+    plots.add_woods(scene, low - OUTSKIRTS_M, high + OUTSKIRTS_M, stream(8))
+    return scene

@@ -1,0 +1,104 @@
+"""The growing scenery of a town: each thing gets an object id, its triangles and, if it is solid, a box."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from simulator.render.mesh import Mesh, MeshBuilder
+from simulator.towns.curves import Array, to_carla
+from simulator.towns.ground import Plots
+from simulator.towns.network import Road
+from simulator.towns.town import Obstacle, StreetLamp
+from simulator.types import BoundingBox, CityObjectLabel, Rotation, Vector3D
+
+LAST_OBJECT_ID = 20000
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Where a thing stands, CARLA's axes: x along `yaw_deg`, y along `outward` (away from the road), z up."""
+
+    origin: Array
+    yaw_deg: float
+    outward: Array
+
+    @property
+    def along(self) -> Array:
+        yaw = math.radians(self.yaw_deg)
+        return np.array([math.cos(yaw), math.sin(yaw)])
+
+    def point(self, x: float, y: float, z: float = 0.0) -> Array:
+        return self.origin + np.array([*(x * self.along + y * self.outward), z])
+
+    def matrix(self, scale: float = 1.0) -> Array:
+        """(3, 4). Where y is the other way round than in CARLA's axes it mirrors; meshes are drawn from both sides."""
+        matrix = np.zeros((3, 4))
+        matrix[:2, 0], matrix[:2, 1], matrix[2, 2] = self.along, self.outward, 1.0
+        matrix[:, :3] *= scale
+        matrix[:, 3] = self.origin
+        return matrix
+
+    def footprint(self, x0: float, x1: float, y0: float, y1: float) -> Array:
+        """(4, 2) corners of a rectangle."""
+        return np.array([self.point(x, y)[:2] for x, y in ((x0, y0), (x1, y0), (x1, y1), (x0, y1))])
+
+
+def beside(road: Road, lane_sign: int, s: float, out_m: float, z: float = 0.0) -> Frame:
+    """`out_m` beyond the curb, on the side of the road whose lane ids have this sign; x along the traffic there."""
+    side = road.right if lane_sign < 0 else road.left
+    assert side is not None
+    x, y, heading = road.path.at(s, lane_sign * (float(side.curb_m(s)) + out_m))
+    travel = float(heading) + (math.pi if lane_sign > 0 else 0.0)
+    left = to_carla(-math.sin(travel), math.cos(travel))[:2]
+    return Frame(to_carla(float(x), float(y), z), -math.degrees(travel), -left)
+
+
+@dataclass
+class Scene:
+    """`keep_clear`: points (n, 2) where light poles and signs stand; street furniture keeps away from them."""
+
+    builder: MeshBuilder
+    plots: Plots
+    keep_clear: Array
+    obstacles: list[Obstacle] = field(default_factory=list)
+    lamps: list[StreetLamp] = field(default_factory=list)
+    last_id: int = 0
+
+    def add(self, mesh: Mesh, frame: Frame, scale: float = 1.0) -> int:
+        """Draws a thing and returns its object id."""
+        self.last_id += 1
+        if self.last_id > LAST_OBJECT_ID:
+            raise RuntimeError(f"a town has room for {LAST_OBJECT_ID} objects")
+        self.builder.extend(mesh, frame.matrix(scale), self.last_id)
+        return self.last_id
+
+    def block(
+        self,
+        id: int,
+        frame: Frame,
+        low: tuple[float, float, float],
+        high: tuple[float, float, float],
+        tag: CityObjectLabel,
+        name: str,
+    ) -> None:
+        """Makes the box low .. high of the frame solid."""
+        middle, half = (np.array(high) + np.array(low)) / 2, (np.array(high) - np.array(low)) / 2
+        centre = frame.point(*(float(v) for v in middle))
+        box = BoundingBox(
+            Vector3D(*(float(v) for v in centre)),
+            Vector3D(*(float(v) for v in half)),
+            Rotation(0.0, frame.yaw_deg, 0.0),
+        )
+        self.obstacles.append(Obstacle(box, tag, id, f"{name}_{id}"))
+
+    def is_clear(self, frame: Frame, distance: float) -> bool:
+        """Whether no pole or sign of the traffic signals stands within `distance`."""
+        gaps = np.hypot(*(self.keep_clear - frame.origin[:2]).T)
+        return not (gaps < distance).any()
+
+    def stand(self, frame: Frame) -> None:
+        """Keeps what is placed later away from here."""
+        self.keep_clear = np.concatenate([self.keep_clear, frame.origin[None, :2]])
