@@ -31,7 +31,9 @@ def disturb_thermal(thermal: NDArray[np.uint8], how: Disturbance, rng: np.random
         angle = float(rng.uniform(-how.drift_deg, how.drift_deg))
         matrix = cv2.getRotationMatrix2D((width / 2.0, height / 2.0), angle, 1.0)
         matrix[:, 2] += rng.uniform(-how.drift_px, how.drift_px, 2)
-        thermal = np.asarray(cv2.warpAffine(thermal, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE), np.uint8)
+        thermal = np.asarray(
+            cv2.warpAffine(thermal, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE), np.uint8
+        )
     gain = 1.0 + float(rng.uniform(-how.gain, how.gain))
     offset = 255.0 * float(rng.uniform(-how.offset, how.offset))
     values = (thermal.astype(np.float32) - 128.0) * gain + 128.0 + offset

@@ -34,7 +34,9 @@ def load_checkpoint(folder: Path, parts: Mapping[str, Any], settings: Mapping[st
         state = torch.load(path, map_location="cpu", weights_only=True)
         before = json.loads(state["settings"])
     except (OSError, RuntimeError, KeyError, ValueError, pickle.UnpicklingError, EOFError) as error:
-        raise FusionError(f"{path} is not a checkpoint that can be read: {' '.join(str(error).split())[:120]}") from None
+        raise FusionError(
+            f"{path} is not a checkpoint that can be read: {' '.join(str(error).split())[:120]}"
+        ) from None
     for name, value in json.loads(json.dumps(settings)).items():
         if before.get(name) != value:
             raise FusionError(f"{path} was made with {name} = {before.get(name)!r}, not {value!r}")

@@ -70,9 +70,7 @@ def read_folders(folders: Sequence[Path]) -> tuple[Pair, ...]:
         return read_pairs(folders[0])
     if len({folder.name for folder in folders}) < len(folders):
         raise FusionError("folders of pairs must differ in their last name: pairs are told apart by it")
-    return tuple(
-        replace(pair, name=f"{folder.name}/{pair.name}") for folder in folders for pair in read_pairs(folder)
-    )
+    return tuple(replace(pair, name=f"{folder.name}/{pair.name}") for folder in folders for pair in read_pairs(folder))
 
 
 def load(pair: Pair) -> Images:
@@ -85,7 +83,9 @@ def load(pair: Pair) -> Images:
             raise FusionError(
                 f"{path} is {image.shape[1]}x{image.shape[0]} where {pair.visible} is {visible.shape[1]}x{visible.shape[0]}"
             )
-    return Images(pair.name, np.ascontiguousarray(visible), thermal, None if clear is None else np.ascontiguousarray(clear))
+    return Images(
+        pair.name, np.ascontiguousarray(visible), thermal, None if clear is None else np.ascontiguousarray(clear)
+    )
 
 
 def split(pairs: Sequence[Pair], held_out: float = 0.1) -> tuple[tuple[Pair, ...], tuple[Pair, ...]]:

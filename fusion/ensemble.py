@@ -50,7 +50,9 @@ def draw(pairs: tuple[Pair, ...], teacher: Teacher, cache: EnsembleCache, device
     have = cache.sources
     for pair in pairs:
         if pair.name in have and have[pair.name] != source_checksum(pair):
-            raise FusionError(f"{pair.visible} or its partners changed since the ensembles in {cache.folder} were drawn")
+            raise FusionError(
+                f"{pair.visible} or its partners changed since the ensembles in {cache.folder} were drawn"
+            )
     missing = [pair for pair in pairs if pair.name not in have]
     for first in range(0, len(missing), SHARD_PAIRS):
         shard = missing[first : first + SHARD_PAIRS]
@@ -58,7 +60,8 @@ def draw(pairs: tuple[Pair, ...], teacher: Teacher, cache: EnsembleCache, device
         for pair in shard:
             images = load(pair)
             visible, thermal = (
-                torch.from_numpy(reduce(image, settings["scale"])).to(device) for image in (images.visible, images.thermal)
+                torch.from_numpy(reduce(image, settings["scale"])).to(device)
+                for image in (images.visible, images.thermal)
             )
             if hasattr(teacher, "look_at"):
                 clear = images.clear

@@ -12,7 +12,7 @@ A grid is an array (B, gh, gw, bins, 16). The sixteen lanes of one map, in this 
 so that one map fills one 64-byte line and lane 4 j + k carries input j to output k.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -36,9 +36,6 @@ class StudentConfig:
     middle: int = 48
     coarse: int = 64
     blocks: int = 2
-
-    def as_text(self) -> dict[str, str]:
-        return {name: str(value) for name, value in asdict(self).items()}
 
 
 class Residual(nn.Module):

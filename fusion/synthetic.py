@@ -39,7 +39,9 @@ def scene(seed: int, width: int = 320, height: int = 192) -> Images:
     """One drawn pair and its twin, decided by the seed alone."""
     rng = np.random.default_rng([seed, 7])
     canvas = _street(rng, width, height)
-    order = sorted(((float(rng.uniform(6.0, 60.0)), kind) for kind in rng.integers(0, 2, rng.integers(3, 9))), reverse=True)
+    order = sorted(
+        ((float(rng.uniform(6.0, 60.0)), kind) for kind in rng.integers(0, 2, rng.integers(3, 9))), reverse=True
+    )
     for range_m, kind in order:
         (_person if kind else _car)(canvas, rng, range_m)
     clear = canvas.colour * (1.0 + 0.03 * rng.standard_normal(canvas.colour.shape[:2])[..., None])
@@ -57,7 +59,9 @@ def _street(rng: np.random.Generator, width: int, height: int) -> Canvas:
     down = np.clip((y - horizon) / (height - horizon), 1e-3, 1.0)
     sky = np.array([0.55, 0.72, 0.92]) * rng.uniform(0.85, 1.05)
     colour = np.broadcast_to(sky, (height, width, 3)).astype(np.float32).copy()
-    canvas = Canvas(colour, np.full((height, width), 0.05, np.float32), np.full((height, width), 1e3, np.float32), 0.0 * x)
+    canvas = Canvas(
+        colour, np.full((height, width), 0.05, np.float32), np.full((height, width), 1e3, np.float32), 0.0 * x
+    )
     ground = y > horizon
     middle = width * rng.uniform(0.4, 0.6)
     half_road = width * rng.uniform(0.35, 0.6) * down
@@ -73,7 +77,9 @@ def _street(rng: np.random.Generator, width: int, height: int) -> Canvas:
     return canvas
 
 
-def _house(canvas: Canvas, rng: np.random.Generator, x: Image, y: Image, left: float, horizon: float, middle: float) -> None:
+def _house(
+    canvas: Canvas, rng: np.random.Generator, x: Image, y: Image, left: float, horizon: float, middle: float
+) -> None:
     height, width = canvas.heat.shape
     aside = abs(left - middle) / width
     if aside < 0.08:
@@ -110,7 +116,12 @@ def _car(canvas: Canvas, rng: np.random.Generator, range_m: float) -> None:
     canvas.paint(_box(canvas, x0, y0 - 0.8 * size, 0.38 * size, 0.14 * size), np.full(3, 0.2), 0.15, range_m)
     lit = rng.random() < 0.6
     for side in (-0.45, 0.45):
-        canvas.paint(_ellipse(canvas, x0 + side * size, y0 - 0.05 * size, 0.1 * size, 0.12 * size), np.full(3, 0.08), 0.75, range_m)
+        canvas.paint(
+            _ellipse(canvas, x0 + side * size, y0 - 0.05 * size, 0.1 * size, 0.12 * size),
+            np.full(3, 0.08),
+            0.75,
+            range_m,
+        )
         lamp = _ellipse(canvas, x0 + side * size, y0 - 0.4 * size, 0.07 * size, 0.06 * size)
         canvas.colour[lamp] = (0.85, 0.2, 0.15)
         canvas.glow[lamp] = 1.0 if lit else 0.0
@@ -121,7 +132,10 @@ def _foot(canvas: Canvas, rng: np.random.Generator, range_m: float) -> tuple[flo
     height, width = canvas.heat.shape
     ground_rows = np.flatnonzero(canvas.range_m[:, width // 2] < 900.0)
     horizon = float(ground_rows[0]) if ground_rows.size else height / 2.0
-    return width * 0.6, (float(rng.uniform(0.08, 0.92)) * width, horizon + (height - horizon) * min(2.0 / range_m, 1.0) * 2.5)
+    return width * 0.6, (
+        float(rng.uniform(0.08, 0.92)) * width,
+        horizon + (height - horizon) * min(2.0 / range_m, 1.0) * 2.5,
+    )
 
 
 def _ellipse(canvas: Canvas, x: float, y: float, half_width: float, half_height: float) -> NDArray[np.bool_]:
@@ -170,7 +184,11 @@ def write(out: Path, count: int, seed: int, width: int, height: int) -> None:
     for index in range(count):
         drawn = scene(seed + index, width, height)
         assert drawn.clear is not None
-        for folder, image in (("rgb", drawn.visible[..., ::-1]), ("thermal", drawn.thermal), ("clear", drawn.clear[..., ::-1])):
+        for folder, image in (
+            ("rgb", drawn.visible[..., ::-1]),
+            ("thermal", drawn.thermal),
+            ("clear", drawn.clear[..., ::-1]),
+        ):
             cv2.imwrite(str(out / folder / f"{index:04d}.png"), image)
 
 

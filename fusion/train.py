@@ -78,10 +78,14 @@ def read_scenes(folders: list[Path], cache: EnsembleCache, recipe: Recipe) -> tu
     pairs = {pair.name: pair for pair in read_folders(folders)}
     wanted = tuple(pairs[name] for name in sorted(cache.sources) if name in pairs)
     if not wanted:
-        raise FusionError(f"none of the ensembles in {cache.folder} belongs to a pair in {', '.join(map(str, folders))}")
+        raise FusionError(
+            f"none of the ensembles in {cache.folder} belongs to a pair in {', '.join(map(str, folders))}"
+        )
     for pair in wanted:
         if cache.sources[pair.name] != source_checksum(pair):
-            raise FusionError(f"{pair.visible} or its partners changed since the ensembles in {cache.folder} were drawn")
+            raise FusionError(
+                f"{pair.visible} or its partners changed since the ensembles in {cache.folder} were drawn"
+            )
     statistics = {}
     for name, samples in cache.ensembles():
         used = samples[: recipe.samples] if recipe.samples else samples
@@ -117,7 +121,10 @@ def make_batch(scenes: list[Scene], recipe: Recipe, scale: int, step: int) -> di
             visible = scene.images.clear[whole]
             target, variance = torch.from_numpy(reduce(scene.images.clear, scale)), torch.zeros_like(variance)
         y, x = (int(rng.integers(0, (size - patch) // unit + 1)) * unit for size in (height, width))
-        small = (slice((top + y) // scale, (top + y + patch) // scale), slice((left + x) // scale, (left + x + patch) // scale))
+        small = (
+            slice((top + y) // scale, (top + y + patch) // scale),
+            slice((left + x) // scale, (left + x + patch) // scale),
+        )
         weight = pixel_weight(variance, recipe.tau_pix) if recipe.pixel_weighting else torch.ones_like(variance)
         rows["visible"].append(torch.from_numpy(np.ascontiguousarray(visible)).permute(2, 0, 1))
         rows["thermal"].append(torch.from_numpy(np.ascontiguousarray(thermal))[None])
@@ -219,7 +226,10 @@ def train(folders: list[Path], ensembles: Path, out: Path, recipe: Recipe, log_e
         if done % log_every == 0 or done == recipe.steps:
             terms["held_out_psnr_db"] = held_out_psnr(average, shown, scale)
             log(out / "log.csv", {"step": done, **terms})
-            print(f"{done:6d}  loss {terms['loss']:.4f}  psnr {terms['held_out_psnr_db']:.2f} dB  {time.monotonic() - started:.0f} s", flush=True)
+            print(
+                f"{done:6d}  loss {terms['loss']:.4f}  psnr {terms['held_out_psnr_db']:.2f} dB  {time.monotonic() - started:.0f} s",
+                flush=True,
+            )
             save_checkpoint(out, parts, settings, done)
         if done % (10 * log_every) == 0 or done == recipe.steps:
             cv2.imwrite(str(out / f"samples-{done:06d}.png"), sample_grid(average, shown, scale))

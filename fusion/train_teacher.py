@@ -46,7 +46,7 @@ class Recipe:
     ema: float = 0.995
     masked_share: float = 0.25
     prediction: str = "sample"
-    channels: str = "24,48,64"
+    channels: str = "16,32,64,96"
     layers: int = 1
     attention: bool = False
     held_out: float = 0.1
@@ -125,7 +125,9 @@ def train(folders: list[Path], out: Path, recipe: Recipe, log_every: int = 200, 
         raise FusionError("no pair is left for training: all of them are held out")
     smallest = min(min(example.thermal.shape[1:]) for example in training)
     if smallest < recipe.crop:
-        raise FusionError(f"crops of {recipe.crop} px do not fit: the smallest frame has {smallest} px at scale {recipe.scale}")
+        raise FusionError(
+            f"crops of {recipe.crop} px do not fit: the smallest frame has {smallest} px at scale {recipe.scale}"
+        )
     shown = (held or training)[:: max(len(held or training) // 4, 1)][:4]
     torch.manual_seed(recipe.seed)
     sizes = tuple(int(size) for size in recipe.channels.split(","))
@@ -143,7 +145,9 @@ def train(folders: list[Path], out: Path, recipe: Recipe, log_every: int = 200, 
     for step in range(first, recipe.steps):
         warm = max(recipe.steps // 20, 1)
         for group in optimizer.param_groups:
-            group["lr"] = recipe.learning_rate * min((step + 1) / warm, 0.5 + 0.5 * math.cos(math.pi * step / recipe.steps))
+            group["lr"] = recipe.learning_rate * min(
+                (step + 1) / warm, 0.5 + 0.5 * math.cos(math.pi * step / recipe.steps)
+            )
         condition, target = (part.to(recipe.device) for part in make_batch(training, recipe, step))
         generator = torch.Generator().manual_seed(recipe.seed * 1_000_003 + step)
         with torch.autocast(torch.device(recipe.device).type, torch.bfloat16, enabled=recipe.bf16):
@@ -165,7 +169,10 @@ def train(folders: list[Path], out: Path, recipe: Recipe, log_every: int = 200, 
             log(out / "log.csv", row)
             cv2.imwrite(str(out / f"samples-{done:06d}.png"), sample_grid(teacher, shown))
             save_checkpoint(out, parts, settings, done)
-            print(f"{done:6d}  loss {row['loss']:.4f}  psnr {row['held_out_psnr_db']:.2f} dB  {time.monotonic() - started:.0f} s", flush=True)
+            print(
+                f"{done:6d}  loss {row['loss']:.4f}  psnr {row['held_out_psnr_db']:.2f} dB  {time.monotonic() - started:.0f} s",
+                flush=True,
+            )
         if stop_after is not None and done >= stop_after:
             return average
     save_teacher(average, schedule, out / "teacher.safetensors")

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -21,7 +22,12 @@ class ConditionalTeacher:
     """p(y given v, t) by masked conditional diffusion or twin restoration: they differ in training only."""
 
     def __init__(
-        self, network: TeacherNetwork, diffusion: DiffusionConfig, steps: int = 8, eta: float = 1.0, checksum: str = "untrained"
+        self,
+        network: TeacherNetwork,
+        diffusion: DiffusionConfig,
+        steps: int = 8,
+        eta: float = 1.0,
+        checksum: str = "untrained",
     ) -> None:
         self._network = network.eval()
         self._diffusion = Diffusion(diffusion)
@@ -58,23 +64,23 @@ class ConditionalTeacher:
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
         except (SafetensorError, OSError) as error:
             raise FusionError(f"teacher {path} cannot be read: {' '.join(str(error).split())}") from None
-        if metadata.get("kind") != KIND:
+        if KIND not in metadata:
             raise FusionError(f"{path} does not hold a teacher")
-        network = TeacherNetwork(NetworkConfig.from_dict(json.loads(metadata["network"])))
+        sizes = json.loads(metadata[KIND])
+        network = TeacherNetwork(NetworkConfig.from_dict(sizes["network"]))
         try:
             network.load_state_dict(tensors)
         except RuntimeError as error:
             raise FusionError(f"teacher {path} has another shape: {' '.join(str(error).split())[:160]}") from None
-        diffusion = DiffusionConfig(**json.loads(metadata["diffusion"]))
+        diffusion = DiffusionConfig(**sizes["diffusion"])
         return cls(network, diffusion, steps, eta, hashlib.sha256(path.read_bytes()).hexdigest())
 
 
 def save_teacher(network: TeacherNetwork, diffusion: DiffusionConfig, path: Path) -> None:
-    metadata = {
-        "kind": KIND,
-        "network": json.dumps(network.config.as_dict(), sort_keys=True),
-        "diffusion": json.dumps(diffusion.__dict__, sort_keys=True),
-    }
+    # One entry only: safetensors writes several in no fixed order, and equal weights should be equal files.
+    metadata = {KIND: json.dumps({"network": network.config.as_dict(), "diffusion": asdict(diffusion)}, sort_keys=True)}
     partial = path.with_name(path.name + ".partial")
-    save_file({name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}, partial, metadata)
+    save_file(
+        {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}, partial, metadata
+    )
     partial.replace(path)

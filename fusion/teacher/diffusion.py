@@ -44,7 +44,9 @@ class Diffusion:
 
     def loss(self, network: TeacherNetwork, target: Tensor, condition: Tensor, generator: torch.Generator) -> Tensor:
         """Mean squared error of the prediction at random steps; target (B, 3, h, w), condition (B, 4, h, w)."""
-        step = torch.randint(0, self.config.train_steps, (target.shape[0],), generator=generator, device=generator.device)
+        step = torch.randint(
+            0, self.config.train_steps, (target.shape[0],), generator=generator, device=generator.device
+        )
         noise = torch.randn(target.shape, generator=generator, device=generator.device)
         step, noise = step.to(target.device), noise.to(target)
         noisy = self.ddpm.add_noise(target, noise, step)  # type: ignore[arg-type]

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 class NetworkConfig:
     """Sizes of the U-Net. The defaults train on a CPU in minutes; see docs/fusion.md for a GPU's."""
 
-    channels: tuple[int, ...] = (24, 48, 64)
+    channels: tuple[int, ...] = (16, 32, 64, 96)
     layers: int = 1
     attention: bool = False
 

@@ -4,7 +4,8 @@ Shipped files lie beside this module, each with its model card: `<name>.safetens
 """
 
 import hashlib
-from dataclasses import fields
+import json
+from dataclasses import asdict, fields
 from pathlib import Path
 
 import torch
@@ -39,8 +40,13 @@ def save_student(student: Student, path: Path) -> None:
     """Writes the file in one step, so that a reader never sees half of it."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in student.state_dict().items()}
     partial = path.with_name(path.name + ".partial")
-    save_file(tensors, partial, metadata={"kind": KIND, **student.config.as_text()})
+    save_file(tensors, partial, metadata=metadata_of(student.config))
     partial.replace(path)
+
+
+def metadata_of(config: StudentConfig) -> dict[str, str]:
+    """One entry only: safetensors writes several in no fixed order, and equal weights should be equal files."""
+    return {KIND: json.dumps(asdict(config), sort_keys=True)}
 
 
 def load_student(path: Path) -> Student:
@@ -51,11 +57,12 @@ def load_student(path: Path) -> Student:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
     except (SafetensorError, OSError) as error:
         raise FusionError(f"weights {path} cannot be read: {_one_line(error)}") from None
-    if metadata.get("kind") != KIND:
+    if KIND not in metadata:
         raise FusionError(f"weights {path} are not those of a FusionProxy student")
     try:
-        config = StudentConfig(**{field.name: int(metadata[field.name]) for field in fields(StudentConfig)})
-    except (KeyError, ValueError) as error:
+        sizes = json.loads(metadata[KIND])
+        config = StudentConfig(**{field.name: int(sizes[field.name]) for field in fields(StudentConfig)})
+    except (KeyError, TypeError, ValueError) as error:
         raise FusionError(f"weights {path} do not say the student's sizes: {_one_line(error)}") from None
     student = Student(config)
     _check(student.state_dict(), tensors, path)

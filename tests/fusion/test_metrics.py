@@ -1,0 +1,58 @@
+import cv2
+import numpy as np
+import pytest
+from scipy.stats import entropy as scipy_entropy
+
+from fusion import metrics
+
+
+@pytest.fixture(scope="module")
+def images() -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(3)
+    base = cv2.GaussianBlur(rng.integers(0, 256, (64, 80)).astype(np.float32), (0, 0), 2.0)
+    base = (base - base.min()) / (base.max() - base.min()) * 255.0
+    return base.astype(np.float64), np.clip(base + rng.normal(0.0, 12.0, base.shape), 0.0, 255.0)
+
+
+def test_entropy_of_two_equal_halves_is_one_bit():
+    assert metrics.entropy(np.repeat([10.0, 200.0], 32).reshape(8, 8)) == pytest.approx(1.0)
+    assert metrics.entropy(np.full((8, 8), 7.0)) == 0.0
+
+
+def test_entropy_agrees_with_scipy(images):
+    counts = np.histogram(np.rint(images[0]), bins=np.arange(257))[0]
+    assert metrics.entropy(images[0]) == pytest.approx(scipy_entropy(counts, base=2))
+
+
+def test_a_ramp_has_its_slope_as_spatial_frequency_and_gradient():
+    ramp = np.tile(np.arange(0.0, 90.0, 3.0), (20, 1))
+    assert metrics.spatial_frequency(ramp) == pytest.approx(3.0)
+    assert metrics.average_gradient(ramp) == pytest.approx(3.0 / np.sqrt(2.0))
+    assert metrics.standard_deviation(ramp) == pytest.approx(ramp.std())
+
+
+def test_mutual_information_with_itself_is_the_entropy(images):
+    assert metrics.mutual_information(images[0], images[0]) == pytest.approx(metrics.entropy(images[0]))
+    assert metrics.mutual_information(images[0], np.full_like(images[0], 9.0)) == pytest.approx(0.0, abs=1e-9)
+
+
+def test_ssim_agrees_with_a_second_implementation(images):
+    one, other = images
+
+    def mean(image):
+        return cv2.GaussianBlur(image, (11, 11), 1.5)
+
+    mu1, mu2 = mean(one), mean(other)
+    s1, s2, s12 = mean(one**2) - mu1**2, mean(other**2) - mu2**2, mean(one * other) - mu1 * mu2
+    c1, c2 = 6.5025, 58.5225
+    expected = ((2 * mu1 * mu2 + c1) * (2 * s12 + c2)) / ((mu1**2 + mu2**2 + c1) * (s1 + s2 + c2))
+    assert metrics.structural_similarity(one, other) == pytest.approx(float(expected[5:-5, 5:-5].mean()), abs=1e-6)
+    assert metrics.structural_similarity(one, one) == pytest.approx(1.0)
+
+
+def test_edges_are_kept_by_the_source_and_lost_by_a_flat_image(images):
+    one, other = images
+    assert metrics.edge_preservation(one, one, one) > 0.95
+    assert metrics.edge_preservation(one, other, np.full_like(one, 90.0)) < 0.01
+    blurred = cv2.GaussianBlur(one, (0, 0), 4.0)
+    assert metrics.edge_preservation(one, one, blurred) < metrics.edge_preservation(one, one, other)

@@ -1,0 +1,160 @@
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fusion import FusionError, FusionProxy
+from fusion.student import Student
+
+
+def make_proxy(seed: int = 0, spread: float = 0.03) -> FusionProxy:
+    """A proxy whose student is far from the identity it starts as."""
+    torch.manual_seed(seed)
+    student = Student()
+    with torch.no_grad():
+        for parameter in student.parameters():
+            parameter.add_(torch.randn_like(parameter) * spread)
+    return FusionProxy(student)
+
+
+def make_frames(height: int, width: int, channels: int = 3, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    smooth = rng.integers(0, 256, (height, width, channels), dtype=np.uint8)
+    return smooth, rng.integers(0, 256, (height, width), dtype=np.uint8)
+
+
+@pytest.fixture(scope="module")
+def proxy() -> FusionProxy:
+    return make_proxy()
+
+
+@pytest.mark.parametrize("nothing", [None, 0, 77], ids=["none", "zero", "flat"])
+@pytest.mark.parametrize("channels", [3, 4])
+def test_without_thermal_evidence_the_visible_frame_comes_back_bit_for_bit(proxy, nothing, channels):
+    visible, _ = make_frames(37, 50, channels)
+    thermal = None if nothing is None else np.full((37, 50), nothing, np.uint8)
+    fused = proxy(visible, thermal)
+    assert np.array_equal(fused, visible)
+    assert fused is not visible
+
+
+def test_a_tensor_batch_keeps_the_frames_whose_thermal_half_is_flat():
+    proxy = make_proxy()
+    visible, thermal = torch.rand(3, 3, 40, 56), torch.rand(3, 1, 40, 56)
+    thermal[1] = 0.25
+    fused = proxy(visible, thermal)
+    assert torch.equal(fused[1], visible[1])
+    assert not torch.equal(fused[0], visible[0])
+    assert not torch.equal(fused[2], visible[2])
+    assert torch.equal(proxy(visible, None), visible)
+
+
+def test_noise_below_half_a_grey_level_counts_as_flat(proxy):
+    visible, _ = make_frames(64, 64)
+    thermal = np.full((64, 64), 90, np.uint8)
+    thermal[::8, ::8] += 1  # standard deviation 0.12
+    assert np.array_equal(proxy(visible, thermal), visible)
+    thermal[:, ::2] += 4
+    assert not np.array_equal(proxy(visible, thermal), visible)
+
+
+@settings(max_examples=12, deadline=None)
+@given(st.integers(1, 75), st.integers(1, 75), st.sampled_from([3, 4]), st.integers(0, 99))
+def test_bytes_and_tensors_agree_within_one_grey_level_at_any_size(height, width, channels, seed):
+    proxy = make_proxy(1)
+    visible, thermal = make_frames(height, width, channels, seed)
+    fused = proxy(visible, thermal, channel_order="rgb")
+    assert fused.shape == visible.shape
+    assert fused.dtype == np.uint8
+    as_tensor = torch.from_numpy(visible[..., :3].copy()).permute(2, 0, 1)[None].float() / 255.0
+    reference = proxy(as_tensor, torch.from_numpy(thermal)[None, None].float() / 255.0)
+    difference = np.abs(fused[..., :3].astype(float) - reference[0].permute(1, 2, 0).numpy() * 255.0)
+    assert difference.max() <= 1.0
+
+
+def test_alpha_is_kept_and_colour_comes_out_the_same_with_and_without_it(proxy):
+    visible, thermal = make_frames(48, 80, 4)
+    fused = proxy(visible, thermal)
+    assert np.array_equal(fused[..., 3], visible[..., 3])
+    assert np.array_equal(fused[..., :3], proxy(visible[..., :3], thermal))
+
+
+def test_channel_order_names_the_same_picture(proxy):
+    visible, thermal = make_frames(48, 80)
+    bgr = proxy(visible, thermal)
+    assert np.array_equal(bgr, proxy(visible, thermal, channel_order="bgr"))
+    assert np.array_equal(bgr[..., ::-1], proxy(visible[..., ::-1], thermal, channel_order="rgb"))
+    assert not np.array_equal(bgr, proxy(visible, thermal, channel_order="rgb"))
+
+
+def test_tensors_are_rgb_unless_said_otherwise():
+    proxy = make_proxy()
+    visible, thermal = torch.rand(1, 3, 40, 40), torch.rand(1, 1, 40, 40)
+    assert torch.equal(proxy(visible, thermal), proxy(visible, thermal, channel_order="rgb"))
+    swapped = proxy(visible.flip(1), thermal, channel_order="bgr")
+    assert torch.allclose(swapped.flip(1), proxy(visible, thermal), atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.float16])
+def test_tensors_keep_shape_and_dtype_and_stay_in_range(proxy, dtype):
+    visible, thermal = torch.rand(2, 3, 41, 67).to(dtype), torch.rand(2, 1, 41, 67).to(dtype)
+    fused = proxy(visible, thermal)
+    assert fused.shape == visible.shape
+    assert fused.dtype == dtype
+    assert float(fused.min()) >= 0.0
+    assert float(fused.max()) <= 1.0
+
+
+def test_the_same_pair_gives_the_same_bytes_and_the_input_is_left_alone(proxy):
+    visible, thermal = make_frames(96, 128, 4)
+    before = visible.copy(), thermal.copy()
+    first = proxy(visible, thermal)
+    assert np.array_equal(first, proxy(visible, thermal))
+    assert np.array_equal(first, make_proxy()(visible, thermal))
+    assert np.array_equal(visible, before[0])
+    assert np.array_equal(thermal, before[1])
+
+
+def test_views_and_read_only_frames_are_taken_as_they_are(proxy):
+    visible, thermal = make_frames(96, 128)
+    crop, heat = visible[::2, ::2], thermal[::2, ::2]
+    expected = proxy(crop.copy(), heat.copy())
+    assert np.array_equal(proxy(crop, heat), expected)
+    frozen, frozen_heat = crop.copy(), heat.copy()
+    frozen.flags.writeable = frozen_heat.flags.writeable = False
+    assert np.array_equal(proxy(frozen, frozen_heat), expected)
+
+
+VISIBLE, THERMAL = make_frames(32, 40)
+TENSOR, HEAT = torch.rand(1, 3, 32, 40), torch.rand(1, 1, 32, 40)
+
+
+@pytest.mark.parametrize(
+    ("visible", "thermal", "says"),
+    [
+        (VISIBLE, THERMAL[:-1], r"thermal has the shape \(31, 40\) where the visible frame needs \(32, 40\)"),
+        (VISIBLE.astype(np.float32), THERMAL, "uint8, not float32"),
+        (VISIBLE, THERMAL.astype(np.uint16), "uint8, not uint16"),
+        (VISIBLE[..., :2], THERMAL, r"\(H, W, 3\) or \(H, W, 4\)"),
+        (VISIBLE[:0], THERMAL[:0], r"\(H, W, 3\)"),
+        (VISIBLE, HEAT, "thermal must be one too"),
+        (TENSOR, THERMAL, "thermal must be one too"),
+        ("frame.png", THERMAL, "not str"),
+        (TENSOR, HEAT[..., 1:], r"needs \(1, 1, 32, 40\)"),
+        (TENSOR[0], HEAT, r"\(B, 3, H, W\)"),
+        (TENSOR.mul(255).byte(), HEAT, "floating point"),
+        (TENSOR * 255.0, HEAT, r"\[0, 1\]"),
+        (TENSOR.masked_fill(TENSOR > 0.9, torch.nan), HEAT, "NaN"),
+        (TENSOR, HEAT.masked_fill(HEAT > 0.9, torch.nan), "NaN"),
+    ],
+)
+def test_bad_input_is_refused_in_one_line(proxy, visible, thermal, says):
+    with pytest.raises(FusionError, match=says) as refusal:
+        proxy(visible, thermal)
+    assert "\n" not in str(refusal.value)
+
+
+def test_an_unknown_channel_order_is_refused(proxy):
+    with pytest.raises(FusionError, match="'bgr' or 'rgb', not 'gbr'"):
+        proxy(VISIBLE, THERMAL, channel_order="gbr")

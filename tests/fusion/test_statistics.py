@@ -1,0 +1,64 @@
+import math
+
+import pytest
+import torch
+
+from fusion.losses import charbonnier, edge_loss, gradient, pixel_loss
+from fusion.statistics import pixel_statistics, pixel_weight
+
+
+def test_mean_and_unbiased_variance_by_hand():
+    samples = torch.zeros(3, 3, 1, 2)
+    samples[:, 0, 0, 0] = torch.tensor([0.1, 0.2, 0.6])  # variance (0.04 + 0.01 + 0.09) / 2 = 0.07 in one of 3 channels
+    mean, variance = pixel_statistics(samples)
+    assert mean[0, 0, 0] == pytest.approx(0.3)
+    assert variance[0, 0] == pytest.approx(0.07 / 3.0)
+    assert variance[0, 1] == 0.0
+
+
+def test_the_weight_is_the_formula_and_has_mean_one():
+    variance = torch.tensor([[0.0, 0.01], [0.02, 0.05]])
+    raw = [math.exp(-value / 0.02) for value in (0.0, 0.01, 0.02, 0.05)]
+    expected = torch.tensor(raw).reshape(2, 2) / (sum(raw) / 4.0)
+    weight = pixel_weight(variance, 0.02)
+    assert torch.allclose(weight, expected)
+    assert weight.mean() == pytest.approx(1.0)
+
+
+def test_weights_survive_variances_far_beyond_tau():
+    weight = pixel_weight(torch.tensor([[50.0, 60.0]]), 0.01)
+    assert torch.allclose(weight, torch.tensor([[2.0, 0.0]]))
+
+
+def test_one_sample_weighs_every_pixel_alike():
+    _, variance = pixel_statistics(torch.rand(1, 3, 4, 4))
+    assert torch.equal(pixel_weight(variance, 0.01), torch.ones(4, 4))
+
+
+def test_the_pixel_loss_does_not_look_where_the_samples_disagree():
+    fused, mean = torch.zeros(1, 3, 1, 2), torch.zeros(1, 3, 1, 2)
+    fused[..., 1] = 1.0
+    assert float(pixel_loss(fused, mean, torch.tensor([[[2.0, 0.0]]]))) == pytest.approx(0.0)
+    assert float(pixel_loss(fused, mean, torch.ones(1, 1, 2))) == pytest.approx(0.5, abs=1e-3)
+
+
+def test_charbonnier_is_the_absolute_value_away_from_zero():
+    assert torch.allclose(charbonnier(torch.tensor([-0.5, 0.0, 2.0])), torch.tensor([0.5, 0.0, 2.0]), atol=1e-3)
+
+
+def test_the_gradient_of_a_ramp_is_its_slope():
+    ramp = torch.arange(8.0).expand(1, 1, 8, 8) * 0.1
+    assert torch.allclose(gradient(ramp)[0, 0, 2:-2, 2:-2], torch.full((4, 4), 0.1), atol=1e-6)
+    assert torch.allclose(gradient(ramp)[0, 1], torch.zeros(8, 8), atol=1e-6)
+
+
+def test_the_edge_loss_charges_lost_thermal_edges_and_forgives_stronger_ones():
+    visible, thermal = torch.full((1, 3, 8, 8), 0.2), torch.full((1, 1, 8, 8), 0.2)
+    thermal[..., 4:] = 0.7
+    weight = torch.ones(1, 8, 8)
+    lost = float(edge_loss(visible, visible, thermal, weight))
+    kept = float(edge_loss(thermal.expand(1, 3, 8, 8), visible, thermal, weight))
+    inverted = float(edge_loss(1.0 - 2.0 * thermal.expand(1, 3, 8, 8), visible, thermal, weight))
+    assert lost > 0.05
+    assert kept == pytest.approx(0.0, abs=1e-3)
+    assert inverted == pytest.approx(0.0, abs=1e-3)

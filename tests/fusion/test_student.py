@@ -1,0 +1,76 @@
+import numpy as np
+import pytest
+import torch
+
+from fusion.slicing import view_of
+from fusion.student import CELL_PX, Student
+
+
+def make_student(seed: int = 0) -> Student:
+    torch.manual_seed(seed)
+    student = Student()
+    with torch.no_grad():
+        for parameter in student.parameters():
+            parameter.add_(torch.randn_like(parameter) * 0.03)
+    return student.eval()
+
+
+def test_an_untrained_student_hands_the_visible_frame_through():
+    torch.manual_seed(0)
+    visible, thermal = torch.rand(1, 3, 64, 96), torch.rand(1, 1, 64, 96)
+    with torch.no_grad():
+        assert float((Student()(visible, thermal) - visible).abs().max()) < 0.05
+
+
+@pytest.mark.parametrize("origin", [(0, 0), (16, 40), (40, 56)])
+def test_a_patch_is_fused_as_it_is_within_the_whole_frame(origin):
+    student = make_student()
+    visible, thermal = torch.rand(2, 3, 72, 104), torch.rand(2, 1, 72, 104)
+    with torch.no_grad():
+        grid = student.grid(visible, thermal)
+        whole = student.apply_grid(grid, visible, thermal)
+        y, x = origin
+        patch = (slice(None), slice(None), slice(y, y + 32), slice(x, x + 48))
+        part = student.apply_grid(grid, visible[patch], thermal[patch], origin)
+    assert torch.allclose(part, whole[patch], atol=1e-5)
+
+
+def test_a_map_reaches_no_further_than_its_neighbouring_cells():
+    student = make_student()
+    visible, thermal = torch.rand(1, 3, 96, 96), torch.rand(1, 1, 96, 96)
+    with torch.no_grad():
+        grid = student.grid(visible, thermal)
+        before = student.apply_grid(grid, visible, thermal)
+        grid[0, 5, 6] += 1.0
+        changed = (student.apply_grid(grid, visible, thermal) - before).abs().amax(dim=(0, 1)) > 1e-6
+    rows, columns = torch.where(changed)
+    assert rows.min() >= 4.5 * CELL_PX
+    assert rows.max() < 6.5 * CELL_PX
+    assert columns.min() >= 5.5 * CELL_PX
+    assert columns.max() < 7.5 * CELL_PX
+
+
+def test_the_guide_table_is_the_guide_at_every_byte():
+    student = make_student()
+    table = student.guide_table().detach()
+    rng = np.random.default_rng(0)
+    frame = rng.integers(0, 256, (4, 20, 30))
+    total = sum(table[channel][torch.from_numpy(frame[channel])] for channel in range(4))
+    expected = (0.5 + 0.5 * total / (1.0 + total.abs())) * (student.config.bins - 1)
+    values = torch.from_numpy(frame).float()[None] / 255.0
+    with torch.no_grad():
+        assert torch.allclose(student.guide(values[:, :3], values[:, 3:])[0], expected, atol=1e-4)
+
+
+@pytest.mark.parametrize(("height", "width"), [(64, 96), (33, 50), (3, 5)])
+def test_the_view_is_the_mean_over_blocks_of_the_frame_with_its_border_repeated(height, width):
+    rng = np.random.default_rng(1)
+    visible = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
+    thermal = rng.integers(0, 256, (height, width), dtype=np.uint8)
+    view, deviation = view_of(visible, thermal, 0, 2)
+    whole = np.dstack([visible, thermal]).astype(float) / 255.0
+    padding = ((0, -height % 32), (0, -width % 32), (0, 0))
+    padded = np.pad(whole, padding, mode="edge")
+    expected = padded.reshape(padded.shape[0] // 4, 4, padded.shape[1] // 4, 4, 4).mean(axis=(1, 3)).transpose(2, 0, 1)
+    assert np.allclose(view, expected, atol=1e-6)
+    assert deviation == pytest.approx(float(thermal.astype(float).std()), abs=1e-6)

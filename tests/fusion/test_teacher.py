@@ -1,0 +1,103 @@
+import numpy as np
+import pytest
+import torch
+
+pytest.importorskip("diffusers")
+
+from fusion import FusionError
+from fusion.synthetic import write
+from fusion.teacher.conditional import ConditionalTeacher, save_teacher
+from fusion.teacher.diffusion import Diffusion, DiffusionConfig
+from fusion.teacher.network import NetworkConfig, TeacherNetwork
+from fusion.teacher.views import block_mask, masked_example
+from fusion.train_teacher import Recipe, train
+
+TINY = NetworkConfig((8, 16), 1)
+
+
+def make_network(seed: int = 0) -> TeacherNetwork:
+    torch.manual_seed(seed)
+    return TeacherNetwork(TINY)
+
+
+def test_samples_depend_on_their_seed_alone_and_differ_among_themselves():
+    teacher = ConditionalTeacher(make_network(), DiffusionConfig(), steps=3)
+    visible, thermal = torch.rand(3, 17, 23), torch.rand(1, 17, 23)
+    samples = teacher.sample(visible, thermal, n=3, seed=5)
+    assert samples.shape == (3, 3, 17, 23)
+    assert float(samples.min()) >= 0.0
+    assert float(samples.max()) <= 1.0
+    assert torch.equal(samples, teacher.sample(visible, thermal, n=3, seed=5))
+    assert not torch.equal(samples, teacher.sample(visible, thermal, n=3, seed=6))
+    assert float(samples.var(dim=0).mean()) > 1e-5
+
+
+def test_with_a_perfect_prediction_sampling_returns_the_target():
+    target = torch.rand(1, 3, 8, 8) * 2.0 - 1.0
+
+    class Oracle(TeacherNetwork):
+        def forward(self, noisy, condition, step):
+            return target
+
+    drawn = Diffusion(DiffusionConfig()).sample(
+        Oracle(TINY), torch.zeros(1, 4, 8, 8), steps=4, eta=1.0, generator=torch.Generator().manual_seed(0)
+    )
+    assert torch.allclose(drawn, target, atol=1e-4)
+
+
+@pytest.mark.parametrize("prediction", ["sample", "epsilon", "v_prediction"])
+def test_the_loss_of_every_prediction_type_falls_when_it_is_minimised(prediction):
+    network = make_network()
+    diffusion = Diffusion(DiffusionConfig(prediction=prediction))
+    optimizer = torch.optim.Adam(network.parameters(), 3e-3)
+    rng = torch.Generator().manual_seed(0)
+    target = torch.rand(8, 3, 16, 16, generator=rng) * 2.0 - 1.0
+    condition = torch.cat([target, target.mean(dim=1, keepdim=True)], dim=1)
+    losses = []
+    for step in range(30):
+        loss = diffusion.loss(network, target, condition, torch.Generator().manual_seed(step))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(float(loss.detach()))
+    assert np.mean(losses[-5:]) < 0.7 * np.mean(losses[:5])
+
+
+def test_masked_views_are_complementary_and_reproducible():
+    clean = np.random.default_rng(0).random((3, 48, 40), np.float32)
+    condition, target = masked_example(clean, np.random.default_rng(1))
+    assert condition.shape == (4, 48, 40)
+    assert condition.dtype == np.float32
+    assert np.array_equal(target, clean)
+    assert np.array_equal(condition, masked_example(clean, np.random.default_rng(1))[0])
+    assert not np.allclose(condition[:3], clean)
+    share = block_mask(64, 64, np.random.default_rng(2)).mean()
+    assert 0.1 < share < 0.9
+
+
+def test_a_teacher_comes_back_from_its_file_the_same(tmp_path):
+    network = make_network()
+    save_teacher(network, DiffusionConfig(prediction="epsilon"), tmp_path / "teacher.safetensors")
+    loaded = ConditionalTeacher.load(tmp_path / "teacher.safetensors", steps=2)
+    visible, thermal = torch.rand(3, 16, 16), torch.rand(1, 16, 16)
+    direct = ConditionalTeacher(network, DiffusionConfig(prediction="epsilon"), steps=2)
+    assert torch.equal(loaded.sample(visible, thermal, 2, 0), direct.sample(visible, thermal, 2, 0))
+    with pytest.raises(FusionError, match="no teacher"):
+        ConditionalTeacher.load(tmp_path / "other.safetensors")
+    (tmp_path / "broken.safetensors").write_bytes(b"x" * 100)
+    with pytest.raises(FusionError, match="cannot be read"):
+        ConditionalTeacher.load(tmp_path / "broken.safetensors")
+
+
+def test_a_resumed_teacher_ends_with_the_weights_of_an_undisturbed_one(tmp_path):
+    write(tmp_path / "drawn", count=4, seed=0, width=128, height=96)
+    recipe = Recipe(steps=6, batch=2, crop=16, channels="8,16", held_out=0.0, masked_share=0.5)
+    whole = train([tmp_path / "drawn"], tmp_path / "whole", recipe, log_every=3)
+    train([tmp_path / "drawn"], tmp_path / "killed", recipe, log_every=3, stop_after=4)
+    resumed = train([tmp_path / "drawn"], tmp_path / "killed", recipe, log_every=3, resume=True)
+    for name, tensor in whole.state_dict().items():
+        assert torch.equal(tensor, resumed.state_dict()[name]), name
+    assert (tmp_path / "killed" / "teacher.safetensors").exists()
+    assert list((tmp_path / "whole").glob("samples-*.png"))
+    with pytest.raises(FusionError, match="crops of 99 px do not fit"):
+        train([tmp_path / "drawn"], tmp_path / "big", Recipe(steps=1, crop=99, held_out=0.0))

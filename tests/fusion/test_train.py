@@ -1,0 +1,143 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from fusion import FusionError, FusionProxy
+from fusion.cache import EnsembleCache, as_bytes
+from fusion.data import read_pairs
+from fusion.ensemble import draw
+from fusion.synthetic import write
+from fusion.teacher.reference import Reference
+from fusion.train import Recipe, held_out_psnr, read_scenes, train
+
+SETTINGS = {"teacher": "reference", "samples": 1, "steps": 1, "eta": 1.0, "seed": 0, "scale": 4}
+SMALL = Recipe(steps=20, batch=2, patch_px=32, held_out=0.0, learning_rate=1e-3)
+
+
+class Noisy:
+    """A teacher whose samples are the visible frame and noise: enough to see what the cache does with samples."""
+
+    identity = "noisy"
+
+    def sample(self, visible: torch.Tensor, thermal: torch.Tensor, n: int, seed: int) -> torch.Tensor:
+        generator = torch.Generator().manual_seed(seed)
+        return visible + 0.1 * torch.randn((n, *visible.shape), generator=generator)
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("pairs") / "drawn"
+    write(folder, count=6, seed=0, width=128, height=96)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def ensembles(drawn, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("ensembles") / "reference"
+    draw(read_pairs(drawn), Reference(), EnsembleCache.create(folder, SETTINGS))
+    return folder
+
+
+def test_twenty_steps_bring_the_student_closer_to_the_ensemble_mean(drawn, ensembles, tmp_path):
+    scenes, _ = read_scenes([drawn], EnsembleCache.open(ensembles), SMALL)
+    before = train(
+        [drawn], ensembles, tmp_path / "none", Recipe(steps=20, batch=2, patch_px=32, held_out=0.0), stop_after=1
+    )
+    after = train([drawn], ensembles, tmp_path / "some", SMALL)
+    assert held_out_psnr(after, scenes, 4) > held_out_psnr(before, scenes, 4) + 0.3
+    assert FusionProxy.from_pretrained(tmp_path / "some" / "student.safetensors").checksum
+    assert (tmp_path / "some" / "log.csv").read_text().startswith("step,loss,pix,edge,held_out_psnr_db")
+    assert list((tmp_path / "some").glob("samples-*.png"))
+
+
+def test_a_resumed_run_ends_with_the_weights_of_an_undisturbed_one(drawn, ensembles, tmp_path):
+    recipe = Recipe(steps=8, batch=2, patch_px=32, held_out=0.0)
+    whole = train([drawn], ensembles, tmp_path / "whole", recipe, log_every=3)
+    train([drawn], ensembles, tmp_path / "killed", recipe, log_every=3, stop_after=5)
+    assert not (tmp_path / "killed" / "student.safetensors").exists()
+    resumed = train([drawn], ensembles, tmp_path / "killed", recipe, log_every=3, resume=True)
+    for name, tensor in whole.state_dict().items():
+        assert torch.equal(tensor, resumed.state_dict()[name]), name
+    same = (tmp_path / name / "student.safetensors" for name in ("whole", "killed"))
+    assert len({path.read_bytes() for path in same}) == 1
+
+
+def test_a_folder_with_another_run_is_left_alone(drawn, ensembles, tmp_path):
+    recipe = Recipe(steps=2, batch=1, patch_px=32, held_out=0.0)
+    train([drawn], ensembles, tmp_path / "run", recipe)
+    with pytest.raises(FusionError, match="holds another run"):
+        train([drawn], ensembles, tmp_path / "run", recipe)
+    with pytest.raises(FusionError, match="made with seed = 0, not 1"):
+        train([drawn], ensembles, tmp_path / "run", Recipe(**{**recipe.__dict__, "seed": 1}), resume=True)
+    with pytest.raises(FusionError, match="no run to resume"):
+        train([drawn], ensembles, tmp_path / "other", recipe, resume=True)
+    (tmp_path / "run" / "checkpoint.pt").write_bytes(b"half of")
+    with pytest.raises(FusionError, match="not a checkpoint"):
+        train([drawn], ensembles, tmp_path / "run", recipe, resume=True)
+
+
+def test_an_interrupted_draw_goes_on_and_ends_with_the_same_samples(drawn, tmp_path, monkeypatch):
+    monkeypatch.setattr("fusion.ensemble.SHARD_PAIRS", 2)
+    settings = {**SETTINGS, "teacher": "noisy", "samples": 3}
+    pairs = read_pairs(drawn)
+    draw(pairs, Noisy(), EnsembleCache.create(tmp_path / "whole", settings))
+    draw(pairs[2:4], Noisy(), EnsembleCache.create(tmp_path / "parts", settings))
+    draw(pairs, Noisy(), EnsembleCache.create(tmp_path / "parts", settings))
+    whole, parts = (dict(EnsembleCache.open(tmp_path / name).ensembles()) for name in ("whole", "parts"))
+    assert whole.keys() == parts.keys() == {pair.name for pair in pairs}
+    for name, samples in whole.items():
+        assert samples.shape == (3, 3, 24, 32)
+        assert torch.equal(samples, parts[name])
+
+
+def test_a_cache_refuses_other_settings_and_damaged_shards(drawn, ensembles, tmp_path):
+    with pytest.raises(FusionError, match="drawn with scale = 4, not 8"):
+        EnsembleCache.create(ensembles, {**SETTINGS, "scale": 8})
+    with pytest.raises(FusionError, match="no ensembles"):
+        EnsembleCache.open(tmp_path)
+    cache = EnsembleCache.create(tmp_path / "cache", SETTINGS)
+    cache.append({"a": as_bytes(torch.rand(1, 3, 4, 4))}, {"a": "0"})
+    shard = tmp_path / "cache" / "shard-00000.safetensors"
+    shard.write_bytes(shard.read_bytes()[:-1] + b"?")
+    with pytest.raises(FusionError, match="damaged"):
+        list(EnsembleCache.open(tmp_path / "cache").ensembles())
+    (tmp_path / "cache" / "manifest.json").write_text("{")
+    with pytest.raises(FusionError, match="not the manifest"):
+        EnsembleCache.open(tmp_path / "cache")
+
+
+def test_pairs_that_changed_since_the_draw_are_named(tmp_path):
+    write(tmp_path / "drawn", count=2, seed=0, width=64, height=48)
+    cache = EnsembleCache.create(tmp_path / "cache", SETTINGS)
+    draw(read_pairs(tmp_path / "drawn"), Reference(), cache)
+    changed = tmp_path / "drawn" / "thermal" / "0001.png"
+    changed.write_bytes(changed.read_bytes() + b"\0")
+    with pytest.raises(FusionError, match=r"0001\.png or its partners changed"):
+        train([tmp_path / "drawn"], tmp_path / "cache", tmp_path / "run", SMALL)
+
+
+def run(module: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", module, *map(str, arguments)], capture_output=True, text=True, timeout=100
+    )
+
+
+def test_commands_fail_with_one_line_and_no_traceback(tmp_path):
+    result = run("fusion.train", "--data", tmp_path, "--ensembles", tmp_path / "none", "--out", tmp_path / "run")
+    assert result.returncode == 1
+    assert result.stderr.count("\n") == 1
+    assert "fusion.train: " in result.stderr
+    assert "no manifest.json" in result.stderr
+
+
+def test_the_bench_writes_its_figures_by_name(tmp_path):
+    result = run("fusion.bench", "--frames", 3, "--json", tmp_path / "bench.json")
+    assert result.returncode == 0, result.stderr
+    figures = json.loads((tmp_path / "bench.json").read_text())
+    assert 0.0 < figures["cpu_640x360_ms"] < 1000.0
+    assert 0.0 < figures["cpu_640x480_ms"] < 1000.0
+    assert "640x360" in result.stdout

@@ -1,0 +1,98 @@
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+import fusion
+from fusion import FusionError, FusionProxy
+from fusion.student import Student, StudentConfig, parameter_count
+from fusion.weights import KIND, load_student, metadata_of, save_student
+
+SHIPPED = Path(fusion.__file__).parent / "weights" / "sim.safetensors"
+
+
+def test_the_student_has_fewer_than_half_a_million_parameters():
+    assert parameter_count(Student()) < 500_000
+    assert parameter_count(FusionProxy.from_pretrained("sim").student) < 500_000
+
+
+def test_shipped_weights_load_by_name_carry_their_checksum_and_have_a_card():
+    proxy = FusionProxy.from_pretrained()
+    assert proxy.checksum == hashlib.sha256(SHIPPED.read_bytes()).hexdigest()
+    card = SHIPPED.with_suffix(".md").read_text()
+    assert proxy.checksum in card
+
+
+def test_shipped_weights_do_something_and_keep_colour():
+    rng = np.random.default_rng(0)
+    visible = np.zeros((96, 128, 3), np.uint8)
+    visible[:] = (30, 40, 50)
+    visible[48:, :64] = (20, 20, 120)  # a red car, BGR
+    thermal = np.full((96, 128), 70, np.uint8)
+    thermal[30:80, 80:90] = 200
+    thermal += rng.integers(0, 4, thermal.shape, dtype=np.uint8)
+    fused = FusionProxy.from_pretrained("sim")(visible, thermal).astype(float)
+    # Where only the thermal frame sees something, it is there to see afterwards.
+    person, beside = fused[40:70, 82:88], fused[40:70, 100:110]
+    assert np.abs(person.mean(axis=(0, 1)) - beside.mean(axis=(0, 1))).max() > 8.0
+    car = fused[60:90, 10:50].mean(axis=(0, 1))
+    assert car[2] > car[0] + 10.0
+
+
+def test_saved_weights_come_back_the_same(tmp_path):
+    student = Student(StudentConfig(bins=4, fine=8, middle=16, coarse=16, blocks=1))
+    save_student(student, tmp_path / "own.safetensors")
+    loaded = load_student(tmp_path / "own.safetensors")
+    assert loaded.config == student.config
+    for name, tensor in student.state_dict().items():
+        assert torch.equal(loaded.state_dict()[name], tensor)
+    assert FusionProxy.from_pretrained(tmp_path / "own.safetensors").checksum
+
+
+@pytest.mark.parametrize(
+    ("damage", "says"),
+    [
+        ("missing", "no weights"),
+        ("truncated", "cannot be read"),
+        ("text", "cannot be read"),
+        ("foreign", "not those of a FusionProxy student"),
+        ("sizes", "do not say the student's sizes"),
+        ("shape", "has shape"),
+        ("lacking", "lack the tensor"),
+        ("extra", "unknown tensor"),
+        ("nan", "NaN"),
+    ],
+)
+def test_weights_that_cannot_be_used_are_refused_in_one_line(tmp_path, damage, says):
+    path = tmp_path / "weights.safetensors"
+    tensors = load_file(SHIPPED)
+    metadata = metadata_of(StudentConfig())
+    if damage == "shape":
+        tensors["curves"] = tensors["curves"][:, :-1].contiguous()
+    if damage == "lacking":
+        del tensors["curves"]
+    if damage == "extra":
+        tensors["surplus"] = torch.zeros(1)
+    if damage == "nan":
+        tensors["curves"][0, 0] = torch.nan
+    if damage == "foreign":
+        metadata = {}
+    if damage == "sizes":
+        metadata[KIND] = '{"bins": "many"}'
+    if damage != "missing":
+        save_file(tensors, path, metadata)
+    if damage == "truncated":
+        path.write_bytes(path.read_bytes()[:-1000])
+    if damage == "text":
+        path.write_text("not weights at all")
+    with pytest.raises(FusionError, match=says) as refusal:
+        FusionProxy.from_pretrained(path)
+    assert "\n" not in str(refusal.value)
+
+
+def test_an_unknown_name_lists_the_shipped_ones():
+    with pytest.raises(FusionError, match="sim"):
+        FusionProxy.from_pretrained("moon")
