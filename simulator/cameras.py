@@ -43,6 +43,7 @@ class Cameras:
         self._town, self._threads, self._seed = town, threads, seed
         self._worker = ThreadPoolExecutor(1, "cameras")  # one: the renderer is not for use by two threads
         self._renderer: asyncio.Future[Renderer] | None = None
+        self._warm = False
 
     def prepare(self) -> asyncio.Future[Renderer]:
         """Begins to load the renderer unless that was done; may be called often."""
@@ -52,8 +53,9 @@ class Cameras:
 
     def show(self, town: Town) -> None:
         """A new episode, in `town`: nothing of the cameras' past (exposure) is kept."""
-        had_one, self._renderer, self._town = self._renderer is not None, None, town
-        if had_one:
+        before, self._renderer, self._town = self._renderer, None, town
+        if before is not None:
+            before.add_done_callback(_close)
             self.prepare()
 
     async def image(self, key: int, model: CameraModel, pose: Transform, view: SceneView) -> NDArray[np.uint8]:
@@ -66,5 +68,14 @@ class Cameras:
 
     def _load(self, town: Town) -> Renderer:
         from simulator.render.renderer import Renderer
+        from simulator.render.warming import warmup
 
+        if not self._warm:
+            warmup()
+            self._warm = True
         return Renderer(town, threads=self._threads, seed=self._seed)
+
+
+def _close(renderer: asyncio.Future[Renderer]) -> None:
+    if not renderer.cancelled() and renderer.exception() is None:
+        renderer.result().close()

@@ -21,7 +21,7 @@ from typing import Any
 
 from simulator.cameras import Cameras
 from simulator.session import Session
-from simulator.towns import build_town, town_names
+from simulator.towns import available_towns, build_town
 from simulator.wire.rpc import serve_rpc
 from simulator.wire.streams import StreamServer
 from simulator.world.world import World
@@ -34,8 +34,8 @@ _PR_SET_PDEATHSIG = 1
 def main(arguments: Sequence[str] | None = None) -> int:
     """Returns the exit code."""
     options = _parser().parse_args(arguments)
-    if options.town not in town_names():
-        return _wrong_use(f"no town '{options.town}': there are {', '.join(town_names())}")
+    if options.town not in available_towns():
+        return _wrong_use(f"no town '{options.town}': there are {', '.join(available_towns())}")
     if not watch_parent(options.parent_pid):
         return _wrong_use(f"the parent process {options.parent_pid} is gone")
     try:
@@ -87,7 +87,7 @@ async def _serve(options: argparse.Namespace, rpc_listener: socket.socket, strea
     streams = StreamServer(stream_listener)
     server, connections = await serve_rpc(lambda *call: session.call(*call), rpc_listener)
     cameras = Cameras(town, options.threads, options.seed)
-    session = Session(World(town, options.seed), streams, cameras, connections, town_names(), build_town)
+    session = Session(World(town, options.seed), streams, cameras, connections, available_towns(), build_town)
     running = asyncio.create_task(session.run())
     ready = {
         "event": "ready",

@@ -96,6 +96,8 @@ class Session:
         return self.record(actor_id)
 
     def destroy(self, actor_id: int) -> None:
+        if actor_id not in self.world.actors:
+            raise Refused("unable to destroy actor: not found")
         before = dict(self.world.actors)
         self.world.destroy(actor_id)
         for gone in before.keys() - self.world.actors.keys():

@@ -88,7 +88,7 @@ def add_actor_impulse(session: Session, actor_id: int, impulse: Vector3D) -> Non
 
 @rpc
 def add_actor_impulse_at_location(session: Session, actor_id: int, impulse: Vector3D, location: Vector3D) -> None:
-    session.world.add_actor_impulse(actor_id, impulse)
+    session.world.add_actor_impulse_at_location(actor_id, impulse, location)
 
 
 @rpc
@@ -98,7 +98,7 @@ def add_actor_force(session: Session, actor_id: int, force: Vector3D) -> None:
 
 @rpc
 def add_actor_force_at_location(session: Session, actor_id: int, force: Vector3D, location: Vector3D) -> None:
-    session.world.add_actor_force(actor_id, force)
+    session.world.add_actor_force_at_location(actor_id, force, location)
 
 
 @rpc

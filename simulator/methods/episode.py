@@ -138,7 +138,12 @@ def set_weather_parameters(session: Session, weather: WeatherParameters) -> None
 
 @rpc
 def get_imui_gravity(session: Session) -> float:
-    return 9.81
+    return session.world.gravity
+
+
+@rpc
+def set_imui_gravity(session: Session, gravity_m_s2: float) -> None:
+    session.world.gravity = gravity_m_s2
 
 
 @rpc

@@ -10,7 +10,6 @@ from typing import Any
 import msgpack
 import pytest
 
-from simulator.wire import rpc
 from simulator.wire.rpc import Connection, NoSuchMethod, serve_rpc
 
 
@@ -46,7 +45,8 @@ def _request(call_id: int, method: str, *arguments: object) -> bytes:
 
 
 async def _answers(reader: asyncio.StreamReader, count: int) -> list[Any]:
-    unpacker, answers = msgpack.Unpacker(), []
+    unpacker = msgpack.Unpacker()
+    answers: list[Any] = []
     while len(answers) < count:
         data = await reader.read(65536)
         if not data:

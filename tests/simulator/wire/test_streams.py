@@ -31,7 +31,7 @@ async def _subscribe(streams: StreamServer, stream_id: int) -> tuple[asyncio.Str
 
 
 async def _until(condition: Callable[[], bool]) -> None:
-    while not condition():  # noqa: ASYNC110
+    while not condition():
         await asyncio.sleep(0.001)
 
 
@@ -79,7 +79,7 @@ def test_large_and_small_messages_keep_their_order() -> None:
 
 def test_a_subscriber_that_went_away_is_forgotten() -> None:
     async def talk(streams: StreamServer) -> None:
-        reader, writer = await _subscribe(streams, 3)
+        _reader, writer = await _subscribe(streams, 3)
         stays, _w = await _subscribe(streams, 4)
         writer.close()
         await _until(lambda: not streams.has_subscribers(3))

@@ -1,0 +1,107 @@
+"""The life of the server's process."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import carla
+import pytest
+
+from tests.simulator.serving import running_server, start, until_ready
+
+
+def _wait_for_end(pid: int, timeout_s: float = 10.0) -> bool:
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def test_a_client_has_the_world_within_two_seconds_of_the_ready_line() -> None:
+    with running_server() as server:
+        started_s = time.monotonic()
+        client = carla.Client("127.0.0.1", server.port)
+        client.set_timeout(10.0)
+        world = client.get_world()
+        assert time.monotonic() - started_s < 2.0
+        assert world.get_map().name.endswith("Elm01")
+        assert client.get_server_version() == client.get_client_version()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_server_cleanly(number: signal.Signals) -> None:
+    process = start()
+    server = until_ready(process)
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=10)
+    assert process.returncode == 0
+    assert errors == ""
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", server.port), timeout=1.0)
+
+
+@pytest.mark.parametrize("how", [[], ["--parent-pid"]], ids=["unasked", "asked"])
+def test_the_server_ends_with_its_parent(how: list[str]) -> None:
+    parent = (
+        "import json, os, subprocess, sys\n"
+        "command = [sys.executable, '-m', 'simulator.serve', '--port', '0', *sys.argv[1:]]\n"
+        "command += [str(os.getpid())] if sys.argv[1:] else []\n"
+        "server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)\n"
+        "print(json.loads(server.stdout.readline())['pid'], flush=True)\n"
+        "os.kill(os.getpid(), 9)\n"
+    )
+    process = subprocess.run([sys.executable, "-c", parent, *how], stdout=subprocess.PIPE, text=True, timeout=60)
+    assert process.returncode == -signal.SIGKILL
+    assert _wait_for_end(int(process.stdout))
+
+
+def test_a_parent_that_is_gone_already_is_noticed() -> None:
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    process = start("--parent-pid", str(gone.pid))
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert errors == f"simulator: the parent process {gone.pid} is gone\n"
+
+
+def test_a_wrong_town_is_one_clear_line() -> None:
+    process = start("--town", "Elm99")
+    out, errors = process.communicate(timeout=60)
+    assert (process.returncode, out) == (2, "")
+    assert errors == "simulator: no town 'Elm99': there are Elm01, Elm02\n"
+
+
+def test_a_port_in_use_is_one_clear_line() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        process = start("--port", str(port))
+        out, errors = process.communicate(timeout=60)
+    assert (process.returncode, out) == (2, "")
+    assert errors == f"simulator: cannot listen on 127.0.0.1:{port}: Address already in use\n"
+
+
+def test_only_this_machine_can_connect_unless_told_otherwise() -> None:
+    with running_server() as server:
+        for port in (server.port, server.stream_port):
+            with pytest.raises(OSError), socket.create_connection(("127.0.0.2", port), timeout=1.0):
+                pass
+
+
+def test_two_servers_live_side_by_side() -> None:
+    with running_server() as first, running_server("--town", "Elm02") as second:
+        assert len({first.port, first.stream_port, second.port, second.stream_port}) == 4
+        names = []
+        for server in (first, second):
+            client = carla.Client("127.0.0.1", server.port)
+            client.set_timeout(10.0)
+            names.append(client.get_world().get_map().name)
+        assert names == ["Carla/Maps/Elm01", "Carla/Maps/Elm02"]
