@@ -33,7 +33,7 @@ def build_town(name: str) -> Town:
 
 
 OUTSKIRTS_M = 45.0
-PARKED_CARS = 72
+PARKED_CARS = 66
 HINTERLAND_HOUSES, HINTERLAND_TREES = 40, 90
 
 
@@ -75,7 +75,7 @@ def _scenery(network: Network, builder: MeshBuilder, curbs: list[Edge], seed: in
         return np.random.default_rng([seed, number])
 
     poles = np.array([[signal.pose.x, -signal.pose.y] for signal in network.signals])
-    scene = Scene(builder, Plots.around(network, curbs, OUTSKIRTS_M), poles)
+    scene = Scene(builder, Plots.around(network, curbs, OUTSKIRTS_M + 25.0), poles)
     low, high = bounds(network)
     streetscape.add_lamps(scene, network)
     streetscape.add_parked_cars(scene, network, stream(2), PARKED_CARS)

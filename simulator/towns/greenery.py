@@ -55,9 +55,10 @@ def _trunk(builder: MeshBuilder, height: float, foot: float, top: float, sides: 
     builder.quads(np.stack([low[:-1], low[1:], high[1:], high[:-1]], axis=1), Material.BARK)
 
 
-def broadleaf(rng: np.random.Generator) -> Mesh:
+def broadleaf(rng: np.random.Generator, crown_m: float) -> Mesh:
+    """A tree of four foliage masses; the crown reaches about 1.7 `crown_m` from the trunk."""
     builder = MeshBuilder()
-    radius = rng.uniform(1.4, 2.1)
+    radius = crown_m * rng.uniform(0.85, 1.15)
     _trunk(builder, CROWN_FROM_M + radius, 0.19, 0.11)
     _blob(builder, rng, (0, 0, CROWN_FROM_M + 1.15 * radius), (radius, radius, 1.1 * radius))
     for angle in 2 * np.pi * (rng.random() + np.arange(3) / 3):

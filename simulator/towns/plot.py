@@ -26,7 +26,9 @@ def draw(town: Town, path: Path, dots_per_inch: int = 130) -> None:
     albedo = np.array([SURFACES[m].albedo if m in SURFACES else (1, 0, 1) for m in sorted(Material)])
     colour = np.clip(albedo, 0.0, 1.0) ** (1 / 2.2)
     axes.add_collection(
-        PolyCollection(list(corners[order, :, :2]), facecolors=colour[town.mesh.materials[order]], linewidths=0)
+        PolyCollection(
+            list(corners[order, :, :2]), facecolors=colour[town.mesh.materials[order]], linewidths=0, antialiased=False
+        )
     )
     lamps = np.array([lamp.location[:2] for lamp in town.street_lamps]).reshape(-1, 2)
     axes.plot(lamps[:, 0], lamps[:, 1], "o", color="gold", markersize=2.5, label="street lamps")

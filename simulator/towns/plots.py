@@ -33,7 +33,7 @@ def add_street_houses(scene: Scene, network: Network, rng: np.random.Generator) 
             while s < road.path.length - 4.0:
                 urban = road.avenue or rng.random() < 0.2
                 house = draw_house(rng, urban)
-                setback = float(rng.uniform(0.1, 0.6) if urban else rng.uniform(2.0, 5.0))
+                setback = float(rng.uniform(0.8, 1.3) if urban else rng.uniform(2.0, 5.0))
                 middle = s + house.width / 2
                 if middle > road.path.length:
                     break
@@ -73,7 +73,7 @@ def _garden_border(
 
 def add_garden_trees(scene: Scene, network: Network, rng: np.random.Generator) -> None:
     """Trees and bushes in the gaps between and before the houses."""
-    trees = [greenery.broadleaf(rng) for _ in range(3)] + [greenery.conifer(rng) for _ in range(3)]
+    trees = [greenery.broadleaf(rng, 1.75) for _ in range(3)] + [greenery.conifer(rng) for _ in range(3)]
     bushes = [greenery.bush(rng) for _ in range(4)]
     for road in network.streets:
         for sign in (-1, 1):
@@ -127,4 +127,5 @@ def add_woods(scene: Scene, low: Array, high: Array, rng: np.random.Generator, s
             reach = (x**4 + y**4) ** -0.25 + row * 0.04
             where = centre + half * reach * np.array([x, y])
             frame = Frame(np.array([*where, LAND_Z_M]), 0.0, np.array([0.0, 1.0]))
-            add_tree(scene, shapes[rng.integers(len(shapes))], frame, float(rng.uniform(1.4, 2.3)), rng)
+            if scene.plots.is_free(frame.footprint(-1.5, 1.5, -1.5, 1.5)):
+                add_tree(scene, shapes[rng.integers(len(shapes))], frame, float(rng.uniform(1.4, 2.3)), rng)

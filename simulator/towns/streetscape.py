@@ -19,6 +19,9 @@ LAMP_SPACING_M = 27.0
 LAMP_FLUX_LM = 7500.0
 POLE_FROM_CURB_M = 0.55
 
+STREET_CROWN_M = 1.1
+"""Slim, so that crowns hide neither the lamps nor the traffic lights from the lanes."""
+
 PARKED = (
     "vehicle.audi.a2",
     "vehicle.audi.tt",
@@ -85,14 +88,14 @@ def _park(scene: Scene, road: Road, sign: int, start: float, end: float, rng: np
 
 def add_street_trees(scene: Scene, network: Network, rng: np.random.Generator) -> None:
     """Along the avenue and here and there elsewhere, at the curb between the lamps."""
-    shapes = [greenery.broadleaf(rng) for _ in range(5)]
+    shapes = [greenery.broadleaf(rng, STREET_CROWN_M) for _ in range(5)]
     for road in network.streets:
         for sign in (-1, 1):
             step = 13.0 if road.avenue else 22.0
             for s in np.arange(20.0, road.path.length - 20.0, step):
                 frame = beside(road, sign, float(s + rng.uniform(-1.5, 1.5)), 0.6, CURB_HEIGHT_M)
                 if rng.random() < (0.75 if road.avenue else 0.35) and scene.is_clear(frame, 4.0):
-                    add_tree(scene, shapes[rng.integers(len(shapes))], frame, float(rng.uniform(0.95, 1.25)), rng)
+                    add_tree(scene, shapes[rng.integers(len(shapes))], frame, float(rng.uniform(0.9, 1.15)), rng)
 
 
 def add_tree(scene: Scene, shape: Mesh, frame: Frame, scale: float, rng: np.random.Generator) -> None:
