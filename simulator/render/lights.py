@@ -61,18 +61,6 @@ TAIL_CD, BRAKE_CD, INDICATOR_CD, REVERSE_CD, REAR_FOG_CD, SIGNAL_CD = 6.0, 70.0,
 PARKING_CD = 30.0
 
 
-@dataclass(frozen=True)
-class Glare:
-    """Lamps as points of light, for what the lens makes of them and for the fog. One row per lamp that is lit.
-
-    positions: (n, 3) float32 relative to the eye. candela: (n, 3) towards the eye. radii_m: (n,).
-    """
-
-    positions: NDArray[np.float32]
-    candela: NDArray[np.float32]
-    radii_m: NDArray[np.float32]
-
-
 def indicators_lit(elapsed_s: float) -> bool:
     return (elapsed_s * INDICATOR_HZ) % 1.0 < 0.5
 

@@ -22,6 +22,9 @@ LOCAL_BITS = 15
 NOTHING = np.int32(0x7FFFFFFF)
 """The id of pixels that show no triangle."""
 
+PARALLEL_RANGE_M = 2000.0
+"""Depths of parallel projections lie within half of this on either side of their origin."""
+
 COVER_PX = np.float32(2e-4)
 """Spans are widened by this much so that rounding leaves no cracks between neighbours."""
 
@@ -134,8 +137,12 @@ def _draw(points, triangles, first, last, id_offset, focal, cx, cy, depth, ids, 
 
 
 @njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
-def _project(vertices, first, last, m, focal, cx, cy, out):  # type: ignore[no-untyped-def]
-    """m: (3, 4) world or actor -> camera (right, down, forward)."""
+def _project(vertices, first, last, m, focal, cx, cy, parallel, out):  # type: ignore[no-untyped-def]
+    """m: (3, 4) world or actor -> camera (right, down, forward).
+
+    parallel: rays run side by side (the sun's); focal is then pixels per metre and the "inverse depth" falls linearly
+    with depth, within PARALLEL_RANGE_M.
+    """
     m00, m01, m02, m03 = m[0, 0], m[0, 1], m[0, 2], m[0, 3]
     m10, m11, m12, m13 = m[1, 0], m[1, 1], m[1, 2], m[1, 3]
     m20, m21, m22, m23 = m[2, 0], m[2, 1], m[2, 2], m[2, 3]
@@ -146,12 +153,16 @@ def _project(vertices, first, last, m, focal, cx, cy, out):  # type: ignore[no-u
         pz = m20 * x + m21 * y + m22 * z + m23
         inverse = F(1) / max(pz, NEAR_M)
         k = i - first
+        if parallel:
+            out[k, 2], out[k, 3], out[k, 4] = F(1), px * focal + cx, py * focal + cy
+            out[k, 5] = F(0.5) - pz * F(1.0 / PARALLEL_RANGE_M)
+            continue
         out[k, 0], out[k, 1], out[k, 2] = px, py, pz
         out[k, 3], out[k, 4], out[k, 5] = px * focal * inverse + cx, py * focal * inverse + cy, inverse
 
 
 @njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
-def draw_items(items, matrices, static, templates, template_of, focal, cx, cy, depths, ids, scratch, counter, thread):  # type: ignore[no-untyped-def]
+def draw_items(items, matrices, static, templates, template_of, focal, cx, cy, parallel, depths, ids, scratch, counter, thread):  # type: ignore[no-untyped-def]
     """Work items: chunk c of the static mesh as c, instance in slot s as -1 - s.
 
     matrices: (1 + slots, 3, 4) float32 to camera axes; the first is the static mesh's. static, templates: `Chunks`
@@ -176,6 +187,7 @@ def draw_items(items, matrices, static, templates, template_of, focal, cx, cy, d
                 focal,
                 cx,
                 cy,
+                parallel,
                 points,
             )
             _draw(points, static.triangles, first, last, 0, focal, cx, cy, depth, owner, clip)
@@ -185,7 +197,7 @@ def draw_items(items, matrices, static, templates, template_of, focal, cx, cy, d
             first, last = templates.first_triangle[t], templates.first_triangle[t + 1]
             _project(
                 templates.vertices, templates.first_vertex[t], templates.first_vertex[t + 1], matrices[slot + 1],
-                focal, cx, cy, points,
+                focal, cx, cy, parallel, points,
             )  # fmt: skip
             offset = (DYNAMIC | (slot << LOCAL_BITS)) - first
             _draw(points, templates.triangles, first, last, offset, focal, cx, cy, depth, owner, clip)

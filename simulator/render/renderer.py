@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simulator.render.appearance import appearance
-from simulator.render.camera import CameraModel, Pinhole, pinhole
+from simulator.render.camera import CameraModel, Pinhole, pinhole, rotation_matrix
 from simulator.render.chunks import cut, sort_in_space
 from simulator.render.encode import encode_depth, encode_labels
 from simulator.render.exposure import Adaptation, adapted, manual_ev, metered_ev, saturation_cd_m2
 from simulator.render.froxels import ACROSS, DOWN, SLICES, fill_froxels
+from simulator.render.glare import add_sprites, sprites
+from simulator.render.lamp_points import actor_points, street_points
 from simulator.render.lights import (
     emission_of,
     indicators_lit,
@@ -30,12 +32,13 @@ from simulator.render.resolve import Slots
 from simulator.render.rows import PLANES
 from simulator.render.sensor import develop, gamma_table, gaussian_tile, noise_variance
 from simulator.render.shade import air_of
+from simulator.render.shadows import Casters, casters_of
 from simulator.render.sky import Daylight, daylight
 from simulator.render.surfaces import surfaces_of
 from simulator.render.templates import TAG_OF_MATERIAL, Model, Templates
-from simulator.render.visibility import Instances, Visibility, VisibilityBuffer
+from simulator.render.visibility import Instances, ParallelDepth, Visibility, VisibilityBuffer
 from simulator.render.workers import Workers
-from simulator.types import Vector3D
+from simulator.types import CityObjectLabel, Vector3D
 from simulator.world.view import SceneView
 
 TOWN_OBJECT = 0x8000
@@ -43,6 +46,9 @@ TOWN_OBJECT = 0x8000
 LIT_WINDOW_CD_M2 = np.array([1.35, 0.95, 0.55]) * 45.0
 STREET_LAMP_GLASS_CD_M2 = 12_000.0
 KEPT_BUFFERS = 24
+SHADOW_TEXEL_M = 0.15
+SAME_SUN_COSINE = float(np.cos(np.radians(0.5)))
+NO_SUN = ParallelDepth(np.zeros((4, 4), np.float32), np.zeros((3, 4), np.float32))
 FOG_LIGHT_FROM_PER_M = 0.0008
 """Air clearer than this (5 km) scatters too little lamp light to be seen."""
 
@@ -101,6 +107,8 @@ class Renderer:
         self._scratch: dict[int, NDArray[np.float32]] = {}
         self._grid = np.zeros((DOWN, ACROSS, SLICES, 3), np.float32)
         self._adaptation: dict[int, Adaptation] = {}
+        self._sun_map: tuple[NDArray[np.float64], ParallelDepth] | None = None
+        self._parked_poses, self._parked_boxes = _parked(getattr(town, "obstacles", ()))
         self._tables: dict[float, NDArray[np.uint8]] = {}
 
     def image(
@@ -111,7 +119,7 @@ class Renderer:
         eye = pinhole(camera, transform)
         seen = self._seen(frame, eye)
         if camera.kind == "rgb":
-            return self._develop(sensor_id, camera, self._radiance(frame, eye, seen), view)
+            return self._develop(sensor_id, camera, self._radiance(frame, eye, seen, camera), view)
         out = np.empty((camera.height, camera.width), np.uint32)
         if camera.kind == "depth":
             self._workers.run(encode_depth, seen.inverse_depth, out)
@@ -126,7 +134,7 @@ class Renderer:
         """(H, W, 3) float32 linear R, G, B in cd/m2: what reaches the lens, before exposure, noise and tone curve."""
         frame = self._prepare(view)
         eye = pinhole(camera, transform)
-        return np.ascontiguousarray(self._radiance(frame, eye, self._seen(frame, eye)).transpose(0, 2, 1))
+        return np.ascontiguousarray(self._radiance(frame, eye, self._seen(frame, eye), camera).transpose(0, 2, 1))
 
     def forget(self, sensor_id: int) -> None:
         """Drops what is remembered of a sensor that was destroyed."""
@@ -187,7 +195,33 @@ class Renderer:
                     records.append(np.stack(own))
         return most_important(np.concatenate(records))
 
-    def _radiance(self, frame: _Frame, eye: Pinhole, seen: VisibilityBuffer) -> NDArray[np.float32]:
+    def _sprites(self, frame: _Frame, eye: Pinhole, seen: VisibilityBuffer, bloom: float) -> NDArray[np.float32]:
+        blink = indicators_lit(self._view.elapsed_s)
+        points = [street_points(self._lamp_heads, self._lamp_flux_lm, frame.slots.lamp_power[:-1], eye.eye)]
+        for slot, row in enumerate(frame.instances.template):
+            lamps, flags = self._templates.lamps[row], int(self._view.lights[slot])
+            if flags and len(lamps.kinds):
+                own = actor_points(lamps, frame.instances.poses[slot], flags, blink, eye.eye)
+                if own is not None:
+                    points.append(own)
+        places, candela, areas = (np.concatenate([p[k] for p in points]) for k in range(3))
+        return sprites(eye, seen, places, candela, areas, frame.day.extinction_per_m, bloom)
+
+    def _sun_depth(self, day: Daylight) -> ParallelDepth:
+        """The static town as the sun sees it, kept until the sun has moved by half a degree."""
+        sun = np.array(day.sun)
+        if self._sun_map is None or float(self._sun_map[0] @ sun) < SAME_SUN_COSINE:
+            self._sun_map = (sun, self._visibility.along(sun, SHADOW_TEXEL_M))
+        return self._sun_map[1]
+
+    def _casters(self, frame: _Frame, eye: Pinhole) -> Casters:
+        boxes = np.concatenate([self._parked_boxes, self._templates.boxes[frame.instances.template]])
+        poses = np.concatenate([self._parked_poses, frame.instances.poses])
+        return casters_of(poses, boxes, eye.eye, frame.day.sun)
+
+    def _radiance(
+        self, frame: _Frame, eye: Pinhole, seen: VisibilityBuffer, camera: CameraModel
+    ) -> NDArray[np.float32]:
         """(H, 3, W)"""
         lights = self._lights(frame, eye)
         extinction = frame.day.extinction_per_m
@@ -197,11 +231,19 @@ class Renderer:
         if eye.width not in self._scratch:
             self._scratch[eye.width] = np.zeros((self._workers.threads, PLANES, eye.width), np.float32)
         out = np.empty((eye.height, 3, eye.width), np.float32)
+        sun_shines = max(frame.day.sun_rgb) > 0.02 * max(frame.day.sky_rgb)
+        sun_map = self._sun_depth(frame.day) if sun_shines else NO_SUN
         self._workers.run(
             render_rows, eye, seen.ids, seen.inverse_depth, self._static, self._lamp_of, self._templates.surfaces,
-            frame.slots, self._look, np.float32(frame.day.wetness), air_of(frame.day), lights, self._grid, foggy,
-            self._scratch[eye.width], out,
+            frame.slots, self._look, np.float32(frame.day.wetness), air_of(frame.day), lights, sun_shines,
+            sun_map.depth, sun_map.to_texel, self._casters(frame, eye), self._grid, foggy, self._scratch[eye.width], out,
         )  # fmt: skip
+        bloom = camera.number("bloom_intensity", 0.675) / 0.675
+        if camera.text("enable_postprocess_effects", "true").lower() == "false":
+            bloom = 0.0
+        lamps = self._sprites(frame, eye, seen, bloom)
+        if len(lamps):
+            self._workers.run(add_sprites, lamps, eye.focal_px, out)
         return out
 
     def _develop(
@@ -246,3 +288,15 @@ def _nearest_lamp(mesh: Mesh, heads: NDArray[np.float32]) -> NDArray[np.int32]:
         distance, nearest = cKDTree(heads).query(mesh.vertices[mesh.triangles[glass]].mean(axis=1))
         out[glass] = np.where(distance < 3.0, nearest, len(heads))
     return out
+
+
+def _parked(obstacles: Sequence[Any]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Poses (n, 3, 4) and boxes (n, 6) of the parked cars of a town, which darken the ground beneath them."""
+    cars = [o.box for o in obstacles if o.tag == CityObjectLabel.CAR]
+    poses = np.zeros((len(cars), 3, 4), np.float32)
+    boxes = np.zeros((len(cars), 6), np.float32)
+    for i, box in enumerate(cars):
+        poses[i, :, :3] = rotation_matrix(box.rotation.pitch, box.rotation.yaw, box.rotation.roll)
+        poses[i, :, 3] = box.location
+        boxes[i, 3:] = box.extent
+    return poses, boxes

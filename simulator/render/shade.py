@@ -90,11 +90,11 @@ def shade_row(view, y, air, lights, fog_row, has_fog_light, row, out):  # type: 
         shine_r, shine_g, shine_b = row[SHINE_RED, first:end], row[SHINE_GREEN, first:end], row[SHINE_BLUE, first:end]
         in_sun, clear = row[SUN, first:end], row[OPEN, first:end]
         for i in range(n):
-            up = (F(0.5) + F(0.5) * nz[i]) * clear[i]
+            up = F(0.5) + F(0.5) * nz[i]
             facing = max(nx[i] * sun_x + ny[i] * sun_y + nz[i] * sun_z, F(0)) * in_sun[i]
-            light_r[i] = down_r * clear[i] + up * up_r + facing * sun_r
-            light_g[i] = down_g * clear[i] + up * up_g + facing * sun_g
-            light_b[i] = down_b * clear[i] + up * up_b + facing * sun_b
+            light_r[i] = down_r + up * up_r + facing * sun_r
+            light_g[i] = down_g + up * up_g + facing * sun_g
+            light_b[i] = down_b + up * up_b + facing * sun_b
         low_x = low_y = low_z = near = F(1e9)
         high_x = high_y = high_z = F(-1e9)
         shiny = F(0)
@@ -170,7 +170,7 @@ def shade_row(view, y, air, lights, fog_row, has_fog_light, row, out):  # type: 
                     rough2 = F(0.012)
                     lobe = cosine * cosine / length2 * (rough2 - F(1)) + F(1)
                     forward = -(ax * vx + ay * vy + az * vz) * inverse
-                    toward = max(min(forward * F(3) + F(0.2), F(1)), F(0.01))
+                    toward = max(min(forward * F(4) - F(0.2), F(1)), F(0))
                     window = max(F(1) - d2 * inverse_reach2 * F(0.25), F(0))
                     e = (
                         gloss[i] * fresnel * rough2 * INVERSE_PI / (lobe * lobe) * F(0.6) * toward * window
@@ -196,10 +196,11 @@ def shade_row(view, y, air, lights, fog_row, has_fog_light, row, out):  # type: 
             graze = F(1) + cosine
             graze = min(max(graze, F(0)), F(1))
             mirror = gloss[i] * clear[i] * (F(0.05) + F(0.8) * graze * graze * graze * graze * graze)
-            r = albedo_r[i] * light_r[i] * INVERSE_PI + emit_r[i] + mirror * sky_r + shine_r[i]
-            g = albedo_g[i] * light_g[i] * INVERSE_PI + emit_g[i] + mirror * sky_g + shine_g[i]
-            b = albedo_b[i] * light_b[i] * INVERSE_PI + emit_b[i] + mirror * sky_b + shine_b[i]
-            r, g, b = (sky_r if sky else r), (sky_g if sky else g), (sky_b if sky else b)
+            diffuse = clear[i] * INVERSE_PI
+            r = albedo_r[i] * light_r[i] * diffuse + emit_r[i] + mirror * sky_r + shine_r[i]
+            g = albedo_g[i] * light_g[i] * diffuse + emit_g[i] + mirror * sky_g + shine_g[i]
+            b = albedo_b[i] * light_b[i] * diffuse + emit_b[i] + mirror * sky_b + shine_b[i]
+            r, g, b = (emit_r[i] if sky else r), (emit_g[i] if sky else g), (emit_b[i] if sky else b)
             # the sky is seen through the fog layer above, not through endless fog
             path = min(F(FOG_LAYER_M) / max(dz, F(0.01)), F(4000)) if sky else distance[i]
             through = exp_minus(extinction * path)

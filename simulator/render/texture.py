@@ -10,6 +10,8 @@ from simulator.render.materials import Texture
 
 TEXELS = 256
 LEVELS = 7
+CLOUD_LAYER = len(Texture)
+"""The layer after those of `Texture`: for the sky."""
 F = np.float32
 
 TILE_M = {
@@ -47,13 +49,14 @@ def patterns() -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
         Texture.PLASTER: 0.5 + 0.08 * rng.standard_normal((n, n)) + 0.12 * _clouds(rng, 1.3, 1),
         Texture.GRASS: 0.5 + 0.12 * _clouds(rng, 0.9, 6) + 0.12 * rng.standard_normal((n, n)),
     }
-    level = np.clip(np.array([made[t] for t in Texture]), 0.0, 1.0)
+    clouds = 0.5 + 0.17 * _clouds(rng, 1.9, 2)
+    level = np.clip(np.array([*(made[t] for t in Texture), clouds]), 0.0, 1.0)
     levels = [level]
     while len(levels) < LEVELS:
         level = (level[:, ::2, ::2] + level[:, 1::2, ::2] + level[:, ::2, 1::2] + level[:, 1::2, 1::2]) / 4.0
         levels.append(level)
     first = np.cumsum([0] + [m[0].size for m in levels])[:-1].astype(np.int32)
-    flat = np.concatenate([m.reshape(len(made), -1) for m in levels], axis=1)
+    flat = np.concatenate([m.reshape(len(m), -1) for m in levels], axis=1)
     return np.round(flat * 255.0).astype(np.uint8), first
 
 

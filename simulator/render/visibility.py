@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simulator.render.camera import Pinhole
 from simulator.render.chunks import Chunks, boxes_in_view
-from simulator.render.raster import FAR_M, NEAR_M, draw_items, merge
+from simulator.render.raster import FAR_M, NEAR_M, PARALLEL_RANGE_M, draw_items, merge
 from simulator.render.templates import Templates
 from simulator.render.workers import Workers
+
+MOST_SHADOW_TEXELS = 4096
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,13 @@ class VisibilityBuffer:
 
     ids: NDArray[np.int32]
     inverse_depth: NDArray[np.float32]
+
+
+class ParallelDepth(NamedTuple):
+    """depth: (h, w) float32, bigger = nearer to the light. to_texel: (3, 4) float32, world -> column, row, depth."""
+
+    depth: NDArray[np.float32]
+    to_texel: NDArray[np.float32]
 
 
 class Visibility:
@@ -54,11 +64,39 @@ class Visibility:
         depths, ids = self._buffer(view)
         self._workers.run(
             draw_items, items, to_camera(view, instances.poses), self._static, self._templates.chunks, instances.template,
-            view.focal_px, view.cx_px, view.cy_px, depths, ids, self._scratch,
+            view.focal_px, view.cx_px, view.cy_px, False, depths, ids, self._scratch,
         )  # fmt: skip
         if self._workers.threads > 1:
             self._workers.run(merge, depths, ids)
         return VisibilityBuffer(ids[0].copy(), depths[0].copy())
+
+    def along(self, direction: NDArray[np.float64], texel_m: float) -> ParallelDepth:
+        """What a distant light sees of the static mesh. direction: unit vector towards the light."""
+        up = np.array([0.0, 0.0, 1.0]) if abs(direction[2]) < 0.9 else np.array([1.0, 0.0, 0.0])
+        right = np.cross(up, direction)
+        right /= np.linalg.norm(right)
+        rotation = np.stack([right, np.cross(-direction, right), -direction])
+        corners = np.concatenate([self._static.low, self._static.high]).astype(np.float64)
+        low, high = corners.min(axis=0), corners.max(axis=0)
+        middle = (low + high) / 2.0
+        box = (np.array(np.meshgrid(*zip(low, high, strict=True))).reshape(3, -1).T - middle) @ rotation.T
+        texel_m = max(texel_m, float(np.abs(box[:, :2]).max()) * 2.0 / MOST_SHADOW_TEXELS)
+        half = np.ceil(np.abs(box[:, :2]).max(axis=0) / texel_m).astype(int) + 2
+        matrix = np.column_stack([rotation, -rotation @ middle])
+        scale = np.float32(1.0 / texel_m)
+        largest = self._static_largest
+        depth = np.zeros((1, 2 * half[1], 2 * half[0]), np.float32)
+        draw_items(
+            np.arange(len(self._static.low), dtype=np.int32), matrix[None].astype(np.float32), self._static,
+            self._templates.chunks, np.zeros(0, np.int32), scale, np.float32(half[0]), np.float32(half[1]), True,
+            depth, np.zeros(depth.shape, np.int32), np.zeros((1, largest + 64, 6), np.float32), np.zeros(1, np.int64), 0,
+        )  # fmt: skip
+        texels = matrix.copy()
+        texels[:2] *= float(scale)
+        texels[:2, 3] += half
+        texels[2] *= -1.0 / PARALLEL_RANGE_M
+        texels[2, 3] += 0.5
+        return ParallelDepth(depth[0], texels.astype(np.float32))
 
     def _buffer(self, view: Pinhole) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
         size = (view.height, view.width)

@@ -1,0 +1,50 @@
+"""The sky as seen: gradient, clouds, the sun's aureole."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+
+from simulator.render.rows import DISTANCE, EMIT_BLUE, EMIT_GREEN, EMIT_RED, SKY_M, X, Y, Z
+from simulator.render.texture import CLOUD_LAYER, sample
+
+F = np.float32
+
+
+@njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
+def sky_row(air, texels, first_texel, row):  # type: ignore[no-untyped-def]
+    """Luminance of the pixels that show the sky, into the emission planes; the fog in front of it comes later."""
+    c = air.colours
+    for x in range(row.shape[1]):
+        if row[DISTANCE, x] < F(SKY_M):
+            continue
+        dx, dy, dz = row[X, x], row[Y, x], row[Z, x]
+        scale = F(1) / math.sqrt(dx * dx + dy * dy + dz * dz)
+        dx, dy, dz = dx * scale, dy * scale, dz * scale
+        high = math.sqrt(max(dz, F(0)))
+        red = c[4, 0] + (c[3, 0] - c[4, 0]) * high
+        green = c[4, 1] + (c[3, 1] - c[4, 1]) * high
+        blue = c[4, 2] + (c[3, 2] - c[4, 2]) * high
+        toward = max(dx * air.sun[0] + dy * air.sun[1] + dz * air.sun[2], F(0))
+        near = toward * toward
+        near = near * near
+        near = near * near
+        wide = near * near * near
+        # aureole and disc (a real disc of 0.27 degrees would fall between the pixels)
+        aureole = wide * F(0.02) + (F(6.0) if toward > F(0.9995) else F(0))
+        red, green, blue = red + aureole * c[0, 0], green + aureole * c[0, 1], blue + aureole * c[0, 2]
+        if air.cover > F(0.02) and dz > F(0.01):
+            flat = F(0.13) / (dz + F(0.12))
+            u, v = dx * flat, dy * flat
+            density = sample(texels, first_texel, CLOUD_LAYER, u, v, np.int32(0)) * F(1.0 / 255.0)
+            density += F(0.3) * (sample(texels, first_texel, CLOUD_LAYER, u * F(4), v * F(4), np.int32(1)) * F(1.0 / 255.0) - F(0.5))
+            amount = min(max((density - (F(0.92) - F(0.85) * air.cover)) * F(4), F(0)), F(1))
+            amount *= min(dz * F(8), F(1))
+            thick = F(1) - F(0.35) * amount * density
+            white_r = (c[1, 0] * F(0.36) + c[0, 0] * F(0.10)) * thick
+            white_g = (c[1, 1] * F(0.36) + c[0, 1] * F(0.10)) * thick
+            white_b = (c[1, 2] * F(0.36) + c[0, 2] * F(0.10)) * thick
+            red, green, blue = red + (white_r - red) * amount, green + (white_g - green) * amount, blue + (white_b - blue) * amount
+        row[EMIT_RED, x], row[EMIT_GREEN, x], row[EMIT_BLUE, x] = red, green, blue
