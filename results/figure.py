@@ -82,12 +82,13 @@ def style() -> AbstractContextManager[None]:
 
 
 def canvas(width_px: float, height_px: float) -> Figure:
-    """An empty drawing. Sizes and type are in px of the page as long as the page is wide enough to show it unscaled."""
+    """An empty drawing; sizes and type in px of the page where it is shown unscaled."""
     return Figure(figsize=(width_px / 72.0, height_px / 72.0), dpi=72)
 
 
-def svg(figure: Figure, title: str) -> str:
-    """The figure as an <svg> element that scales with its container; `title` is read out by screen readers."""
+def svg(figure: Figure, title: str, enlarged: float = 1.0) -> str:
+    """The figure as an <svg> element that shrinks with its container and grows up to `enlarged` times its size: what
+    must be legible on a phone is drawn small and enlarged on a wide page. `title` is read out by screen readers."""
     out = io.StringIO()
     FigureCanvasSVG(figure).print_svg(out, metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
     body = out.getvalue().split("<svg", 1)[1].split(">", 1)[1]
@@ -96,7 +97,7 @@ def svg(figure: Figure, title: str) -> str:
     body = _COLOUR.sub(lambda match: _VARIABLES[match.group(0)], body)
     width, height = (72.0 * inches for inches in figure.get_size_inches())
     return (
-        f'<svg viewBox="0 0 {width:g} {height:g}" style="width:100%;max-width:{width:g}px" role="img" '
-        f'aria-label="{escape(title, quote=True)}" stroke-linejoin="round" xmlns="http://www.w3.org/2000/svg" '
-        f'xmlns:xlink="http://www.w3.org/1999/xlink">{body.strip()}'
+        f'<svg viewBox="0 0 {width:g} {height:g}" style="width:100%;max-width:{width * enlarged:g}px" role="img" '
+        f'aria-label="{escape(title, quote=True)}" stroke-linejoin="round" overflow="visible" '
+        f'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink">{body.strip()}'
     )

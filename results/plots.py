@@ -34,69 +34,61 @@ class Mark:
 
 
 def scores_svg(scores: Mapping[str, Sequence[float]], difference: float | None, ci95: Sequence[float] | None) -> str:
-    """Bars of the mean driving score per arm with a dot per episode; below, the paired difference with its interval."""
+    """Bars of the mean driving score per arm with a dot per drive; below, the paired difference with its interval."""
     arms = list(scores)
     with figure.style():
-        row, top, bottom = 44.0, 8.0, 30.0
-        bars_height = row * len(arms)
-        below = 92.0 if difference is not None else 0.0
-        height = top + bars_height + bottom + below
-        fig = figure.canvas(680, height)
-        axes = _placed(fig, 680, height, left=92, top=top, width=530, height=bars_height)
+        width, left, span, row = 480.0, 66.0, 350.0, 40.0
+        bars = row * len(arms)
+        height = bars + (128.0 if difference is not None else 38.0)
+        fig = figure.canvas(width, height)
+        axes = _placed(fig, left=left, top=4, width=span, height=bars)
         for number, arm in enumerate(arms):
             mean, colour = float(np.mean(scores[arm])), figure.arm_colour(arm, arms)
-            axes.barh(number, mean, height=0.56, color=colour, alpha=0.85, linewidth=0)
-            axes.scatter(scores[arm], _spread(number, scores[arm]), s=12, color=INK, alpha=0.55, linewidth=0, zorder=3)
-            axes.text(103, number, f"{mean:.1f}", va="center", fontsize=17, fontweight="bold", color=INK, clip_on=False)
-            axes.text(-1.5, number, arm, va="center", ha="right", fontsize=14, fontweight="bold", color=colour)
-        axes.set(xlim=(0, 100), ylim=(len(arms) - 0.5, -0.5), yticks=[], xlabel="driving score (mean; dots are drives)")
-        _quiet(axes, left=False)
+            axes.barh(number, mean, height=0.58, color=colour, linewidth=0)
+            spread = _spread(number, scores[arm])
+            axes.scatter(scores[arm], spread, s=20, color=INK, edgecolor=PAPER, linewidth=0.8, zorder=3, clip_on=False)
+            axes.text(103, number, f"{mean:.1f}", va="center", fontsize=17, fontweight="bold")
+            axes.text(-2, number, arm, va="center", ha="right", fontsize=14, fontweight="bold", color=colour)
+        axes.set(
+            xlim=(0, 100), ylim=(len(arms) - 0.5, -0.5), yticks=[], xlabel="driving score: mean, and a dot per drive"
+        )
+        _quiet(axes)
         axes.grid(True, axis="x")
         if difference is not None:
-            below_axes = _placed(fig, 680, height, left=92, top=top + bars_height + bottom + 34, width=530, height=22)
-            _difference(below_axes, difference, ci95)
+            _difference(_placed(fig, left=left, top=bars + 66, width=span, height=24), difference, ci95)
         told = ", ".join(f"{arm} {np.mean(values):.1f}" for arm, values in scores.items())
-        return figure.svg(fig, f"Mean driving score per arm: {told}")
+        return figure.svg(fig, f"Mean driving score per arm: {told}", enlarged=1.55)
 
 
 def pairs_svg(routes: Sequence[tuple[str, Mapping[str, Sequence[float]]]], arms: Sequence[str]) -> str:
     """One row per route: the mean of each arm, faint dots for single seeds, an arrow from RGB to fused."""
     with figure.style():
-        height = 40.0 + 34.0 * len(routes)
-        fig = figure.canvas(680, height)
-        axes = _placed(fig, 680, height, left=190, top=4, width=470, height=34.0 * len(routes))
+        row_height = 46.0
+        fig = figure.canvas(480, 40.0 + row_height * len(routes))
+        axes = _placed(fig, left=8, top=4, width=460, height=row_height * len(routes))
         for row, (name, scores) in enumerate(routes):
-            axes.text(-3, row, _shortened(name, 26), va="center", ha="right", fontsize=12, color=INK)
-            axes.axhline(row, color=GRID, linewidth=0.8, zorder=0)
-            means = {arm: float(np.mean(values)) for arm, values in scores.items() if len(values)}
-            if {"rgb", "fused"} <= means.keys() and abs(means["fused"] - means["rgb"]) > 2.0:
-                axes.annotate(
-                    "",
-                    (means["fused"], row),
-                    (means["rgb"], row),
-                    arrowprops={"arrowstyle": "-|>", "color": MUTED, "linewidth": 1.6, "shrinkA": 6, "shrinkB": 6},
-                )
-            for arm, mean in means.items():
-                colour = figure.arm_colour(arm, arms)
-                shift = 0.16 * (list(means).index(arm) - (len(means) - 1) / 2)
-                if len(scores[arm]) > 1:
-                    axes.scatter(
-                        scores[arm], [row + shift] * len(scores[arm]), s=14, color=colour, alpha=0.4, linewidth=0
-                    )
-                hollow = arm == "clear"
-                axes.scatter(
-                    mean,
-                    row + shift,
-                    s=80,
-                    color=PAPER if hollow else colour,
-                    edgecolor=colour if hollow else PAPER,
-                    linewidth=2.0 if hollow else 1.2,
-                    zorder=3 if hollow else 4,
-                    clip_on=False,
-                )
+            axes.text(0, row - 0.28, _shortened(name, 60), va="center", fontsize=12)
+            _pair(axes, row + 0.18, scores, arms)
         axes.set(xlim=(0, 100), ylim=(len(routes) - 0.5, -0.5), yticks=[], xlabel="driving score")
-        _quiet(axes, left=False)
-        return figure.svg(fig, "Driving score of each route in each arm")
+        _quiet(axes)
+        return figure.svg(fig, "Driving score of each route in each arm", enlarged=1.55)
+
+
+def _pair(axes: Axes, level: float, scores: Mapping[str, Sequence[float]], arms: Sequence[str]) -> None:
+    axes.axhline(level, color=GRID, linewidth=0.8, zorder=0)
+    means = {arm: float(np.mean(values)) for arm, values in scores.items() if len(values)}
+    if {"rgb", "fused"} <= means.keys() and abs(means["fused"] - means["rgb"]) > 4.0:
+        arrow = {"arrowstyle": "-|>", "color": MUTED, "linewidth": 1.6, "shrinkA": 6, "shrinkB": 6}
+        axes.annotate("", (means["fused"], level), (means["rgb"], level), arrowprops=arrow)
+    for arm, mean in means.items():
+        colour = figure.arm_colour(arm, arms)
+        if len(scores[arm]) > 1:
+            axes.scatter(
+                scores[arm], [level] * len(scores[arm]), s=16, color=colour, alpha=0.5, linewidth=0, clip_on=False
+            )
+        # A ring around what coincides with it, so that equal scores of the arms stay visible as such.
+        size, face, edge = (150, "none", colour) if arm == "clear" else (72, colour, PAPER)
+        axes.scatter(mean, level, s=size, facecolor=face, edgecolor=edge, linewidth=1.8, zorder=3, clip_on=False)
 
 
 def map_svg(route_xy: NDArray, driven: Sequence[DrivenTrace], marks: Sequence[Mark], arms: Sequence[str]) -> str:
@@ -110,34 +102,28 @@ def map_svg(route_xy: NDArray, driven: Sequence[DrivenTrace], marks: Sequence[Ma
         low, high = points.min(axis=0) - 12.0, points.max(axis=0) + 12.0
         size = np.maximum(high - low, 60.0)
         middle = (low + high) / 2
-        width = 330.0
-        height = float(np.clip(width * size[1] / size[0], 150.0, 380.0))
-        scale = max(size[0] / width, size[1] / height)
-        half = np.array([width, height]) * scale / 2
-        fig = figure.canvas(width, height)
-        axes = _placed(fig, width, height, left=0, top=0, width=width, height=height)
-        axes.set(xlim=(middle[0] - half[0], middle[0] + half[0]), ylim=(middle[1] + half[1], middle[1] - half[1]))
+        width, foot = 330.0, 26.0
+        height = float(np.clip(width * size[1] / size[0], 110.0, 360.0))
+        scale = max(size[0] / width, size[1] / height)  # m per px
+        left, top = middle - np.array([width, height]) * scale / 2
+        fig = figure.canvas(width, height + foot)
+        axes = _placed(fig, left=0, top=0, width=width, height=height + foot)
+        axes.set(xlim=(left, left + width * scale), ylim=(top + (height + foot) * scale, top))
         axes.axis("off")
         if len(route_xy):
-            axes.plot(*route_xy.T, color=GRID, linewidth=10, zorder=1)
-            axes.text(
-                float(route_xy[0, 0]),
-                float(route_xy[0, 1]),
-                "start",
-                fontsize=10,
-                color=MUTED,
-                ha="center",
-                va="center",
-                zorder=5,
-            )
+            axes.plot(*route_xy.T, color=GRID, linewidth=11, zorder=1)
+            start_x, start_y = (float(value) for value in route_xy[0])
+            axes.scatter(start_x, start_y, s=36, color=PAPER, edgecolor=MUTED, linewidth=1.5, zorder=5)
+            axes.text(start_x, start_y - 12 * scale, "start", fontsize=10, color=MUTED, ha="center", va="center")
         for one in driven:
             for path in one.trace.hazards:
                 axes.plot(*path.T, color=MUTED, linewidth=1.2, linestyle=":", zorder=2)
         for one in driven:
-            axes.plot(*one.trace.xy.T, color=figure.arm_colour(one.arm, arms), linewidth=1.8, alpha=0.85, zorder=3)
+            width_px = _line_width(one.arm, arms)
+            axes.plot(*one.trace.xy.T, color=figure.arm_colour(one.arm, arms), linewidth=width_px, zorder=3)
         _numbered(axes, [(mark.xy[0], mark.xy[1], mark) for mark in marks], arms)
-        _scale_bar(axes, middle - half, half, scale)
-        return figure.svg(fig, "Map of the route with the driven traces of each arm")
+        _scale_bar(axes, left + 8 * scale, top + (height + foot - 6) * scale, scale)
+        return figure.svg(fig, "Map of the route with the driven traces of each arm", enlarged=1.25)
 
 
 def speed_svg(driven: Sequence[DrivenTrace], marks: Sequence[Mark], arms: Sequence[str]) -> str:
@@ -149,10 +135,10 @@ def speed_svg(driven: Sequence[DrivenTrace], marks: Sequence[Mark], arms: Sequen
         top = max(20.0, 10.0 * np.ceil((fastest + 4.0) / 10.0))
         step = top * 0.055
         fig = figure.canvas(440, 240)
-        axes = _placed(fig, 440, 240, left=40, top=10, width=388, height=186)
+        axes = _placed(fig, left=40, top=10, width=388, height=186)
         for one in driven:
             colour = figure.arm_colour(one.arm, arms)
-            axes.plot(one.trace.time_s, one.trace.speed_kmh, color=colour, linewidth=1.5, alpha=0.9)
+            axes.plot(one.trace.time_s, one.trace.speed_kmh, color=colour, linewidth=0.8 * _line_width(one.arm, arms))
             for start, end in _spans(one.trace):
                 level = -step * (shown.index(one.arm) + 1)
                 axes.plot((start, end), (level, level), color=colour, linewidth=4, alpha=0.6, solid_capstyle="butt")
@@ -161,11 +147,11 @@ def speed_svg(driven: Sequence[DrivenTrace], marks: Sequence[Mark], arms: Sequen
         axes.set_yticks(np.arange(0, top + 1, 10 if top <= 60 else 20))
         axes.text(0, 1.0, " km/h", transform=axes.transAxes, fontsize=10.5, color=MUTED, va="top")
         axes.axhline(0, color=GRID, linewidth=1)
-        _quiet(axes, left=False)
+        _quiet(axes)
         axes.grid(True, axis="y", linewidth=0.6)
         points = [(mark.time_s, _speed_at(driven, mark), mark) for mark in marks]
         _numbered(axes, points, arms)
-        return figure.svg(fig, "Speed over time of each arm")
+        return figure.svg(fig, "Speed over time of each arm", enlarged=1.25)
 
 
 def _difference(axes: Axes, difference: float, ci95: Sequence[float] | None) -> None:
@@ -181,7 +167,7 @@ def _difference(axes: Axes, difference: float, ci95: Sequence[float] | None) -> 
     axes.text(-0.016, 0.5, "difference", transform=axes.transAxes, va="center", ha="right", fontsize=12, color=MUTED)
     axes.text(0.0, 1.15, "RGB better", transform=axes.transAxes, fontsize=10.5, color=MUTED)
     axes.text(1.0, 1.15, "fused better", transform=axes.transAxes, fontsize=10.5, color=MUTED, ha="right")
-    _quiet(axes, left=False)
+    _quiet(axes)
 
 
 def _numbered(axes: Axes, points: Sequence[tuple[float, float, Mark]], arms: Sequence[str]) -> None:
@@ -225,9 +211,13 @@ def _spans(trace: Trace) -> list[tuple[float, float]]:
     return [(float(trace.time_s[a]), float(trace.time_s[b - 1])) for a, b in zip(edges[::2], edges[1::2])]
 
 
-def _scale_bar(axes: Axes, corner: NDArray, half: NDArray, metres_per_px: float) -> None:
+def _line_width(arm: str, arms: Sequence[str]) -> float:
+    """Later arms are drawn over earlier ones and thinner, so that traces that coincide stay visible."""
+    return max(1.2, 5.0 - 1.7 * list(arms).index(arm))
+
+
+def _scale_bar(axes: Axes, x: float, y: float, metres_per_px: float) -> None:
     length = next(m for m in (200, 100, 50, 20, 10) if m / metres_per_px <= 110 or m == 10)
-    x, y = corner[0] + 10 * metres_per_px, corner[1] + 2 * half[1] - 10 * metres_per_px
     axes.plot((x, x + length), (y, y), color=MUTED, linewidth=2, solid_capstyle="butt")
     axes.text(x, y - 5 * metres_per_px, f"{length} m", fontsize=10, color=MUTED)
 
@@ -240,17 +230,16 @@ def _spread(row: int, values: Sequence[float]) -> NDArray:
     return row + 0.36 * np.asarray(offsets)
 
 
-def _placed(
-    fig: Figure, whole_width: float, whole_height: float, *, left: float, top: float, width: float, height: float
-) -> Axes:
+def _placed(fig: Figure, *, left: float, top: float, width: float, height: float) -> Axes:
     """Axes at px from the top left corner."""
+    whole_width, whole_height = 72.0 * fig.get_size_inches()
     return fig.add_axes(
         (left / whole_width, 1 - (top + height) / whole_height, width / whole_width, height / whole_height)
     )
 
 
-def _quiet(axes: Axes, left: bool) -> None:
-    axes.spines["left"].set_visible(left)
+def _quiet(axes: Axes) -> None:
+    axes.spines["left"].set_visible(False)
     axes.tick_params(length=0)
     axes.set_axisbelow(True)
 

@@ -113,7 +113,11 @@ def recovery(
     mean_won = float(np.mean([values.mean() for values in won]))
     mean_lost = float(np.mean([values.mean() for values in lost]))
     if mean_lost < MIN_LOSS:
-        reason = f"the baseline lies {mean_lost:.1f} points below the ceiling: too little to speak of winning back"
+        reason = (
+            f"the baseline lies {mean_lost:.1f} points below the ceiling, too little to speak of winning back"
+            if mean_lost >= 0
+            else f"the baseline scored {-mean_lost:.1f} points more than the ceiling, so nothing was lost"
+        )
         return Recovery(None, None, mean_won, mean_lost, len(keys), reason)
     ratio = mean_won / mean_lost
     if len(keys) < 2:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from results.statistics import MIN_ROUTES
 
 MINUS = "−"
+_PER_CENT = "\N{NO-BREAK SPACE}%"
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,8 @@ def headline(summary: Mapping[str, Any]) -> Headline:
     recovered = _recovery(summary)
     if recovered:
         sentences.append(recovered)
-    return Headline(_title(summary), tuple(sentences), tuple(_cautions(summary)))
+    title = _title(summary) if summary["complete"] else f"Unfinished run: {_title(summary)}"
+    return Headline(title, tuple(sentences), tuple(_cautions(summary)))
 
 
 def signed(value: float, digits: int = 1) -> str:
@@ -44,17 +47,17 @@ def interval(ci95: tuple[float, float] | list[float] | None, digits: int = 1) ->
 
 
 def percent(share: float) -> str:
-    return f"{MINUS if round(share * 100) < 0 else ''}{abs(share) * 100:.0f} %"
+    return f"{MINUS if round(share * 100) < 0 else ''}{abs(share) * 100:.0f}{_PER_CENT}"
 
 
 def _title(summary: Mapping[str, Any]) -> str:
-    agent, scenario, paired = summary["agent"], summary["scenario"], summary["paired"]
+    agent, scenario, paired = _agent_name(summary["agent"]), summary["scenario"], summary["paired"]
     if not paired or paired["difference"] is None:
         return f"{agent} in {scenario}: driving scores without a comparison of RGB and fused"
     difference = paired["difference"]
     points = f"{abs(difference):.1f} points"
     if paired["worse"] == paired["better"] == 0:
-        return f"Fused frames changed nothing for {agent} in {scenario}"
+        return f"Fused frames changed no score of {agent} in {scenario}"
     if paired["sample_too_small"]:
         routes = _counted(paired["routes"], "route")
         if float(f"{difference:.1f}") == 0.0:
@@ -65,6 +68,11 @@ def _title(summary: Mapping[str, Any]) -> str:
         return f"Fused frames made no difference for {agent} in {scenario} that can be told from chance"
     verb = "gained" if difference > 0 else "cost"
     return f"Fused thermal vision {verb} {agent} {points} of driving score in {scenario}"
+
+
+def _agent_name(agent: str) -> str:
+    """An agent given by a file goes by the file's name."""
+    return Path(agent).stem if agent.endswith(".py") else agent
 
 
 def _scores(summary: Mapping[str, Any]) -> str:
@@ -78,9 +86,11 @@ def _difference(paired: Mapping[str, Any]) -> str:
     counts = f"better in {paired['better']}, worse in {paired['worse']}, equal in {paired['equal']}"
     if paired["ci95"] is None:
         return f"{base}: {signed(paired['difference'])} points; {counts}; one pair has no interval."
-    zero = "includes zero" if paired["includes_zero"] else "does not include zero"
+    verdict = "includes zero" if paired["includes_zero"] else "does not include zero"
+    if paired["sample_too_small"]:
+        verdict = "rests on too few routes to be trusted"
     ends = interval(paired["ci95"])
-    return f"{base}: {signed(paired['difference'])} points (95 % interval {ends}, which {zero}); {counts}."
+    return f"{base}: {signed(paired['difference'])} points (95{_PER_CENT} interval {ends}, which {verdict}); {counts}."
 
 
 def _recovery(summary: Mapping[str, Any]) -> str:
@@ -91,7 +101,9 @@ def _recovery(summary: Mapping[str, Any]) -> str:
         return f"There is no recovery ratio: {recovery['reason']}."
     lost = f"The conditions took {recovery['lost']:.1f} points from the agent (clear minus RGB)"
     ends = recovery["ci95"]
-    within = f" (95 % interval {percent(ends[0])} to {percent(ends[1])})" if ends else f" ({recovery['reason']})"
+    within = (
+        f" (95{_PER_CENT} interval {percent(ends[0])} to {percent(ends[1])})" if ends else f" ({recovery['reason']})"
+    )
     if round(recovery["ratio"] * 100) == 0:
         return f"{lost}; fused frames won back none of them{within}."
     if recovery["ratio"] < 0:
