@@ -15,14 +15,12 @@ class SpawnError(RuntimeError):
 class ActorNotFound(KeyError):
     """No live actor has this id."""
 
-    def __init__(self, actor_id: int, function: str = "") -> None:
+    def __init__(self, actor_id: int) -> None:
         super().__init__(actor_id)
         self.actor_id = actor_id
-        self.function = function
 
     def __str__(self) -> str:
-        where = f"Responding error from function {self.function}: " if self.function else ""
-        return f"{where}Actor could not be found in the registry.  Actor Id: {self.actor_id}"
+        return f"Actor could not be found in the registry.  Actor Id: {self.actor_id}"
 
 
 class Kind(Enum):
@@ -37,6 +35,10 @@ class Kind(Enum):
     SIGN = "sign"
     TRIGGER = "trigger"
     SPECTATOR = "spectator"
+
+    @property
+    def has_body(self) -> bool:
+        return self in (Kind.VEHICLE, Kind.WALKER, Kind.PROP)
 
 
 @dataclass(eq=False)
@@ -61,6 +63,7 @@ class Actor:
     stream_id: int = 0
     sensor_tick_s: float = 0.0
     next_due_s: float = 0.0
+    sign_id: str = ""
 
     @property
     def type_id(self) -> str:
@@ -69,3 +72,14 @@ class Actor:
     def record(self) -> ActorRecord:
         """The record without a stream token: the wire layer, which knows the port, adds that."""
         return ActorRecord(self.id, self.parent_id, self.description, self.bounding_box, self.semantic_tags)
+
+
+class WrongKind(ActorNotFound):
+    """The actor is there but cannot do what is asked of it."""
+
+    def __init__(self, actor: Actor, wanted: str) -> None:
+        super().__init__(actor.id)
+        self.text = f"actor {actor.id} ({actor.type_id}) is no {wanted}"
+
+    def __str__(self) -> str:
+        return self.text

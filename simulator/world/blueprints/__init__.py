@@ -1,0 +1,1 @@
+"""The blueprint library that clients choose from."""

@@ -1,0 +1,56 @@
+"""What stands in a town and never moves: boxes to run into, and the actors that collision sensors name for them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.towns.town import Obstacle
+from simulator.types import ActorDescription, ActorRecord, BoundingBox, CityObjectLabel, Transform
+from simulator.world.contacts import BOX_DTYPE
+
+POLE_HALF_M, POLE_HEIGHT_M = 0.12, 3.0
+
+
+class Obstacles:
+    """The town's own obstacles, then the poles of its lights and signs.
+
+    `boxes` (n,) of `BOX_DTYPE`. `tags` (n,): CityObjectLabel. `owners` (n,): actor id of a pole's light or sign, 0 for the town's.
+    """
+
+    def __init__(self, obstacles: Sequence[Obstacle], poles: Sequence[tuple[int, Transform, CityObjectLabel]]) -> None:
+        self.boxes: NDArray[np.void] = np.zeros(len(obstacles) + len(poles), BOX_DTYPE)
+        self.tags = [obstacle.tag for obstacle in obstacles] + [tag for _, _, tag in poles]
+        self.owners = [0] * len(obstacles) + [actor_id for actor_id, _, _ in poles]
+        for row, obstacle in zip(self.boxes, obstacles):
+            location, extent, yaw = obstacle.box.location, obstacle.box.extent, obstacle.box.rotation.yaw
+            _fill(row, location, extent, yaw)
+        for row, (_, transform, _) in zip(self.boxes[len(obstacles) :], poles):
+            x, y, z = transform.location
+            half = POLE_HEIGHT_M / 2.0
+            _fill(row, (x, y, z + half), (POLE_HALF_M, POLE_HALF_M, half), transform.rotation.yaw)
+
+    def record(self, index: int) -> ActorRecord:
+        """CARLA names what belongs to the town by its tag, with id 0: `static.building`, `static.car` ..."""
+        tag = self.tags[index]
+        name = "static." + _NAMES.get(tag, tag.name.lower())
+        return ActorRecord(0, 0, ActorDescription(0, name), BoundingBox(), bytes([tag]))
+
+
+_NAMES = {
+    CityObjectLabel.BUILDINGS: "building",
+    CityObjectLabel.WALLS: "wall",
+    CityObjectLabel.FENCES: "fence",
+    CityObjectLabel.POLES: "pole",
+    CityObjectLabel.GUARD_RAIL: "guardrail",
+    CityObjectLabel.STATIC: "prop",
+}
+
+
+def _fill(row: np.void, centre: Sequence[float], extent: Sequence[float], yaw_deg: float) -> None:
+    row["x"], row["y"], row["z"] = centre
+    row["hx"], row["hy"], row["hz"] = extent
+    row["yaw"], row["radius"] = math.radians(yaw_deg), math.hypot(extent[0], extent[1])

@@ -1,0 +1,110 @@
+"""What a world consists of; the commands of clients and the step work on this."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.towns.town import Town
+from simulator.types import (
+    AckermannControllerSettings,
+    ActorDefinition,
+    ActorRecord,
+    EpisodeSettings,
+    LightState,
+    Transform,
+    VehicleAckermannControl,
+    VehicleControl,
+    VehicleLightState,
+    VehiclePhysicsControl,
+    WalkerControl,
+    WeatherParameters,
+)
+from simulator.world.actor import Actor, ActorNotFound
+from simulator.world.approach import NO_LIGHT, LightZones, SpeedLimits
+from simulator.world.blueprints import catalogue
+from simulator.world.bodies import Bodies
+from simulator.world.gnss import GeoReference
+from simulator.world.obstacles import Obstacles
+from simulator.world.poses import matrix, transform_of
+from simulator.world.signals import Signals
+
+
+@dataclass(eq=False)
+class VehicleState:
+    """What a vehicle has beyond its rows in the tables."""
+
+    physics: VehiclePhysicsControl
+    control: VehicleControl = VehicleControl()
+    lights: VehicleLightState = VehicleLightState.NONE
+    sticky: bool = True
+    speed_limit_kmh: float = 30.0
+    light: int = NO_LIGHT
+    """Row of the traffic light that it is at."""
+    ackermann: VehicleAckermannControl | None = None
+    ackermann_settings: AckermannControllerSettings = AckermannControllerSettings()
+    ackermann_memory: list[float] = field(default_factory=lambda: [0.0, 0.0, 0.0, 0.0])
+
+
+@dataclass(eq=False)
+class WalkerState:
+    control: WalkerControl = WalkerControl()
+
+
+class WorldState:
+    """Fields only; see `world.World`."""
+
+    seed: int
+    town: Town
+    frame: int
+    steps: int
+    """Steps of this episode."""
+    elapsed_s: float
+    delta_s: float
+    episode_id: int
+    settings: EpisodeSettings
+    weather: WeatherParameters
+    gravity: float
+    definitions: tuple[ActorDefinition, ...] = catalogue.definitions()
+    actors: dict[int, Actor]
+    spectator_id: int
+    bodies: Bodies
+    vehicles: dict[int, VehicleState]
+    walkers: dict[int, WalkerState]
+    signals: Signals
+    light_ids: NDArray[np.int64]
+    """Actor ids of the rows of `signals`."""
+    zones: LightZones
+    limits: SpeedLimits
+    lamps: list[LightState]
+    obstacles: Obstacles
+    georeference: GeoReference
+
+    def actor(self, actor_id: int) -> Actor:
+        found = self.actors.get(actor_id)
+        if found is None:
+            raise ActorNotFound(actor_id)
+        return found
+
+    def record(self, actor_id: int) -> ActorRecord:
+        """Without a stream token: the wire layer knows the port."""
+        return self.actor(actor_id).record()
+
+    def transform_of(self, actor_id: int) -> Transform:
+        """World pose of any live actor."""
+        actor = self.actor(actor_id)
+        if actor.kind.has_body:
+            return self.bodies.transform(actor.row)
+        return actor.transform
+
+    def _follow_parent(self, actor: Actor) -> None:
+        """Puts an attached actor where its parent carries it."""
+        if actor.relative is None or actor.parent_id not in self.actors:
+            return
+        pose = transform_of(matrix(self.transform_of(actor.parent_id)) @ matrix(actor.relative))
+        if actor.kind.has_body:
+            self.bodies.place(actor.row, pose)
+        else:
+            actor.transform = pose

@@ -1,0 +1,178 @@
+"""What clients do to vehicles."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+from simulator.types import (
+    AckermannControllerSettings,
+    Vector3D,
+    VehicleAckermannControl,
+    VehicleControl,
+    VehicleLightState,
+    VehiclePhysicsControl,
+    VehicleTelemetryData,
+    WheelTelemetryData,
+)
+from simulator.world.actor import Kind, WrongKind
+from simulator.world.dynamics import GRAVITY
+from simulator.world.physics import set_drive
+from simulator.world.state import VehicleState, WorldState
+
+
+class VehicleCommands(WorldState):
+    """Methods bear the names of the RPC methods."""
+
+    def apply_control_to_vehicle(self, actor_id: int, control: VehicleControl) -> None:
+        """Holds until the next one (for one step with `sticky_control` off). Values out of range are taken to its end."""
+        vehicle, row = self._vehicle(actor_id)
+        vehicle.ackermann = None
+        self._set_control(vehicle, row, control)
+
+    def apply_ackermann_control_to_vehicle(self, actor_id: int, control: VehicleAckermannControl) -> None:
+        self._vehicle(actor_id)[0].ackermann = control
+
+    def get_ackermann_controller_settings(self, actor_id: int) -> AckermannControllerSettings:
+        return self._vehicle(actor_id)[0].ackermann_settings
+
+    def apply_ackermann_controller_settings(self, actor_id: int, settings: AckermannControllerSettings) -> None:
+        self._vehicle(actor_id)[0].ackermann_settings = settings
+
+    def get_physics_control(self, actor_id: int) -> VehiclePhysicsControl:
+        """Wheel positions in cm in world axes, as CARLA gives them."""
+        vehicle, row = self._vehicle(actor_id)
+        b = self.bodies.rows[row]
+        cos, sin = math.cos(b["yaw"]), math.sin(b["yaw"])
+        wheels = tuple(
+            replace(
+                wheel,
+                position=Vector3D(
+                    100.0 * float(b["x"]) + wheel.position.x * cos - wheel.position.y * sin,
+                    100.0 * float(b["y"]) + wheel.position.x * sin + wheel.position.y * cos,
+                    100.0 * float(b["z"]) + wheel.position.z,
+                ),
+            )
+            for wheel in vehicle.physics.wheels
+        )
+        return replace(vehicle.physics, wheels=wheels)
+
+    def apply_physics_control(self, actor_id: int, physics: VehiclePhysicsControl) -> None:
+        """Where the wheels are stays as the model has it: clients send back the world positions they were given."""
+        vehicle, row = self._vehicle(actor_id)
+        own = vehicle.physics.wheels
+        if len(physics.wheels) == len(own):
+            wheels = tuple(replace(wheel, position=mine.position) for wheel, mine in zip(physics.wheels, own))
+        else:
+            wheels = own
+        vehicle.physics = replace(physics, wheels=wheels)
+        actor = self.actor(actor_id)
+        set_drive(self.bodies.drives[row], self.bodies.rows[row], vehicle.physics, actor.bounding_box, actor.type_id)
+
+    def get_telemetry_data(self, actor_id: int) -> VehicleTelemetryData:
+        vehicle, row = self._vehicle(actor_id)
+        d, b = self.bodies.drives[row], self.bodies.rows[row]
+        speed = math.hypot(b["vx"], b["vy"])
+        load = float(b["mass"]) * GRAVITY / 4.0
+        wheels = tuple(
+            WheelTelemetryData(
+                tire_friction=wheel.tire_friction,
+                lat_slip=float(d["slip_front"] if k < 2 else d["slip_rear"]),
+                omega=speed / float(d["radius_m"]),
+                tire_load=load,
+                normalized_tire_load=1.0,
+                long_force=float(d["tyre_force_long"]) / 4.0,
+                normalized_long_force=float(d["tyre_force_long"]) / (4.0 * load),
+            )
+            for k, wheel in enumerate(vehicle.physics.wheels)
+        )
+        return VehicleTelemetryData(
+            speed=speed,
+            steer=float(d["steer_now"]),
+            throttle=float(d["throttle_now"]),
+            brake=float(d["brake_now"]),
+            engine_rpm=float(d["rpm"]),
+            gear=int(d["gear"]),
+            drag=float(d["drag_n_s2_m2"]) * speed**2,
+            wheels=wheels,
+        )
+
+    def get_vehicle_light_state(self, actor_id: int) -> VehicleLightState:
+        return self._vehicle(actor_id)[0].lights
+
+    def set_vehicle_light_state(self, actor_id: int, lights: VehicleLightState) -> None:
+        self._vehicle(actor_id)[0].lights = VehicleLightState(lights)
+
+    def get_vehicle_light_states(self) -> tuple[tuple[int, VehicleLightState], ...]:
+        return tuple((actor_id, vehicle.lights) for actor_id, vehicle in self.vehicles.items())
+
+    def get_wheel_steer_angle(self, actor_id: int, wheel: int) -> float:
+        """Degrees; wheel 0 front left, 1 front right, 2 and 3 rear."""
+        vehicle, row = self._vehicle(actor_id)
+        if wheel not in (0, 1):
+            return 0.0
+        d = self.bodies.drives[row]
+        speed_kmh = 3.6 * math.hypot(self.bodies.rows[row]["vx"], self.bodies.rows[row]["vy"])
+        curve = d["steering_curve"]
+        share = float(curve[min(int(speed_kmh / 5.0), len(curve) - 1)])
+        inner = abs(float(d["steer_now"])) * float(d["max_steer_rad"]) * share
+        base = float(d["front_m"] + d["rear_m"])
+        outer = math.atan(math.tan(inner) / (1.0 + math.tan(inner) * float(d["track_m"]) / base))
+        turns_right = d["steer_now"] > 0.0
+        angle = inner if turns_right == (wheel == 1) else outer
+        return math.copysign(math.degrees(angle), float(d["steer_now"]))
+
+    def _vehicle(self, actor_id: int) -> tuple[VehicleState, int]:
+        actor = self.actor(actor_id)
+        if actor.kind is not Kind.VEHICLE:
+            raise WrongKind(actor, "vehicle")
+        return self.vehicles[actor_id], actor.row
+
+    def _set_control(self, vehicle: VehicleState, row: int, control: VehicleControl) -> None:
+        vehicle.control = control
+        drive = self.bodies.drives[row]
+        drive["throttle"] = _within(control.throttle, 0.0, 1.0)
+        drive["steer"] = _within(control.steer, -1.0, 1.0)
+        drive["brake"] = _within(control.brake, 0.0, 1.0)
+        drive["hand_brake"], drive["reverse"], drive["manual"] = (
+            control.hand_brake,
+            control.reverse,
+            control.manual_gear_shift,
+        )
+        drive["gear_wanted"] = max(-1, control.gear)
+
+    def _follow_ackermann(self, delta_s: float) -> None:
+        """Two PID loops, speed to acceleration and acceleration to pedals, as CARLA's Ackermann controller has them."""
+        for actor_id, vehicle in self.vehicles.items():
+            want = vehicle.ackermann
+            if want is None:
+                continue
+            row = self.actors[actor_id].row
+            d, b, s = self.bodies.drives[row], self.bodies.rows[row], vehicle.ackermann_settings
+            speed = math.cos(b["yaw"]) * b["vx"] + math.sin(b["yaw"]) * b["vy"]
+            last_error, sum_error, pedal, _ = vehicle.ackermann_memory
+            goal = abs(want.speed)
+            error = goal - abs(speed)
+            sum_error += error * delta_s
+            accel = (
+                s.speed_kp * 10.0 * error + s.speed_ki * sum_error + s.speed_kd * (error - last_error) / delta_s * 0.1
+            )
+            limit = want.acceleration if want.acceleration > 0.0 else 4.0
+            accel = _within(accel, -max(limit, 4.0), limit)
+            along = abs(d["accel_long"]) if speed * d["accel_long"] > 0.0 else -abs(d["accel_long"])
+            pedal = _within(pedal + s.accel_kp * 5.0 * (accel - along), -1.0, 1.0)
+            if goal < 0.05 and abs(speed) < 0.3:
+                pedal = -1.0
+            vehicle.ackermann_memory = [error, sum_error, pedal, accel]
+            steer_rad = float(d["max_steer_rad"]) or 1.0
+            control = VehicleControl(
+                throttle=max(0.0, pedal),
+                brake=max(0.0, -pedal),
+                steer=_within(want.steer / steer_rad, -1.0, 1.0),
+                reverse=want.speed < 0.0,
+            )
+            self._set_control(vehicle, row, control)
+
+
+def _within(value: float, low: float, high: float) -> float:
+    return low if math.isnan(value) else min(high, max(low, value))

@@ -1,0 +1,315 @@
+"""The world: everything that moves or changes in a town, stepped in fixed time.
+
+The same commands in the same order give the same bits: state is float64, loops run in the order of rows and ids, noise
+comes from the seed, the sensor and the step. Time starts at 0 with every episode; frames, actor ids and stream ids go on.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.models import palette_of
+from simulator.towns.town import Town
+from simulator.types import (
+    BoundingBox,
+    EpisodeSettings,
+    LightState,
+    Rotation,
+    Transform,
+    Vector3D,
+    VehicleControl,
+    VehicleLightState,
+    WeatherParameters,
+)
+from simulator.world import contacts, dynamics, gnss, imu, snapshot
+from simulator.world.actor import Actor, Kind
+from simulator.world.actor_commands import ActorCommands
+from simulator.world.approach import LightZones, SpeedLimits
+from simulator.world.blueprints import catalogue
+from simulator.world.blueprints.vehicles import VEHICLES
+from simulator.world.bodies import BODY_DTYPE, VEHICLE, WALKER, Bodies
+from simulator.world.events import Collision, GnssReading, ImuReading, StepEvents
+from simulator.world.lifecycle import POLE_TAGS, Lifecycle
+from simulator.world.light_commands import LightCommands
+from simulator.world.obstacles import Obstacles
+from simulator.world.physics import GRIP_PER_TIRE_FRICTION
+from simulator.world.poses import matrices, matrix
+from simulator.world.rays import RayQueries
+from simulator.world.signals import Signals
+from simulator.world.vehicle_commands import VehicleCommands
+from simulator.world.view import SceneView
+from simulator.world.walker_commands import WalkerCommands
+
+_TELEPORT_M_S = 70.0
+_LEAST_IMPULSE_N_S = 1.0
+_BRAKE_LAMP_FROM = 0.02
+_PEDAL_TURN_M = 5.0
+
+
+class World(Lifecycle, ActorCommands, VehicleCommands, WalkerCommands, LightCommands, RayQueries):
+    """One simulated world. Not for use by two threads at once."""
+
+    def __init__(self, town: Town, seed: int = 0) -> None:
+        self.seed = seed
+        self.frame = 0
+        self.episode_id = 0
+        self.settings = EpisodeSettings()
+        self.gravity = dynamics.GRAVITY
+        self.load(town)
+
+    def load(self, town: Town) -> None:
+        """Starts a new episode: only the spectator and the actors that come with the town are left. Settings stay."""
+        self.town = town
+        self.episode_id += 1
+        self.steps, self.elapsed_s, self.delta_s = 0, 0.0, 0.0
+        self.weather = WeatherParameters()
+        self.actors, self.vehicles, self.walkers = {}, {}, {}
+        self.bodies = Bodies()
+        self._palettes: dict[int, NDArray[np.float32]] = {}
+        self._imu_velocity: dict[int, NDArray[np.float64]] = {}
+        self._wall = np.zeros(1, BODY_DTYPE)
+        self.signals = Signals(town.traffic_lights, self.seed)
+        self.zones, self.limits = LightZones(town.traffic_lights), SpeedLimits(town.lanes)
+        self.georeference = gnss.geo_reference(town.opendrive)
+        self.lamps = [LightState(lamp.id, lamp.location, lamp.luminous_flux_lm) for lamp in town.street_lamps]
+        above = town.spawn_points[0] if town.spawn_points else Transform()
+        view = Transform(above.location._replace(z=above.location.z + 8.0), Rotation(-25.0, above.rotation.yaw, 0.0))
+        self.spectator_id = self._add_fixture(Kind.SPECTATOR, catalogue.SPECTATOR, view, BoundingBox(), "", -1).id
+        lights = [
+            self._add_fixture(
+                Kind.TRAFFIC_LIGHT, "traffic.traffic_light", site.transform, site.trigger, site.signal_id, row
+            )
+            for row, site in enumerate(town.traffic_lights)
+        ]
+        self.light_ids = np.array([light.id for light in lights], np.int64)
+        stops = [
+            self._add_fixture(Kind.SIGN, "traffic.stop", site.transform, site.trigger, site.signal_id, -1)
+            for site in town.stop_signs
+        ]
+        limits = [
+            self._add_fixture(
+                Kind.SIGN, f"traffic.speed_limit.{s.limit_kmh}", s.transform, BoundingBox(), s.signal_id, -1
+            )
+            for s in town.speed_limits
+        ]
+        self._fixtures = [*lights, *stops, *limits]
+        self._fixture_poses = matrices([[*a.transform.location, *a.transform.rotation] for a in self._fixtures])[:, :3]
+        poles = [(actor.id, actor.transform, POLE_TAGS[actor.kind]) for actor in self._fixtures]
+        self.obstacles = Obstacles(town.obstacles, poles)
+
+    def step(self, delta_s: float) -> StepEvents:
+        """Advances by one frame of `delta_s` seconds."""
+        if not (math.isfinite(delta_s) and delta_s > 0.0):
+            raise ValueError(f"a step takes a positive number of seconds, got {delta_s}")
+        self.frame, self.steps = self.frame + 1, self.steps + 1
+        self.delta_s, self.elapsed_s = delta_s, self.elapsed_s + delta_s
+        self.signals.step(delta_s)
+        self._follow_ackermann(delta_s)
+        self._apply_friction_triggers()
+        pairs, impulses = self._move(delta_s)
+        self._finish_motion(delta_s)
+        for actor in self.actors.values():
+            if actor.relative is not None:
+                self._follow_parent(actor)
+        self._read_the_road()
+        due = frozenset(actor.id for actor in self.actors.values() if actor.kind is Kind.SENSOR and self._due(actor))
+        return StepEvents(
+            self.frame,
+            self.elapsed_s,
+            delta_s,
+            due,
+            self._collisions(pairs, impulses),
+            tuple(
+                reading for reading in (self._imu(actor, due) for actor in self._sensors("sensor.other.imu")) if reading
+            ),
+            tuple(self._gnss(actor) for actor in self._sensors("sensor.other.gnss") if actor.id in due),
+        )
+
+    def snapshot_rows(self) -> NDArray[np.void]:
+        """(n,) rows of the wire's snapshot, one per live actor."""
+        return snapshot.snapshot_rows(self)
+
+    def view(self) -> SceneView:
+        """What cameras see. Brake and reversing lamps burn with pedal and gear, beside the flags that clients set."""
+        active = self.bodies.active
+        bodies = self.bodies.rows[active]
+        moving = [self.actors[actor_id] for actor_id in bodies["actor"].tolist()]
+        shown = [*moving, *self._fixtures]
+        lights = np.zeros(len(shown), np.uint32)
+        lights[: len(moving)] = [self._lamp_flags(actor) for actor in moving]
+        lights[len(moving) : len(moving) + len(self.light_ids)] = 1 << self.signals.states.astype(np.uint32)
+        gait = np.zeros(len(shown), np.float32)
+        gait[: len(moving)] = bodies["phase"]
+        lamps = zip(self.lamps, self.town.street_lamps)
+        return SceneView(
+            self.frame,
+            self.elapsed_s,
+            self.delta_s,
+            self.weather,
+            np.array([actor.id for actor in shown], np.int32),
+            tuple(actor.type_id for actor in shown),
+            np.concatenate([matrices(self.bodies.poses(active))[:, :3], self._fixture_poses]).astype(np.float32),
+            gait,
+            lights,
+            np.array([self._palette(actor) for actor in shown], np.float32).reshape(-1, 3, 3),
+            np.array([_burning(lamp, site.luminous_flux_lm) for lamp, site in lamps], np.float32),
+        )
+
+    # The parts of a step
+
+    def _move(self, delta_s: float) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """All sub-steps; the pairs that were near each other and the impulse (x, y), N s, on the second one of each."""
+        bodies, active = self.bodies, self.bodies.active
+        count = max(1, math.ceil(delta_s / dynamics.MAX_SUBSTEP_S - 1e-9))
+        wheels = dynamics.wheel_points(bodies.rows, bodies.drives, active)
+        ground = np.asarray(self.town.ground_height_m(wheels.reshape(-1, 2)), np.float64).reshape(-1, 4)
+        pairs = contacts.near(bodies.rows, active, self.obstacles.boxes, delta_s)
+        impulses = np.zeros((len(pairs), 2))
+        for _ in range(count):
+            dynamics.advance(bodies.rows, bodies.drives, active, ground, delta_s / count)
+            if len(pairs):
+                contacts.collide(bodies.rows, self.obstacles.boxes, self._wall, pairs, impulses)
+        return pairs, impulses
+
+    def _finish_motion(self, delta_s: float) -> None:
+        """Mean accelerations, velocities of what is moved by hand, phases of stride and pedals."""
+        active = self.bodies.active
+        b = self.bodies.rows[active]
+        by_hand = ~b["physics"] | b["pinned"]
+        moved = np.stack([b[name] - b[f"last_{name}"] for name in "xyz"]) / delta_s
+        moved[:, np.linalg.norm(moved, axis=0) > _TELEPORT_M_S] = 0.0
+        for k, name in enumerate("xyz"):
+            b[f"v{name}"] = np.where(by_hand, moved[k], b[f"v{name}"])
+            b[f"a{name}"] = (b[f"v{name}"] - b[f"last_v{name}"]) / delta_s
+            b[f"last_v{name}"], b[f"last_{name}"] = b[f"v{name}"], b[name]
+        speed = np.hypot(b["vx"], b["vy"])
+        # a walker's stride (two steps) grows with the pace; a cyclist pedals once per 5 m
+        stride = np.where(b["kind"] == WALKER, 0.8 + 0.45 * speed, _PEDAL_TURN_M)
+        b["phase"] = np.where(b["down_s"] < 0.0, (b["phase"] + speed * delta_s / stride) % 1.0, b["phase"])
+        b["collides"] &= b["down_s"] < 0.6  # who lies on the ground is out of the way
+        for name in ("fx", "fy", "fz", "tz"):
+            b[name] = 0.0
+        self.bodies.rows[active] = b
+        for actor_id, vehicle in self.vehicles.items():
+            if not vehicle.sticky:
+                self._set_control(vehicle, self.actors[actor_id].row, VehicleControl())
+
+    def _read_the_road(self) -> None:
+        """Which light and which limit each vehicle has before it."""
+        active = self.bodies.active
+        cars = active[self.bodies.rows["kind"][active] == VEHICLE]
+        b = self.bodies.rows[cars]
+        forward = np.stack([np.cos(b["yaw"]), np.sin(b["yaw"])], axis=1)
+        centre = np.stack([b["x"], b["y"]], axis=1)
+        at = self.zones.at(centre, centre + forward * (b["cx"] + b["hx"])[:, None], forward)
+        limits = self.limits.kmh(centre)
+        for actor_id, light, limit in zip(b["actor"].tolist(), at.tolist(), limits.tolist()):
+            vehicle = self.vehicles[actor_id]
+            vehicle.light, vehicle.speed_limit_kmh = light, limit
+
+    def _apply_friction_triggers(self) -> None:
+        triggers = [actor for actor in self.actors.values() if actor.kind is Kind.TRIGGER]
+        if not triggers:
+            return
+        for actor_id, vehicle in self.vehicles.items():
+            row = self.actors[actor_id].row
+            place = self.transform_of(actor_id).location
+            friction = float(np.mean([wheel.tire_friction for wheel in vehicle.physics.wheels]))
+            for trigger in triggers:
+                m = matrix(self.transform_of(trigger.id))
+                local = m[:3, :3].T @ (np.array(place) - m[:3, 3])
+                if (np.abs(local) <= np.array(trigger.bounding_box.extent)).all():
+                    friction = float(trigger.description.get("friction", "3.5"))
+            self.bodies.drives[row]["grip"] = max(0.02, GRIP_PER_TIRE_FRICTION * friction)
+
+    # Sensors
+
+    def _sensors(self, type_id: str) -> list[Actor]:
+        return [actor for actor in self.actors.values() if actor.type_id == type_id]
+
+    def _due(self, actor: Actor) -> bool:
+        """Whether its `sensor_tick` has come round: at its first frame and then once per period."""
+        if self.elapsed_s < actor.next_due_s - 1e-6:
+            return False
+        actor.next_due_s += actor.sensor_tick_s
+        if actor.next_due_s < self.elapsed_s:
+            actor.next_due_s = self.elapsed_s
+        return True
+
+    def _collisions(self, pairs: NDArray[np.int64], impulses: NDArray[np.float64]) -> tuple[Collision, ...]:
+        sensors = defaultdict(list)
+        for sensor in self._sensors("sensor.other.collision"):
+            sensors[sensor.parent_id].append(sensor.id)
+        if not sensors:
+            return ()
+        found = []
+        for k in np.flatnonzero(np.hypot(impulses[:, 0], impulses[:, 1]) > _LEAST_IMPULSE_N_S):
+            first, second = pairs[k].tolist()
+            x, y = impulses[k].tolist()
+            a = self.actors[int(self.bodies.rows[first]["actor"])].record()
+            if second >= 0:
+                b = self.actors[int(self.bodies.rows[second]["actor"])].record()
+            else:
+                owner = self.obstacles.owners[-1 - second]
+                b = self.record(owner) if owner else self.obstacles.record(-1 - second)
+            for own, other, impulse in ((a, b, Vector3D(-x, -y, 0.0)), (b, a, Vector3D(x, y, 0.0))):
+                found.extend(
+                    Collision(sensor, own.id, other.id, impulse, own, other) for sensor in sensors.get(own.id, ())
+                )
+        return tuple(found)
+
+    def _imu(self, actor: Actor, due: frozenset[int]) -> ImuReading | None:
+        """Its own velocity is followed at every step, also of a sensor that is not due: the acceleration is its change."""
+        carrier = actor
+        while carrier.parent_id in self.actors and not carrier.kind.has_body:
+            carrier = self.actors[carrier.parent_id]
+        m = matrix(actor.transform)
+        velocity, turning = np.zeros(3), np.zeros(3)
+        if carrier.kind.has_body:
+            b = self.bodies.rows[carrier.row]
+            turning = np.array([b["wx"], b["wy"], b["wz"]])
+            arm = m[:3, 3] - np.array([b["x"], b["y"], b["z"]])
+            velocity = np.array([b["vx"], b["vy"], b["vz"]]) + np.cross(turning, arm)
+        acceleration = (velocity - self._imu_velocity.get(actor.id, velocity)) / self.delta_s
+        self._imu_velocity[actor.id] = velocity
+        if actor.id not in due:
+            return None
+        where = {"seed": self.seed, "sensor": actor.id - self.spectator_id, "step": self.steps}
+        return ImuReading(
+            actor.id, *imu.measure(actor.description, m[:3, :3], acceleration, turning, self.gravity, **where)
+        )
+
+    def _gnss(self, actor: Actor) -> GnssReading:
+        where = {"seed": self.seed, "sensor": actor.id - self.spectator_id, "step": self.steps}
+        return GnssReading(
+            actor.id, *gnss.measure(actor.description, self.georeference, actor.transform.location, **where)
+        )
+
+    # Looks
+
+    def _lamp_flags(self, actor: Actor) -> int:
+        vehicle = self.vehicles.get(actor.id)
+        if vehicle is None:
+            return 0
+        flags, drive = vehicle.lights, self.bodies.drives[actor.row]
+        if VEHICLES[actor.type_id].has_lights:
+            if drive["brake_now"] > _BRAKE_LAMP_FROM:
+                flags |= VehicleLightState.BRAKE
+            if drive["gear"] < 0:
+                flags |= VehicleLightState.REVERSE
+        return int(flags)
+
+    def _palette(self, actor: Actor) -> NDArray[np.float32]:
+        if actor.id not in self._palettes:
+            # counted from the episode's first actor: an episode looks the same whatever came before it
+            chosen = self.seed * 1_000_003 + actor.id - self.spectator_id
+            self._palettes[actor.id] = palette_of(actor.type_id, actor.description.get("color"), chosen)
+        return self._palettes[actor.id]
+
+
+def _burning(lamp: LightState, nominal_lm: float) -> float:
+    return min(1.0, max(0.0, lamp.intensity / max(nominal_lm, 1.0))) if lamp.active else 0.0
