@@ -1,0 +1,90 @@
+"""The agent's cameras in an arm: RGB as it is, the thermal frame beside it, and what FusionProxy makes of the two."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import carla
+import numpy as np
+from numpy.typing import NDArray
+from sensors.rig import CameraFrames, Rig
+
+from fusion.proxy import FusionProxy
+from harness.strips import Triple
+from sensors.thermal import ActorState, Ambient, HeatTracker, ThermalCamera
+
+STRIP_TICKS = 24
+
+
+@dataclass(frozen=True, eq=False)
+class CameraView:
+    """One camera at one tick. Thermal and fused frames are made when somebody first asks for them."""
+
+    frames: CameraFrames
+    actors: tuple[ActorState, ...]
+    camera: ThermalCamera
+    proxy: FusionProxy
+    time_s: float
+
+    @cached_property
+    def thermal(self) -> NDArray[np.uint8]:
+        return self.camera.image(self.frames, self.actors).counts
+
+    @cached_property
+    def fused(self) -> NDArray[np.uint8]:
+        """(H, W, 4) uint8 BGRA, alpha as in the RGB frame."""
+        return self.proxy(self.frames.bgra, self.thermal, channel_order="bgr")
+
+    def triple(self) -> Triple:
+        return Triple(self.time_s, self.frames.bgra, self.thermal, self.fused)
+
+
+class Cameras:
+    """Spawns the same sensors in every arm; only the frame that reaches the agent differs."""
+
+    def __init__(
+        self,
+        world: carla.World,
+        ego: carla.Vehicle,
+        declared: Sequence[Mapping[str, Any]],
+        fused: bool,
+        proxy: FusionProxy,
+        thermal_preset: str,
+        ambient: Ambient,
+        seed: int,
+    ):
+        self._rig = Rig(world, ego, declared)
+        self._fused = fused
+        self._proxy = proxy
+        self._heat = HeatTracker(world, ambient, seed)
+        self._thermal = {
+            camera["id"]: ThermalCamera(
+                thermal_preset,
+                int(camera["width"]),
+                int(camera["height"]),
+                float(camera["fov"]),
+                ambient,
+                seed + number,
+            )
+            for number, camera in enumerate(declared)
+        }
+        # The first camera's last second, for the strips of the report.
+        self.recent: deque[CameraView] = deque(maxlen=STRIP_TICKS)
+
+    def read(self, snapshot: carla.WorldSnapshot, time_s: float, timeout_s: float) -> dict[str, tuple[int, Any]]:
+        """What the agent gets of this frame, keyed by sensor id."""
+        actors = self._heat.update(snapshot)
+        data: dict[str, tuple[int, Any]] = {}
+        for number, (name, frames) in enumerate(self._rig.frames(snapshot.frame, timeout_s).items()):
+            view = CameraView(frames, actors, self._thermal[name], self._proxy, time_s)
+            data[name] = (snapshot.frame, view.fused if self._fused else frames.bgra)
+            if number == 0:
+                self.recent.append(view)
+        return data
+
+    def destroy(self) -> None:
+        self._rig.destroy()

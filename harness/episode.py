@@ -1,0 +1,324 @@
+"""One episode: a route, an arm and a seed, driven to its end on one server and written to disk."""
+
+from __future__ import annotations
+
+import random
+import time
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import carla
+import numpy as np
+import torch
+from scenarios.stage import Stage
+
+from agents.loader import AgentLoadError, load_agent_class, make_agent
+from fusion.proxy import FusionProxy
+from harness.arms import ARMS
+from harness.cameras import Cameras
+from harness.errors import HarnessError, ServerError
+from harness.sensors import CAMERA, AgentSensors, check_declared
+from harness.server import ServerAddress, check_reachable, embedded_server, free_port, parse_address
+from harness.strips import nearest, strip_jpeg
+from results.events import TERMINATING_KINDS, Event
+from results.layout import RunFolder
+from results.record import Clip, EpisodeRecord, write_episode
+from results.scores import Failure, score
+from results.ticks import Tick
+from scenarios.criteria import criteria_for, read_signs
+from scenarios.definition import ScenarioDefinition, load_scenario
+from scenarios.planner import RoutePlan, gps_plan, plan
+from scenarios.routes import RouteSpec, select_routes
+from sensors.thermal import Ambient, ambient_of
+
+STEP_S = 0.05
+WARM_UP_TICKS = 10
+# A first frame on a new machine waits for the renderer to be compiled.
+PATIENCE_S = 300.0
+REPORT_EVERY_TICKS = 10
+MOST_STRIPS = 12
+
+Tell = Callable[[dict[str, Any]], None]
+
+
+def run_episode(request: dict[str, Any], tell: Tell) -> dict[str, Any]:
+    """Drives what `request` asks for (see `harness.run`), writes the episode's folder and returns its last message.
+
+    An agent's failure is a result and is recorded; a simulation's failure raises, so that the episode is run again.
+    """
+    config = request["config"]
+    arm = ARMS[request["arm"]]
+    seed = int(request["seed"])
+    _seed_libraries(seed, int(request["threads"]))
+    definition = load_scenario(request["scenario"])
+    driven = definition.clear_twin() if arm.clear_twin else definition
+    (spec,) = select_routes(definition.load_routes(), [request["route_id"]])
+    started = time.monotonic()
+    with ExitStack() as stack:
+        tell({"event": "state", "text": "starting the server"})
+        address = stack.enter_context(_server(request, definition.town, seed))
+        proxy = FusionProxy.from_pretrained(config["weights"])
+        client = carla.Client(address.host, address.port)
+        client.set_timeout(PATIENCE_S)
+        world = _prepared_world(client, definition.town, stack)
+        world.set_weather(driven.weather_parameters(spec))
+        route = plan(world.get_map(), spec.keypoints)
+        tell({"event": "state", "text": "setting the stage"})
+        stage = Stage(client, world, route, spec, driven, seed, free_port())
+        stack.callback(stage.destroy)
+        drive = _Drive(request, client, address, world, stage, route, proxy, ambient_for(driven, spec), seed, tell)
+        stack.callback(drive.destroy)
+        drive.run()
+        server_version = client.get_server_version()
+    record = EpisodeRecord(
+        scenario=definition.name,
+        town=definition.town,
+        route_id=spec.id,
+        arm=arm.name,
+        seed=seed,
+        agent=config["agent"],
+        track=drive.track,
+        events=tuple(drive.events),
+        route_length_m=route.length_m,
+        duration_game_s=drive.ticks[-1].time_s if drive.ticks else 0.0,
+        duration_system_s=time.monotonic() - started,
+        tick_count=len(drive.ticks),
+        config_hash=request["config_hash"],
+        server_kind=address.kind,
+        server_version=server_version,
+        attempt=int(request["attempt"]),
+        failure=drive.failure,
+        error=drive.error,
+        route_name=", ".join(scenario.name for scenario in spec.scenarios),
+        clips=tuple(drive.clips),
+        route_xy=tuple((float(x), float(y)) for x, y in route.xyz[::2, :2]),
+    )
+    folder = RunFolder(Path(request["out"])).episode(spec.id, arm.name, seed)
+    write_episode(folder, record, drive.ticks, drive.strips)
+    return {"status": record.status}
+
+
+class _Drive:
+    """The loop itself, with what it gathers on the way."""
+
+    def __init__(
+        self,
+        request: dict[str, Any],
+        client: carla.Client,
+        address: ServerAddress,
+        world: carla.World,
+        stage: Stage,
+        route: RoutePlan,
+        proxy: FusionProxy,
+        ambient: Ambient,
+        seed: int,
+        tell: Tell,
+    ):
+        self.events: list[Event] = []
+        self.ticks: list[Tick] = []
+        self.clips: list[Clip] = []
+        self.strips: dict[str, bytes] = {}
+        self.failure: Failure | None = None
+        self.error = ""
+        self.track = "SENSORS"
+        self._world, self._stage, self._route, self._tell = world, stage, route, tell
+        self._metric = request["config"]["metric_version"]
+        self._agent: Any = None
+        self._cameras: Cameras | None = None
+        self._sensors: AgentSensors | None = None
+        carla_map = world.get_map()
+        ego_half_length_m = stage.ego.bounding_box.extent.x
+        limits = stage.limits
+        self._criteria = criteria_for(route, carla_map, read_signs(world, carla_map), limits, ego_half_length_m)
+        try:
+            self._set_up_agent(request, address, carla_map)
+            declared = check_declared(self._agent.sensors(), request["config"]["agent"])
+        except HarnessError as error:
+            self._fail(Failure.SENSORS_INVALID, error)
+            return
+        except Exception as error:
+            self._fail(Failure.AGENT_SETUP, error)
+            return
+        cameras = [sensor for sensor in declared if sensor["type"] == CAMERA]
+        fused = ARMS[request["arm"]].fused
+        preset = request["config"]["thermal_preset"]
+        self._cameras = Cameras(world, stage.ego, cameras, fused, proxy, preset, ambient, seed)
+        self._sensors = AgentSensors(world, stage.ego, declared, PATIENCE_S)
+
+    def _set_up_agent(self, request: dict[str, Any], address: ServerAddress, carla_map: carla.Map) -> None:
+        config = request["config"]
+        agent_class = load_agent_class(config["agent"])
+        gps = gps_plan(self._route, carla_map)
+        self._agent = make_agent(
+            agent_class, address.host, address.port, config["agent_config"], gps, self._route.points
+        )
+        self.track = getattr(self._agent.track, "value", str(self._agent.track))
+        if hasattr(self._agent, "set_world"):
+            self._agent.set_world(self._world, self._stage.ego, self._route)
+            self.track = "PRIVILEGED"
+
+    def run(self) -> None:
+        if self.failure:
+            return
+        assert self._cameras is not None
+        assert self._sensors is not None
+        self._tell({"event": "state", "text": "warming up"})
+        for _ in range(WARM_UP_TICKS):
+            self._stage.ego.apply_control(carla.VehicleControl(brake=1.0, hand_brake=True))
+            self._look(0.0)
+        began = time.monotonic()
+        while True:
+            time_s = len(self.ticks) * STEP_S
+            data, snapshot = self._look(time_s)
+            tick = self._stage.observe(snapshot, time_s)
+            self.ticks.append(tick)
+            new = [event for criterion in self._criteria for event in criterion.update(tick)]
+            self._keep(new)
+            if any(event.kind in TERMINATING_KINDS for event in new):
+                break
+            try:
+                control = self._decide(data, snapshot.timestamp.elapsed_seconds)
+            except Exception as error:
+                self._fail(Failure.AGENT_CRASHED, error)
+                break
+            self._stage.ego.apply_control(control)
+            self._stage.step(time_s)
+            if len(self.ticks) % REPORT_EVERY_TICKS == 0:
+                self._report(time_s, time.monotonic() - began)
+        self._keep([event for criterion in self._criteria for event in criterion.finish(self.ticks[-1])])
+
+    def _look(self, time_s: float) -> tuple[dict[str, tuple[int, Any]], carla.WorldSnapshot]:
+        """Ticks the world and gathers the agent's input of that frame."""
+        assert self._cameras is not None
+        assert self._sensors is not None
+        frame = self._world.tick(PATIENCE_S)
+        snapshot = self._world.get_snapshot()
+        if snapshot.frame != frame:
+            raise ServerError(
+                f"asked for frame {frame}, the server sent {snapshot.frame}: does another client tick it?"
+            )
+        data = self._cameras.read(snapshot, time_s, PATIENCE_S)
+        data.update(self._sensors.read(frame))
+        return data, snapshot
+
+    def _decide(self, data: dict[str, tuple[int, Any]], timestamp: float) -> carla.VehicleControl:
+        self._agent.sensor_interface.put(data, timestamp)
+        control = self._agent.run_step(data, timestamp)
+        if not isinstance(control, carla.VehicleControl):
+            raise TypeError(f"run_step returned {type(control).__name__}, not carla.VehicleControl")
+        control.manual_gear_shift = False
+        return control
+
+    def _keep(self, new: Sequence[Event]) -> None:
+        """Keeps events, and a strip of frames for each infraction that has a moment of its own."""
+        assert self._cameras is not None
+        for event in new:
+            index = len(self.events)
+            self.events.append(event)
+            recent = list(self._cameras.recent)
+            if not event.is_infraction or not recent or len(self.clips) >= MOST_STRIPS:
+                continue
+            chosen = [recent[i] for i in nearest([view.time_s for view in recent], event.time_s)]
+            file = f"strips/{index:03d}-{event.kind.value}.jpg"
+            self.strips[file] = strip_jpeg([view.triple() for view in chosen], event.time_s)
+            self.clips.append(Clip(file, index, event.frame, event.message))
+
+    def _report(self, time_s: float, wall_s: float) -> None:
+        completion = 100.0 * self.ticks[-1].route_progress_m / max(self._route.length_m, 1.0)
+        self._tell(
+            {
+                "event": "progress",
+                "time_s": time_s,
+                "ticks": len(self.ticks),
+                "real_time_factor": (time_s + STEP_S) / max(wall_s, 1e-6),
+                "completion": completion,
+                "score": score(self.events, completion, self._metric).driving_score,
+            }
+        )
+
+    def _fail(self, failure: Failure, error: Exception) -> None:
+        """Ends the drive for a reason that is not driving; the traceback goes to the episode's log."""
+        traceback.print_exc()
+        self.failure = failure
+        place = traceback.extract_tb(error.__traceback__)
+        where = f" ({Path(place[-1].filename).name}:{place[-1].lineno})" if place else ""
+        text = str(error).splitlines()[0] if str(error) else ""
+        known = isinstance(error, (HarnessError, AgentLoadError))
+        self.error = text if known else f"{type(error).__name__}: {text}{where}"
+
+    def destroy(self) -> None:
+        for part in (self._cameras, self._sensors):
+            if part is not None:
+                part.destroy()
+        if self._agent is not None:
+            try:
+                self._agent.destroy()
+            except Exception:
+                traceback.print_exc()  # its scores stand; only its clean-up failed
+
+
+@contextmanager
+def _server(request: dict[str, Any], town: str, seed: int) -> Iterator[ServerAddress]:
+    if request["carla"]:
+        address = parse_address(request["carla"])
+        check_reachable(address)
+        yield address
+        return
+    with embedded_server(town, seed, int(request["threads"])) as address:
+        yield address
+
+
+def _prepared_world(client: carla.Client, town: str, stack: ExitStack) -> carla.World:
+    """The town's world, synchronous at 20 Hz as the leaderboard has it; given back asynchronous."""
+    world = client.get_world()
+    if world.get_map().name.split("/")[-1] != town:
+        if any(name.split("/")[-1] == town for name in client.get_available_maps()):
+            world = client.load_world(town, reset_settings=False)
+        else:
+            world = _generated_world(client, town)
+    before = world.get_settings()
+    settings = world.get_settings()
+    settings.synchronous_mode = True
+    settings.fixed_delta_seconds = STEP_S
+    settings.deterministic_ragdolls = True
+    settings.spectator_as_ego = False
+    world.apply_settings(settings)
+    stack.callback(world.apply_settings, before)
+    world.set_pedestrians_seed(0)
+    return world
+
+
+def _generated_world(client: carla.Client, town: str) -> carla.World:
+    """Our towns on a server that does not have them: built from their OpenDRIVE text."""
+    from simulator.towns import build_town
+
+    try:
+        opendrive = build_town(town).opendrive
+    except ValueError as error:
+        raise ServerError(f"the server has no map {town}: {error}") from error
+    return client.generate_opendrive_world(opendrive)
+
+
+def ambient_for(definition: ScenarioDefinition, spec: RouteSpec) -> Ambient:
+    """The air of a scenario, for the thermal camera."""
+    air = definition.ambient
+    return ambient_of(
+        definition.weather_parameters(spec),
+        air_temperature_c=air.air_temperature_c,
+        relative_humidity=air.relative_humidity,
+        wind_mps=air.wind_mps,
+        local_time_h=air.local_time_h,
+        visibility_m=definition.fog.visibility_m if definition.fog else None,
+        droplet_radius_um=definition.fog.droplet_radius_um if definition.fog else 5.0,
+    )
+
+
+def _seed_libraries(seed: int, threads: int) -> None:
+    """An agent may draw from any of these."""
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002
+    torch.manual_seed(seed)
+    torch.set_num_threads(threads)
