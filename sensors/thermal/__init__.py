@@ -1,0 +1,19 @@
+"""A long-wave infrared camera computed from what the simulator knows, never from its RGB picture."""
+
+from sensors.thermal.ambient import Ambient, ambient_of
+from sensors.thermal.camera import ThermalCamera, ThermalFrame
+from sensors.thermal.heat import ActorState, HeatState, HeatTracker
+from sensors.thermal.presets import PRESETS, ThermalConfig, preset
+
+__all__ = [
+    "PRESETS",
+    "ActorState",
+    "Ambient",
+    "HeatState",
+    "HeatTracker",
+    "ThermalCamera",
+    "ThermalConfig",
+    "ThermalFrame",
+    "ambient_of",
+    "preset",
+]

@@ -39,7 +39,9 @@ def rain_extinction_per_m(rain_mm_h: float) -> float:
     return 0.365e-3 * rain_mm_h**0.63 if rain_mm_h > 0.0 else 0.0
 
 
-def clear_air_transmission(range_m: ArrayLike, air_temperature_c: float, relative_humidity: float) -> NDArray[np.float64]:
+def clear_air_transmission(
+    range_m: ArrayLike, air_temperature_c: float, relative_humidity: float
+) -> NDArray[np.float64]:
     """FLIR's short-path model (constants as in Thermimage's raw2temp): water vapour only; any shape of ranges."""
     t = air_temperature_c
     vapour = relative_humidity * math.exp(1.5587 + 0.06939 * t - 2.7816e-4 * t**2 + 6.8455e-7 * t**3)

@@ -1,0 +1,200 @@
+"""The cameras of a run: beside every RGB camera of the agent, instance segmentation and depth at the same pose."""
+
+from __future__ import annotations
+
+import threading
+import time
+import weakref
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import carla
+import numba
+import numpy as np
+
+from sensors.frames import CameraFrames
+
+__all__ = ["CameraFrames", "Rig", "RigError"]
+
+RGB = "sensor.camera.rgb"
+INSTANCES = "sensor.camera.instance_segmentation"
+DEPTH = "sensor.camera.depth"
+KINDS = (RGB, INSTANCES, DEPTH)
+
+
+class RigError(RuntimeError):
+    """A camera could not be set up or sent no frame; one line that names it."""
+
+
+class _Inbox:
+    """Where the client's streaming threads put images and the loop picks them up."""
+
+    def __init__(self) -> None:
+        self._arrival = threading.Condition()
+        self._images: dict[tuple[str, str, int], carla.Image] = {}
+        self._wanted_from = 0
+
+    def put(self, camera: str, kind: str, image: carla.Image) -> None:
+        with self._arrival:
+            if image.frame >= self._wanted_from:
+                self._images[camera, kind, image.frame] = image
+                self._arrival.notify_all()
+
+    def take(self, cameras: Sequence[str], frame: int, timeout_s: float) -> dict[tuple[str, str], carla.Image]:
+        """All images of `frame`; older ones are dropped. RigError names what did not come in time."""
+        wanted = [(camera, kind, frame) for camera in cameras for kind in KINDS]
+        deadline = time.monotonic() + timeout_s
+        with self._arrival:
+            self._wanted_from = frame
+            while missing := [key for key in wanted if key not in self._images]:
+                left = deadline - time.monotonic()
+                if left <= 0.0 or not self._arrival.wait(left):
+                    missing = [key for key in wanted if key not in self._images]
+                    if not missing:
+                        break
+                    camera, kind, _ = missing[0]
+                    more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
+                    raise RigError(f"camera {camera!r}: {kind} sent no frame {frame} within {timeout_s:g} s{more}")
+            taken = {(camera, kind): self._images[camera, kind, frame] for camera, kind, _ in wanted}
+            self._images = {key: image for key, image in self._images.items() if key[2] > frame}
+        return taken
+
+
+class Rig:
+    """Spawns the cameras on the ego and hands over complete sets of frames, one per RGB camera and tick.
+
+    cameras: the leaderboard's sensor dictionaries (type, id, x, y, z, roll, pitch, yaw, width, height, fov); those of other
+    types than sensor.camera.rgb are left to others. rgb_attributes: further attributes of the RGB cameras alone, such as
+    the leaderboard 1.0's lens effects; attributes that begin with `lens_` go to all three, so that their pixels coincide.
+    """
+
+    def __init__(
+        self,
+        world: carla.World,
+        ego: carla.Actor,
+        cameras: Sequence[Mapping[str, Any]],
+        rgb_attributes: Mapping[str, str] | None = None,
+    ) -> None:
+        self._declared = {str(c["id"]): dict(c) for c in cameras if c.get("type") == RGB}
+        self._inbox = _Inbox()
+        self._sensors: list[carla.Sensor] = []
+        # Also runs at interpreter exit: a sensor that still listens then brings the client library down.
+        self._close = weakref.finalize(self, _close, self._sensors)
+        library = world.get_blueprint_library()
+        try:
+            for camera in self._declared.values():
+                for kind in KINDS:
+                    self._spawn(world, ego, library, camera, kind, rgb_attributes or {})
+        except Exception:
+            self.destroy()
+            raise
+
+    def _spawn(
+        self,
+        world: carla.World,
+        ego: carla.Actor,
+        library: carla.BlueprintLibrary,
+        camera: Mapping[str, Any],
+        kind: str,
+        rgb_attributes: Mapping[str, str],
+    ) -> None:
+        name = str(camera["id"])
+        try:
+            blueprint = library.find(kind)
+            settings = {
+                "image_size_x": str(int(camera["width"])),
+                "image_size_y": str(int(camera["height"])),
+                "fov": str(float(camera["fov"])),
+            }
+            pose = carla.Transform(
+                carla.Location(float(camera["x"]), float(camera["y"]), float(camera["z"])),
+                carla.Rotation(
+                    roll=float(camera.get("roll", 0.0)),
+                    pitch=float(camera.get("pitch", 0.0)),
+                    yaw=float(camera.get("yaw", 0.0)),
+                ),
+            )
+        except KeyError as error:
+            raise RigError(f"camera {name!r}: its sensor dictionary has no {error.args[0]!r}") from None
+        except (TypeError, ValueError, IndexError, RuntimeError) as error:
+            raise RigError(f"camera {name!r}: {error}") from None
+        for key, value in rgb_attributes.items():
+            if kind == RGB or key.startswith("lens_"):
+                settings[key] = value
+        for key, value in settings.items():
+            if blueprint.has_attribute(key):
+                blueprint.set_attribute(key, value)
+        try:
+            sensor = world.spawn_actor(blueprint, pose, attach_to=ego)
+        except RuntimeError as error:
+            raise RigError(f"camera {name!r}: {kind} cannot be spawned: {error}") from None
+        self._sensors.append(sensor)
+        sensor.listen(partial(self._inbox.put, name, kind))
+
+    @property
+    def camera_ids(self) -> tuple[str, ...]:
+        return tuple(self._declared)
+
+    def frames(self, frame: int, timeout_s: float = 20.0) -> dict[str, CameraFrames]:
+        """The frames of exactly this world frame, by camera id; waits (wall clock) until all have come."""
+        images = self._inbox.take(self.camera_ids, frame, timeout_s)
+        return {
+            name: _decode(name, images[name, RGB], images[name, INSTANCES], images[name, DEPTH])
+            for name in self._declared
+        }
+
+    def destroy(self) -> None:
+        """Stops listening, then removes the cameras from the world. May be called twice."""
+        self._close()
+
+
+def _close(sensors: list[carla.Sensor]) -> None:
+    for sensor in sensors:
+        if sensor.is_listening:
+            sensor.stop()
+    for sensor in sensors:
+        # A server that has gone, or an ego destroyed with its cameras, leaves nothing to remove.
+        try:
+            if sensor.is_alive:
+                sensor.destroy()
+        except RuntimeError:
+            continue
+    sensors.clear()
+
+
+def _decode(name: str, rgb: carla.Image, instances: carla.Image, depth: carla.Image) -> CameraFrames:
+    shape = (rgb.height, rgb.width, 4)
+    pixels = [np.frombuffer(image.raw_data, np.uint8).reshape(shape) for image in (rgb, instances, depth)]
+    tags, ids, depth_m = _split(pixels[1], pixels[2])
+    return CameraFrames(
+        id=name,
+        frame=rgb.frame,
+        time_s=rgb.timestamp,
+        bgra=pixels[0],
+        tags=tags,
+        instances=ids,
+        depth_m=depth_m,
+        transform=np.array(rgb.transform.get_matrix(), np.float32),
+        fov_deg=rgb.fov,
+    )
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy")
+def _split(instances, depth):  # type: ignore[no-untyped-def]
+    """(H, W, 4) BGRA of the instance and depth cameras -> tags uint8, ids uint16, metres float32.
+
+    CARLA: instance R = tag, G + 256 B = id; depth (R + 256 G + 65536 B) / (2^24 - 1) of 1000 m.
+    """
+    height, width, _ = instances.shape
+    tags = np.empty((height, width), np.uint8)
+    ids = np.empty((height, width), np.uint16)
+    metres = np.empty((height, width), np.float32)
+    scale = 1000.0 / 16777215.0
+    for v in range(height):
+        for u in range(width):
+            tags[v, u] = instances[v, u, 2]
+            ids[v, u] = np.uint16(instances[v, u, 1]) + np.uint16(256) * np.uint16(instances[v, u, 0])
+            code = np.int64(depth[v, u, 2]) + 256 * np.int64(depth[v, u, 1]) + 65536 * np.int64(depth[v, u, 0])
+            metres[v, u] = np.float32(code * scale)
+    return tags, ids, metres

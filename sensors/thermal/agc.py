@@ -1,0 +1,104 @@
+"""Automatic gain control: 14 bits to 8, so that a few kelvin of scene fill the picture."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from sensors.thermal.microbolometer import FULL_SCALE
+
+
+@dataclass(frozen=True)
+class Agc:
+    """How counts become grey.
+
+    mode: plateau (histogram equalisation with clipped bins), linear (between two percentiles) or manual (between `manual_c`).
+    plateau: most pixels that count of one bin, per 640x512 pixels (150: Tau 2's menu default). max_gain: most grey levels
+    per count. tail_share: share of the pixels ignored at either end. smoothing_s: time constant of the mapping.
+    polarity: whether hot is white or black.
+    """
+
+    mode: Literal["plateau", "linear", "manual"] = "plateau"
+    plateau: float = 150.0
+    max_gain: float = 4.0
+    tail_share: float = 0.002
+    smoothing_s: float = 0.5
+    polarity: Literal["white_hot", "black_hot"] = "white_hot"
+    manual_c: tuple[float, float] = (-10.0, 40.0)
+
+    def __post_init__(self) -> None:
+        if self.mode not in ("plateau", "linear", "manual"):
+            raise ValueError(f"AGC mode must be plateau, linear or manual, got {self.mode!r}")
+        if self.polarity not in ("white_hot", "black_hot"):
+            raise ValueError(f"AGC polarity must be white_hot or black_hot, got {self.polarity!r}")
+        if not 0.0 <= self.tail_share < 0.5:
+            raise ValueError(f"AGC tail_share must lie in 0..0.5, got {self.tail_share}")
+        if self.plateau <= 0.0 or self.max_gain <= 0.0 or self.smoothing_s < 0.0:
+            raise ValueError("AGC plateau and max_gain must be positive, smoothing_s not negative")
+
+
+def mapping(agc: Agc, histogram: NDArray[np.int64], manual_counts: tuple[float, float]) -> NDArray[np.float32]:
+    """(16384,) float32 grey 0..255 of each count, white hot, for the histogram of one frame."""
+    counts = np.arange(FULL_SCALE + 1, dtype=np.float64)
+    if agc.mode == "manual":
+        low, high = manual_counts
+        return np.clip((counts - low) / max(high - low, 1.0) * 255.0, 0.0, 255.0).astype(np.float32)
+    total = int(histogram.sum())
+    cumulative = np.cumsum(histogram)
+    low = int(np.searchsorted(cumulative, agc.tail_share * total, side="right"))
+    high = int(np.searchsorted(cumulative, (1.0 - agc.tail_share) * total, side="left"))
+    high = max(high, low + 1)
+    if agc.mode == "linear":
+        gain = min(255.0 / (high - low), agc.max_gain)
+        return np.clip(127.5 + gain * (counts - (low + high) / 2.0), 0.0, 255.0).astype(np.float32)
+    plateau = max(agc.plateau * total / (640.0 * 512.0), 1.0)
+    clipped = np.minimum(histogram[low : high + 1], plateau)
+    slope = np.minimum(clipped * (255.0 / max(clipped.sum(), 1.0)), agc.max_gain)
+    inside = np.cumsum(slope) - 0.5 * slope
+    # What the gain limit leaves unused is shared between both ends: the picture stays centred.
+    inside += (255.0 - slope.sum()) / 2.0
+    grey = np.empty(FULL_SCALE + 1)
+    grey[:low], grey[high + 1 :] = inside[0], inside[-1]
+    grey[low : high + 1] = inside
+    # Rejected tails go on at one level per count instead of saturating at once.
+    grey[:low] = np.maximum(inside[0] - (low - counts[:low]), 0.0)
+    grey[high + 1 :] = np.minimum(inside[-1] + (counts[high + 1 :] - high), 255.0)
+    return np.clip(grey, 0.0, 255.0).astype(np.float32)
+
+
+class GainControl:
+    """An AGC with its memory: the mapping eases towards that of each new frame in simulation time."""
+
+    def __init__(self, agc: Agc, manual_counts: tuple[float, float]) -> None:
+        self.agc = agc
+        self._manual_counts = manual_counts
+        self._mapping: NDArray[np.float32] | None = None
+        self._time_s = 0.0
+
+    def grey(self, counts: NDArray[np.uint16], time_s: float) -> NDArray[np.uint8]:
+        """(H, W) uint8 of (H, W) uint16 counts."""
+        target = mapping(self.agc, _histogram(counts), self._manual_counts)
+        if self._mapping is None or self.agc.smoothing_s == 0.0:
+            self._mapping = target
+        else:
+            share = 1.0 - math.exp(-max(time_s - self._time_s, 0.0) / self.agc.smoothing_s)
+            self._mapping = self._mapping + np.float32(share) * (target - self._mapping)
+        self._time_s = time_s
+        table = (self._mapping + np.float32(0.5)).astype(np.uint8)
+        if self.agc.polarity == "black_hot":
+            table = 255 - table
+        return table[counts]
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy")
+def _histogram(counts):  # type: ignore[no-untyped-def]
+    bins = np.zeros(FULL_SCALE + 1, np.int64)
+    for v in range(counts.shape[0]):
+        for u in range(counts.shape[1]):
+            bins[counts[v, u]] += 1
+    return bins

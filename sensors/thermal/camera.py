@@ -1,0 +1,104 @@
+"""The thermal camera put together: scene, optics, detector, gain."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from sensors.frames import CameraFrames
+from sensors.thermal.agc import GainControl
+from sensors.thermal.ambient import ZERO_C_K, Ambient
+from sensors.thermal.heat import ActorState
+from sensors.thermal.microbolometer import FULL_SCALE, Microbolometer
+from sensors.thermal.presets import ThermalConfig, preset
+from sensors.thermal.radiometry import band
+from sensors.thermal.scene import radiance_at_lens, thermal_world
+
+
+@dataclass(frozen=True, eq=False)
+class ThermalFrame:
+    """counts (H, W) uint8 after gain control; kelvin (H, W) float32 apparent temperature, noise included.
+
+    frozen: the shutter was closed and the picture before is repeated.
+    """
+
+    counts: NDArray[np.uint8]
+    kelvin: NDArray[np.float32]
+    frame: int
+    frozen: bool = False
+
+
+class ThermalCamera:
+    """A long-wave infrared camera at the pose of the frames it is given, with a lens that covers their field.
+
+    width, height, fov_deg: of those frames. When the thermal camera has fewer pixels across than the frames, it measures on
+    its own grid and the picture is enlarged. `sensor_id` tells the cameras of one run apart.
+    """
+
+    def __init__(
+        self,
+        preset_or_config: str | ThermalConfig,
+        width: int,
+        height: int,
+        fov_deg: float,
+        ambient: Ambient,
+        seed: int = 0,
+        sensor_id: str = "",
+    ) -> None:
+        config = preset(preset_or_config) if isinstance(preset_or_config, str) else preset_or_config
+        self.config = config
+        self.shape = (height, width)
+        self.fov_deg = fov_deg
+        self._band = band(*config.band_um)
+        self._seed = seed
+        self.ambient = ambient
+        shrink = min(1.0, config.width / width)
+        self._grid = (max(8, round(height * shrink)), max(8, round(width * shrink)))
+        sensor = zlib.crc32(sensor_id.encode())
+        self._detector = Microbolometer(config.detector, self._band, self._grid, seed, sensor)
+        manual = [float(self._band.radiance(c + ZERO_C_K)) for c in config.agc.manual_c]
+        low, high = (float(self._band.radiance(c + ZERO_C_K)) for c in config.detector.scene_c)
+        counts = [(value - low) / (high - low) * FULL_SCALE for value in manual]
+        self._gain = GainControl(config.agc, (counts[0], counts[1]))
+        self._last: ThermalFrame | None = None
+
+    @property
+    def ambient(self) -> Ambient:
+        return self._world.ambient
+
+    @ambient.setter
+    def ambient(self, ambient: Ambient) -> None:
+        """A change of weather: the tables are made anew, the detector keeps its memory."""
+        self._world = thermal_world(ambient, self._band, self._seed, self.config.materials)
+
+    def image(self, frames: CameraFrames, actors: Sequence[ActorState]) -> ThermalFrame:
+        """The thermal frame of one tick; time runs as `frames.time_s` does, in simulation seconds."""
+        if frames.tags.shape != self.shape:
+            raise ValueError(f"thermal camera for {self.shape} got frames of {frames.tags.shape} from {frames.id!r}")
+        if self._last is not None and self._detector.shutter_closed(frames.time_s):
+            self._last = ThermalFrame(self._last.counts, self._last.kelvin, frames.frame, frozen=True)
+            return self._last
+        radiance = radiance_at_lens(
+            self._world,
+            frames.tags,
+            frames.instances,
+            frames.depth_m,
+            frames.transform,
+            frames.fov_deg,
+            tuple(actors),
+        )
+        if self._grid != self.shape:
+            radiance = cv2.resize(radiance, self._grid[::-1], interpolation=cv2.INTER_AREA)
+        counts = self._detector.expose(radiance, frames.frame, frames.time_s)
+        grey, kelvin = self._gain.grey(counts, frames.time_s), self._detector.kelvin(counts)
+        if self._grid != self.shape:
+            size = self.shape[::-1]
+            grey = cv2.resize(grey, size, interpolation=cv2.INTER_LINEAR)
+            kelvin = cv2.resize(kelvin, size, interpolation=cv2.INTER_LINEAR)
+        self._last = ThermalFrame(grey, kelvin, frames.frame)
+        return self._last

@@ -1,0 +1,222 @@
+"""How warm each actor is: engines, tyres, brakes, skin and clothes, integrated in simulation time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sensors.thermal.ambient import Ambient
+
+if TYPE_CHECKING:
+    import carla
+
+ELECTRIC = ("vehicle.audi.etron", "vehicle.tesla.", "vehicle.micro.")
+BICYCLES = ("vehicle.bh.", "vehicle.diamondback.", "vehicle.gazelle.")
+MOTORCYCLES = ("vehicle.harley", "vehicle.kawasaki.", "vehicle.vespa.", "vehicle.yamaha.")
+
+ENGINE_WARM_UP_S = 240.0
+ENGINE_COOL_DOWN_S = 1500.0
+TYRE_S = 300.0
+BRAKE_COOL_S = 90.0
+ENGINE_STOPS_AFTER_S = 300.0
+"""A vehicle that has not moved for this long is taken to have been switched off."""
+
+
+@dataclass(frozen=True)
+class HeatState:
+    """Kelvin above the air, part by part; what an actor has not got stays 0. `engine_on` also lights the lamps."""
+
+    bonnet_k: float = 0.0
+    exhaust_k: float = 0.0
+    tyres_k: float = 0.0
+    brakes_k: float = 0.0
+    cabin_k: float = 0.0
+    face_k: float = 0.0
+    hands_k: float = 0.0
+    clothing_k: float = 0.0
+    engine_on: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class ActorState:
+    """One actor as the thermal camera meets it.
+
+    pose: (4, 4) float32 actor -> world. centre, extent: (3,) m, of its bounding box in actor axes, half sizes.
+    """
+
+    id: int
+    type_id: str
+    pose: NDArray[np.float32]
+    centre: tuple[float, float, float]
+    extent: tuple[float, float, float]
+    heat: HeatState
+
+
+@dataclass(frozen=True)
+class Motion:
+    """What the heat of one actor depends on now."""
+
+    speed_mps: float
+    throttle: float = 0.0
+    brake: float = 0.0
+
+
+def unit_draws(seed: int, actor_id: int, count: int) -> NDArray[np.float64]:
+    """`count` numbers in 0..1 that belong to this actor alone."""
+    key = [seed & 0xFFFFFFFFFFFFFFFF, actor_id & 0xFFFFFFFF]
+    return np.random.Generator(np.random.Philox(key=key)).random(count)
+
+
+def bonnet_limit_k(type_id: str) -> float:
+    """How far above the air a bonnet settles when driving in still air: much less over an electric motor."""
+    if type_id.startswith(BICYCLES):
+        return 0.0
+    return 7.0 if type_id.startswith(ELECTRIC) else 26.0
+
+
+def initial_heat(type_id: str, role_name: str, ambient: Ambient, seed: int, actor_id: int) -> HeatState:
+    """The state in which an actor enters: people as they are, vehicles warm from the drive before unless parked."""
+    draws = unit_draws(seed, actor_id, 3)
+    if type_id.startswith("walker.") or type_id.startswith((*BICYCLES, *MOTORCYCLES)):
+        person = person_heat(ambient, float(draws[0]))
+        if type_id.startswith("walker.") or type_id.startswith(BICYCLES):
+            return person
+        limit = bonnet_limit_k(type_id)
+        return replace(person, bonnet_k=limit * 2.0, exhaust_k=70.0, tyres_k=8.0, engine_on=True)
+    if "parked" in role_name or "static" in role_name:
+        return HeatState()
+    warm = 0.6 + 0.4 * float(draws[1])
+    limit = bonnet_limit_k(type_id)
+    exhaust = 0.0 if type_id.startswith(ELECTRIC) else 45.0
+    return HeatState(
+        bonnet_k=warm * limit,
+        exhaust_k=warm * exhaust,
+        tyres_k=10.0 * warm,
+        brakes_k=8.0 * warm,
+        cabin_k=3.0,
+        engine_on=True,
+    )
+
+
+def person_heat(ambient: Ambient, thickness: float) -> HeatState:
+    """Face 30-34 C that cools with cold and wind, hands more so, clothes 2..8 K above the air by their thickness 0..1.
+
+    The face loses about 0.13 K per kelvin below 20 C and falls with the logarithm of the wind (after Briggs 2017).
+    """
+    air = ambient.air_temperature_c
+    face = 34.0 - 0.13 * max(0.0, 20.0 - air) - 1.1 * math.log1p(ambient.wind_mps)
+    face = max(face, air)
+    hands = face - 0.22 * max(0.0, face - air)
+    gradient = max(0.0, 33.0 - air)
+    clothing = (0.24 - 0.14 * thickness) * gradient / (1.0 + 0.06 * ambient.wind_mps)
+    return HeatState(face_k=face - air, hands_k=hands - air, clothing_k=clothing)
+
+
+def advance(heat: HeatState, type_id: str, motion: Motion, delta_s: float, standing_s: float) -> HeatState:
+    """The state `delta_s` later. People keep theirs; vehicles follow first-order laws with minutes of inertia."""
+    if type_id.startswith("walker.") or type_id.startswith(BICYCLES) or delta_s <= 0.0:
+        return heat
+    moving = motion.speed_mps > 0.5 or motion.throttle > 0.05
+    engine_on = moving or (heat.engine_on and standing_s < ENGINE_STOPS_AFTER_S)
+    # Driving wind cools the bonnet that the engine heats from below.
+    limit = bonnet_limit_k(type_id) * (1.0 - 0.35 * min(motion.speed_mps / 25.0, 1.0)) if engine_on else 0.0
+    if type_id.startswith(MOTORCYCLES):
+        limit *= 2.0
+    exhaust = 0.0 if type_id.startswith(ELECTRIC) or not engine_on else 45.0 + 40.0 * motion.throttle
+    tyres = 4.0 + 0.9 * motion.speed_mps if moving else 0.0
+    # Braking power per mass is v * a; 0.35 K per J/kg is what a cast disc of 1 % of the vehicle's mass gains.
+    braking = 0.35 * motion.brake * 6.0 * motion.speed_mps * delta_s
+    engine_s = ENGINE_WARM_UP_S if engine_on else ENGINE_COOL_DOWN_S
+    return replace(
+        heat,
+        bonnet_k=_towards(heat.bonnet_k, limit, delta_s, engine_s),
+        exhaust_k=_towards(heat.exhaust_k, exhaust, delta_s, 60.0 if engine_on else 400.0),
+        tyres_k=_towards(heat.tyres_k, tyres, delta_s, TYRE_S),
+        brakes_k=min(_towards(heat.brakes_k, 0.4 * tyres, delta_s, BRAKE_COOL_S) + braking, 150.0),
+        cabin_k=_towards(heat.cabin_k, 4.0 if engine_on else 0.0, delta_s, 900.0),
+        engine_on=engine_on,
+    )
+
+
+def _towards(value: float, target: float, delta_s: float, constant_s: float) -> float:
+    return target + (value - target) * math.exp(-delta_s / constant_s)
+
+
+@dataclass(frozen=True)
+class _Watched:
+    actor: carla.Actor
+    type_id: str
+    centre: tuple[float, float, float]
+    extent: tuple[float, float, float]
+
+
+class HeatTracker:
+    """Keeps the heat of all vehicles and walkers of a world from snapshot to snapshot."""
+
+    def __init__(self, world: carla.World, ambient: Ambient, seed: int = 0) -> None:
+        self._world = world
+        self._ambient = ambient
+        self._seed = seed
+        self._watched: dict[int, _Watched | None] = {}
+        self._heat: dict[int, HeatState] = {}
+        self._standing_s: dict[int, float] = {}
+        self._time_s: float | None = None
+
+    def update(self, snapshot: carla.WorldSnapshot) -> tuple[ActorState, ...]:
+        """All vehicles and walkers with their pose and heat at the snapshot's simulation time, by id."""
+        time_s = snapshot.timestamp.elapsed_seconds
+        delta_s = 0.0 if self._time_s is None else max(0.0, time_s - self._time_s)
+        self._time_s = time_s
+        rows = sorted(snapshot, key=lambda row: row.id)
+        self._watch(row.id for row in rows)
+        present = set()
+        states = []
+        for row in rows:
+            watched = self._watched.get(row.id)
+            if watched is None:
+                continue
+            present.add(row.id)
+            heat = self._advance(row, watched, delta_s)
+            pose = np.array(row.get_transform().get_matrix(), np.float32)
+            states.append(ActorState(row.id, watched.type_id, pose, watched.centre, watched.extent, heat))
+        for gone in self._heat.keys() - present:
+            del self._heat[gone]
+            del self._standing_s[gone]
+        return tuple(states)
+
+    def _advance(self, row: carla.ActorSnapshot, watched: _Watched, delta_s: float) -> HeatState:
+        velocity = row.get_velocity()
+        speed = math.sqrt(velocity.x**2 + velocity.y**2 + velocity.z**2)
+        motion = Motion(speed)
+        if watched.type_id.startswith("vehicle."):
+            control = watched.actor.get_control()
+            motion = Motion(speed, control.throttle, control.brake)
+        self._standing_s[row.id] = 0.0 if speed > 0.5 else self._standing_s[row.id] + delta_s
+        heat = advance(self._heat[row.id], watched.type_id, motion, delta_s, self._standing_s[row.id])
+        self._heat[row.id] = heat
+        return heat
+
+    def _watch(self, ids: Iterable[int]) -> None:
+        """Asks the server about actors that were not there before; sensors, lights and props are of no interest."""
+        new = [actor_id for actor_id in ids if actor_id not in self._watched]
+        if not new:
+            return
+        self._watched.update(dict.fromkeys(new))
+        for actor in self._world.get_actors(new):
+            if not actor.type_id.startswith(("vehicle.", "walker.pedestrian")):
+                continue
+            box = actor.bounding_box
+            self._watched[actor.id] = _Watched(
+                actor,
+                actor.type_id,
+                (box.location.x, box.location.y, box.location.z),
+                (box.extent.x, box.extent.y, box.extent.z),
+            )
+            role = actor.attributes.get("role_name", "")
+            self._heat[actor.id] = initial_heat(actor.type_id, role, self._ambient, self._seed, actor.id)
+            self._standing_s[actor.id] = 0.0
