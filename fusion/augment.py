@@ -29,8 +29,8 @@ def disturb_thermal(thermal: NDArray[np.uint8], how: Disturbance, rng: np.random
     height, width = thermal.shape
     if rng.random() < 0.5 and (how.drift_px > 0.0 or how.drift_deg > 0.0):
         angle = float(rng.uniform(-how.drift_deg, how.drift_deg))
-        matrix = cv2.getRotationMatrix2D((width / 2.0, height / 2.0), angle, 1.0)
-        matrix[:, 2] += rng.uniform(-how.drift_px, how.drift_px, 2)
+        matrix = np.array(cv2.getRotationMatrix2D((width / 2.0, height / 2.0), angle, 1.0), np.float64)
+        matrix[:, 2] = matrix[:, 2] + rng.uniform(-how.drift_px, how.drift_px, 2)
         thermal = np.asarray(
             cv2.warpAffine(thermal, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE), np.uint8
         )
@@ -38,7 +38,7 @@ def disturb_thermal(thermal: NDArray[np.uint8], how: Disturbance, rng: np.random
     offset = 255.0 * float(rng.uniform(-how.offset, how.offset))
     values = (thermal.astype(np.float32) - 128.0) * gain + 128.0 + offset
     if how.noise > 0.0:
-        values += 255.0 * how.noise * float(rng.random()) * rng.standard_normal(thermal.shape, np.float32)
+        values = values + 255.0 * how.noise * float(rng.random()) * rng.standard_normal(thermal.shape)
     if rng.random() < how.polarity_share:
         values = 255.0 - values
     if rng.random() < how.dead_columns_share:

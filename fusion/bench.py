@@ -2,8 +2,8 @@
 
     python -m fusion.bench [--weights sim] [--threads 2] [--frames 60] [--json FILE]
 
-Prints a table and, with --json, writes the same figures by name: cpu_640x360_ms and cpu_640x480_ms are the medians of the
-wall time per frame, `..._cpu_ms` of the processor time all threads spent on it.
+Prints a table and, with --json, writes the same figures by name: cpu_640x360_ms and cpu_640x480_ms are the medians of
+the wall time per frame, `..._cpu_ms` of the processor time all threads spent on it.
 """
 
 import argparse

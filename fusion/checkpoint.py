@@ -1,4 +1,4 @@
-"""Checkpoints of a training run: everything that changes from step to step, in one file, written whole or not at all."""
+"""Checkpoints of a training run: all that changes from step to step in one file, written whole or not at all."""
 
 import json
 import pickle

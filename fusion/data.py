@@ -80,9 +80,8 @@ def load(pair: Pair) -> Images:
     clear = _read(pair.clear, cv2.IMREAD_COLOR)[..., ::-1] if pair.clear else None
     for path, image in ((pair.thermal, thermal), (pair.clear, clear)):
         if image is not None and image.shape[:2] != visible.shape[:2]:
-            raise FusionError(
-                f"{path} is {image.shape[1]}x{image.shape[0]} where {pair.visible} is {visible.shape[1]}x{visible.shape[0]}"
-            )
+            sizes = [f"{one.shape[1]}x{one.shape[0]}" for one in (image, visible)]
+            raise FusionError(f"{path} is {sizes[0]} where {pair.visible} is {sizes[1]}")
     return Images(
         pair.name, np.ascontiguousarray(visible), thermal, None if clear is None else np.ascontiguousarray(clear)
     )

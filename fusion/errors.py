@@ -2,4 +2,4 @@
 
 
 class FusionError(ValueError):
-    """Input, weights or data that the fusion package cannot work with. The message is one line that names the culprit."""
+    """Input, weights or data that cannot be worked with; the message is one line that names the culprit."""

@@ -1,7 +1,8 @@
 """Fusion metrics on grey images: (H, W) arrays in grey levels 0..255. Larger is better in all of them.
 
-EN, SD, SF, AG and MI as in Ma, Ma, Li: "Infrared and visible image fusion methods and applications: a survey", Information
-Fusion 45 (2019), section 5; Qabf after Xydeas and Petrovic 2000; SSIM after Wang et al. 2004 (Gaussian window, sigma 1.5).
+EN, SD, SF, AG and MI as in Ma, Ma, Li: "Infrared and visible image fusion methods and applications: a survey",
+Information Fusion 45 (2019), section 5; Qabf after Xydeas and Petrovic 2000; SSIM after Wang et al. 2004 (Gaussian
+window, sigma 1.5).
 """
 
 from collections.abc import Callable

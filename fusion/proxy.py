@@ -27,15 +27,15 @@ class FusionProxy:
     fourth channel (alpha) is handed through. `channel_order` is "bgr" or "rgb"; unless said, arrays are BGR (what CARLA
     and OpenCV hand out) and tensors RGB.
 
-    Where the thermal frame is missing (None, all zero, or flat) the visible frame comes back unchanged, bit for bit. The
-    input is never written to.
+    Where the thermal frame is missing (None, all zero, or flat) the visible frame comes back unchanged, bit for bit.
+    The input is never written to.
     """
 
     def __init__(self, student: Student, checksum: str = "") -> None:
         self._student = student.eval()
         self._checksum = checksum
         self._table = student.guide_table().detach().cpu().numpy().astype(np.float32)
-        self._network = student.network.to(memory_format=torch.channels_last)
+        self._network = student.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     @classmethod
     def from_pretrained(cls, name_or_path: str | Path = "sim") -> "FusionProxy":

@@ -1,7 +1,7 @@
-"""The student's full-resolution work on bytes: the same formulas as `student`, compiled for one CPU thread without the GIL.
+"""The student's full-resolution work on bytes: the formulas of `student`, compiled for one CPU thread.
 
-A camera frame of 640x360 passes here twice: once to be averaged into the view, once to be fused. Both kernels release the
-GIL, keep everything in float32 and round once, at the end.
+A camera frame of 640x360 passes here twice: once to be averaged into the view, once to be fused. Both kernels release
+the GIL, keep everything in float32 and round once, at the end.
 """
 
 import numba
@@ -13,14 +13,13 @@ from fusion.student import CELL_PX, LANES, PAD_PX, VIEW_PX
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 
-_COMPILE = {"nogil": True, "cache": True, "error_model": "numpy"}
 # Contraction to fused multiply-adds and reordering are all that is let loose: NaN and infinity keep their meaning.
 _FAST = {"contract", "reassoc", "nsz"}
 
 
-@numba.njit(fastmath=_FAST, **_COMPILE)
+@numba.njit(nogil=True, cache=True, error_model="numpy", fastmath=_FAST)
 def view_of(visible: Bytes, thermal: Bytes, red: int, blue: int) -> tuple[Floats, float]:
-    """View (4, h, w) in [0, 1] of a frame (H, W, 3 or 4) and its thermal half (H, W), and the thermal standard deviation.
+    """Frame (H, W, 3 or 4) and thermal half (H, W) -> view (4, h, w) in [0, 1], thermal standard deviation.
 
     `red` and `blue` are the indices of those channels. h and w cover the frame extended to multiples of 32 pixels.
     The deviation is in grey levels, of the frame itself.
@@ -73,7 +72,7 @@ def view_of(visible: Bytes, thermal: Bytes, red: int, blue: int) -> tuple[Floats
     return view, np.sqrt(max(squares / count - mean * mean, 0.0))
 
 
-@numba.njit(fastmath=_FAST, **_COMPILE)
+@numba.njit(nogil=True, cache=True, error_model="numpy", fastmath=_FAST)
 def slice_apply(visible: Bytes, thermal: Bytes, red: int, blue: int, grid: Floats, table: Floats, fused: Bytes) -> None:
     """Fuses a frame (H, W, 3 or 4) into `fused`, of the same shape; a fourth channel is copied.
 

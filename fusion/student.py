@@ -1,9 +1,9 @@
 """The student: a bilateral grid of local affine maps, predicted from a small view and applied at full resolution.
 
-The shape is that of HDRnet (Gharbi et al., SIGGRAPH 2017): a convolutional network looks at a quarter-resolution view of
-the pair and predicts, for every cell of 8x8 pixels and every bin of a guide, one affine map from (r, g, b, t, 1) to a
-fused (r, g, b). Each full-resolution pixel looks up its map by position and by its own guide value. Detail therefore comes
-from the two frames themselves, and the work per pixel is a few multiply-adds.
+The shape is that of HDRnet (Gharbi et al., SIGGRAPH 2017): a convolutional network looks at a quarter-resolution view
+of the pair and predicts, for every cell of 8x8 pixels and every bin of a guide, one affine map from (r, g, b, t, 1)
+to a fused (r, g, b). Each full-resolution pixel looks up its map by position and by its own guide value. Detail
+therefore comes from the two frames themselves, and the work per pixel is a few multiply-adds.
 
 A grid is an array (B, gh, gw, bins, 16). The sixteen lanes of one map, in this order:
 
@@ -23,7 +23,7 @@ CELL_PX = 8
 VIEW_PX = 4
 """One pixel of the view is the mean of VIEW_PX x VIEW_PX pixels of the frame."""
 PAD_PX = 32
-"""Frames are extended (by repeating the border) to a multiple of this, so that every scale of the network is aligned."""
+"""Frames are extended (by repeating the border) to a multiple of this: every scale of the network is then aligned."""
 
 
 @dataclass(frozen=True)
@@ -38,13 +38,18 @@ class StudentConfig:
     blocks: int = 2
 
 
+def _conv(inputs: int, outputs: int, stride: int = 1) -> nn.Conv2d:
+    # Repeated borders: with zeros around it, a dark frame's rim looks like an edge and comes out as a frame of its own.
+    return nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1, padding_mode="replicate")
+
+
 class Residual(nn.Module):
     """Two 3x3 convolutions and a way around them."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.first = nn.Conv2d(channels, channels, 3, padding=1)
-        self.second = nn.Conv2d(channels, channels, 3, padding=1)
+        self.first = _conv(channels, channels)
+        self.second = _conv(channels, channels)
         nn.init.zeros_(self.second.weight)  # starts as the identity: short trainings converge sooner
         nn.init.zeros_(self.second.bias)  # type: ignore[arg-type]
 
@@ -58,17 +63,17 @@ class GridNetwork(nn.Module):
     def __init__(self, config: StudentConfig) -> None:
         super().__init__()
         self.bins = config.bins
-        self.stem = nn.Conv2d(4, config.fine, 3, stride=2, padding=1)
-        self.skip = nn.Conv2d(config.fine, config.fine, 3, padding=1)
-        self.down_middle = nn.Conv2d(config.fine, config.middle, 3, stride=2, padding=1)
+        self.stem = _conv(4, config.fine, stride=2)
+        self.skip = _conv(config.fine, config.fine)
+        self.down_middle = _conv(config.fine, config.middle, stride=2)
         self.middle = Residual(config.middle)
-        self.down_coarse = nn.Conv2d(config.middle, config.coarse, 3, stride=2, padding=1)
+        self.down_coarse = _conv(config.middle, config.coarse, stride=2)
         self.coarse = nn.Sequential(*[Residual(config.coarse) for _ in range(config.blocks)])
         self.scene = nn.Linear(config.coarse, config.coarse)
         self.up_middle = nn.Conv2d(config.coarse, config.middle, 1)
-        self.join_middle = nn.Conv2d(config.middle, config.middle, 3, padding=1)
+        self.join_middle = _conv(config.middle, config.middle)
         self.up_fine = nn.Conv2d(config.middle, config.fine, 1)
-        self.join_fine = nn.Conv2d(config.fine, config.fine, 3, padding=1)
+        self.join_fine = _conv(config.fine, config.fine)
         self.head = nn.Conv2d(config.fine, config.bins * LANES, 1)
         nn.init.normal_(self.head.weight, std=1e-3)
         with torch.no_grad():  # the untrained student hands the visible frame through
@@ -93,13 +98,13 @@ def _double(x: Tensor) -> Tensor:
 
 
 class Student(nn.Module):
-    """f(v, t): visible (B, 3, H, W) and thermal (B, 1, H, W), floats in [0, 1] -> fused (B, 3, H, W), not yet clamped."""
+    """f(v, t): visible (B, 3, H, W), thermal (B, 1, H, W), floats in [0, 1] -> fused (B, 3, H, W), not clamped."""
 
     def __init__(self, config: StudentConfig | None = None) -> None:
         super().__init__()
         self.config = config or StudentConfig()
         self.network = GridNetwork(self.config)
-        # Starts as a plain mean of luminance and heat; four piecewise-linear curves whose sum places a pixel on the guide.
+        # Four piecewise-linear curves whose sum places a pixel on the guide; at first a mean of luminance and heat.
         ramp = torch.linspace(-1.0, 1.0, self.config.knots + 1)
         self.curves = nn.Parameter(ramp[None, :] * torch.tensor([0.3, 0.6, 0.1, 1.0])[:, None])
 

@@ -2,9 +2,10 @@
 
     python -m fusion.synthetic --out DIR --count 64 --seed 0
 
-These are drawings, not renderings: a sky, a road, house fronts, cars and people as flat shapes at known ranges, darkened,
-lit by head lamps and veiled by fog after Koschmieder's law. They exercise every step of the method; a network trained on
-them knows nothing about real streets. Files are written in the layout of simulator recordings (`data`).
+These are drawings, not renderings: a sky, a road, house fronts, cars and people as flat shapes at known ranges,
+darkened, lit by head lamps and veiled by fog after Koschmieder's law. They exercise every step of the method; a
+network trained on them knows nothing about real streets. Files are written in the layout of simulator recordings
+(`data`).
 """
 
 import argparse
@@ -22,7 +23,7 @@ Image = NDArray[np.float32]
 
 @dataclass
 class Canvas:
-    """A scene being painted from far to near: clear colour (H, W, 3), heat (H, W), both in [0, 1], and range in metres."""
+    """A scene being painted from far to near: clear colour (H, W, 3) and heat (H, W) in [0, 1], range in metres."""
 
     colour: Image
     heat: Image
@@ -96,7 +97,6 @@ def _house(
 
 
 def _person(canvas: Canvas, rng: np.random.Generator, range_m: float) -> None:
-    height, width = canvas.heat.shape
     focal_px, foot = _foot(canvas, rng, range_m)
     size = 1.75 * focal_px / range_m
     body = _ellipse(canvas, foot[0], foot[1] - 0.45 * size, 0.16 * size, 0.45 * size)
@@ -149,8 +149,7 @@ def _box(canvas: Canvas, x: float, y: float, half_width: float, half_height: flo
 
 
 def _night_fog(canvas: Canvas, rng: np.random.Generator) -> Image:
-    height, width = canvas.heat.shape
-    x = np.linspace(-1.0, 1.0, width, dtype=np.float32)[None, :]
+    x = np.linspace(-1.0, 1.0, canvas.heat.shape[1], dtype=np.float32)[None, :]
     visibility_m = float(np.exp(rng.uniform(np.log(25.0), np.log(800.0))))
     through = np.exp(-3.912 / visibility_m * np.minimum(canvas.range_m, 400.0))  # Koschmieder, 2 % contrast
     beam = np.exp(-2.5 * x * x) * np.clip(10.0 / canvas.range_m, 0.0, 1.0) ** 1.2
@@ -158,7 +157,7 @@ def _night_fog(canvas: Canvas, rng: np.random.Generator) -> Image:
     light = ambient + 0.8 * beam * (canvas.range_m < 900.0)
     veil = (1.0 - through) * (ambient + 0.12 * np.exp(-1.5 * x * x))
     seen = canvas.colour * light[..., None] * through[..., None] + veil[..., None] * np.array([0.95, 1.0, 1.05])
-    halo = cv2.GaussianBlur(canvas.glow, (0, 0), 3.0) * 1.5 + canvas.glow
+    halo = np.asarray(cv2.GaussianBlur(canvas.glow, (0, 0), 3.0), np.float32) * 1.5 + canvas.glow
     seen = seen + (halo * through)[..., None] * np.where(canvas.colour > 0.5, 1.0, 0.5)
     noise = np.sqrt(2e-4 * seen.clip(0.0) + 3e-5) * rng.standard_normal(seen.shape) * rng.uniform(0.5, 2.0)
     return (seen + noise).astype(np.float32)
@@ -167,10 +166,10 @@ def _night_fog(canvas: Canvas, rng: np.random.Generator) -> Image:
 def _thermal(canvas: Canvas, rng: np.random.Generator) -> Image:
     through = np.exp(-rng.uniform(0.3, 1.0) * 3.912 / 250.0 * np.minimum(canvas.range_m, 400.0))
     heat = canvas.heat * through + 0.3 * (1.0 - through)
-    heat = cv2.GaussianBlur(heat.astype(np.float32), (0, 0), 0.8)
-    columns = 0.006 * rng.standard_normal(heat.shape[1])[None, :]
-    heat = heat * rng.uniform(0.75, 1.0) + rng.uniform(0.0, 0.1) + columns + 0.012 * rng.standard_normal(heat.shape)
-    return np.asarray(heat, np.float32)
+    seen: Image = np.asarray(cv2.GaussianBlur(heat.astype(np.float32), (0, 0), 0.8), np.float32)
+    columns = 0.006 * rng.standard_normal((1, heat.shape[1]))
+    noise = columns + 0.012 * rng.standard_normal(heat.shape)
+    return np.asarray(seen * rng.uniform(0.75, 1.0) + rng.uniform(0.0, 0.1) + noise, np.float32)
 
 
 def _bytes(image: NDArray[np.floating]) -> NDArray[np.uint8]:

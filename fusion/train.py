@@ -9,8 +9,8 @@
 The feature term (routing between frozen backbones) is not part of this trainer yet.
 
 Writes student.safetensors (moving average of the weights), checkpoint.pt, log.csv and sample grids (v | t | f | mu).
-Every random choice hangs on (seed, step) alone: a run that was killed and resumed ends with the weights of an undisturbed
-one.
+Every random choice hangs on (seed, step) alone: a run that was killed and resumed ends with the weights of an
+undisturbed one.
 """
 
 import argparse
@@ -226,10 +226,8 @@ def train(folders: list[Path], ensembles: Path, out: Path, recipe: Recipe, log_e
         if done % log_every == 0 or done == recipe.steps:
             terms["held_out_psnr_db"] = held_out_psnr(average, shown, scale)
             log(out / "log.csv", {"step": done, **terms})
-            print(
-                f"{done:6d}  loss {terms['loss']:.4f}  psnr {terms['held_out_psnr_db']:.2f} dB  {time.monotonic() - started:.0f} s",
-                flush=True,
-            )
+            figures = f"loss {terms['loss']:.4f}  psnr {terms['held_out_psnr_db']:.2f} dB"
+            print(f"{done:6d}  {figures}  {time.monotonic() - started:.0f} s", flush=True)
             save_checkpoint(out, parts, settings, done)
         if done % (10 * log_every) == 0 or done == recipe.steps:
             cv2.imwrite(str(out / f"samples-{done:06d}.png"), sample_grid(average, shown, scale))

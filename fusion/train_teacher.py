@@ -2,9 +2,9 @@
 
     python -m fusion.train_teacher --data DIR --out runs/teacher [--masked-share 0.25] [--steps 3000] [--resume]
 
-Pairs with a clear twin are learnt by twin restoration, mixed with masked conditional examples made from the clear frames
-alone; pairs without (public sets) by masked conditional diffusion alone. Frames are reduced by --scale first, and the
-student's ensembles are drawn at the same scale.
+Pairs with a clear twin are learnt by twin restoration, mixed with masked conditional examples made from the clear
+frames alone; pairs without (public sets) by masked conditional diffusion alone. Frames are reduced by --scale first,
+and the student's ensembles are drawn at the same scale.
 
 Writes teacher.safetensors (moving average), checkpoint.pt, log.csv and sample grids (v | t | samples | target).
 """
@@ -169,10 +169,8 @@ def train(folders: list[Path], out: Path, recipe: Recipe, log_every: int = 200, 
             log(out / "log.csv", row)
             cv2.imwrite(str(out / f"samples-{done:06d}.png"), sample_grid(teacher, shown))
             save_checkpoint(out, parts, settings, done)
-            print(
-                f"{done:6d}  loss {row['loss']:.4f}  psnr {row['held_out_psnr_db']:.2f} dB  {time.monotonic() - started:.0f} s",
-                flush=True,
-            )
+            figures = f"loss {row['loss']:.4f}  psnr {row['held_out_psnr_db']:.2f} dB"
+            print(f"{done:6d}  {figures}  {time.monotonic() - started:.0f} s", flush=True)
         if stop_after is not None and done >= stop_after:
             return average
     save_teacher(average, schedule, out / "teacher.safetensors")

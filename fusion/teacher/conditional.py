@@ -44,7 +44,7 @@ class ConditionalTeacher:
 
     @torch.inference_mode()
     def sample(self, visible: Tensor, thermal: Tensor, n: int, seed: int) -> Tensor:
-        """visible (3, h, w), thermal (1, h, w) in [0, 1] -> (n, 3, h, w); sizes that do not fit are padded and cropped."""
+        """visible (3, h, w), thermal (1, h, w) in [0, 1] -> (n, 3, h, w), of any size."""
         height, width = visible.shape[-2:]
         multiple = self._network.config.multiple
         condition = torch.cat([visible, thermal])[None] * 2.0 - 1.0

@@ -1,6 +1,7 @@
 """Denoising diffusion around the teacher's network: the training loss, and sampling by DDIM with eta."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from diffusers import DDIMScheduler, DDPMScheduler
@@ -40,7 +41,7 @@ class Diffusion:
 
     def __init__(self, config: DiffusionConfig) -> None:
         self.config = config
-        self.ddpm = DDPMScheduler(**_schedule(config))
+        self.ddpm: Any = DDPMScheduler(**_schedule(config))
 
     def loss(self, network: TeacherNetwork, target: Tensor, condition: Tensor, generator: torch.Generator) -> Tensor:
         """Mean squared error of the prediction at random steps; target (B, 3, h, w), condition (B, 4, h, w)."""
@@ -49,11 +50,11 @@ class Diffusion:
         )
         noise = torch.randn(target.shape, generator=generator, device=generator.device)
         step, noise = step.to(target.device), noise.to(target)
-        noisy = self.ddpm.add_noise(target, noise, step)  # type: ignore[arg-type]
+        noisy = self.ddpm.add_noise(target, noise, step)
         prediction = network(noisy, condition, step)
         wanted = {"sample": target, "epsilon": noise}.get(self.config.prediction)
         if wanted is None:
-            wanted = self.ddpm.get_velocity(target, noise, step)  # type: ignore[arg-type]
+            wanted = self.ddpm.get_velocity(target, noise, step)
         return F.mse_loss(prediction, wanted)
 
     @torch.no_grad()
@@ -61,7 +62,7 @@ class Diffusion:
         self, network: TeacherNetwork, condition: Tensor, steps: int, eta: float, generator: torch.Generator
     ) -> Tensor:
         """One image per condition (B, 4, h, w), by DDIM (Song et al. 2021, eq. 12); eta = 1 is ancestral sampling."""
-        scheduler = DDIMScheduler(**_schedule(self.config), timestep_spacing="trailing", set_alpha_to_one=True)
+        scheduler: Any = DDIMScheduler(**_schedule(self.config), timestep_spacing="trailing", set_alpha_to_one=True)
         scheduler.set_timesteps(steps)
         shape = (condition.shape[0], 3, *condition.shape[2:])
         image = torch.randn(shape, generator=generator).to(condition)

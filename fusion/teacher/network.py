@@ -30,13 +30,13 @@ class NetworkConfig:
 
 
 class TeacherNetwork(nn.Module):
-    """y_t (B, 3, h, w) in [-1, 1], condition (B, 4, h, w) of (r, g, b, t) in [-1, 1], step (B,) -> prediction (B, 3, h, w)."""
+    """Noisy image (B, 3, h, w) and condition (B, 4, h, w) of (r, g, b, t), in [-1, 1], step (B,) -> (B, 3, h, w)."""
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
         self.config = config
         levels = len(config.channels)
-        self.unet = UNet2DModel(
+        self.unet: Any = UNet2DModel(
             in_channels=7,
             out_channels=3,
             block_out_channels=config.channels,

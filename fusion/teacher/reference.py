@@ -7,7 +7,7 @@ from fusion.errors import FusionError
 
 
 class Reference:
-    """Not a diffusion model and no ensemble: every sample is the clear twin. A baseline for comparisons, and named so."""
+    """Not a diffusion model and no ensemble: every sample is the clear twin. A baseline, and named so."""
 
     identity = "reference"
 

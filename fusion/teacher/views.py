@@ -1,8 +1,9 @@
 """What the teacher is trained on: a condition of four channels and the image that it should restore.
 
 Twin restoration: the condition is (degraded visible, thermal), the target the clear twin.
-Masked conditional: one clean image is degraded twice, in complementary places; the second view keeps one channel only, as
-a thermal frame would. No pair and no twin is needed.
+
+Masked conditional: one clean image is degraded twice, in complementary places; the second view keeps one channel only,
+as a thermal frame would. No pair and no twin is needed.
 """
 
 import cv2
@@ -52,7 +53,8 @@ def degrade(clean: Image, rng: np.random.Generator) -> Image:
         image = mean + (image - mean) * rng.uniform(0.1, 0.7)
     if chosen[3]:
         planes = np.ascontiguousarray(image.transpose(1, 2, 0), np.float32)
-        image = cv2.GaussianBlur(planes, (0, 0), float(rng.uniform(0.6, 3.0))).transpose(2, 0, 1)
+        blurred = cv2.GaussianBlur(planes, (0, 0), float(rng.uniform(0.6, 3.0)))
+        image = np.asarray(blurred, np.float32).transpose(2, 0, 1)
     if chosen[4]:
         image = image + rng.uniform(0.01, 0.08) * rng.standard_normal(image.shape, np.float32)
     return np.asarray(image.clip(0.0, 1.0), np.float32)

@@ -76,13 +76,12 @@ def test_faults_are_named_by_file_in_one_line(tmp_path, damage, says):
     folder = make_pairs(tmp_path / "set", ["a", "b"])
     damage(folder)
     with pytest.raises(FusionError, match=says) as refusal:
-        for pair in read_pairs(folder):
-            load(pair)
+        [load(pair) for pair in read_pairs(folder)]
     assert "\n" not in str(refusal.value)
 
 
 def test_a_missing_folder_is_named(tmp_path):
-    with pytest.raises(FusionError, match="no folder .*nowhere"):
+    with pytest.raises(FusionError, match=r"no folder .*nowhere"):
         read_pairs(tmp_path / "nowhere")
 
 
