@@ -63,7 +63,7 @@ def run_episode(request: dict[str, Any], tell: Tell) -> dict[str, Any]:
         proxy = FusionProxy.from_pretrained(config["weights"])
         client = carla.Client(address.host, address.port)
         client.set_timeout(PATIENCE_S)
-        world = _prepared_world(client, definition.town, stack)
+        world = prepared_world(client, definition.town, stack)
         world.set_weather(driven.weather_parameters(spec))
         route = plan(world.get_map(), spec.keypoints)
         tell({"event": "state", "text": "setting the stage"})
@@ -271,7 +271,7 @@ def _server(request: dict[str, Any], town: str, seed: int) -> Iterator[ServerAdd
         yield address
 
 
-def _prepared_world(client: carla.Client, town: str, stack: ExitStack) -> carla.World:
+def prepared_world(client: carla.Client, town: str, stack: ExitStack) -> carla.World:
     """The town's world, synchronous at 20 Hz as the leaderboard has it; given back asynchronous."""
     world = client.get_world()
     if world.get_map().name.split("/")[-1] != town:

@@ -1,0 +1,171 @@
+"""Records drives of the privileged agent for training: RGB, thermal, segmentation and depth of one camera.
+
+    python -m harness.record --scenario elm01_day --out data/elm01_day
+
+The same routes and seed under another weather show the same scene frame by frame (nothing in the loop depends on light),
+so a recording in fog and its clear twin pair up by file name.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import carla
+import cv2
+import numpy as np
+
+from agents.loader import load_agent_class, make_agent
+from harness.episode import PATIENCE_S, STEP_S, WARM_UP_TICKS, ambient_for, prepared_world
+from harness.errors import HarnessError
+from harness.server import embedded_server, free_port
+from scenarios.definition import ScenarioDefinition, load_scenario
+from scenarios.errors import ScenarioError
+from scenarios.planner import gps_plan, plan
+from scenarios.routes import RouteSpec
+from scenarios.stage import Stage
+from sensors.rig import CameraFrames, Rig
+from sensors.thermal import HeatTracker, ThermalCamera
+
+EVALUATION_TOWNS = ("Elm02",)
+_FAST_PNG = [cv2.IMWRITE_PNG_COMPRESSION, 1]
+
+
+def main() -> int:
+    options = _options()
+    try:
+        definition = load_scenario(options.scenario)
+        if definition.town in EVALUATION_TOWNS:
+            raise HarnessError(f"{definition.town} is for evaluation only: nothing is ever trained on it")
+        routes = definition.load_routes()[options.first :: options.every_route]
+        for spec in routes:
+            folder = options.out / f"{spec.id}-seed{options.seed}"
+            if (folder / "frames.jsonl").exists():
+                continue
+            started = time.monotonic()
+            count = record_route(definition, spec, options, folder)
+            print(f"{folder}: {count} frames in {time.monotonic() - started:.0f} s", flush=True)
+    except (HarnessError, ScenarioError) as error:
+        print(f"nightloop: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--scenario", required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--period", type=int, default=5, metavar="TICKS", help="ticks between kept frames (default: 5)")
+    parser.add_argument("--thermal", default="adk", help="thermal camera preset")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--first", type=int, default=0, help="start with this route ...")
+    parser.add_argument(
+        "--every-route", type=int, default=1, help="... and take every n-th: several processes share a job"
+    )
+    parser.add_argument("--max-time", type=float, default=90.0, metavar="S", help="simulated seconds per route at most")
+    parser.add_argument("--labels", action="store_true", help="keep segmentation and depth too")
+    return parser.parse_args()
+
+
+def record_route(definition: ScenarioDefinition, spec: RouteSpec, options: argparse.Namespace, folder: Path) -> int:
+    """Drives one route with the oracle and keeps every n-th frame; frames.jsonl, written last, says it is whole."""
+    from agents.pilot.camera import SENSOR
+
+    with ExitStack() as stack:
+        address = stack.enter_context(embedded_server(definition.town, options.seed, options.threads))
+        client = carla.Client(address.host, address.port)
+        client.set_timeout(PATIENCE_S)
+        world = prepared_world(client, definition.town, stack)
+        world.set_weather(definition.weather_parameters(spec))
+        carla_map = world.get_map()
+        route = plan(carla_map, spec.keypoints)
+        stage = Stage(client, world, route, spec, definition, options.seed, free_port())
+        stack.callback(stage.destroy)
+        agent = make_agent(
+            load_agent_class("oracle"), address.host, address.port, "", gps_plan(route, carla_map), route.points
+        )
+        agent.set_world(world, stage.ego, route)
+        ambient = ambient_for(definition, spec)
+        rig = Rig(world, stage.ego, [SENSOR])
+        stack.callback(rig.destroy)
+        heat = HeatTracker(world, ambient, options.seed)
+        thermal = ThermalCamera(
+            options.thermal, SENSOR["width"], SENSOR["height"], SENSOR["fov"], ambient, options.seed
+        )
+        kept: list[dict[str, Any]] = []
+        for number in range(int(options.max_time / STEP_S)):
+            world.tick(PATIENCE_S)
+            snapshot = world.get_snapshot()
+            time_s = max(number - WARM_UP_TICKS, 0) * STEP_S
+            actors = heat.update(snapshot)
+            (frames,) = rig.frames(snapshot.frame, PATIENCE_S).values()
+            tick = stage.observe(snapshot, time_s)
+            if number < WARM_UP_TICKS:
+                stage.ego.apply_control(carla.VehicleControl(brake=1.0))
+                continue
+            if (number - WARM_UP_TICKS) % options.period == 0:
+                image = thermal.image(frames, actors).counts
+                kept.append(_keep(folder, len(kept), frames, image, world, stage.ego, options.labels))
+            stage.ego.apply_control(agent.run_step({}, snapshot.timestamp.elapsed_seconds))
+            stage.step(time_s)
+            if tick.route_progress_m > route.length_m - 5.0:
+                break
+        lines = "".join(json.dumps(frame) + "\n" for frame in kept)
+        (folder / "frames.part").write_text(lines)
+        (folder / "frames.part").replace(folder / "frames.jsonl")
+    return len(kept)
+
+
+def _keep(
+    folder: Path,
+    number: int,
+    frames: CameraFrames,
+    thermal: np.ndarray,
+    world: carla.World,
+    ego: carla.Vehicle,
+    labels: bool,
+) -> dict[str, Any]:
+    name = f"{number:05d}"
+    pictures = {"rgb": frames.bgra[..., :3], "thermal": thermal}
+    if labels:
+        depth_cm = np.clip(frames.depth_m * 100.0, 0, 65535).astype(np.uint16)
+        pictures |= {"tags": frames.tags, "instances": frames.instances, "depth": depth_cm}
+    for kind, picture in pictures.items():
+        path = folder / kind / f"{name}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not cv2.imwrite(str(path), picture, _FAST_PNG):
+            raise HarnessError(f"{path} cannot be written: is the disk full?")
+    pose = ego.get_transform()
+    return {
+        "name": name,
+        "frame": frames.frame,
+        "ego": {"x": pose.location.x, "y": pose.location.y, "yaw": pose.rotation.yaw},
+        "lights": [
+            _face(light) | {"state": int(light.state)} for light in world.get_actors().filter("traffic.traffic_light")
+        ],
+        "stop_signs": [_face(sign) for sign in world.get_actors().filter("traffic.stop")],
+    }
+
+
+def _face(actor: carla.Actor) -> dict[str, Any]:
+    """The embedded server numbers the instances of actors by their id, and its signs look along their +x axis."""
+    pose = actor.get_transform()
+    return {
+        "instance": actor.id & 0x7FFF,
+        "x": round(pose.location.x, 2),
+        "y": round(pose.location.y, 2),
+        "yaw_deg": round(pose.rotation.yaw, 2),
+    }
+
+
+if __name__ == "__main__":
+    code = main()
+    sys.stdout.flush()
+    os._exit(code)  # the client's threads can abort an orderly exit
