@@ -196,11 +196,12 @@ class Session:
         ]
         if not watched or self.world.settings.no_rendering_mode:
             return
-        view = self.world.view()
+        # the noise is drawn for the step of the episode, not the frame: an episode looks the same whatever came before it
+        view = replace(self.world.view(), frame=self.world.steps)
         first_id = self.world.spectator_id
         shots = [(actor, self._models[actor.id], self.world.transform_of(actor.id)) for actor in watched]
         for actor, model, pose in shots:
-            # counted from the episode's first actor, so that an episode's images do not depend on those before it
+            # likewise a camera is known by its place among the actors of the episode
             bgra = await self.cameras.image(actor.id - first_id, model, pose, view)
             self._publish(actor, pose, events, payloads.image(bgra, model.fov_deg), lossy)
 

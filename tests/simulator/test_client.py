@@ -123,8 +123,8 @@ def test_a_car_comes_goes_and_leaves_its_place_free(world: carla.World) -> None:
 
 def test_actor_ids_are_never_used_again(world: carla.World) -> None:
     first = _spawn_car(world)
-    first.destroy()
     world.tick()
+    first.destroy()
     assert _spawn_car(world).id > first.id
 
 
