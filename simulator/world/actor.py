@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from simulator.types import ActorDescription, ActorRecord, BoundingBox, Transform, Vector3D
@@ -46,7 +46,7 @@ class Actor:
     """A live actor.
 
     `row` is its row in the tables of its kind (bodies of vehicles, walkers and props; traffic lights), -1 without one.
-    `transform` is the world pose of an actor without a body. `relative` is the pose in the parent's frame of an attached one.
+    `transform` is the world pose of an actor without a body; `relative` the pose of an attached one in its parent.
     `stream_id` is the id of the sensor's stream, 0 without one; neither it nor `id` is ever used again.
     """
 
@@ -57,8 +57,8 @@ class Actor:
     semantic_tags: bytes
     parent_id: int = 0
     relative: Transform | None = None
-    transform: Transform = Transform()
-    velocity: Vector3D = Vector3D()
+    transform: Transform = field(default_factory=Transform)
+    velocity: Vector3D = field(default_factory=Vector3D)
     row: int = -1
     stream_id: int = 0
     sensor_tick_s: float = 0.0

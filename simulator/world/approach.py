@@ -39,9 +39,9 @@ class LightZones:
     ) -> NDArray[np.intp]:
         """Row of the light that each vehicle is at, or `NO_LIGHT`.
 
-        centre, front (n, 2): its middle and the middle of its front bumper, m. forward (n, 2): unit vector. A vehicle is
-        at the light from when its front comes into the zone until its middle has passed the stop line: one that overshoots
-        a little still sees the red, one that has gone through does not stop in the junction.
+        centre, front (n, 2): its middle and the middle of its front bumper, m. forward (n, 2): unit vector. A
+        vehicle is at the light from when its front comes into the zone until its middle has passed the stop line:
+        one that overshoots a little still sees the red, one that has gone through does not stop in the junction.
         """
         if not len(self._cos) or not len(centre):
             return np.full(len(centre), NO_LIGHT)

@@ -31,9 +31,7 @@ BODY_DTYPE = np.dtype(
         *[(name, "f8") for name in ("vx", "vy", "vz", "wx", "wy", "wz")],  # m/s, rad/s, world axes
         *[(name, "f8") for name in ("ax", "ay", "az")],  # m/s^2, mean of the last step
         *[(name, "f8") for name in ("last_x", "last_y", "last_z", "last_vx", "last_vy", "last_vz")],
-        *[
-            (name, "f8") for name in ("hx", "hy", "hz", "cx", "cy", "cz")
-        ],  # box: half sizes, centre in the body's frame, m
+        *[(name, "f8") for name in ("hx", "hy", "hz", "cx", "cy", "cz")],  # box: half sizes, centre, m
         ("clearance", "f8"),  # what is lower than this passes below, m
         ("foot", "f8"),  # height of the origin above the ground when standing, m
         ("mass", "f8"),

@@ -1,8 +1,8 @@
 """What touches what, and with which impulse.
 
 Shapes are upright boxes turned about z: the separating axis test in the plane plus an overlap of heights. A contact is
-resolved by one impulse at its point (restitution 0.1, Coulomb friction 0.35) and by moving the boxes apart; this runs in
-every sub-step, in which even a fast car moves less than its bonnet is deep.
+resolved by one impulse at its point (restitution 0.1, Coulomb friction 0.35) and by moving the boxes apart. This runs
+in every sub-step, in which even a fast car moves less than its bonnet is deep.
 """
 
 from __future__ import annotations
@@ -159,7 +159,7 @@ def near(bodies, rows, boxes, dt: float) -> NDArray[np.int64]:
 
 @njit(cache=True)
 def collide(bodies, boxes, wall, pairs, impulses) -> None:
-    """Resolves the contacts of `pairs` (from `near`) and adds the impulse (x, y), N s, on the second one to `impulses` (n, 2).
+    """Resolves the contacts of `pairs` (from `near`); adds the impulse (x, y), N s, on the second to `impulses` (n, 2).
 
     wall: a single body row that stands for a box of the town while it is touched.
     """

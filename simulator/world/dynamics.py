@@ -4,11 +4,11 @@ A vehicle is a single-track model with load transfer and a friction ellipse per 
 
 * engine torque by speed and throttle, a stepped gearbox, engine drag, brakes, rolling and air resistance along it;
 * side force of an axle `F = F_max tanh(stiffness * slip angle / grip)`, `F_max = sqrt((grip * load)^2 - F_x^2)`;
-* below walking pace, where slip angles lose their meaning, the motion goes over into that of wheels that roll where they
-  point (Polack et al., "The kinematic bicycle model", 2017), as fast as friction allows: a pushed car slides, a standing
-  one stands.
+* below walking pace, where slip angles lose their meaning, the motion goes over into that of wheels that roll where
+  they point (Polack et al., "The kinematic bicycle model", 2017), as fast as friction allows: a pushed car slides, a
+  standing one stands.
 
-Springs and tyres are not modelled up and down: the body follows the ground below its wheels and leans with what it feels.
+Springs and tyres are not modelled up and down: the body follows the ground below its wheels and leans with the forces.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ MAX_SUBSTEP_S = 0.01
 
 _VEHICLE, _WALKER = 0, 1
 _TORQUE_POINTS, _STEER_POINTS, _STEER_STEP_KMH = 32, 41, 5.0
-_IDLE_RPM = 800.0
+_IDLE_SHARE = 0.13  # of the highest speed of the engine
 _DRIVE_EFFICIENCY = 0.85
 _SHIFT_AGAIN_S = 0.8
 # rates of the actuators per second, up and down: those of the vehicle movement component of Unreal Engine 4
@@ -53,7 +53,7 @@ def _clamp(value: float, limit: float) -> float:
 
 @njit(cache=True)
 def _wheel_force(d, speed: float, h: float) -> tuple[float, float]:
-    """Gearbox and engine: (driving force, drag of the engine) at the wheels in N; the drag brakes whatever the direction."""
+    """Gearbox and engine: (driving force, drag of the engine) at the wheels, N; the drag brakes in any direction."""
     if d.manual:
         if d.gear != d.gear_wanted:
             d.gear, d.shifting_s = min(d.gear_wanted, d.gears), d.shift_time_s
@@ -64,7 +64,7 @@ def _wheel_force(d, speed: float, h: float) -> tuple[float, float]:
     d.shifting_s = max(0.0, d.shifting_s - h)
     d.since_shift_s += h
     if d.gear == 0 or d.gears == 0:
-        d.rpm = _IDLE_RPM
+        d.rpm = _IDLE_SHARE * d.max_rpm
         return 0.0, 0.0
     ratio = d.ratios[abs(d.gear) - 1] * d.final_ratio
     turning = abs(speed) / d.radius_m * ratio * 30.0 / math.pi
@@ -74,12 +74,12 @@ def _wheel_force(d, speed: float, h: float) -> tuple[float, float]:
             d.gear, d.shifting_s, d.since_shift_s = d.gear + 1, d.shift_time_s, 0.0
         elif turning < d.down_share[g] * d.max_rpm and d.gear > 1:
             d.gear, d.shifting_s, d.since_shift_s = d.gear - 1, d.shift_time_s, 0.0
-    d.rpm = max(_IDLE_RPM, turning)
+    d.rpm = max(_IDLE_SHARE * d.max_rpm, turning)
     if d.shifting_s > 0.0 or turning > d.max_rpm:
         force = 0.0
     else:
         # the clutch slips at the start: the engine turns faster than the wheels
-        place = min(max(turning, _IDLE_RPM * d.throttle_now), d.max_rpm) / d.max_rpm * (_TORQUE_POINTS - 1)
+        place = min(max(turning / d.max_rpm, _IDLE_SHARE * d.throttle_now), 1.0) * (_TORQUE_POINTS - 1)
         low = min(int(place), _TORQUE_POINTS - 2)
         torque = d.torque_nm[low] + (d.torque_nm[low + 1] - d.torque_nm[low]) * (place - low)
         force = torque * d.throttle_now * ratio * _DRIVE_EFFICIENCY / d.radius_m
@@ -89,7 +89,7 @@ def _wheel_force(d, speed: float, h: float) -> tuple[float, float]:
 
 @njit(cache=True)
 def _steer(d, speed: float) -> float:
-    """Tangent of the single-track steering angle: the inner wheel follows the control, the outer one Ackermann's rule."""
+    """Tangent of the single-track steering angle: the inner wheel follows the control, the outer one Ackermann."""
     place = min(abs(speed) * 3.6 / _STEER_STEP_KMH, _STEER_POINTS - 1.001)
     low = int(place)
     share = d.steering_curve[low] + (d.steering_curve[low + 1] - d.steering_curve[low]) * (place - low)
@@ -117,8 +117,8 @@ def _drive(b, d, h: float) -> None:
         return
     weight = b.mass * GRAVITY
     shift = b.mass * d.accel_long * d.cog_height_m / wheelbase
-    load_front = max(0.05 * weight, weight * d.rear_m / wheelbase - shift)
-    load_rear = max(0.05 * weight, weight * d.front_m / wheelbase + shift)
+    load_front = min(0.95 * weight, max(0.05 * weight, weight * d.rear_m / wheelbase - shift))
+    load_rear = weight - load_front
     grip_front, grip_rear = d.grip * load_front, d.grip * load_rear
 
     engine, engine_drag = _wheel_force(d, u, h)
@@ -228,8 +228,8 @@ def _stand(b, foot: float, level: float, h: float) -> None:
 def advance(bodies, drives, rows, ground, h: float) -> None:
     """Moves the bodies of `rows` by `h` seconds.
 
-    ground (len(rows), 4): height of the ground, m, below the wheels of a vehicle (front left, front right, rear left, rear
-    right); of other bodies the first column.
+    ground (len(rows), 4): height of the ground, m, below the wheels of a vehicle (front left, front right, rear left,
+    rear right); of other bodies the first column.
     """
     for k in range(len(rows)):
         b, d = bodies[rows[k]], drives[rows[k]]

@@ -21,7 +21,7 @@ class Collision:
 
 @dataclass(frozen=True)
 class ImuReading:
-    """Accelerometer in m/s^2 with gravity (+9.81 up at rest) and gyroscope in rad/s, sensor axes; compass in rad, 0 = north."""
+    """Accelerometer in m/s^2 (+9.81 up at rest) and gyroscope in rad/s, sensor axes; compass in rad, 0 = north."""
 
     sensor_actor_id: int
     accelerometer: Vector3D

@@ -1,7 +1,7 @@
 """Where a place of the town lies on the globe, as `carla.Map.transform_to_geolocation` of CARLA 0.9.16 has it.
 
-CARLA 0.9.16 reads `lat_0` and `lon_0` of the map's geo reference and inverts a transverse Mercator projection on a sphere
-(Snyder, "Map projections", 1987, eq. 8-6 and 8-7). It takes y for north: latitude grows along CARLA's +y.
+CARLA 0.9.16 reads `lat_0` and `lon_0` of the map's geo reference and inverts a transverse Mercator projection on a
+sphere (Snyder, "Map projections", 1987, eq. 8-6 and 8-7). It takes y for north: latitude grows along CARLA's +y.
 """
 
 from __future__ import annotations

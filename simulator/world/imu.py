@@ -24,9 +24,9 @@ def measure(
 ) -> tuple[Vector3D, Vector3D, float]:
     """(accelerometer m/s^2, gyroscope rad/s, compass rad) in the sensor's axes.
 
-    rotation (3, 3): sensor -> world. acceleration (3,) m/s^2 and angular_velocity (3,) rad/s: of the sensor, world axes.
-    The accelerometer feels what holds it up: +9.81 upwards at rest. The compass is 0 towards CARLA's north, -y, and grows
-    clockwise: it reads pi / 2 along +x.
+    rotation (3, 3): sensor -> world. acceleration (3,) m/s^2, angular_velocity (3,) rad/s: of the sensor, world axes.
+    The accelerometer feels what holds it up: +9.81 upwards at rest. The compass is 0 towards CARLA's north, -y, and
+    grows clockwise: it reads pi / 2 along +x.
     """
     felt = rotation.T @ (acceleration + np.array([0.0, 0.0, gravity]))
     turning = rotation.T @ angular_velocity

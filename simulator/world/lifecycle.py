@@ -82,7 +82,7 @@ class Lifecycle(WorldState):
         return Actor(self._next_id, kind, description, box, catalogue.semantic_tags(description.id), parent_id)
 
     def _add_fixture(
-        self, kind: Kind, type_id: str, transform: Transform, box: BoundingBox, sign_id: str, row: int
+        self, kind: Kind, type_id: str, transform: Transform, box: BoundingBox, sign_id: str = "", row: int = -1
     ) -> Actor:
         """An actor that comes with the town."""
         actor = self._new(kind, ActorDescription(0, type_id))

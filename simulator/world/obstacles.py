@@ -18,7 +18,7 @@ POLE_HALF_M, POLE_HEIGHT_M = 0.12, 3.0
 class Obstacles:
     """The town's own obstacles, then the poles of its lights and signs.
 
-    `boxes` (n,) of `BOX_DTYPE`. `tags` (n,): CityObjectLabel. `owners` (n,): actor id of a pole's light or sign, 0 for the town's.
+    `boxes` (n,) of `BOX_DTYPE`. `tags`: n labels. `owners`: actor id of a pole's light or sign, 0 for the town's.
     """
 
     def __init__(self, obstacles: Sequence[Obstacle], poles: Sequence[tuple[int, Transform, CityObjectLabel]]) -> None:

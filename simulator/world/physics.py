@@ -25,7 +25,7 @@ GRIP_PER_TIRE_FRICTION = 0.3
 ENGINE_DRAG_PER_DAMPING = 0.12
 """N m s/rad per unit of PhysX's damping rate: a coasting car in third gear loses some 0.5 m/s^2 at 40 km/h."""
 MAX_STEER_DEG = {"car": 48.0, "van": 48.0, "truck": 48.0, "bus": 50.0, "motorcycle": 45.0, "bicycle": 50.0}
-"""At the inner wheel. With this, yaw rates match the single-track fit of CARLA's MKZ in "Learning to drive from a world on rails" """
+"""At the inner wheel. Yaw rates are as in the fit of CARLA's MKZ by Chen et al., "World on rails" (2021)."""
 
 _WHEELBASE_SHARE = {"car": 0.60, "van": 0.60, "truck": 0.60, "bus": 0.58, "motorcycle": 0.66, "bicycle": 0.62}
 _GEARS = {
@@ -114,10 +114,10 @@ def set_drive(
     drive["ratios"][: len(gears)] = [gear.ratio for gear in gears]
     drive["up_share"][: len(gears)] = [gear.up_ratio for gear in gears]
     drive["down_share"][: len(gears)] = [gear.down_ratio for gear in gears]
-    drive["torque_nm"] = _sampled(physics.torque_curve, np.linspace(0.0, drive["max_rpm"], TORQUE_POINTS), 0.0)
+    drive["torque_nm"] = _sampled(physics.torque_curve, np.linspace(0.0, float(drive["max_rpm"]), TORQUE_POINTS), 0.0)
     drive["steering_curve"] = _sampled(physics.steering_curve, np.arange(STEER_POINTS) * STEER_STEP_KMH, 1.0)
 
 
-def _sampled(curve: tuple[Vector2D, ...], at: NDArray[np.float64], without: float) -> NDArray[np.float64]:
+def _sampled(curve: tuple[Vector2D, ...], at: NDArray[np.floating], without: float) -> NDArray[np.floating]:
     points = sorted(curve)
     return np.interp(at, [p.x for p in points], [p.y for p in points]) if points else np.full(len(at), without)

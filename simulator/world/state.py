@@ -37,20 +37,20 @@ class VehicleState:
     """What a vehicle has beyond its rows in the tables."""
 
     physics: VehiclePhysicsControl
-    control: VehicleControl = VehicleControl()
+    control: VehicleControl = field(default_factory=VehicleControl)
     lights: VehicleLightState = VehicleLightState.NONE
     sticky: bool = True
     speed_limit_kmh: float = 30.0
     light: int = NO_LIGHT
     """Row of the traffic light that it is at."""
     ackermann: VehicleAckermannControl | None = None
-    ackermann_settings: AckermannControllerSettings = AckermannControllerSettings()
+    ackermann_settings: AckermannControllerSettings = field(default_factory=AckermannControllerSettings)
     ackermann_memory: list[float] = field(default_factory=lambda: [0.0, 0.0, 0.0, 0.0])
 
 
 @dataclass(eq=False)
 class WalkerState:
-    control: WalkerControl = WalkerControl()
+    control: WalkerControl = field(default_factory=WalkerControl)
 
 
 class WorldState:

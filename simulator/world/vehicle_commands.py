@@ -25,7 +25,7 @@ class VehicleCommands(WorldState):
     """Methods bear the names of the RPC methods."""
 
     def apply_control_to_vehicle(self, actor_id: int, control: VehicleControl) -> None:
-        """Holds until the next one (for one step with `sticky_control` off). Values out of range are taken to its end."""
+        """Holds until the next one; for one step with `sticky_control` off. Values out of range go to its end."""
         vehicle, row = self._vehicle(actor_id)
         vehicle.ackermann = None
         self._set_control(vehicle, row, control)
@@ -108,7 +108,7 @@ class VehicleCommands(WorldState):
 
     def get_wheel_steer_angle(self, actor_id: int, wheel: int) -> float:
         """Degrees; wheel 0 front left, 1 front right, 2 and 3 rear."""
-        vehicle, row = self._vehicle(actor_id)
+        _, row = self._vehicle(actor_id)
         if wheel not in (0, 1):
             return 0.0
         d = self.bodies.drives[row]

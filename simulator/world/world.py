@@ -1,7 +1,7 @@
 """The world: everything that moves or changes in a town, stepped in fixed time.
 
 The same commands in the same order give the same bits: state is float64, loops run in the order of rows and ids, noise
-comes from the seed, the sensor and the step. Time starts at 0 with every episode; frames, actor ids and stream ids go on.
+comes from the seed, the sensor and the step. Time starts at 0 with every episode; frames, actor and stream ids go on.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class World(Lifecycle, ActorCommands, VehicleCommands, WalkerCommands, LightComm
         self.lamps = [LightState(lamp.id, lamp.location, lamp.luminous_flux_lm) for lamp in town.street_lamps]
         above = town.spawn_points[0] if town.spawn_points else Transform()
         view = Transform(above.location._replace(z=above.location.z + 8.0), Rotation(-25.0, above.rotation.yaw, 0.0))
-        self.spectator_id = self._add_fixture(Kind.SPECTATOR, catalogue.SPECTATOR, view, BoundingBox(), "", -1).id
+        self.spectator_id = self._add_fixture(Kind.SPECTATOR, catalogue.SPECTATOR, view, BoundingBox()).id
         lights = [
             self._add_fixture(
                 Kind.TRAFFIC_LIGHT, "traffic.traffic_light", site.transform, site.trigger, site.signal_id, row
@@ -87,8 +87,7 @@ class World(Lifecycle, ActorCommands, VehicleCommands, WalkerCommands, LightComm
         ]
         self.light_ids = np.array([light.id for light in lights], np.int64)
         stops = [
-            self._add_fixture(Kind.SIGN, "traffic.stop", site.transform, site.trigger, site.signal_id, -1)
-            for site in town.stop_signs
+            self._add_fixture(Kind.SIGN, "traffic.stop", s.transform, s.trigger, s.signal_id) for s in town.stop_signs
         ]
         limits = [
             self._add_fixture(
@@ -246,7 +245,7 @@ class World(Lifecycle, ActorCommands, VehicleCommands, WalkerCommands, LightComm
             sensors[sensor.parent_id].append(sensor.id)
         if not sensors:
             return ()
-        found = []
+        found: list[Collision] = []
         for k in np.flatnonzero(np.hypot(impulses[:, 0], impulses[:, 1]) > _LEAST_IMPULSE_N_S):
             first, second = pairs[k].tolist()
             x, y = impulses[k].tolist()
@@ -263,7 +262,7 @@ class World(Lifecycle, ActorCommands, VehicleCommands, WalkerCommands, LightComm
         return tuple(found)
 
     def _imu(self, actor: Actor, due: frozenset[int]) -> ImuReading | None:
-        """Its own velocity is followed at every step, also of a sensor that is not due: the acceleration is its change."""
+        """Every step follows its velocity, due or not: the acceleration is its change."""
         carrier = actor
         while carrier.parent_id in self.actors and not carrier.kind.has_body:
             carrier = self.actors[carrier.parent_id]

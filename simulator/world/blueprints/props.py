@@ -10,7 +10,7 @@ from simulator.world.blueprints.attributes import constant, role_name
 
 @dataclass(frozen=True)
 class PropType:
-    """Half sizes in m, used where no model says better. Up to `LIGHT_KG` a vehicle pushes it aside; heavier ones stand fast."""
+    """Half sizes in m, used where no model says better. What is heavier than `LIGHT_KG` stands fast when hit."""
 
     extent: tuple[float, float, float]
     mass_kg: float

@@ -46,8 +46,8 @@ _OWN: dict[str, tuple[ActorAttribute, ...]] = {
     "sensor.camera.instance_segmentation": _LENS,
     "sensor.lidar.ray_cast": _LIDAR
     + numbers(
-        atmosphere_attenuation_rate=0.004, dropoff_general_rate=0.45, dropoff_intensity_limit=0.8, dropoff_zero_intensity=0.4,
-        noise_seed=0, noise_stddev=0.0,
+        atmosphere_attenuation_rate=0.004, dropoff_general_rate=0.45, dropoff_intensity_limit=0.8,
+        dropoff_zero_intensity=0.4, noise_seed=0, noise_stddev=0.0,
     ),
     "sensor.lidar.ray_cast_semantic": _LIDAR,
     "sensor.other.collision": (),
@@ -55,7 +55,9 @@ _OWN: dict[str, tuple[ActorAttribute, ...]] = {
     "sensor.other.imu": _IMU,
     "sensor.other.lane_invasion": (),
     "sensor.other.obstacle": numbers(distance=5.0, hit_radius=0.5, only_dynamics=False, debug_linetrace=False),
-    "sensor.other.radar": numbers(horizontal_fov=30.0, vertical_fov=30.0, range=100.0, points_per_second=1500, noise_seed=0),
+    "sensor.other.radar": numbers(
+        horizontal_fov=30.0, vertical_fov=30.0, range=100.0, points_per_second=1500, noise_seed=0
+    ),
 }  # fmt: skip
 
 _ON_EVENT = frozenset({"sensor.other.collision", "sensor.other.lane_invasion"})

@@ -10,7 +10,7 @@ from simulator.world.blueprints.attributes import choice, constant, role_name
 
 @dataclass(frozen=True)
 class VehicleType:
-    """`torque_nm` is the engine's peak. `driven_front`: share of the drive at the front axle (1 front, 0 rear, 0.5 all wheels)."""
+    """`torque_nm` is the engine's peak. `driven_front` is the share of the drive that goes to the front axle."""
 
     base_type: str
     mass_kg: float
@@ -23,7 +23,7 @@ class VehicleType:
     has_lights: bool = True
     has_doors: bool = True
     max_rpm: float = 6000.0
-    final_ratio: float = 4.0
+    final_ratio: float = 3.5
 
 
 def _car(mass: float, torque: float, radius: float = 0.34, front: float = 1.0, **more: object) -> VehicleType:
