@@ -11,13 +11,15 @@ from typing import Any
 import carla
 import numpy as np
 from numpy.typing import NDArray
-from sensors.rig import CameraFrames, Rig
 
 from fusion.proxy import FusionProxy
-from harness.strips import Triple
+from results.strips import Moment
+from sensors.rig import CameraFrames, Rig
 from sensors.thermal import ActorState, Ambient, HeatTracker, ThermalCamera
 
 STRIP_TICKS = 24
+# How long before an event the frames of its strip were taken.
+BEFORE_S = (1.0, 0.5, 0.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,8 +41,10 @@ class CameraView:
         """(H, W, 4) uint8 BGRA, alpha as in the RGB frame."""
         return self.proxy(self.frames.bgra, self.thermal, channel_order="bgr")
 
-    def triple(self) -> Triple:
-        return Triple(self.time_s, self.frames.bgra, self.thermal, self.fused)
+    def moment(self, event_s: float) -> Moment:
+        before_s = event_s - self.time_s
+        label = "at the event" if before_s < 0.025 else f"{before_s:.1f} s before"
+        return Moment(label, self.frames.bgra, self.thermal, self.fused)
 
 
 class Cameras:
@@ -73,7 +77,7 @@ class Cameras:
             for number, camera in enumerate(declared)
         }
         # The first camera's last second, for the strips of the report.
-        self.recent: deque[CameraView] = deque(maxlen=STRIP_TICKS)
+        self._recent: deque[CameraView] = deque(maxlen=STRIP_TICKS)
 
     def read(self, snapshot: carla.WorldSnapshot, time_s: float, timeout_s: float) -> dict[str, tuple[int, Any]]:
         """What the agent gets of this frame, keyed by sensor id."""
@@ -83,8 +87,14 @@ class Cameras:
             view = CameraView(frames, actors, self._thermal[name], self._proxy, time_s)
             data[name] = (snapshot.frame, view.fused if self._fused else frames.bgra)
             if number == 0:
-                self.recent.append(view)
+                self._recent.append(view)
         return data
+
+    def strip(self, event_s: float) -> list[Moment]:
+        """The first camera a second and half a second before an event and at it, oldest first."""
+        views = list(self._recent)
+        chosen = {min(range(len(views)), key=lambda i: abs(views[i].time_s - event_s + b)) for b in BEFORE_S if views}
+        return [views[index].moment(event_s) for index in sorted(chosen)]
 
     def destroy(self) -> None:
         self._rig.destroy()

@@ -22,13 +22,11 @@ from harness.cameras import Cameras
 from harness.errors import HarnessError, ServerError
 from harness.sensors import CAMERA, AgentSensors, check_declared
 from harness.server import ServerAddress, check_reachable, embedded_server, free_port, parse_address
-from harness.strips import nearest, strip_jpeg
 from results.events import TERMINATING_KINDS, Event
 from results.layout import RunFolder
 from results.record import Clip, EpisodeRecord, write_episode
 from results.scores import Failure, score
 from results.ticks import Tick
-from scenarios.criteria import criteria_for, read_signs
 from scenarios.definition import ScenarioDefinition, load_scenario
 from scenarios.planner import RoutePlan, gps_plan, plan
 from scenarios.routes import RouteSpec, select_routes
@@ -64,12 +62,11 @@ def run_episode(request: dict[str, Any], tell: Tell) -> dict[str, Any]:
         client = carla.Client(address.host, address.port)
         client.set_timeout(PATIENCE_S)
         world = prepared_world(client, definition.town, stack)
-        world.set_weather(driven.weather_parameters(spec))
         route = plan(world.get_map(), spec.keypoints)
         tell({"event": "state", "text": "setting the stage"})
         stage = Stage(client, world, route, spec, driven, seed, free_port())
         stack.callback(stage.destroy)
-        drive = _Drive(request, client, address, world, stage, route, proxy, ambient_for(driven, spec), seed, tell)
+        drive = _Drive(request, address, world, stage, route, proxy, ambient_for(driven, spec), seed, tell)
         stack.callback(drive.destroy)
         drive.run()
         server_version = client.get_server_version()
@@ -107,7 +104,6 @@ class _Drive:
     def __init__(
         self,
         request: dict[str, Any],
-        client: carla.Client,
         address: ServerAddress,
         world: carla.World,
         stage: Stage,
@@ -129,12 +125,9 @@ class _Drive:
         self._agent: Any = None
         self._cameras: Cameras | None = None
         self._sensors: AgentSensors | None = None
-        carla_map = world.get_map()
-        ego_half_length_m = stage.ego.bounding_box.extent.x
-        limits = stage.limits
-        self._criteria = criteria_for(route, carla_map, read_signs(world, carla_map), limits, ego_half_length_m)
+        self._criteria = stage.criteria()
         try:
-            self._set_up_agent(request, address, carla_map)
+            self._agent = self._set_up_agent(request, address)
             declared = check_declared(self._agent.sensors(), request["config"]["agent"])
         except HarnessError as error:
             self._fail(Failure.SENSORS_INVALID, error)
@@ -148,17 +141,16 @@ class _Drive:
         self._cameras = Cameras(world, stage.ego, cameras, fused, proxy, preset, ambient, seed)
         self._sensors = AgentSensors(world, stage.ego, declared, PATIENCE_S)
 
-    def _set_up_agent(self, request: dict[str, Any], address: ServerAddress, carla_map: carla.Map) -> None:
+    def _set_up_agent(self, request: dict[str, Any], address: ServerAddress) -> Any:
         config = request["config"]
         agent_class = load_agent_class(config["agent"])
-        gps = gps_plan(self._route, carla_map)
-        self._agent = make_agent(
-            agent_class, address.host, address.port, config["agent_config"], gps, self._route.points
-        )
-        self.track = getattr(self._agent.track, "value", str(self._agent.track))
-        if hasattr(self._agent, "set_world"):
-            self._agent.set_world(self._world, self._stage.ego, self._route)
+        gps = gps_plan(self._route, self._stage.carla_map)
+        agent = make_agent(agent_class, address.host, address.port, config["agent_config"], gps, self._route.points)
+        self.track = getattr(agent.track, "value", str(agent.track))
+        if hasattr(agent, "set_world"):
+            agent.set_world(self._world, self._stage.ego, self._route)
             self.track = "PRIVILEGED"
+        return agent
 
     def run(self) -> None:
         if self.failure:
@@ -218,13 +210,12 @@ class _Drive:
         for event in new:
             index = len(self.events)
             self.events.append(event)
-            recent = list(self._cameras.recent)
-            if not event.is_infraction or not recent or len(self.clips) >= MOST_STRIPS:
+            if not event.is_infraction or len(self.clips) >= MOST_STRIPS:
                 continue
-            chosen = [recent[i] for i in nearest([view.time_s for view in recent], event.time_s)]
-            file = f"strips/{index:03d}-{event.kind.value}.jpg"
-            self.strips[file] = strip_jpeg([view.triple() for view in chosen], event.time_s)
-            self.clips.append(Clip(file, index, event.frame, event.message))
+            if moments := self._cameras.strip(event.time_s):
+                file = f"strips/{index:03d}-{event.kind.value}.jpg"
+                self.strips[file] = strip_jpeg(moments)
+                self.clips.append(Clip(file, index, event.frame, event.message))
 
     def _report(self, time_s: float, wall_s: float) -> None:
         completion = 100.0 * self.ticks[-1].route_progress_m / max(self._route.length_m, 1.0)

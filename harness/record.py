@@ -2,8 +2,8 @@
 
     python -m harness.record --scenario elm01_day --out data/elm01_day
 
-The same routes and seed under another weather show the same scene frame by frame (nothing in the loop depends on light),
-so a recording in fog and its clear twin pair up by file name.
+The same routes and seed under another weather show the same scene frame by frame, since nothing in the loop depends on
+light: a recording in fog and its clear twin pair up by file name.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from typing import Any
 import carla
 import cv2
 import numpy as np
+from scenarios.stage import Stage
 
 from agents.loader import load_agent_class, make_agent
 from harness.episode import PATIENCE_S, STEP_S, WARM_UP_TICKS, ambient_for, prepared_world
@@ -29,7 +30,6 @@ from scenarios.definition import ScenarioDefinition, load_scenario
 from scenarios.errors import ScenarioError
 from scenarios.planner import gps_plan, plan
 from scenarios.routes import RouteSpec
-from scenarios.stage import Stage
 from sensors.rig import CameraFrames, Rig
 from sensors.thermal import HeatTracker, ThermalCamera
 
@@ -65,7 +65,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--period", type=int, default=5, metavar="TICKS", help="ticks between kept frames (default: 5)")
     parser.add_argument("--thermal", default="adk", help="thermal camera preset")
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--first", type=int, default=0, help="start with this route ...")
+    parser.add_argument("--first", type=int, default=0, help="begin with this route ...")
     parser.add_argument(
         "--every-route", type=int, default=1, help="... and take every n-th: several processes share a job"
     )
@@ -76,29 +76,25 @@ def _options() -> argparse.Namespace:
 
 def record_route(definition: ScenarioDefinition, spec: RouteSpec, options: argparse.Namespace, folder: Path) -> int:
     """Drives one route with the oracle and keeps every n-th frame; frames.jsonl, written last, says it is whole."""
-    from agents.pilot.camera import SENSOR
+    from agents.pilot.camera import FOV_DEG, HEIGHT, SENSOR, WIDTH
 
     with ExitStack() as stack:
         address = stack.enter_context(embedded_server(definition.town, options.seed, options.threads))
         client = carla.Client(address.host, address.port)
         client.set_timeout(PATIENCE_S)
         world = prepared_world(client, definition.town, stack)
-        world.set_weather(definition.weather_parameters(spec))
-        carla_map = world.get_map()
-        route = plan(carla_map, spec.keypoints)
+        route = plan(world.get_map(), spec.keypoints)
         stage = Stage(client, world, route, spec, definition, options.seed, free_port())
         stack.callback(stage.destroy)
         agent = make_agent(
-            load_agent_class("oracle"), address.host, address.port, "", gps_plan(route, carla_map), route.points
+            load_agent_class("oracle"), address.host, address.port, "", gps_plan(route, stage.carla_map), route.points
         )
         agent.set_world(world, stage.ego, route)
         ambient = ambient_for(definition, spec)
         rig = Rig(world, stage.ego, [SENSOR])
         stack.callback(rig.destroy)
         heat = HeatTracker(world, ambient, options.seed)
-        thermal = ThermalCamera(
-            options.thermal, SENSOR["width"], SENSOR["height"], SENSOR["fov"], ambient, options.seed
-        )
+        thermal = ThermalCamera(options.thermal, WIDTH, HEIGHT, FOV_DEG, ambient, options.seed)
         kept: list[dict[str, Any]] = []
         for number in range(int(options.max_time / STEP_S)):
             world.tick(PATIENCE_S)
