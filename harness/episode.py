@@ -13,7 +13,6 @@ from typing import Any
 import carla
 import numpy as np
 import torch
-from scenarios.stage import Stage
 
 from agents.loader import AgentLoadError, load_agent_class, make_agent
 from fusion.proxy import FusionProxy
@@ -26,10 +25,12 @@ from results.events import TERMINATING_KINDS, Event
 from results.layout import RunFolder
 from results.record import Clip, EpisodeRecord, write_episode
 from results.scores import Failure, score
+from results.strips import strip_jpeg
 from results.ticks import Tick
 from scenarios.definition import ScenarioDefinition, load_scenario
 from scenarios.planner import RoutePlan, gps_plan, plan
 from scenarios.routes import RouteSpec, select_routes
+from scenarios.stage import Stage
 from sensors.thermal import Ambient, ambient_of
 
 STEP_S = 0.05
