@@ -64,9 +64,9 @@ class _Inbox:
 class Rig:
     """Spawns the cameras on the ego and hands over complete sets of frames, one per RGB camera and tick.
 
-    cameras: the leaderboard's sensor dictionaries (type, id, x, y, z, roll, pitch, yaw, width, height, fov); those of other
-    types than sensor.camera.rgb are left to others. rgb_attributes: further attributes of the RGB cameras alone, such as
-    the leaderboard 1.0's lens effects; attributes that begin with `lens_` go to all three, so that their pixels coincide.
+    cameras: the leaderboard's sensor dictionaries (type, id, x, y, z, roll, pitch, yaw, width, height, fov); those of
+    other types than sensor.camera.rgb are left to others. rgb_attributes: further attributes of the RGB cameras alone,
+    such as the leaderboard 1.0's lens effects; those that begin with `lens_` go to all three, so that pixels coincide.
     """
 
     def __init__(

@@ -17,10 +17,10 @@ from sensors.thermal.microbolometer import FULL_SCALE
 class Agc:
     """How counts become grey.
 
-    mode: plateau (histogram equalisation with clipped bins), linear (between two percentiles) or manual (between `manual_c`).
-    plateau: most pixels that count of one bin, per 640x512 pixels (150: Tau 2's menu default). max_gain: most grey levels
-    per count. tail_share: share of the pixels ignored at either end. smoothing_s: time constant of the mapping.
-    polarity: whether hot is white or black.
+    mode: plateau (histogram equalisation with clipped bins), linear (between two percentiles) or manual (between
+    `manual_c`). plateau: most pixels that count of one bin, per 640x512 pixels (150: Tau 2's menu default). max_gain:
+    most grey levels per count. tail_share: share of the pixels ignored at either end. smoothing_s: time constant of
+    the mapping. polarity: whether hot is white or black.
     """
 
     mode: Literal["plateau", "linear", "manual"] = "plateau"

@@ -90,7 +90,7 @@ def ambient_of(
     visibility_m: float | None = None,
     droplet_radius_um: float = 5.0,
 ) -> Ambient:
-    """What CARLA's weather says, completed by what it does not know. Without `visibility_m` the fog density tells it."""
+    """CARLA's weather, completed by what it does not know. Without `visibility_m` the fog density tells it."""
     wetness = max(weather.wetness, weather.precipitation_deposits, weather.precipitation)
     return Ambient(
         air_temperature_c=air_temperature_c,

@@ -1,7 +1,8 @@
 """Which actor an instance id belongs to, found by geometry.
 
-CARLA's instance image numbers what it draws; these numbers are not actor ids (on a real server they are not even related).
-What is certain is where a pixel lies in the world: an instance belongs to the actor in whose box most of its pixels lie.
+CARLA's instance image numbers what it draws; these numbers are not actor ids (on a real server they are not even
+related). What is certain is where a pixel lies in the world: an instance belongs to the actor in whose box most of its
+pixels lie.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -36,8 +37,8 @@ class ThermalFrame:
 class ThermalCamera:
     """A long-wave infrared camera at the pose of the frames it is given, with a lens that covers their field.
 
-    width, height, fov_deg: of those frames. When the thermal camera has fewer pixels across than the frames, it measures on
-    its own grid and the picture is enlarged. `sensor_id` tells the cameras of one run apart.
+    width, height, fov_deg: of those frames. When the thermal camera has fewer pixels across than the frames, it
+    measures on its own grid and the picture is enlarged. `sensor_id` tells the cameras of one run apart.
     """
 
     def __init__(
@@ -92,13 +93,15 @@ class ThermalCamera:
             frames.fov_deg,
             tuple(actors),
         )
-        if self._grid != self.shape:
-            radiance = cv2.resize(radiance, self._grid[::-1], interpolation=cv2.INTER_AREA)
+        radiance = _resized(radiance, self._grid, cv2.INTER_AREA)
         counts = self._detector.expose(radiance, frames.frame, frames.time_s)
         grey, kelvin = self._gain.grey(counts, frames.time_s), self._detector.kelvin(counts)
-        if self._grid != self.shape:
-            size = self.shape[::-1]
-            grey = cv2.resize(grey, size, interpolation=cv2.INTER_LINEAR)
-            kelvin = cv2.resize(kelvin, size, interpolation=cv2.INTER_LINEAR)
+        grey, kelvin = (_resized(image, self.shape, cv2.INTER_LINEAR) for image in (grey, kelvin))
         self._last = ThermalFrame(grey, kelvin, frames.frame)
         return self._last
+
+
+def _resized(image: NDArray[Any], shape: tuple[int, int], interpolation: int) -> NDArray[Any]:
+    if image.shape == shape:
+        return image
+    return cv2.resize(image, shape[::-1], interpolation=interpolation)

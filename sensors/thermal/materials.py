@@ -11,12 +11,11 @@ import yaml
 MATERIALS_FILE = Path(__file__).with_name("materials.yaml")
 
 SKY_TAG = 11
-TAGS: dict[str, int] = {
-    "none": 0, "roads": 1, "sidewalks": 2, "buildings": 3, "walls": 4, "fences": 5, "poles": 6, "traffic_light": 7,
-    "traffic_signs": 8, "vegetation": 9, "terrain": 10, "pedestrians": 12, "rider": 13, "car": 14, "truck": 15, "bus": 16,
-    "train": 17, "motorcycle": 18, "bicycle": 19, "static": 20, "dynamic": 21, "other": 22, "water": 23, "road_lines": 24,
-    "ground": 25, "bridge": 26, "rail_track": 27, "guard_rail": 28,
-}  # fmt: skip
+_IN_ORDER = """none roads sidewalks buildings walls fences poles traffic_light traffic_signs vegetation terrain sky
+pedestrians rider car truck bus train motorcycle bicycle static dynamic other water road_lines ground bridge rail_track
+guard_rail"""
+
+TAGS: dict[str, int] = {name: tag for tag, name in enumerate(_IN_ORDER.split()) if tag != SKY_TAG}
 """CARLA's CityObjectLabel since 0.9.14. Untagged pixels (some landscape is) count as `none`: bare ground."""
 
 
@@ -59,7 +58,8 @@ def _material(path: Path, name: str, values: object) -> SurfaceMaterial:
     names = [field.name for field in fields(SurfaceMaterial)]
     if not isinstance(values, dict) or sorted(values) != sorted(names):
         raise MaterialsError(f"{path}: {name} needs exactly these values: {', '.join(names)}")
-    material = SurfaceMaterial(**{key: bool(v) if key == "wettable" else float(v) for key, v in values.items()})
+    numbers = {key: float(value) for key, value in values.items() if key != "wettable"}
+    material = SurfaceMaterial(**numbers, wettable=bool(values["wettable"]))
     for key in ("emissivity", "specular"):
         if not 0.0 <= getattr(material, key) <= 1.0:
             raise MaterialsError(f"{path}: {name}: {key} must lie in 0..1, got {getattr(material, key)}")

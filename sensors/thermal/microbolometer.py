@@ -101,7 +101,8 @@ class Microbolometer:
         """(H, W) uint16 14-bit counts of a frame of radiance (W m-2 sr-1, float32) at the lens."""
         image = radiance
         if self.detector.blur_px > 0.05:
-            image = cv2.GaussianBlur(radiance, (0, 0), self.detector.blur_px, borderType=cv2.BORDER_REPLICATE)
+            image = np.empty_like(radiance)
+            cv2.GaussianBlur(radiance, (0, 0), self.detector.blur_px, image, borderType=cv2.BORDER_REPLICATE)
         keep = 0.0
         if self._state is not None and self.detector.lag_s > 0.0:
             keep = math.exp(-max(time_s - self._time_s, 0.0) / self.detector.lag_s)
@@ -125,7 +126,7 @@ class Microbolometer:
         return self._kelvin_of[counts]
 
     def _fixed_pattern(self, time_s: float) -> tuple[NDArray[np.float32], ...]:
-        """Offsets in radiance by column (W,), row (H,) and pixel (H, W): drawn anew at a shutter event, drifting since."""
+        """Offsets in radiance by column (W,), row (H,), pixel (H, W): drawn anew at a shutter event, then drifting."""
         d = self.detector
         event = math.floor((time_s + self._phase_s) / d.shutter_interval_s)
         height, width = self.shape
@@ -149,7 +150,9 @@ class Microbolometer:
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
-def _digitise(image, state, keep, columns, rows, pixels, quantiles, key, sigma, low, per_radiance, counts):  # type: ignore[no-untyped-def]
+def _digitise(  # type: ignore[no-untyped-def]
+    image, state, keep, columns, rows, pixels, quantiles, key, sigma, low, per_radiance, counts
+):
     """Lag, noise by a hash of pixel and key, offsets, counts. `state` is updated in place."""
     height, width = image.shape
     shift = np.uint32(32 - DRAW_BITS)

@@ -76,7 +76,7 @@ def vehicle_part(x, y, z, ex, ey, ez, up, heat):  # type: ignore[no-untyped-def]
 
 @numba.njit(nogil=True, cache=True, error_model="numpy", inline="never")
 def person_part(x, y, z, ex, ey, ez, heat, rider):  # type: ignore[no-untyped-def]
-    """Kelvin above the air at box position (x, y, z) of a walker, or of a rider (rider = True) in the box of the cycle."""
+    """Kelvin above the air at box position (x, y, z) of a walker, or of a rider in the box of the cycle."""
     uz = z / ez
     if rider:
         # The rider fills the box from the pedals up: the head is the same share of its upper part.

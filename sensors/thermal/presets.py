@@ -15,8 +15,8 @@ from sensors.thermal.microbolometer import Detector
 
 @dataclass(frozen=True)
 class ThermalConfig:
-    """A thermal camera. width, height: its own pixels. fov_deg: its own lens, used where it has a pose of its own; beside
-    an RGB camera its lens is taken to cover the same field. materials: another table than the built-in one."""
+    """A thermal camera. width, height: its own pixels. fov_deg: its own lens, used where it has a pose of its own;
+    beside an RGB camera its lens is taken to cover the same field. materials: another table than the built-in one."""
 
     name: str = "adk"
     width: int = 640

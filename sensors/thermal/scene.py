@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numba
 import numpy as np
@@ -50,9 +51,7 @@ class World:
 
 
 def thermal_world(ambient: Ambient, band: Band, seed: int, materials_file: str | None = None) -> World:
-    """`sky`: radiance by the sine of elevation 0..1 in SKY_STEPS steps, as seen from the ground through fog and rain."""
-    from pathlib import Path
-
+    """The tables. `sky`: radiance by the sine of elevation 0..1 in SKY_STEPS steps, through fog and rain."""
     materials = load_materials(Path(materials_file)) if materials_file else load_materials()
     air = float(band.radiance(ambient.air_k))
     clear = atmosphere.sky_clearness(np.linspace(0.0, 1.0, SKY_STEPS + 1), ambient)

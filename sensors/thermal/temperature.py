@@ -19,7 +19,7 @@ FOG_HOURS = 6.0
 
 
 def stored_sun(time_constant_h: float, ambient: Ambient) -> float:
-    """Share of the clear noon equilibrium that a surface still holds: the sun of the last 24 h, exponentially forgotten."""
+    """Share of the clear noon equilibrium that a surface holds: the sun of the last 24 h, exponentially forgotten."""
     ages = np.arange(0.0, 24.0, 0.1)
     sun = np.maximum(0.0, np.cos(2.0 * np.pi * (ambient.local_time_h - ages - 13.0) / 24.0))
     sun *= 1.0 - 0.75 * ambient.cloudiness / 100.0
@@ -55,7 +55,7 @@ def surface_table(materials: Mapping[int, SurfaceMaterial], ambient: Ambient) ->
 
 
 def pattern(seed: int) -> NDArray[np.float32]:
-    """(32, 32, 32) float32, mean 0, deviation 1: a tile that repeats seamlessly, sampled at world positions in metres."""
+    """(32, 32, 32) float32, mean 0, deviation 1: a tile that repeats seamlessly, sampled at world positions."""
     rng = np.random.Generator(np.random.Philox(key=[seed & 0xFFFFFFFFFFFFFFFF, 0x7468]))
     tile = rng.standard_normal((PATTERN_CELLS,) * 3)
     return ((tile - tile.mean()) / tile.std()).astype(np.float32)
