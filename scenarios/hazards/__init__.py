@@ -1,0 +1,24 @@
+"""The hazards nightloop can stage, by the scenario types of route files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from scenarios.hazards.braking_leader import hard_brake_route
+from scenarios.hazards.cyclist import hazard_at_side_lane
+from scenarios.hazards.hazard import Hazard, Place
+from scenarios.hazards.pedestrian import dynamic_object_crossing, parking_crossing_pedestrian
+from scenarios.hazards.red_light import signalised_junction_red
+from scenarios.hazards.stopped_car import parked_obstacle
+
+HAZARDS: Mapping[str, Callable[[Place], Hazard]] = {
+    "DynamicObjectCrossing": dynamic_object_crossing,
+    "ParkingCrossingPedestrian": parking_crossing_pedestrian,
+    "ParkedObstacle": parked_obstacle,
+    "HazardAtSideLane": hazard_at_side_lane,
+    "HardBreakRoute": hard_brake_route,
+    # Bench2Drive's name
+    "VanillaSignalizedTurnEncounterRedLight": signalised_junction_red,
+}
+
+__all__ = ["HAZARDS", "Hazard", "Place"]
