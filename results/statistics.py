@@ -2,8 +2,10 @@
 
 Arms are driven over the same routes with the same seeds, so the unit of comparison is the pair (route, seed). Seeds of
 one route are more alike than routes are: the bootstrap therefore draws routes first and seeds within each drawn route
-(hierarchical bootstrap), and the p-values see one number per route, its mean over seeds. Every draw comes from one
-seeded generator: the same scores give the same interval.
+(hierarchical bootstrap), and the p-values see one number per route, its mean over seeds. A plain percentile interval
+is too narrow for a handful of routes, so the percentiles are expanded as Student's t asks for that number of routes
+(T. C. Hesterberg, "What Teachers Should Know About the Bootstrap", The American Statistician 69(4), 2015). Every draw
+comes from one seeded generator: the same scores give the same interval.
 """
 
 from __future__ import annotations
@@ -86,7 +88,7 @@ def paired(
     interval = None
     if len(keys) >= 2:
         means = _resampled_means([values[None] for values in differences], resamples, seed)[:, 0]
-        interval = _percentiles(means)
+        interval = _interval(means, _units(differences))
     return Paired(
         difference=float(route_means.mean()),
         ci95=interval,
@@ -127,7 +129,9 @@ def recovery(
     if 1.0 - defined.mean() > _MAX_UNDEFINED_SHARE:
         reason = "what was lost may itself be nothing in this sample, so the ratio's interval has no ends"
         return Recovery(ratio, None, mean_won, mean_lost, len(keys), reason)
-    return Recovery(ratio, _percentiles(means[defined, 0] / means[defined, 1]), mean_won, mean_lost, len(keys))
+    return Recovery(
+        ratio, _interval(means[defined, 0] / means[defined, 1], _units(won)), mean_won, mean_lost, len(keys)
+    )
 
 
 def _by_route(keys: Sequence[tuple[str, int]], values: Sequence[float]) -> list[NDArray]:
@@ -160,8 +164,15 @@ def _resampled_means(routes: Sequence[NDArray], resamples: int, seed: int) -> ND
     return np.concatenate(chunks)
 
 
-def _percentiles(values: NDArray) -> tuple[float, float]:
-    low, high = np.percentile(values, (2.5, 97.5))
+def _units(routes: Sequence[NDArray]) -> int:
+    """What the resampling draws: routes, or where there is but one, its seeds."""
+    return len(routes) if len(routes) > 1 else len(routes[0])
+
+
+def _interval(resampled: NDArray, units: int) -> tuple[float, float]:
+    """95 % interval from resampled means of `units` (at least two) things."""
+    tail = stats.norm.cdf(-np.sqrt(units / (units - 1)) * stats.t.ppf(0.975, units - 1))
+    low, high = np.quantile(resampled, (tail, 1.0 - tail))
     return float(low), float(high)
 
 

@@ -1,0 +1,121 @@
+import numpy as np
+import pytest
+
+from results.statistics import MIN_LOSS, paired, recovery
+
+
+def scores(by_route: dict[str, list[float]]) -> dict[tuple[str, int], float]:
+    return {(route, seed): value for route, values in by_route.items() for seed, value in enumerate(values)}
+
+
+def gains(rng: np.random.Generator, routes: int, mean: float) -> tuple[dict, dict]:
+    """Routes differ by 8 points, seeds within a route by 5."""
+    of_routes = rng.normal(mean, 8.0, routes)
+    treatment = scores({str(i): list(gain + rng.normal(0, 5.0, 3)) for i, gain in enumerate(of_routes)})
+    return dict.fromkeys(treatment, 0.0), treatment
+
+
+def test_the_difference_is_the_mean_over_routes_of_the_mean_over_seeds() -> None:
+    result = paired(scores({"a": [10, 20], "b": [50]}), scores({"a": [20, 20], "b": [40]}))
+    assert result is not None
+    assert result.difference == pytest.approx((5.0 - 10.0) / 2)
+    assert (result.pairs, result.routes) == (3, 2)
+    assert (result.better, result.worse, result.equal) == (1, 1, 1)
+
+
+def test_only_pairs_that_both_arms_have_are_compared() -> None:
+    result = paired(scores({"a": [10], "b": [0]}), scores({"a": [30], "c": [100]}))
+    assert result is not None
+    assert (result.difference, result.pairs) == (20.0, 1)
+    assert result.ci95 is None
+    assert paired(scores({"a": [1]}), scores({"b": [1]})) is None
+
+
+def test_the_same_scores_give_the_same_interval_and_another_seed_another() -> None:
+    baseline, treatment = gains(np.random.default_rng(5), 8, 4.0)
+    first = paired(baseline, treatment)
+    assert first == paired(dict(reversed(baseline.items())), treatment)
+    other = paired(baseline, treatment, seed=1)
+    assert first is not None
+    assert other is not None
+    assert first.ci95 != other.ci95
+
+
+def test_the_interval_holds_the_true_difference_about_as_often_as_it_says() -> None:
+    rng = np.random.default_rng(11)
+    hits = 0
+    for _ in range(150):
+        result = paired(*gains(rng, 8, 5.0), resamples=600)
+        assert result is not None
+        assert result.ci95 is not None
+        hits += result.ci95[0] <= 5.0 <= result.ci95[1]
+    assert 0.90 <= hits / 150 <= 0.995
+
+
+def test_seeds_do_not_stand_in_for_routes() -> None:
+    """Two routes that differ, driven with many seeds: the interval must not shrink with the seeds."""
+    few = paired(scores({"a": [0] * 2, "b": [0] * 2}), scores({"a": [40] * 2, "b": [0] * 2}))
+    many = paired(scores({"a": [0] * 40, "b": [0] * 40}), scores({"a": [40] * 40, "b": [0] * 40}))
+    assert few is not None
+    assert many is not None
+    assert few.ci95 == many.ci95 == (0.0, 40.0)
+    assert many.sample_too_small
+    assert many.includes_zero
+
+
+def test_p_values_of_six_routes_that_all_gain() -> None:
+    routes = {str(i): [float(i + 1)] for i in range(6)}
+    result = paired(dict.fromkeys(scores(routes), 0.0), scores(routes))
+    assert result is not None
+    assert result.p_sign == pytest.approx(2 * 0.5**6)
+    assert result.p_wilcoxon == pytest.approx(2 * 0.5**6)
+    assert not result.sample_too_small
+    assert not result.includes_zero
+
+
+def test_equal_arms_differ_by_nothing() -> None:
+    same = scores({"a": [50, 60], "b": [70, 80]})
+    result = paired(same, same)
+    assert result is not None
+    assert (result.difference, result.ci95, result.p_sign, result.p_wilcoxon) == (0.0, (0.0, 0.0), 1.0, 1.0)
+    assert result.includes_zero
+
+
+def test_recovery_is_won_over_lost() -> None:
+    routes = [str(i) for i in range(8)]
+    rgb = scores({r: [40.0 + i] for i, r in enumerate(routes)})
+    fused = scores({r: [60.0 + i] for i, r in enumerate(routes)})
+    clear = scores({r: [90.0 + i] for i, r in enumerate(routes)})
+    result = recovery(rgb, fused, clear)
+    assert result is not None
+    assert result.ratio == pytest.approx(0.4)
+    assert (result.won, result.lost) == (pytest.approx(20.0), pytest.approx(50.0))
+    assert result.ci95 == (pytest.approx(0.4), pytest.approx(0.4))
+
+
+def test_recovery_of_a_loss_is_negative() -> None:
+    result = recovery(scores({"a": [50], "b": [50]}), scores({"a": [40], "b": [40]}), scores({"a": [90], "b": [90]}))
+    assert result is not None
+    assert result.ratio == pytest.approx(-0.25)
+
+
+@pytest.mark.parametrize("clear", [50.0 + MIN_LOSS / 2, 50.0, 30.0])
+def test_there_is_no_ratio_where_nothing_was_lost(clear: float) -> None:
+    result = recovery(
+        scores({"a": [50], "b": [50]}), scores({"a": [60], "b": [60]}), scores({"a": [clear], "b": [clear]})
+    )
+    assert result is not None
+    assert result.ratio is None
+    assert result.ci95 is None
+    assert result.reason
+
+
+def test_a_ratio_whose_denominator_may_be_nothing_has_no_interval() -> None:
+    rgb = scores({"a": [50], "b": [50], "c": [50]})
+    fused = scores({"a": [55], "b": [55], "c": [55]})
+    clear = scores({"a": [100], "b": [50], "c": [50]})
+    result = recovery(rgb, fused, clear)
+    assert result is not None
+    assert result.ratio == pytest.approx(15.0 / 50.0)
+    assert result.ci95 is None
+    assert "no ends" in result.reason
