@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -130,7 +131,7 @@ def strip() -> bytes:
     return strip_jpeg([Moment("1.0 s before", rgb, thermal, fused), Moment("at contact", rgb, thermal, fused)])
 
 
-def write_run(path: Path, seeds: tuple[int, ...] = (0, 1), gain: bool = True, **slower: float) -> RunFolder:
+def write_run(path: Path, seeds: tuple[int, ...] = (0, 1), gain: bool = True, **others: Any) -> RunFolder:
     """Six routes; the rgb arm hits things that the fused arm sees (the other way round without `gain`)."""
     folder = RunFolder(path)
     write_manifest(folder, manifest(seeds=seeds))
@@ -162,7 +163,7 @@ def write_run(path: Path, seeds: tuple[int, ...] = (0, 1), gain: bool = True, **
                     route_name=route.name,
                     tick_count=len(ticks),
                     duration_game_s=ticks[-1].time_s,
-                    **slower,
+                    **others,
                 )
                 strips = {clip.file: strip() for clip in clips}
                 write_episode(folder.episode(route.id, arm, seed), episode, ticks, strips)

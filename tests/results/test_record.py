@@ -81,8 +81,7 @@ def test_a_failed_write_leaves_the_old_file_whole_and_nothing_beside_it(
     def no_space(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    target = (os, "fsync") if fails == "fsync" else (Path, "replace")
-    monkeypatch.setattr(*target, no_space)
+    monkeypatch.setattr(os if fails == "fsync" else Path, fails, no_space)
     with pytest.raises(OSError, match="No space"):
         atomic.write_json(path, {"new": 2})
     monkeypatch.undo()

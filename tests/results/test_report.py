@@ -1,0 +1,201 @@
+import base64
+import os
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from results import report, summary, wording
+from results.events import EventKind
+from results.layout import RunFolder
+from results.manifest import RouteEntry, write_manifest
+from results.record import write_episode
+from results.scores import Failure
+from results.strips import Moment, strip_jpeg
+from tests.results.synthetic import ARMS, ROUTES, completion, drive, event, manifest, record, write_run
+
+VOID = {"meta", "img", "br", "link", "input", "hr"}
+
+
+class Page(HTMLParser):
+    """Checks that tags close in order; keeps tags and what they refer to."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[str] = []
+        self.references: list[str] = []
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.references += [
+            value or "" for name, value in attrs if name in ("src", "href", "xlink:href", "srcset", "data")
+        ]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        if tag not in VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    folder = write_run(tmp_path_factory.mktemp("run"), seeds=(0,))
+    summary.write(folder)
+    report.write(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def text(run: RunFolder) -> str:
+    return run.report.read_text(encoding="utf-8")
+
+
+def test_the_page_asks_the_network_for_nothing(text: str) -> None:
+    page = Page(text)
+    assert page.references
+    assert all(reference.startswith(("data:", "#")) for reference in page.references)
+    assert not {"script", "link", "iframe"} & set(page.tags)
+    assert not re.search(r"@import|url\((?!#)", text)
+
+
+def test_the_headline_comes_first_and_says_what_happened(run: RunFolder, text: str) -> None:
+    heading = re.search(r"<h1>(.*?)</h1>", text)
+    assert heading is not None
+    assert heading.group(1) == wording.headline(summary.write(run)).title
+    assert text.index("<h1>") < text.index("<svg") < text.index("<table")
+
+
+def test_every_infraction_has_its_strip_as_it_lies_on_disk(run: RunFolder, text: str) -> None:
+    on_page = [base64.b64decode(data) for data in re.findall(r"data:image/jpeg;base64,([^\"]+)", text)]
+    on_disk = [path.read_bytes() for path in run.episodes.rglob("*.jpg")]
+    assert len(on_disk) == 5
+    assert sorted(on_page) == sorted(on_disk)
+
+
+def test_every_route_has_a_map_and_a_timeline(text: str) -> None:
+    assert text.count('aria-label="Map of the route') == len(ROUTES)
+    assert text.count('aria-label="Speed over time') == len(ROUTES)
+    assert all(f'id="route-{number}"' in text for number in range(1, len(ROUTES) + 1))
+
+
+def test_figures_can_be_traced(text: str) -> None:
+    assert manifest().config_hash in text
+    assert "ab" * 32 in text
+    assert "embedded simulator" in text
+    assert "not photo-real" in text
+    assert all(version in text for version in ("leaderboard-1.0", "leaderboard-2.0", "leaderboard-2.1", "bench2drive"))
+
+
+def test_pictures_take_their_colours_from_the_page(text: str) -> None:
+    svgs = re.findall(r"<svg.*?</svg>", text, flags=re.S)
+    assert svgs
+    for svg in svgs:
+        assert "var(--arm" in svg
+        assert "DejaVu" not in svg
+        assert not re.search(r"#(0[0-9a-f]0[0-9a-f]|1000)", svg)
+
+
+def test_a_rebuilt_page_is_the_same_page(run: RunFolder, text: str) -> None:
+    report.write(run)
+    assert run.report.read_text(encoding="utf-8") == text
+
+
+def test_the_command_rebuilds_everything_from_the_drives_alone(run: RunFolder, text: str) -> None:
+    before = run.summary.read_bytes()
+    for path in (run.summary, run.routes_csv, run.report):
+        path.unlink()
+    root = Path(__file__).parents[2]
+    command = [sys.executable, "-m", "results.report", str(run.path)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=root, env=dict(os.environ), check=False)
+    assert done.returncode == 0, done.stderr
+    assert run.summary.read_bytes() == before
+    assert run.report.read_text(encoding="utf-8") == text
+
+
+def test_the_command_says_in_one_line_that_a_folder_holds_no_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert report.main([str(tmp_path)]) == 1
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.count("\n") == 1
+    assert "run.json" in said.err
+
+
+def test_a_page_without_infractions_says_so(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    write_manifest(folder, manifest(routes=ROUTES[:1], seeds=(0,)))
+    for arm in ARMS:
+        write_episode(folder.episode(ROUTES[0].id, arm, 0), record(ROUTES[0].id, arm), drive(0, arm, 0, 0.2))
+    text = report.write(folder).read_text(encoding="utf-8")
+    Page(text)
+    assert "No infraction in any arm" in text
+    assert "data:image" not in text
+
+
+def test_crashed_missing_and_failed_drives_are_shown_as_such(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    write_manifest(folder, manifest(routes=ROUTES[:3], seeds=(0,)))
+    crashed = record(ROUTES[0].id, "rgb", failure=Failure.AGENT_CRASHED, events=(), error="ValueError: no <lane>")
+    blocked = record(ROUTES[1].id, "rgb", events=(event(EventKind.VEHICLE_BLOCKED, 9.0, 3.0, 40.0), completion(30.0)))
+    for one in (crashed, blocked):
+        write_episode(folder.episode(one.route_id, one.arm, 0), one, [])
+    text = report.write(folder).read_text(encoding="utf-8")
+    Page(text)
+    assert "Agent crashed: ValueError: no &lt;lane&gt;" in text
+    assert "Failed - Agent got blocked" in text
+    assert "Unfinished run" in text
+    assert "Nothing was driven on this route" in text
+
+
+def test_names_from_outside_cannot_become_markup(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    route = RouteEntry("r1", '<script>alert("$x$")</script>', "Elm02")
+    write_manifest(folder, manifest(routes=(route,), seeds=(0,)))
+    for arm in ARMS:
+        write_episode(folder.episode("r1", arm, 0), record("r1", arm), drive(0, arm, 0, 0.1))
+    text = report.write(folder).read_text(encoding="utf-8")
+    Page(text)
+    assert "<script>" not in text
+
+
+def test_arms_beyond_the_known_three_have_their_own_colour(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    write_manifest(folder, manifest(routes=ROUTES[:1], seeds=(0,), arms={"rgb": "night", "thermal": "night"}))
+    for arm in ("rgb", "thermal"):
+        write_episode(folder.episode(ROUTES[0].id, arm, 0), record(ROUTES[0].id, arm), drive(0, arm, 0, 0.1))
+    text = report.write(folder).read_text(encoding="utf-8")
+    assert "var(--arm3)" in re.findall(r"<svg.*?</svg>", text, flags=re.S)[0]
+
+
+def test_a_strip_shows_three_panels_per_moment() -> None:
+    rgb = np.full((90, 160, 4), (200, 30, 30, 255), np.uint8)
+    thermal = np.full((90, 160), 128, np.uint8)
+    jpeg = strip_jpeg([Moment("before", rgb, thermal, None), Moment("now", rgb, thermal, rgb)], panel_width=160)
+    image = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+    assert image is not None
+    assert image.shape == (2 * 90 + 4, 3 * 160 + 2 * 4, 3)
+    assert np.abs(image[60, 80].astype(int) - (200, 30, 30)).max() < 12
+    assert np.abs(image[60, 244].astype(int) - 128).max() < 12
+    assert image[60, 408].max() < 40  # no fused frame was made before
+    assert np.abs(image[154, 408].astype(int) - (200, 30, 30)).max() < 12
+
+
+def test_a_strip_of_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least one moment"):
+        strip_jpeg([])
+    with pytest.raises(ValueError, match="no frame at all"):
+        strip_jpeg([Moment("now", None, None, None)])

@@ -1,0 +1,162 @@
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from results import summary
+from results.events import EventKind
+from results.layout import RunFolder
+from results.manifest import write_manifest
+from results.record import EpisodeRecord, RecordError, write_episode
+from results.scores import METRIC_VERSIONS, Failure
+from tests.results.synthetic import ROUTES, completion, event, manifest, record, write_run
+
+PAIR = ROUTES[:2]
+FIRST, SECOND = (route.id for route in PAIR)
+
+
+def kept(path: Path, *records: EpisodeRecord) -> RunFolder:
+    """A run of two routes and one seed with these episodes on disk."""
+    folder = RunFolder(path)
+    write_manifest(folder, manifest(routes=PAIR, seeds=(0,)))
+    for one in records:
+        write_episode(folder.episode(one.route_id, one.arm, one.seed), one, [])
+    return folder
+
+
+def test_the_promised_keys_are_there(tmp_path: Path) -> None:
+    folder = write_run(tmp_path, seeds=(0,))
+    summary.write(folder)
+    figures = json.loads(folder.summary.read_text())
+    for arm in ("rgb", "fused", "clear"):
+        assert {"driving_score", "route_completion", "infraction_penalty"} <= figures["arms"][arm].keys()
+        assert figures["arms"][arm]["metrics"].keys() == set(METRIC_VERSIONS)
+    assert figures["metric_version"] == "leaderboard-2.0"
+    assert len(figures["paired"]["ci95"]) == 2
+    assert figures["paired"]["ci95"][0] <= figures["paired"]["difference"] <= figures["paired"]["ci95"][1]
+    assert 0.0 < figures["recovery_ratio"] <= 1.0
+    provenance = figures["provenance"]
+    assert provenance["versions"]["carla"] == "0.9.16"
+    assert provenance["seeds"] == [0]
+    assert provenance["config_hash"] == manifest(seeds=(0,)).config_hash
+    assert provenance["weights"]["sha256"] == "ab" * 32
+    assert provenance["server"]["kind"] == "embedded"
+
+
+def test_figures_of_an_arm_by_hand(tmp_path: Path) -> None:
+    folder = kept(
+        tmp_path,
+        record(FIRST, "rgb", events=(event(EventKind.COLLISION_PEDESTRIAN), completion(100.0))),
+        record(SECOND, "rgb", events=(event(EventKind.RED_LIGHT), event(EventKind.RED_LIGHT), completion(40.0))),
+        record(FIRST, "fused"),
+        record(SECOND, "fused", events=(completion(40.0),)),
+    )
+    figures = summary.write(folder)
+    rgb = figures["arms"]["rgb"]
+    assert rgb["driving_score"] == pytest.approx((50 + 40 * 0.49) / 2)
+    assert rgb["route_completion"] == 70.0
+    assert rgb["infraction_penalty"] == pytest.approx((0.5 + 0.49) / 2)
+    assert rgb["metrics"]["leaderboard-2.1"]["driving_score"] == pytest.approx((50 + 40 / 1.8) / 2, abs=1e-5)
+    assert rgb["infractions"]["red_light"] == 2
+    assert rgb["success_rate"] == 0.0
+    assert figures["arms"]["fused"]["success_rate"] == 0.5
+    assert figures["paired"]["difference"] == pytest.approx((50 + 40 * 0.51) / 2)
+    assert figures["paired"]["metrics"]["leaderboard-2.1"]["difference"] == pytest.approx(
+        (50 + 40 - 40 / 1.8) / 2, abs=1e-5
+    )
+
+
+def test_the_same_drives_give_the_same_bytes_but_for_the_times(tmp_path: Path) -> None:
+    first = write_run(tmp_path / "a", seeds=(0,))
+    second = write_run(tmp_path / "b", seeds=(0,), duration_system_s=99.0)
+    for folder in (first, second):
+        summary.write(folder)
+    one, other = (json.loads(folder.summary.read_text()) for folder in (first, second))
+    assert one.pop("times") != other.pop("times")
+    assert json.dumps(one) == json.dumps(other)
+    assert first.routes_csv.read_bytes() == second.routes_csv.read_bytes()
+    before = first.summary.read_bytes()
+    summary.write(first)
+    assert first.summary.read_bytes() == before
+
+
+def test_no_wall_clock_figure_stands_outside_times(tmp_path: Path) -> None:
+    folder = write_run(tmp_path, seeds=(0,), duration_system_s=98.7654)
+    figures = summary.write(folder)
+    assert figures["times"]["rgb"]["duration_system_s"] == pytest.approx(6 * 98.7654, abs=1e-3)
+    del figures["times"]
+    assert "98.7" not in json.dumps(figures)
+
+
+def test_crashed_and_missing_drives_are_counted_both_ways(tmp_path: Path) -> None:
+    folder = kept(
+        tmp_path,
+        record(FIRST, "rgb"),
+        record(SECOND, "rgb"),
+        record(FIRST, "fused"),
+        record(SECOND, "fused", events=(completion(80.0),), failure=Failure.AGENT_CRASHED, error="ValueError: x"),
+    )
+    figures = summary.write(folder)
+    fused = figures["arms"]["fused"]
+    assert fused["driving_score"] == 50.0
+    assert fused["without_crashed"]["driving_score"] == 100.0
+    assert fused["episodes"] == {"expected": 2, "driven": 2, "crashed": 1}
+    assert figures["paired"]["difference"] == -50.0
+    assert figures["paired"]["without_crashed"]["difference"] == 0.0
+    assert figures["paired"]["without_crashed"]["pairs"] == 1
+    assert figures["arms"]["clear"]["driving_score"] == 0.0
+    assert figures["arms"]["clear"]["without_crashed"]["driving_score"] is None
+    assert not figures["complete"]
+
+
+def test_a_run_without_a_clear_arm_has_no_recovery_ratio(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    write_manifest(folder, manifest(routes=PAIR, seeds=(0,), arms={"rgb": "night", "fused": "night"}))
+    figures = summary.write(folder)
+    assert figures["recovery_ratio"] is None
+    assert figures["recovery"] is None
+    assert figures["paired"]["difference"] == 0.0
+
+
+def test_a_run_of_one_arm_has_no_pairs(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    write_manifest(folder, manifest(routes=PAIR, seeds=(0,), arms={"rgb": "night"}))
+    assert summary.write(folder)["paired"] is None
+
+
+def test_drives_of_another_configuration_are_not_mixed_in(tmp_path: Path) -> None:
+    folder = kept(tmp_path, record(FIRST, "rgb", config_hash="another"))
+    with pytest.raises(RecordError, match="another configuration"):
+        summary.write(folder)
+
+
+def test_a_drive_that_the_run_does_not_know_is_told(tmp_path: Path) -> None:
+    folder = kept(tmp_path, record("elsewhere", "rgb"))
+    with pytest.raises(RecordError, match="elsewhere"):
+        summary.write(folder)
+
+
+def test_the_table_of_routes_has_a_line_per_drive(tmp_path: Path) -> None:
+    folder = kept(
+        tmp_path,
+        record(FIRST, "rgb", events=(event(EventKind.RED_LIGHT), completion(100.0))),
+        record(SECOND, "rgb", route_name="car, stopped", failure=Failure.AGENT_CRASHED, events=()),
+    )
+    summary.write(folder)
+    with folder.routes_csv.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["route_id"] for row in rows] == [FIRST, SECOND]
+    assert rows[0]["driving_score.leaderboard-2.0"] == "70.0"
+    assert float(rows[0]["driving_score.leaderboard-2.1"]) == pytest.approx(100 / 1.4, abs=1e-5)
+    assert rows[0]["red_light"] == "1"
+    assert rows[1]["route_name"] == "car, stopped"
+    assert rows[1]["status"] == "Failed - Agent crashed"
+
+
+def test_each_arm_gets_its_own_leaderboard_file(tmp_path: Path) -> None:
+    folder = kept(tmp_path, record(FIRST, "rgb"), record(FIRST, "fused"))
+    summary.write(folder)
+    assert sorted(p.name for p in (tmp_path / "leaderboard").iterdir()) == ["clear.json", "fused.json", "rgb.json"]
+    rgb = json.loads(folder.leaderboard("rgb").read_text())
+    assert rgb["_checkpoint"]["progress"] == [1, 2]

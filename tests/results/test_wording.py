@@ -1,0 +1,91 @@
+from pathlib import Path
+
+from results import summary, wording
+from results.events import EventKind
+from results.layout import RunFolder
+from results.record import EpisodeRecord
+from results.scores import Failure
+from tests.results.synthetic import ARMS, ROUTES, completion, event, manifest, record, write_run
+
+HIT = (event(EventKind.COLLISION_PEDESTRIAN), completion(100.0))
+CLEAN = (completion(100.0),)
+
+
+def told(records: list[EpisodeRecord], routes: int = 6) -> wording.Headline:
+    return wording.headline(summary.summarise(manifest(routes=ROUTES[:routes], seeds=(0,)), records))
+
+
+def drives(routes: int = 6, **events: tuple) -> list[EpisodeRecord]:
+    return [record(route.id, arm, 0, events.get(arm, CLEAN)) for route in ROUTES[:routes] for arm in ARMS]
+
+
+def test_a_gain_is_called_a_gain_with_its_figures() -> None:
+    words = told(drives(rgb=HIT))
+    assert words.title == "Fused thermal vision gained pilot 50.0 points of driving score in night_fog"
+    assert any("does not include zero" in sentence for sentence in words.sentences)
+    assert any("won back 100" in sentence for sentence in words.sentences)
+    assert words.cautions == ()
+
+
+def test_a_loss_is_called_a_loss_as_plainly() -> None:
+    words = told(drives(fused=HIT))
+    assert words.title == "Fused thermal vision cost pilot 50.0 points of driving score in night_fog"
+    assert any("−50.0 points" in sentence for sentence in words.sentences)
+
+
+def test_a_loss_on_top_of_what_the_night_took() -> None:
+    words = told(drives(rgb=HIT, fused=(*HIT[:1], *HIT)))
+    assert any("lost another" in sentence for sentence in words.sentences)
+
+
+def test_an_interval_that_includes_zero_is_not_sold_as_a_gain(tmp_path: Path) -> None:
+    records = [
+        record(route.id, arm, 0, HIT if (arm == "rgb" and i < 3) or (arm == "fused" and i in (3, 4)) else CLEAN)
+        for i, route in enumerate(ROUTES)
+        for arm in ARMS
+    ]
+    words = told(records)
+    assert "no difference" in words.title
+    assert any("includes zero" in sentence for sentence in words.sentences)
+
+
+def test_two_routes_are_too_few_whatever_they_show() -> None:
+    words = told(drives(2, rgb=HIT), routes=2)
+    assert "too few to conclude" in words.title
+    assert any("2 routes cannot support a conclusion" in caution for caution in words.cautions)
+    assert not any("does not include zero" in sentence for sentence in words.sentences)
+
+
+def test_equal_scores_are_called_equal() -> None:
+    assert told(drives()).title == "Fused frames changed no score of pilot in night_fog"
+
+
+def test_nothing_lost_means_no_recovery_ratio_and_says_why() -> None:
+    assert any("There is no recovery ratio" in sentence for sentence in told(drives(fused=HIT)).sentences)
+
+
+def test_crashed_and_missing_drives_are_said_aloud() -> None:
+    records = drives()[:-1]
+    records[1] = record(ROUTES[0].id, "fused", 0, (), failure=Failure.AGENT_CRASHED)
+    words = told(records)
+    assert words.title.startswith("Unfinished run")
+    assert any("Missing episodes count as zero: 1 in clear" in caution for caution in words.cautions)
+    assert any("Crashed episodes count as zero: 1 in fused" in caution for caution in words.cautions)
+    assert any("Without them the difference is 0.0 points" in caution for caution in words.cautions)
+
+
+def test_figures_in_words_match_those_in_the_summary(tmp_path: Path) -> None:
+    folder: RunFolder = write_run(tmp_path, seeds=(0,))
+    figures = summary.write(folder)
+    words = wording.headline(figures)
+    for arm in ARMS:
+        assert f"{figures['arms'][arm]['driving_score']:.1f} in the {arm} arm" in words.sentences[0]
+    assert wording.signed(figures["paired"]["difference"]) in words.sentences[1]
+
+
+def test_signs_are_shown_and_rounded_zero_has_none() -> None:
+    assert wording.signed(3.14) == "+3.1"
+    assert wording.signed(-3.14) == "−3.1"
+    assert wording.signed(-0.04) == "0.0"
+    assert wording.interval(None) == "no interval"
+    assert wording.interval((-1.0, 2.0)) == "−1.0 to +2.0"
