@@ -57,7 +57,7 @@ def _garden_border(
     kind = rng.integers(3)
     for x0, x1 in ((-house.width / 2, gate - 0.7), (gate + 0.7, house.width / 2)):
         length = x1 - x0
-        frame = Frame(house_frame.point((x0 + x1) / 2, y), house_frame.yaw_deg, house_frame.outward)
+        frame = Frame(house_frame.point((x0 + x1) / 2, y), house_frame.yaw_deg)
         if length < 1.5 or not scene.plots.is_free(frame.footprint(-length / 2, length / 2, -0.1, 0.1)):
             continue
         if kind == 0:
@@ -98,9 +98,7 @@ def add_hinterland(scene: Scene, rng: np.random.Generator, houses: int, trees: i
     shapes = [greenery.distant_tree(rng) for _ in range(6)] + [greenery.conifer(rng) for _ in range(3)]
     for k in range(8 * houses + 3 * trees):
         where = scene.plots.origin + rng.random(2) * extent
-        yaw = float(rng.uniform(0.0, 360.0))
-        outward = np.array([-math.sin(math.radians(yaw)), math.cos(math.radians(yaw))])
-        frame = Frame(np.array([*where, LAND_Z_M]), yaw, outward)
+        frame = Frame(np.array([*where, LAND_Z_M]), float(rng.uniform(0.0, 360.0)))
         if houses > 0 and k < 8 * houses:
             house = draw_house(rng, urban=bool(rng.random() < 0.5))
             w, d = house.width / 2, house.depth
@@ -126,6 +124,6 @@ def add_woods(scene: Scene, low: Array, high: Array, rng: np.random.Generator, s
             x, y = math.cos(angle), math.sin(angle)
             reach = (x**4 + y**4) ** -0.25 + row * 0.04
             where = centre + half * reach * np.array([x, y])
-            frame = Frame(np.array([*where, LAND_Z_M]), 0.0, np.array([0.0, 1.0]))
+            frame = Frame(np.array([*where, LAND_Z_M]), 0.0)
             if scene.plots.is_free(frame.footprint(-1.5, 1.5, -1.5, 1.5)):
                 add_tree(scene, shapes[rng.integers(len(shapes))], frame, float(rng.uniform(1.4, 2.3)), rng)

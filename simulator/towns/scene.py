@@ -19,22 +19,26 @@ LAST_OBJECT_ID = 20000
 
 @dataclass(frozen=True)
 class Frame:
-    """Where a thing stands, CARLA's axes: x along `yaw_deg`, y along `outward` (away from the road), z up."""
+    """Where a thing stands. x: along the traffic beside it; y: to the right, which is away from the road; z: up."""
 
     origin: Array
     yaw_deg: float
-    outward: Array
 
     @property
     def along(self) -> Array:
         yaw = math.radians(self.yaw_deg)
         return np.array([math.cos(yaw), math.sin(yaw)])
 
+    @property
+    def outward(self) -> Array:
+        yaw = math.radians(self.yaw_deg)
+        return np.array([-math.sin(yaw), math.cos(yaw)])
+
     def point(self, x: float, y: float, z: float = 0.0) -> Array:
         return self.origin + np.array([*(x * self.along + y * self.outward), z])
 
     def matrix(self, scale: float = 1.0) -> Array:
-        """(3, 4). Where y is the other way round than in CARLA's axes it mirrors; meshes are drawn from both sides."""
+        """(3, 4), frame -> world."""
         matrix = np.zeros((3, 4))
         matrix[:2, 0], matrix[:2, 1], matrix[2, 2] = self.along, self.outward, 1.0
         matrix[:, :3] *= scale
@@ -52,8 +56,7 @@ def beside(road: Road, lane_sign: int, s: float, out_m: float, z: float = 0.0) -
     assert side is not None
     x, y, heading = road.path.at(s, lane_sign * (float(side.curb_m(s)) + out_m))
     travel = float(heading) + (math.pi if lane_sign > 0 else 0.0)
-    left = to_carla(-math.sin(travel), math.cos(travel))[:2]
-    return Frame(to_carla(float(x), float(y), z), -math.degrees(travel), -left)
+    return Frame(to_carla(float(x), float(y), z), -math.degrees(travel))
 
 
 @dataclass

@@ -79,7 +79,7 @@ def _park(scene: Scene, road: Road, sign: int, start: float, end: float, rng: np
     s = (start + end) / 2 + rng.uniform(-slack, slack)
     gap_to_curb = min(0.25, PARKING_M - 2 * half.y - 0.08) * rng.uniform(0.4, 1.0)
     frame = beside(road, sign, float(s), -(half.y + gap_to_curb))
-    frame = Frame(frame.origin, frame.yaw_deg + float(rng.uniform(-0.8, 0.8)), frame.outward)
+    frame = Frame(frame.origin, frame.yaw_deg + float(rng.uniform(-0.8, 0.8)))
     id = scene.add(model.frames[0], frame)
     low = (centre.x - half.x, centre.y - half.y, centre.z - half.z)
     high = (centre.x + half.x, centre.y + half.y, centre.z + half.z)
@@ -99,9 +99,7 @@ def add_street_trees(scene: Scene, network: Network, rng: np.random.Generator) -
 
 
 def add_tree(scene: Scene, shape: Mesh, frame: Frame, scale: float, rng: np.random.Generator) -> None:
-    turned = Frame(frame.origin, frame.yaw_deg + float(rng.uniform(0, 360)), frame.outward)
-    yaw = np.radians(turned.yaw_deg)
-    turned = Frame(turned.origin, turned.yaw_deg, np.array([-np.sin(yaw), np.cos(yaw)]))
+    turned = Frame(frame.origin, frame.yaw_deg + float(rng.uniform(0, 360)))
     id = scene.add(shape, turned, scale)
     scene.block(id, turned, (-0.2, -0.2, 0.0), (0.2, 0.2, 2.8), Tag.VEGETATION, "Tree")
     scene.stand(frame)
