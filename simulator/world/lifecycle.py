@@ -57,7 +57,7 @@ class Lifecycle(WorldState):
             self._give_body(actor, transform)
         if actor.kind is Kind.SENSOR:
             actor.sensor_tick_s = float(actor.description.get("sensor_tick", "0") or 0)
-            actor.next_due_s = self.elapsed_s
+            actor.next_due_s = -math.inf  # at the next step, and its periods count from there
             if description.id not in sensors.WITHOUT_STREAM:
                 actor.stream_id, self._next_stream_id = self._next_stream_id, self._next_stream_id + 1
         self.actors[actor.id] = actor

@@ -234,9 +234,8 @@ class World(Lifecycle, ActorCommands, VehicleCommands, WalkerCommands, LightComm
         """Whether its `sensor_tick` has come round: at its first frame and then once per period."""
         if self.elapsed_s < actor.next_due_s - 1e-6:
             return False
-        actor.next_due_s += actor.sensor_tick_s
-        if actor.next_due_s < self.elapsed_s:
-            actor.next_due_s = self.elapsed_s
+        began_s = self.elapsed_s if actor.next_due_s == -math.inf else actor.next_due_s
+        actor.next_due_s = max(began_s + actor.sensor_tick_s, self.elapsed_s)
         return True
 
     def _collisions(self, pairs: NDArray[np.int64], impulses: NDArray[np.float64]) -> tuple[Collision, ...]:
