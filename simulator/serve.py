@@ -41,7 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         rpc_listener, stream_listener = _listeners(options.host, options.port)
     except OSError as error:
-        return _wrong_use(f"cannot listen on {options.host}:{options.port}: {error.strerror or error}")
+        why = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error.strerror or error)
+        return _wrong_use(f"cannot listen on {options.host}:{options.port}: {why}")
     return asyncio.run(_serve(options, rpc_listener, stream_listener))
 
 

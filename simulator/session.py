@@ -196,7 +196,7 @@ class Session:
         ]
         if not watched or self.world.settings.no_rendering_mode:
             return
-        # the noise is drawn for the step of the episode, not the frame: an episode looks the same whatever came before it
+        # noise is drawn for the step of the episode, not the frame: what came before the episode leaves no trace
         view = replace(self.world.view(), frame=self.world.steps)
         first_id = self.world.spectator_id
         shots = [(actor, self._models[actor.id], self.world.transform_of(actor.id)) for actor in watched]
