@@ -18,15 +18,17 @@ class Agc:
     """How counts become grey.
 
     mode: plateau (histogram equalisation with clipped bins), linear (between two percentiles) or manual (between
-    `manual_c`). plateau: most pixels that count of one bin, per 640x512 pixels (150: Tau 2's menu default). max_gain:
-    most grey levels per count. tail_share: share of the pixels ignored at either end. smoothing_s: time constant of
-    the mapping. polarity: whether hot is white or black.
+    `manual_c`). plateau: most pixels that count of one bin, per 640x512 pixels. linear_share: how much of the grey
+    range is spread evenly over the counts whatever their pixels (Boson's "linear percent"): small warm things keep
+    their distance from the wide road. max_gain: most grey levels per count. tail_share: share of the pixels ignored
+    at either end. smoothing_s: time constant of the mapping. polarity: whether hot is white or black.
     """
 
     mode: Literal["plateau", "linear", "manual"] = "plateau"
-    plateau: float = 150.0
-    max_gain: float = 4.0
-    tail_share: float = 0.002
+    plateau: float = 60.0
+    linear_share: float = 0.3
+    max_gain: float = 2.0
+    tail_share: float = 0.0005
     smoothing_s: float = 0.5
     polarity: Literal["white_hot", "black_hot"] = "white_hot"
     manual_c: tuple[float, float] = (-10.0, 40.0)
@@ -38,6 +40,8 @@ class Agc:
             raise ValueError(f"AGC polarity must be white_hot or black_hot, got {self.polarity!r}")
         if not 0.0 <= self.tail_share < 0.5:
             raise ValueError(f"AGC tail_share must lie in 0..0.5, got {self.tail_share}")
+        if not 0.0 <= self.linear_share <= 1.0:
+            raise ValueError(f"AGC linear_share must lie in 0..1, got {self.linear_share}")
         if self.plateau <= 0.0 or self.max_gain <= 0.0 or self.smoothing_s < 0.0:
             raise ValueError("AGC plateau and max_gain must be positive, smoothing_s not negative")
 
@@ -58,7 +62,8 @@ def mapping(agc: Agc, histogram: NDArray[np.int64], manual_counts: tuple[float, 
         return np.clip(127.5 + gain * (counts - (low + high) / 2.0), 0.0, 255.0).astype(np.float32)
     plateau = max(agc.plateau * total / (640.0 * 512.0), 1.0)
     clipped = np.minimum(histogram[low : high + 1], plateau)
-    slope = np.minimum(clipped * (255.0 / max(clipped.sum(), 1.0)), agc.max_gain)
+    share = (1.0 - agc.linear_share) * clipped / max(clipped.sum(), 1.0) + agc.linear_share / len(clipped)
+    slope = np.minimum(255.0 * share, agc.max_gain)
     inside = np.cumsum(slope) - 0.5 * slope
     # What the gain limit leaves unused is shared between both ends: the picture stays centred.
     inside += (255.0 - slope.sum()) / 2.0
