@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from simulator.render.stale import drop_stale_kernels
+
+drop_stale_kernels()
+
 
 def warmup() -> float:
-    """Compiles all kernels (some ten seconds the first time, then read from numba's cache). Returns the seconds it took."""
+    """Compiles all kernels (ten seconds the first time, then read from a cache). Returns the seconds it took."""
     from simulator.render.warming import warmup as run
 
     return run()

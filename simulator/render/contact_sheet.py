@@ -1,6 +1,6 @@
 """Draws one place of a town by day, night, fog and night fog, as colour, depth and instances side by side.
 
-    python -m simulator.render.contact_sheet OUT.png [--town Elm02]
+python -m simulator.render.contact_sheet OUT.png [--town Elm02]
 """
 
 from __future__ import annotations

@@ -14,11 +14,12 @@ from numba import njit
 
 from simulator.render.camera import CameraModel
 
-LOWEST_EV, HIGHEST_EV = 0.5, 16.0
+LOWEST_EV, HIGHEST_EV = 0.5, 17.5
 """Limits of the automatic: f/1.8, 1/30 s and ISO 6400 at the dark end."""
 BINS, DARKEST_LOG2, LIGHTEST_LOG2 = 128, -12.0, 20.0
 NIGHT_BIAS_EV = 1.4
 """By night a camera is told to leave the picture darker than by day: this much at the dark end of the scale."""
+HIGHLIGHT_SIGNAL, HIGHLIGHT_WEIGHT = 0.75, 0.35
 SATURATION_PER_EV0 = 0.125 / 0.18
 """Luminance in cd/m2 that saturates the sensor at EV 0."""
 
@@ -51,14 +52,20 @@ def luminance_histogram(radiance, step):  # type: ignore[no-untyped-def]
 
 
 def metered_ev(radiance: np.ndarray) -> float:
-    """EV that puts the mean log luminance, without the darkest tenth and the lightest twentieth, at mid grey."""
+    """EV from the histogram: a compromise between the mean log luminance at mid grey and the highlights below white.
+
+    The mean leaves out the darkest tenth and the lightest twentieth; the highlights are the lightest twentieth's edge.
+    """
     counts = luminance_histogram(radiance, 4).astype(np.float64)
     before = np.concatenate([[0.0], np.cumsum(counts)])
     low, high = 0.10 * before[-1], 0.95 * before[-1]
     kept = np.clip(before[1:], low, high) - np.clip(before[:-1], low, high)
     centres = DARKEST_LOG2 + (np.arange(BINS) + 0.5) * (LIGHTEST_LOG2 - DARKEST_LOG2) / BINS
     mean_log2 = float((kept * centres).sum() / max(kept.sum(), 1.0))
-    ev = mean_log2 - math.log2(0.125)
+    high_log2 = float(centres[min(int(np.searchsorted(before[1:], high)), BINS - 1)])
+    middle_ev = mean_log2 - math.log2(0.125)
+    highlight_ev = high_log2 - math.log2(SATURATION_PER_EV0 * HIGHLIGHT_SIGNAL)
+    ev = middle_ev + HIGHLIGHT_WEIGHT * (highlight_ev - middle_ev)
     night = min(max((8.0 - ev) / 8.0, 0.0), 1.0)
     return min(max(ev + NIGHT_BIAS_EV * night, LOWEST_EV), HIGHEST_EV)
 

@@ -93,7 +93,9 @@ def add_sprites(lamps, focal, radiance, counter, thread):  # type: ignore[no-unt
                 radiance[y, 1, x] += w * green
                 radiance[y, 2, x] += w * blue
             if abs(dy) < F(1):
-                for x in range(max(np.int32(u - F(1.5)), np.int32(0)), min(np.int32(u + F(1.5)), np.int32(width - 1)) + 1):
+                for x in range(
+                    max(np.int32(u - F(1.5)), np.int32(0)), min(np.int32(u + F(1.5)), np.int32(width - 1)) + 1
+                ):
                     w = max(F(1) - abs(F(x) + F(0.5) - u), F(0)) * (F(1) - abs(dy))
                     radiance[y, 0, x] += w * lamps[k, 2]
                     radiance[y, 1, x] += w * lamps[k, 3]

@@ -39,12 +39,18 @@ def sky_row(air, texels, first_texel, row):  # type: ignore[no-untyped-def]
             flat = F(0.13) / (dz + F(0.12))
             u, v = dx * flat, dy * flat
             density = sample(texels, first_texel, CLOUD_LAYER, u, v, np.int32(0)) * F(1.0 / 255.0)
-            density += F(0.3) * (sample(texels, first_texel, CLOUD_LAYER, u * F(4), v * F(4), np.int32(1)) * F(1.0 / 255.0) - F(0.5))
+            density += F(0.3) * (
+                sample(texels, first_texel, CLOUD_LAYER, u * F(4), v * F(4), np.int32(1)) * F(1.0 / 255.0) - F(0.5)
+            )
             amount = min(max((density - (F(0.92) - F(0.85) * air.cover)) * F(4), F(0)), F(1))
             amount *= min(dz * F(8), F(1))
             thick = F(1) - F(0.35) * amount * density
             white_r = (c[1, 0] * F(0.36) + c[0, 0] * F(0.10)) * thick
             white_g = (c[1, 1] * F(0.36) + c[0, 1] * F(0.10)) * thick
             white_b = (c[1, 2] * F(0.36) + c[0, 2] * F(0.10)) * thick
-            red, green, blue = red + (white_r - red) * amount, green + (white_g - green) * amount, blue + (white_b - blue) * amount
+            red, green, blue = (
+                red + (white_r - red) * amount,
+                green + (white_g - green) * amount,
+                blue + (white_b - blue) * amount,
+            )
         row[EMIT_RED, x], row[EMIT_GREEN, x], row[EMIT_BLUE, x] = red, green, blue

@@ -67,6 +67,7 @@ def actor_points(
         )
         across, above = (local[:, 1] / ahead).astype(np.float32), (local[:, 2] / ahead).astype(np.float32)
         towards[front] = np.where(local[:, 0] > 0.05 * distance, _beam_towards(across, above, values), 0.0)[front]
+    towards[front] *= lamps.strength
     return places, candela[lit] * towards[:, None], lamps.areas_m2[lit].astype(np.float64)
 
 

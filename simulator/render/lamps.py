@@ -7,10 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.render.materials import SURFACES, Emission
+from simulator.render.materials import SURFACES, Emission, Material
 from simulator.render.mesh import Mesh
 
 EMISSION_OF_MATERIAL = np.array([int(SURFACES[m].emission) for m in SURFACES], np.uint8)
+
+BICYCLE_STRENGTH = 0.04
+"""A dynamo lamp gives some 800 cd where a car's low beam gives 21 000."""
 
 
 @dataclass(frozen=True)
@@ -19,13 +22,14 @@ class Lamps:
 
     kinds: (n,) uint8 `Emission`. centres: (n, 3) float32. areas_m2: (n,) float32.
     normals: (n, 3) float32, outward mean direction (away from the middle of the model); zero when the glass faces all
-    around.
+    around. strength: of its headlamps over those of a car.
     """
 
     kinds: NDArray[np.uint8]
     centres: NDArray[np.float32]
     areas_m2: NDArray[np.float32]
     normals: NDArray[np.float32]
+    strength: float = 1.0
 
 
 def lamps_of(mesh: Mesh) -> Lamps:
@@ -61,4 +65,5 @@ def lamps_of(mesh: Mesh) -> Lamps:
         np.array(centres, np.float32).reshape(-1, 3),
         np.array(areas, np.float32),
         np.array(normals, np.float32).reshape(-1, 3),
+        BICYCLE_STRENGTH if np.any(mesh.materials == Material.BICYCLE_FRAME) else 1.0,
     )

@@ -115,6 +115,7 @@ def emission_of(lamps: Lamps, flags: int, blink: bool) -> NDArray[np.float32]:
     for kind, area in zip(lamps.kinds, lamps.areas_m2, strict=True):
         candela, colour = lamp_candela(int(kind), flags, blink)
         if kind == Emission.HEADLAMP:
+            candela *= lamps.strength
             candela = min(candela, 0.02 * candela + PARKING_CD)
         luminance = candela / max(float(area), 0.01)
         out[kind] = np.maximum(out[kind], luminance * colour)
@@ -177,7 +178,7 @@ def vehicle_records(
     if state & VehicleLightState.FOG:
         shapes.append(FRONT_FOG)
     for place in front:
-        out.extend(beam_record(place, axes, 1.0, shape, count * HEADLAMP_WHITE) for shape in shapes)
+        out.extend(beam_record(place, axes, 1.0, shape, count * lamps.strength * HEADLAMP_WHITE) for shape in shapes)
     back = places[lamps.kinds == Emission.TAIL_LAMP]
     candela, colour = vehicle_candela(int(Emission.TAIL_LAMP), flags, blink)
     if len(back) and candela > 0.0:

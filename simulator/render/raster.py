@@ -162,7 +162,9 @@ def _project(vertices, first, last, m, focal, cx, cy, parallel, out):  # type: i
 
 
 @njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
-def draw_items(items, matrices, static, templates, template_of, focal, cx, cy, parallel, depths, ids, scratch, counter, thread):  # type: ignore[no-untyped-def]
+def draw_items(
+    items, matrices, static, templates, template_of, focal, cx, cy, parallel, depths, ids, scratch, counter, thread
+):  # type: ignore[no-untyped-def]
     """Work items: chunk c of the static mesh as c, instance in slot s as -1 - s.
 
     matrices: (1 + slots, 3, 4) float32 to camera axes; the first is the static mesh's. static, templates: `Chunks`

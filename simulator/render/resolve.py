@@ -24,12 +24,13 @@ from simulator.render.rows import (
     NY,
     NZ,
     RED,
+    ROUGH,
     SKY_M,
     X,
     Y,
     Z,
 )
-from simulator.render.texture import LEVELS, TEXELS, sample
+from simulator.render.texture import CLOUD_LAYER, LEVELS, TEXELS, sample
 
 F = np.float32
 STREET_LAMP = int(Emission.STREET_LAMP)
@@ -77,7 +78,7 @@ def resolve_row(y, view, ids, inverse_depth, static, lamp_of, templates, slots, 
     g00 = g01 = g02 = g10 = g11 = g12 = g20 = g21 = g22 = F(0)
     f0 = f1 = f2 = F(0)
     t00 = t01 = t02 = t03 = t10 = t11 = t12 = t13 = t20 = t21 = t22 = t23 = F(0)
-    red = green = blue = gloss = tiles = contrast = er = eg = eb = F(0)
+    red = green = blue = gloss = rough = tiles = contrast = er = eg = eb = F(0)
     axis = np.int32(0)
     for x in range(width):
         i = ids[y, x]
@@ -88,6 +89,7 @@ def resolve_row(y, view, ids, inverse_depth, static, lamp_of, templates, slots, 
             row[NX, x], row[NY, x], row[NZ, x] = F(0), F(0), F(1)
             row[RED, x], row[GREEN, x], row[BLUE, x], row[GLOSS, x] = F(0), F(0), F(0), F(0)
             row[EMIT_RED, x], row[EMIT_GREEN, x], row[EMIT_BLUE, x] = F(0), F(0), F(0)
+            row[ROUGH, x] = F(1)
             row[DISTANCE, x] = F(SKY_M) * F(2)
             continue
         if i != previous:
@@ -134,6 +136,9 @@ def resolve_row(y, view, ids, inverse_depth, static, lamp_of, templates, slots, 
                 blue * (F(1) - F(0.45) * wet),
             )
             gloss = max(look.gloss[m], F(0.75) * wet)
+            dull = F(1) - gloss
+            # GGX alpha^2: glass is a clean mirror, a wet road a rough one
+            rough = max(F(0.12) * dull * dull * dull * dull, F(0.0006)) if wet <= F(0) else F(0.02)
             layer, tiles = look.texture[m], look.tiles_per_m[m]
             contrast = look.contrast[m] * F(1.0 / 128.0)
             emitting = look.emission[m]
@@ -174,18 +179,20 @@ def resolve_row(y, view, ids, inverse_depth, static, lamp_of, templates, slots, 
             u, v = u * tiles, v * tiles
             # texels per pixel, stretched by half of what the slant asks for: a compromise between blur and shimmer
             footprint = z * inverse_focal * tiles * F(TEXELS) / math.sqrt(max(facing / math.sqrt(ray2), F(0.02)))
+            # the level is dithered between neighbouring pixels, so that no line shows where it changes
+            footprint *= F(0.75) + F(0.1875) * F((x * 5 + y * 3 + (x >> 2) + (y >> 1)) & 3)
             level = np.int32(0)
             if footprint > F(1):
                 level = (np.float32(footprint).view(np.int32) >> np.int32(23)) - np.int32(127)
             detail = sample(look.texels, look.first_texel, layer, u, v, min(level, np.int32(LEVELS - 1)))
-            # the same pattern again at a twelfth of the scale hides that it repeats
+            # a cloudy pattern, turned and a twelfth as fine, hides that the tiles repeat
             coarse = min(max(level - np.int32(4), np.int32(0)), np.int32(LEVELS - 1))
             n = np.int32(TEXELS) >> coarse
             wrap = n - np.int32(1)
-            i0 = np.int32(np.floor(u * F(0.083) * F(n))) & wrap
-            j0 = np.int32(np.floor(v * F(0.083) * F(n))) & wrap
-            stain = F(look.texels[layer, np.uint32(look.first_texel[coarse] + j0 * n + i0)])
-            gain = (F(1) + contrast * (detail - F(128))) * (F(1) + F(0.0014) * (stain - F(128)))
+            i0 = np.int32(np.floor((u * F(0.066) + v * F(0.05)) * F(n))) & wrap
+            j0 = np.int32(np.floor((v * F(0.066) - u * F(0.05)) * F(n))) & wrap
+            stain = F(look.texels[CLOUD_LAYER, np.uint32(look.first_texel[coarse] + j0 * n + i0)])
+            gain = (F(1) + contrast * (detail - F(128))) * (F(1) + F(0.0026) * (stain - F(128)))
             gain = max(gain, F(0.08))
         light = F(1)
         if emitting == WINDOW:
@@ -199,4 +206,5 @@ def resolve_row(y, view, ids, inverse_depth, static, lamp_of, templates, slots, 
         row[NX, x], row[NY, x], row[NZ, x] = nx, ny, nz
         row[RED, x], row[GREEN, x], row[BLUE, x], row[GLOSS, x] = red * gain, green * gain, blue * gain, gloss
         row[EMIT_RED, x], row[EMIT_GREEN, x], row[EMIT_BLUE, x] = er * light, eg * light, eb * light
+        row[ROUGH, x] = rough
         row[DISTANCE, x] = z * math.sqrt(ray2)

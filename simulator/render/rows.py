@@ -19,6 +19,8 @@ SHINE_RED, SHINE_GREEN, SHINE_BLUE = 18, 19, 20
 """Luminance of lamps mirrored in wet or glossy surfaces, cd/m2."""
 OPEN = 21
 """How much of the hemisphere is open to the sky."""
-PLANES = 22
+ROUGH = 22
+"""Square of the roughness of the mirror lobe (GGX alpha^2)."""
+PLANES = 23
 
 SKY_M = 1.0e5

@@ -16,6 +16,8 @@ FULL_WELL_ELECTRONS = 9_000.0
 READ_NOISE_ELECTRONS = 2.5
 BASE_EV = 6.3
 """Below this EV the shutter (1/30 s at f/1.8) cannot be longer and gain takes over."""
+KNEE = 0.45
+"""Signal above which the tone curve bends: highlights many times full white still differ, as in automotive HDR sensors."""
 TILE = 1024
 LUT_STEPS = 8192
 
@@ -57,7 +59,7 @@ def _mixed(a, b):  # type: ignore[no-untyped-def]
 def develop(radiance, gain, shot, read, tile, key, table, out, counter, thread):  # type: ignore[no-untyped-def]
     """radiance: (H, 3, W) cd/m2; gain: 1 / luminance of full white; key: uint32 of sensor and frame; out: (H, W, 4) BGRA."""
     height, _, width = radiance.shape
-    knee = F(0.6)
+    knee = F(KNEE)
     while True:
         y = take_next(counter)
         if y >= height:
@@ -76,8 +78,8 @@ def develop(radiance, gain, shot, read, tile, key, table, out, counter, thread):
             b += r2[k] * math.sqrt(shot * b + read)
             # highlights are rolled off together so that a red lamp stays red
             top = max(r, max(g, b))
-            over = max(top - knee, F(0))
-            scale = (min(top, knee) + over * (F(1) - knee) / (over + (F(1) - knee))) / max(top, F(1e-6))
+            over = max(top - knee, F(0)) * F(1.0 / (1.0 - KNEE))
+            scale = (knee + F(1.0 - KNEE) * (F(1) - F(1) / math.sqrt(F(1) + F(2) * over))) / max(top, knee)
             scale = scale if top > knee else F(1)
             r, g, b = r * scale, g * scale, b * scale
             steps = F(LUT_STEPS - 1)

@@ -28,6 +28,7 @@ from simulator.render.rows import (
     NZ,
     OPEN,
     RED,
+    ROUGH,
     SHINE_BLUE,
     SHINE_GREEN,
     SHINE_RED,
@@ -42,6 +43,8 @@ from simulator.render.sky import FOG_LAYER_M, Daylight
 F = np.float32
 SEGMENT_PX = 64
 """Lights are culled against this much of a row at a time."""
+LEAST_GLOSS = 0.1
+"""Surfaces duller than this mirror no lamps."""
 INVERSE_PI = np.float32(1.0 / math.pi)
 
 
@@ -88,7 +91,7 @@ def shade_row(view, y, air, lights, fog_row, has_fog_light, row, out):  # type: 
         distance, gloss = row[DISTANCE, first:end], row[GLOSS, first:end]
         light_r, light_g, light_b = row[LIGHT_RED, first:end], row[LIGHT_GREEN, first:end], row[LIGHT_BLUE, first:end]
         shine_r, shine_g, shine_b = row[SHINE_RED, first:end], row[SHINE_GREEN, first:end], row[SHINE_BLUE, first:end]
-        in_sun, clear = row[SUN, first:end], row[OPEN, first:end]
+        in_sun, clear, rough = row[SUN, first:end], row[OPEN, first:end], row[ROUGH, first:end]
         for i in range(n):
             up = F(0.5) + F(0.5) * nz[i]
             facing = max(nx[i] * sun_x + ny[i] * sun_y + nz[i] * sun_z, F(0)) * in_sun[i]
@@ -154,7 +157,7 @@ def shade_row(view, y, air, lights, fog_row, has_fog_light, row, out):  # type: 
                     light_r[i] += e * red
                     light_g[i] += e * green
                     light_b[i] += e * blue
-            if shiny > F(0.05):
+            if shiny > F(LEAST_GLOSS):
                 # mirror light of the lamp on a rough film (GGX with a half vector)
                 for i in range(n):
                     vx, vy, vz = lx - px[i], ly - py[i], lz - pz[i]
@@ -167,13 +170,13 @@ def shade_row(view, y, air, lights, fog_row, has_fog_light, row, out):  # type: 
                     graze = F(1) - (hx * vx + hy * vy + hz * vz) * inverse / math.sqrt(length2)
                     graze = max(graze, F(0))
                     fresnel = F(0.04) + F(0.96) * graze * graze * graze * graze * graze
-                    rough2 = F(0.012)
+                    rough2 = rough[i]
                     lobe = cosine * cosine / length2 * (rough2 - F(1)) + F(1)
                     forward = -(ax * vx + ay * vy + az * vz) * inverse
                     toward = max(min(forward * F(4) - F(0.2), F(1)), F(0))
                     window = max(F(1) - d2 * inverse_reach2 * F(0.25), F(0))
                     e = (
-                        gloss[i] * fresnel * rough2 * INVERSE_PI / (lobe * lobe) * F(0.6) * toward * window
+                        max(gloss[i] - F(LEAST_GLOSS), F(0)) * fresnel * rough2 * INVERSE_PI / (lobe * lobe) * F(0.6) * toward * window
                         * inverse * inverse * exp_minus(extinction * d2 * inverse)
                     )  # fmt: skip
                     shine_r[i] += e * red

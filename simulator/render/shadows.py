@@ -22,7 +22,7 @@ class Casters(NamedTuple):
     """Boxes of actors. bounds: (n, 6) float32, low and high corner of what box and shadow may cover, relative to the eye.
 
     frames: (n, 3, 4) float32: relative to the eye -> box axes with the box's middle as origin. halves: (n, 3) float32.
-    round: (n,) float32, 1 for bodies that are better taken as ellipsoids (people).
+    round: (n,) float32, 1 for bodies that are better taken as upright cylinders (people).
     """
 
     bounds: NDArray[np.float32]
@@ -79,7 +79,11 @@ def shadow_row(view, sun, sun_shines, depth_map, to_texel, casters, row):  # typ
                 continue
             # moved off the surface by about a texel, so that it does not shade itself
             lift = F(0.12) + F(0.25) * (F(1) - facing)
-            wx, wy, wz = row[X, x] + e0 + row[NX, x] * lift, row[Y, x] + e1 + row[NY, x] * lift, row[Z, x] + e2 + row[NZ, x] * lift
+            wx, wy, wz = (
+                row[X, x] + e0 + row[NX, x] * lift,
+                row[Y, x] + e1 + row[NY, x] * lift,
+                row[Z, x] + e2 + row[NZ, x] * lift,
+            )
             u = m00 * wx + m01 * wy + m02 * wz + m03 - F(0.5)
             v = m10 * wx + m11 * wy + m12 * wz + m13 - F(0.5)
             depth = m20 * wx + m21 * wy + m22 * wz + m23 + F(4e-5)
@@ -132,12 +136,12 @@ def shadow_row(view, sun, sun_shines, depth_map, to_texel, casters, row):  # typ
                 if abs(x) < hx + F(0.06) and abs(y) < hy + F(0.06) and abs(z) < hz - F(0.02):
                     continue  # on the caster itself
                 if blunt:
-                    qx, qy, qz = x / hx, y / hy, z / hz
-                    rx, ry, rz = sx / hx, sy / hy, sz / hz
-                    a = rx * rx + ry * ry + rz * rz
-                    b = qx * rx + qy * ry + qz * rz
-                    c = qx * qx + qy * qy + qz * qz - F(0.8)
-                    if b < F(0) and b * b > a * c:
+                    # a person: an upright elliptic cylinder a little thinner than the box
+                    qx, qy, rx, ry = x / hx, y / hy, sx / hx, sy / hy
+                    a = max(rx * rx + ry * ry, F(1e-6))
+                    b = qx * rx + qy * ry
+                    t = -b / a
+                    if t > F(0) and qx * qx + qy * qy - b * b / a < F(0.35) and abs(z + t * sz) < hz:
                         row[SUN, i] = F(0)
                 else:
                     ix = F(1) / (sx if abs(sx) > F(1e-5) else F(1e-5))

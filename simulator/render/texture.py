@@ -71,9 +71,10 @@ def _clouds(rng: np.random.Generator, slope: float, lowest: int) -> NDArray[np.f
 
 
 def _asphalt(rng: np.random.Generator) -> NDArray[np.float64]:
-    grain = 0.5 + 0.07 * _clouds(rng, 1.6, 2) + 0.10 * rng.standard_normal((TEXELS, TEXELS))
-    cracks = np.abs(_clouds(rng, 2.0, 3)) < 0.02
-    return grain - 0.16 * cracks
+    # little below the fourth harmonic: what is coarser would show that the tile repeats
+    grain = 0.5 + 0.05 * _clouds(rng, 1.3, 5) + 0.10 * rng.standard_normal((TEXELS, TEXELS))
+    cracks = np.abs(_clouds(rng, 2.0, 3)) < 0.012
+    return grain - 0.12 * cracks
 
 
 def _paving(rng: np.random.Generator, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
