@@ -21,7 +21,9 @@ class Agc:
     `manual_c`). plateau: most pixels that count of one bin, per 640x512 pixels. linear_share: how much of the grey
     range is spread evenly over the counts whatever their pixels (Boson's "linear percent"): small warm things keep
     their distance from the wide road. max_gain: most grey levels per count. tail_share: share of the pixels ignored
-    at either end. smoothing_s: time constant of the mapping. polarity: whether hot is white or black.
+    at either end. skip_top: share of the picture's height, from its top, that the histogram leaves out (region of
+    interest): else a clear sky, 20 K below everything, takes half of the greys. smoothing_s: time constant of the
+    mapping. polarity: whether hot is white or black.
     """
 
     mode: Literal["plateau", "linear", "manual"] = "plateau"
@@ -29,6 +31,7 @@ class Agc:
     linear_share: float = 0.3
     max_gain: float = 2.0
     tail_share: float = 0.0005
+    skip_top: float = 0.4
     smoothing_s: float = 0.5
     polarity: Literal["white_hot", "black_hot"] = "white_hot"
     manual_c: tuple[float, float] = (-10.0, 40.0)
@@ -42,6 +45,8 @@ class Agc:
             raise ValueError(f"AGC tail_share must lie in 0..0.5, got {self.tail_share}")
         if not 0.0 <= self.linear_share <= 1.0:
             raise ValueError(f"AGC linear_share must lie in 0..1, got {self.linear_share}")
+        if not 0.0 <= self.skip_top <= 0.9:
+            raise ValueError(f"AGC skip_top must lie in 0..0.9, got {self.skip_top}")
         if self.plateau <= 0.0 or self.max_gain <= 0.0 or self.smoothing_s < 0.0:
             raise ValueError("AGC plateau and max_gain must be positive, smoothing_s not negative")
 
@@ -87,7 +92,8 @@ class GainControl:
 
     def grey(self, counts: NDArray[np.uint16], time_s: float) -> NDArray[np.uint8]:
         """(H, W) uint8 of (H, W) uint16 counts."""
-        target = mapping(self.agc, _histogram(counts), self._manual_counts)
+        region = counts[int(self.agc.skip_top * len(counts)) :]
+        target = mapping(self.agc, _histogram(region), self._manual_counts)
         if self._mapping is None or self.agc.smoothing_s == 0.0:
             self._mapping = target
         else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -15,6 +16,7 @@ from sensors.frames import CameraFrames
 from sensors.thermal.agc import GainControl
 from sensors.thermal.ambient import ZERO_C_K, Ambient
 from sensors.thermal.heat import ActorState
+from sensors.thermal.materials import load_materials
 from sensors.thermal.microbolometer import FULL_SCALE, Microbolometer
 from sensors.thermal.presets import ThermalConfig, preset
 from sensors.thermal.radiometry import band
@@ -57,6 +59,7 @@ class ThermalCamera:
         self.fov_deg = fov_deg
         self._band = band(*config.band_um)
         self._seed = seed
+        self._materials = load_materials(Path(config.materials)) if config.materials else load_materials()
         self.ambient = ambient
         shrink = min(1.0, config.width / width)
         self._grid = (max(8, round(height * shrink)), max(8, round(width * shrink)))
@@ -75,7 +78,7 @@ class ThermalCamera:
     @ambient.setter
     def ambient(self, ambient: Ambient) -> None:
         """A change of weather: the tables are made anew, the detector keeps its memory."""
-        self._world = thermal_world(ambient, self._band, self._seed, self.config.materials)
+        self._world = thermal_world(ambient, self._band, self._seed, self._materials)
 
     def image(self, frames: CameraFrames, actors: Sequence[ActorState]) -> ThermalFrame:
         """The thermal frame of one tick; time runs as `frames.time_s` does, in simulation seconds."""

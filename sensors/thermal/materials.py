@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from functools import cache
 from pathlib import Path
 
 import yaml
@@ -37,7 +36,6 @@ class MaterialsError(ValueError):
     """The table cannot be used; one line with file and entry."""
 
 
-@cache
 def load_materials(path: Path = MATERIALS_FILE) -> dict[int, SurfaceMaterial]:
     """The table by tag number. Tags that a user's file leaves out keep the values of the built-in one."""
     try:

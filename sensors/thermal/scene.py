@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import numba
 import numpy as np
@@ -13,7 +13,7 @@ from sensors.thermal import atmosphere
 from sensors.thermal.ambient import Ambient
 from sensors.thermal.association import associate, box_frames
 from sensors.thermal.heat import ActorState
-from sensors.thermal.materials import SKY_TAG, load_materials
+from sensors.thermal.materials import SKY_TAG, SurfaceMaterial
 from sensors.thermal.parts import part_table, person_part, vehicle_part
 from sensors.thermal.radiometry import LOWEST_K, STEP_K, Band
 from sensors.thermal.temperature import (
@@ -50,9 +50,8 @@ class World:
     air_radiance: float
 
 
-def thermal_world(ambient: Ambient, band: Band, seed: int, materials_file: str | None = None) -> World:
+def thermal_world(ambient: Ambient, band: Band, seed: int, materials: Mapping[int, SurfaceMaterial]) -> World:
     """The tables. `sky`: radiance by the sine of elevation 0..1 in SKY_STEPS steps, through fog and rain."""
-    materials = load_materials(Path(materials_file)) if materials_file else load_materials()
     air = float(band.radiance(ambient.air_k))
     clear = atmosphere.sky_clearness(np.linspace(0.0, 1.0, SKY_STEPS + 1), ambient)
     sky = air + (float(band.radiance(ambient.sky_k)) - air) * clear

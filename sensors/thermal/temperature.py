@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,6 +55,7 @@ def surface_table(materials: Mapping[int, SurfaceMaterial], ambient: Ambient) ->
     return table
 
 
+@lru_cache(maxsize=8)
 def pattern(seed: int) -> NDArray[np.float32]:
     """(32, 32, 32) float32, mean 0, deviation 1: a tile that repeats seamlessly, sampled at world positions."""
     rng = np.random.Generator(np.random.Philox(key=[seed & 0xFFFFFFFFFFFFFFFF, 0x7468]))
