@@ -70,7 +70,8 @@ def _wheel_force(d, speed: float, h: float) -> tuple[float, float]:
     turning = abs(speed) / d.radius_m * ratio * 30.0 / math.pi
     if d.autobox and not d.manual and d.gear > 0 and d.shifting_s == 0.0 and d.since_shift_s > _SHIFT_AGAIN_S:
         g = d.gear - 1
-        if turning > d.up_share[g] * d.max_rpm and d.gear < d.gears and d.throttle_now > 0.0:
+        wanted = d.throttle_now > 0.0 or turning > d.max_rpm
+        if turning > d.up_share[g] * d.max_rpm and d.gear < d.gears and wanted:
             d.gear, d.shifting_s, d.since_shift_s = d.gear + 1, d.shift_time_s, 0.0
         elif turning < d.down_share[g] * d.max_rpm and d.gear > 1:
             d.gear, d.shifting_s, d.since_shift_s = d.gear - 1, d.shift_time_s, 0.0
@@ -83,7 +84,7 @@ def _wheel_force(d, speed: float, h: float) -> tuple[float, float]:
         low = min(int(place), _TORQUE_POINTS - 2)
         torque = d.torque_nm[low] + (d.torque_nm[low + 1] - d.torque_nm[low]) * (place - low)
         force = torque * d.throttle_now * ratio * _DRIVE_EFFICIENCY / d.radius_m
-    drag = d.engine_drag * (1.0 - d.throttle_now) * turning * math.pi / 30.0 * ratio / d.radius_m
+    drag = d.engine_drag * (1.0 - d.throttle_now) * min(turning, d.max_rpm) * math.pi / 30.0 * ratio / d.radius_m
     return (-force if d.gear < 0 else force), drag
 
 

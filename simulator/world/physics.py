@@ -22,8 +22,9 @@ from simulator.world.dynamics import GRAVITY
 AIR_DENSITY = 1.2  # kg/m^3
 GRIP_PER_TIRE_FRICTION = 0.3
 """CARLA's tire_friction of 3.5 is a dry road, on which a car can brake with 1 g."""
-ENGINE_DRAG_PER_DAMPING = 0.12
-"""N m s/rad per unit of PhysX's damping rate: a coasting car in third gear loses some 0.5 m/s^2 at 40 km/h."""
+ENGINE_DRAG_PER_DAMPING = 0.06
+"""N m s/rad per unit of PhysX's damping rate; CARLA's usual 2.0 is then what a family car's engine brakes with."""
+ENGINE_DRAG_SHARE = 0.12  # of the peak torque, at half of the highest engine speed
 MAX_STEER_DEG = {"car": 48.0, "van": 48.0, "truck": 48.0, "bus": 50.0, "motorcycle": 45.0, "bicycle": 50.0}
 """At the inner wheel. Yaw rates are as in the fit of CARLA's MKZ by Chen et al., "World on rails" (2021)."""
 
@@ -60,11 +61,12 @@ def default_physics(blueprint_id: str, box: BoundingBox) -> VehiclePhysicsContro
         )
         for x, y in ((front, -side), (front, side), (-front, -side), (-front, side))
     )
+    engine_drag = ENGINE_DRAG_SHARE * vehicle.torque_nm / (vehicle.max_rpm * math.pi / 60.0)
     curve = _LEGS_CURVE if kind == "bicycle" else _TORQUE_CURVE
     return VehiclePhysicsControl(
         torque_curve=tuple(Vector2D(rpm * vehicle.max_rpm, share * vehicle.torque_nm) for rpm, share in curve),
         max_rpm=vehicle.max_rpm,
-        damping_rate_zero_throttle_clutch_engaged=0.0 if kind == "bicycle" else 2.0,
+        damping_rate_zero_throttle_clutch_engaged=0.0 if kind == "bicycle" else engine_drag / ENGINE_DRAG_PER_DAMPING,
         gear_switch_time=0.3,
         final_ratio=vehicle.final_ratio,
         forward_gears=tuple(GearPhysicsControl(ratio, 0.30, 0.65) for ratio in _GEARS[kind]),

@@ -53,7 +53,7 @@ def _motorcycle(mass: float, torque: float, radius: float = 0.31, generation: in
 def _bicycle(mass: float) -> VehicleType:
     # rider and bicycle; the "engine" is a strong rider, out of breath at 30 km/h
     return VehicleType(
-        "bicycle", mass, 45.0, 0.34, 0.0, 2, 1, has_lights=False, has_doors=False, max_rpm=240.0, final_ratio=1.0
+        "bicycle", mass, 60.0, 0.34, 0.0, 2, 1, has_lights=False, has_doors=False, max_rpm=240.0, final_ratio=1.0
     )
 
 

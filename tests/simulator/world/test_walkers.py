@@ -1,0 +1,113 @@
+"""Walkers go where they are told, on their feet."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import pytest
+
+from simulator.types import Rotation, Transform, Vector3D, WalkerControl
+from simulator.world.blueprints.walkers import WALKERS
+from tests.simulator.world.places import PEDESTRIAN, make_world, put, run, speed
+
+
+@pytest.mark.parametrize("yaw", [0.0, 90.0, -135.0])
+def test_walks_at_the_asked_speed_and_looks_where_it_goes(yaw):
+    world = make_world()
+    walker = put(world, PEDESTRIAN, 0.0, 0.0, z=1.2)
+    run(world, 1.0)
+    start = world.transform_of(walker).location
+    way = Vector3D(7.0 * math.cos(math.radians(yaw)), 7.0 * math.sin(math.radians(yaw)), 0.0)  # length does not matter
+    world.apply_control_to_walker(walker, WalkerControl(way, 1.4))
+    run(world, 10.0)
+    end = world.transform_of(walker)
+    assert math.hypot(end.location.x - start.x, end.location.y - start.y) == pytest.approx(14.0, abs=0.3)
+    assert end.rotation.yaw == pytest.approx(yaw, abs=1.0)
+    assert end.location.z == pytest.approx(0.93, abs=0.02)
+
+
+def test_stands_still_when_told_to():
+    world = make_world()
+    walker = put(world, PEDESTRIAN, 0.0, 0.0, z=0.93)
+    world.apply_control_to_walker(walker, WalkerControl(Vector3D(1.0, 0.0, 0.0), 3.0))
+    run(world, 2.0)
+    world.apply_control_to_walker(walker, WalkerControl(Vector3D(1.0, 0.0, 0.0), 0.0))
+    run(world, 1.0)
+    before = world.transform_of(walker)
+    run(world, 1.0)
+    assert world.transform_of(walker) == before
+    assert speed(world, walker) == 0.0
+
+
+def test_steps_onto_the_sidewalk():
+    world = make_world()
+    walker = put(world, PEDESTRIAN, 0.0, 47.0, z=0.93)
+    world.apply_control_to_walker(walker, WalkerControl(Vector3D(0.0, 1.0, 0.0), 1.4))
+    run(world, 5.0)
+    assert world.transform_of(walker).location.z == pytest.approx(0.93 + 0.15, abs=0.02)
+
+
+@pytest.mark.parametrize("blueprint", WALKERS[::10])
+def test_every_walker_stands_with_its_feet_on_the_ground(blueprint):
+    world = make_world()
+    walker = put(world, blueprint, 0.0, 0.0, z=2.0)
+    run(world, 2.0)
+    box = world.actors[walker].bounding_box
+    assert world.transform_of(walker).location.z + box.location.z - box.extent.z == pytest.approx(0.0, abs=1e-6)
+
+
+def test_the_stride_goes_on_with_the_distance_and_rests_with_the_walker():
+    world = make_world()
+    walker = put(world, PEDESTRIAN, 0.0, 0.0, z=0.93)
+    phases = []
+    world.apply_control_to_walker(walker, WalkerControl(Vector3D(1.0, 0.0, 0.0), 1.4))
+    for _ in range(60):
+        world.step(0.05)
+        phases.append(float(world.view().gait[0]))
+    assert all(0.0 <= phase < 1.0 for phase in phases)
+    turns = sum(b < a for a, b in itertools.pairwise(phases))
+    assert 2 <= turns <= 4  # two to four strides in 4.2 m
+    world.apply_control_to_walker(walker, WalkerControl(Vector3D(1.0, 0.0, 0.0), 0.0))
+    run(world, 0.5)
+    resting = float(world.view().gait[0])
+    run(world, 0.5)
+    assert float(world.view().gait[0]) == resting
+
+
+def test_the_clients_walker_ai_can_carry_it():
+    """As the client does: physics and collisions off, then a pose per tick."""
+    world = make_world()
+    walker = put(world, PEDESTRIAN, 0.0, 0.0, z=0.93)
+    world.set_actor_simulate_physics(walker, False)
+    world.set_actor_collisions(walker, False)
+    for k in range(20):
+        world.apply_walker_state(walker, Transform(Vector3D(0.07 * k, 0.0, 0.93), Rotation(yaw=0.0)), 1.4)
+        world.step(0.05)
+    assert world.transform_of(walker).location.x == pytest.approx(0.07 * 19)
+    assert speed(world, walker) == pytest.approx(1.4)
+    row = world.snapshot_rows()
+    row = row[row["id"] == walker][0]
+    assert row["walker.speed"] == pytest.approx(1.4)
+    assert 0.5 < world.view().gait[0] < 1.0
+
+
+def test_jumps_and_lands():
+    world = make_world()
+    walker = put(world, PEDESTRIAN, 0.0, 0.0, z=0.93)
+    run(world, 0.2)
+    world.apply_control_to_walker(walker, WalkerControl(Vector3D(1.0, 0.0, 0.0), 0.0, jump=True))
+    highest = 0.0
+    for _ in range(30):
+        world.step(0.05)
+        highest = max(highest, world.transform_of(walker).location.z)
+    assert 1.3 < highest < 2.2
+    assert world.transform_of(walker).location.z == pytest.approx(0.93, abs=0.02)
+
+
+def test_a_dead_walker_lies_down():
+    world = make_world()
+    walker = put(world, PEDESTRIAN, 0.0, 0.0, z=0.93)
+    world.set_actor_dead(walker)
+    run(world, 2.0)
+    assert world.transform_of(walker).location.z < 0.5
