@@ -44,8 +44,8 @@ class Tick:
     nearest point lies, `route_offset_m` its distance to that point. `lights` are the states (carla.TrafficLightState
     as int) of the traffic lights along the route, by actor id. `background_mean_speed_mps` is NaN without traffic,
     `speed_limit_kmh` where no limit is known.
-    `holding_scenarios` names scenarios that keep the ego waiting on purpose; `timed_out_scenarios` those that ran
-    out of time at this tick.
+    `active_scenarios` names the hazards at work, `holding_scenarios` those that keep the ego waiting on purpose,
+    `timed_out_scenarios` those that ran out of time at this tick.
     """
 
     frame: int
@@ -67,6 +67,7 @@ class Tick:
     contacts: tuple[Contact, ...] = ()
     lights: tuple[tuple[int, int], ...] = ()
     actors: tuple[ActorTrace, ...] = ()
+    active_scenarios: tuple[str, ...] = ()
     holding_scenarios: tuple[str, ...] = ()
     timed_out_scenarios: tuple[str, ...] = ()
     speed_mps: float = field(init=False)
@@ -87,7 +88,7 @@ _NUMBERS = (
     "speed_limit_kmh",
 )
 _FLAGS = ("hand_brake", "reverse")
-_NAMES = ("holding_scenarios", "timed_out_scenarios")
+_NAMES = ("active_scenarios", "holding_scenarios", "timed_out_scenarios")
 
 
 def write_ticks(path: Path, ticks: Sequence[Tick]) -> None:

@@ -54,6 +54,7 @@ class Recorder:
         time_s: float,
         background_mean_speed_mps: float,
         actors: Sequence[carla.Actor],
+        active: tuple[str, ...],
         holding: tuple[str, ...],
         timed_out: tuple[str, ...],
     ) -> Tick:
@@ -81,6 +82,7 @@ class Recorder:
             contacts=self._contacts_until(frame),
             lights=tuple((light.id, int(light.get_state())) for light in self._lights),
             actors=tuple(_trace(actor) for actor in actors),
+            active_scenarios=active,
             holding_scenarios=holding,
             timed_out_scenarios=timed_out,
         )

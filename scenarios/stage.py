@@ -128,6 +128,7 @@ class Stage:
             time_s,
             self._traffic.mean_speed_mps(),
             self.hazard_actors,
+            tuple(name for name, hazard in self.hazards.items() if hazard.is_active),
             tuple(name for name, hazard in self.hazards.items() if hazard.holds_ego),
             timed_out,
         )

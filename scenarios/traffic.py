@@ -27,6 +27,8 @@ NEAR_ROUTE_M = 120.0
 OWN_LANE_M = 25.0
 FROM_START_M = 30.0
 APART_M = 12.0
+# Residential streets at night: nobody drives at the limit.
+SLOWER_PERCENT = 30.0
 
 
 class Traffic:
@@ -53,6 +55,7 @@ class Traffic:
         self._manager.set_hybrid_physics_mode(False)
         self._manager.set_random_device_seed(seed)
         self._manager.set_global_distance_to_leading_vehicle(3.0)
+        self._manager.global_percentage_speed_difference(SLOWER_PERCENT)
         for transform in _places(carla_map, plan, rng):
             if len(self.vehicles) == count:
                 break

@@ -50,6 +50,9 @@ class CrossingPedestrian:
         self.walker = place.spawner.spawn(model, start, "scenario", {"is_invincible": "false"})
         self.actors: tuple[carla.Actor, ...] = (*actors, self.walker)
         self._state = "waiting"
+        self._walked_s = 0.0
+        # One who was run down never gets across.
+        self._longest_s = (offset_m + BEYOND_LANE_M) / self._speed_mps + 3.0
 
     @property
     def is_active(self) -> bool:
@@ -63,7 +66,10 @@ class CrossingPedestrian:
         if self._state == "waiting" and situation.ego_m >= self._trigger_m and self._is_time(situation):
             self._state = "crossing"
             return [self._walk(self._speed_mps)]
-        if self._state == "crossing" and -self._side * self._right_of_lane_m() > BEYOND_LANE_M:
+        if self._state == "crossing":
+            self._walked_s += situation.delta_s
+        is_across = -self._side * self._right_of_lane_m() > BEYOND_LANE_M
+        if self._state == "crossing" and (is_across or self._walked_s > self._longest_s):
             self._state = "over"
             return [self._walk(0.0)]
         return []
