@@ -18,8 +18,8 @@ import numpy as np
 from simulator.towns.curves import Path, Piece, Pose, biarc, joined
 
 LANE_M = 3.5
-CURB_RADIUS_M = 6.0
-"""Radius of the curb at street corners; the lane of a right turn then has a radius of about 7.8 m."""
+CURB_RADIUS_M = 8.0
+"""Radius of the curb at street corners; the lane of a right turn then has a radius of about 9.8 m."""
 
 STRAIGHT_END_M = 26.0
 """Every street runs straight for this long before the centre of a junction, for crosswalk, stop line and queue."""
@@ -164,7 +164,7 @@ def _outward(node: Node, towards: Node, poses: dict[Node, tuple[float, float, fl
 def _radius(node: Node, graph: nx.Graph, poses: dict[Node, tuple[float, float, float, float]]) -> float:
     headings = sorted(_outward(node, other, poses) % (2 * math.pi) for other in graph[node])
     gaps = np.diff([*headings, headings[0] + 2 * math.pi])
-    return max(10.0, *((LANE_M + CURB_RADIUS_M) / math.tan(gap / 2) for gap in gaps if gap < 0.9 * math.pi))
+    return max(11.0, *((LANE_M + CURB_RADIUS_M) / math.tan(gap / 2) for gap in gaps if gap < 0.9 * math.pi))
 
 
 def _chains(graph: nx.Graph, junctions: set[Node]) -> list[list[Node]]:

@@ -28,6 +28,8 @@ STOP_LINE_AT_M = 4.8
 """Centres of crosswalk and stop line, from the end of the street."""
 
 POLE_BEHIND_CURB_M = 0.65
+TURN_LIMIT_KMH = 30
+"""Speed limit of the lanes that turn inside a junction."""
 
 LaneType = Literal["driving", "parking", "sidewalk"]
 Contact = Literal["start", "end"]
@@ -250,6 +252,7 @@ def _connecting_road(
     centre = Pose(junction.x, junction.y, 0.0)
     start = Pose(centre.x, centre.y, arm_in.heading + math.pi).ahead(-junction.radius_m)
     end = Pose(centre.x, centre.y, arm_out.heading).ahead(junction.radius_m)
+    path = biarc(start, end)
     before, behind = roads[street_id(arm_in.street)], roads[street_id(arm_out.street)]
     kinds: tuple[LaneType, ...] = ("driving", "sidewalk") if corner else ("driving",)
     # Towards the junction one drives right of the street's line when it ends here, left of it when it starts here.
@@ -264,8 +267,8 @@ def _connecting_road(
     return Road(
         id,
         f"Junction {crossing_id(junction.index)}",
-        biarc(start, end),
-        min(before.limit_kmh, behind.limit_kmh),
+        path,
+        min(before.limit_kmh, behind.limit_kmh, TURN_LIMIT_KMH if abs(path.pieces[0].curvature) > 0.02 else 50),
         crossing_id(junction.index),
         RoadLink("road", before.id, "start" if arm_in.at_start else "end"),
         RoadLink("road", behind.id, "start" if arm_out.at_start else "end"),

@@ -93,7 +93,7 @@ def add_street_trees(scene: Scene, network: Network, rng: np.random.Generator) -
         for sign in (-1, 1):
             step = 13.0 if road.avenue else 22.0
             for s in np.arange(20.0, road.path.length - 20.0, step):
-                frame = beside(road, sign, float(s + rng.uniform(-1.5, 1.5)), 0.6, CURB_HEIGHT_M)
+                frame = beside(road, sign, float(s + rng.uniform(-1.5, 1.5)), 0.5, CURB_HEIGHT_M)
                 if rng.random() < (0.75 if road.avenue else 0.35) and scene.is_clear(frame, 4.0):
                     add_tree(scene, shapes[rng.integers(len(shapes))], frame, float(rng.uniform(0.9, 1.15)), rng)
 
