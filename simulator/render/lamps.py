@@ -16,7 +16,7 @@ BICYCLE_STRENGTH = 0.04
 """A dynamo lamp gives some 800 cd where a car's low beam gives 21 000."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Lamps:
     """Glass of lamps in actor axes, one row per lamp.
 

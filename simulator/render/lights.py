@@ -10,9 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.render.appearance import EMISSIONS
 from simulator.render.camera import Pinhole
-from simulator.render.lamps import Lamps
 from simulator.render.materials import Emission
 from simulator.types import TrafficLightState, VehicleLightState
 
@@ -106,22 +104,6 @@ def lamp_candela(kind: int, flags: int, blink: bool) -> tuple[float, NDArray[np.
     return vehicle_candela(kind, flags, blink)
 
 
-def emission_of(lamps: Lamps, flags: int, blink: bool) -> NDArray[np.float32]:
-    """(kinds, 3) luminance of an instance's lamp glass, cd/m2.
-
-    A headlamp throws its light down the road; seen from elsewhere its glass shows a hundredth of the peak.
-    """
-    out = np.zeros((EMISSIONS, 3), np.float32)
-    for kind, area in zip(lamps.kinds, lamps.areas_m2, strict=True):
-        candela, colour = lamp_candela(int(kind), flags, blink)
-        if kind == Emission.HEADLAMP:
-            candela *= lamps.strength
-            candela = min(candela, 0.02 * candela + PARKING_CD)
-        luminance = candela / max(float(area), 0.01)
-        out[kind] = np.maximum(out[kind], luminance * colour)
-    return out
-
-
 def street_records(
     heads: NDArray[np.float32], flux_lm: NDArray[np.float32], power: NDArray[np.float32], view: Pinhole
 ) -> NDArray[np.float32]:
@@ -138,51 +120,6 @@ def street_records(
     out[:, COLOUR : COLOUR + 3] = candela[:, None] * WARM_WHITE
     out[:, RANGE] = 32.0
     out[:, KIND] = STREET
-    return out
-
-
-def beam_record(
-    position: NDArray[np.float64], axes: NDArray[np.float64], sign: float, shape: BeamShape, colour: NDArray[np.float64]
-) -> NDArray[np.float32]:
-    """One record. axes: columns forward, right, up of the actor; sign -1 for lamps that look back."""
-    out = np.zeros(FIELDS, np.float32)
-    out[POSITION : POSITION + 3] = position
-    out[DIRECTION : DIRECTION + 3] = sign * axes[:, 0]
-    out[COLOUR : COLOUR + 3] = shape.candela * colour
-    out[RANGE], out[KIND] = shape.range_m, BEAM
-    out[SIDE : SIDE + 3], out[UP : UP + 3] = sign * axes[:, 1], axes[:, 2]
-    out[SHAPE : SHAPE + 6] = (
-        shape.cut_off, shape.sharpness, shape.below, shape.sideways, shape.stray, shape.kink,
-    )  # fmt: skip
-    return out
-
-
-def vehicle_records(
-    lamps: Lamps, pose: NDArray[np.float32], flags: int, blink: bool, view: Pinhole
-) -> list[NDArray[np.float32]]:
-    """Beams of one vehicle: one per headlamp when it is near the camera, else one for both; a glow for its rear lamps."""
-    axes, origin = pose[:, :3].astype(np.float64), pose[:, 3].astype(np.float64) - view.eye
-    places = lamps.centres.astype(np.float64) @ axes.T + origin
-    state = VehicleLightState(flags & 0x7FF)
-    out: list[NDArray[np.float32]] = []
-    front = places[lamps.kinds == Emission.HEADLAMP]
-    if len(front) > 1 and float(np.linalg.norm(front.mean(axis=0))) > 9.0:
-        front, count = front.mean(axis=0, keepdims=True), float(len(front))
-    else:
-        count = 1.0
-    shapes = []
-    if state & VehicleLightState.LOW_BEAM:
-        shapes.append(LOW_BEAM)
-    if state & VehicleLightState.HIGH_BEAM:
-        shapes.append(HIGH_BEAM)
-    if state & VehicleLightState.FOG:
-        shapes.append(FRONT_FOG)
-    for place in front:
-        out.extend(beam_record(place, axes, 1.0, shape, count * lamps.strength * HEADLAMP_WHITE) for shape in shapes)
-    back = places[lamps.kinds == Emission.TAIL_LAMP]
-    candela, colour = vehicle_candela(int(Emission.TAIL_LAMP), flags, blink)
-    if len(back) and candela > 0.0:
-        out.append(beam_record(back.mean(axis=0), axes, -1.0, BROAD, candela * len(back) * colour))
     return out
 
 

@@ -6,8 +6,8 @@ import numpy as np
 from numba import njit
 
 from simulator.render.froxels import DOWN
-from simulator.render.resolve import resolve_row
 from simulator.render.heaven import sky_row
+from simulator.render.resolve import resolve_row
 from simulator.render.shade import shade_row
 from simulator.render.shadows import shadow_row
 from simulator.render.workers import take_next

@@ -17,13 +17,12 @@ from simulator.render.encode import encode_depth, encode_labels
 from simulator.render.exposure import Adaptation, adapted, manual_ev, metered_ev, saturation_cd_m2
 from simulator.render.froxels import ACROSS, DOWN, SLICES, fill_froxels
 from simulator.render.glare import add_sprites, sprites
-from simulator.render.lamp_points import actor_points, street_points
+from simulator.render.lamp_table import LampTable, actor_points, beam_records, lamp_table, street_points
 from simulator.render.lights import (
-    emission_of,
+    FIELDS,
     indicators_lit,
     most_important,
     street_records,
-    vehicle_records,
 )
 from simulator.render.materials import Emission, Material
 from simulator.render.mesh import Mesh
@@ -78,21 +77,28 @@ class _Frame:
     instances: Instances
     slots: Slots
     slot_ids: NDArray[np.uint32]
+    lamps: LampTable
 
 
 class Renderer:
     """Draws what cameras see. One thread may call it at a time; it spreads its work over `threads` threads itself."""
 
     def __init__(
-        self, town: TownScenery, threads: int = 2, seed: int = 0, model_of: Callable[[str], Model] | None = None
+        self,
+        town: TownScenery,
+        threads: int = 2,
+        seed: int = 0,
+        model_of: Callable[[str], Model] | None = None,
+        workers: Workers | None = None,
     ) -> None:
+        """`workers` may be given instead of `threads`, for measuring."""
         if model_of is None:
             from simulator.models import model_of as of_blueprint
 
             model_of = of_blueprint
         mesh = sort_in_space(town.mesh)
         self._seed = seed
-        self._workers = Workers(threads)
+        self._workers = workers or Workers(threads)
         self._templates = Templates(model_of)
         self._visibility = Visibility(cut(mesh), self._templates, self._workers)
         self._static = surfaces_of(mesh)
@@ -103,6 +109,7 @@ class Renderer:
         self._look = appearance()
         self._noise = gaussian_tile(seed)
         self._frame: _Frame | None = None
+        self._lamps: tuple[tuple[tuple[str, ...], bytes, bool], LampTable] | None = None
         self._buffers: OrderedDict[tuple[object, ...], VisibilityBuffer] = OrderedDict()
         self._scratch: dict[int, NDArray[np.float32]] = {}
         self._grid = np.zeros((DOWN, ACROSS, SLICES, 3), np.float32)
@@ -140,6 +147,12 @@ class Renderer:
         """Drops what is remembered of a sensor that was destroyed."""
         self._adaptation.pop(sensor_id, None)
 
+    def restart(self) -> None:
+        """Drops what is remembered of all sensors and frames: another episode begins in the same town."""
+        self._frame = None
+        self._buffers.clear()
+        self._adaptation.clear()
+
     def close(self) -> None:
         self._workers.close()
 
@@ -151,12 +164,11 @@ class Renderer:
         template = self._templates.index(view.models, np.asarray(view.gait, np.float32))
         poses = np.ascontiguousarray(view.poses, np.float32).reshape(-1, 3, 4)
         day = daylight(view.weather)
-        blink = indicators_lit(view.elapsed_s)
+        lamps = self._lamp_table(template, view)
         emission = np.zeros((1 + len(template), len(Emission), 3), np.float32)
         emission[0, Emission.WINDOW] = LIT_WINDOW_CD_M2 * day.darkness
         emission[0, Emission.STREET_LAMP] = np.array([1.2, 1.0, 0.72]) * STREET_LAMP_GLASS_CD_M2
-        for slot, row in enumerate(template):
-            emission[1 + slot] = emission_of(self._templates.lamps[row], int(view.lights[slot]), blink)
+        emission[1:] = lamps.emission
         power = np.zeros(len(self._lamp_heads) + 1, np.float32)
         power[: len(self._lamp_heads)] = view.lamps_on
         slots = Slots(
@@ -167,8 +179,7 @@ class Renderer:
             power,
         )
         slot_ids = (np.asarray(view.ids, np.uint32) & np.uint32(0x7FFF)).astype(np.uint32)
-        self._frame = _Frame(key, day, Instances(template, poses), slots, slot_ids)
-        self._view = view
+        self._frame = _Frame(key, day, Instances(template, poses), slots, slot_ids, lamps)
         return self._frame
 
     def _seen(self, frame: _Frame, eye: Pinhole) -> VisibilityBuffer:
@@ -179,32 +190,24 @@ class Renderer:
                 self._buffers.popitem(last=False)
         return self._buffers[key]
 
+    def _lamp_table(self, template: NDArray[np.int32], view: SceneView) -> LampTable:
+        blink = indicators_lit(view.elapsed_s)
+        key = (view.models, view.lights.tobytes(), blink)  # not the gait: a stride moves no lamps
+        if self._lamps is None or self._lamps[0] != key:
+            own = [self._templates.lamps[row] for row in template]
+            self._lamps = (key, lamp_table(own, view.lights.tolist(), blink))
+        return self._lamps[1]
+
     def _lights(self, frame: _Frame, eye: Pinhole) -> NDArray[np.float32]:
         if frame.day.darkness <= 0.0:
-            return np.zeros(
-                (0, street_records(self._lamp_heads[:0], self._lamp_flux_lm[:0], self._lamp_flux_lm[:0], eye).shape[1]),
-                np.float32,
-            )
-        blink = indicators_lit(self._view.elapsed_s)
-        records = [street_records(self._lamp_heads, self._lamp_flux_lm, frame.slots.lamp_power[:-1], eye)]
-        for slot, row in enumerate(frame.instances.template):
-            lamps = self._templates.lamps[row]
-            if len(lamps.kinds) and self._view.lights[slot]:
-                own = vehicle_records(lamps, frame.instances.poses[slot], int(self._view.lights[slot]), blink, eye)
-                if own:
-                    records.append(np.stack(own))
-        return most_important(np.concatenate(records))
+            return np.zeros((0, FIELDS), np.float32)
+        street = street_records(self._lamp_heads, self._lamp_flux_lm, frame.slots.lamp_power[:-1], eye)
+        return most_important(np.concatenate([street, beam_records(frame.lamps, frame.instances.poses, eye.eye)]))
 
     def _sprites(self, frame: _Frame, eye: Pinhole, seen: VisibilityBuffer, bloom: float) -> NDArray[np.float32]:
-        blink = indicators_lit(self._view.elapsed_s)
-        points = [street_points(self._lamp_heads, self._lamp_flux_lm, frame.slots.lamp_power[:-1], eye.eye)]
-        for slot, row in enumerate(frame.instances.template):
-            lamps, flags = self._templates.lamps[row], int(self._view.lights[slot])
-            if flags and len(lamps.kinds):
-                own = actor_points(lamps, frame.instances.poses[slot], flags, blink, eye.eye)
-                if own is not None:
-                    points.append(own)
-        places, candela, areas = (np.concatenate([p[k] for p in points]) for k in range(3))
+        street = street_points(self._lamp_heads, self._lamp_flux_lm, frame.slots.lamp_power[:-1], eye.eye)
+        actors = actor_points(frame.lamps, frame.instances.poses, eye.eye)
+        places, candela, areas = (np.concatenate(pair) for pair in zip(street, actors, strict=True))
         return sprites(eye, seen, places, candela, areas, frame.day.extinction_per_m, bloom)
 
     def _sun_depth(self, day: Daylight) -> ParallelDepth:

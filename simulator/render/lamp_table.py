@@ -1,0 +1,242 @@
+"""All lit lamps of a frame's actors in arrays, so that placing them before a camera costs no loop over actors.
+
+The tables depend on which actors there are and what they have switched on, not on where they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from simulator.render.appearance import EMISSIONS
+from simulator.render.beams import beam, street_lamp
+from simulator.render.lamps import Lamps
+from simulator.render.lights import (
+    BEAM,
+    BROAD,
+    COLOUR,
+    DIRECTION,
+    FIELDS,
+    FRONT_FOG,
+    HEADLAMP_WHITE,
+    HIGH_BEAM,
+    KIND,
+    LOW_BEAM,
+    PARKING_CD,
+    POSITION,
+    RANGE,
+    SHAPE,
+    SIDE,
+    UP,
+    WARM_WHITE,
+    BeamShape,
+    lamp_candela,
+)
+from simulator.render.materials import Emission
+from simulator.types import VehicleLightState
+
+STREET_GLASS_M2 = 0.12
+MOST_DISTANT_M = 400.0
+PAIR_BEYOND_M = 9.0
+"""The two headlamps of a vehicle farther away than this light the scene as one."""
+ALWAYS, NEAR_ONLY, FAR_ONLY = 0, 1, 2
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class LampTable:
+    """Rows of lamps (`point_`) and of the beams they throw (`beam_`), in the axes of the actor in `slot`.
+
+    point_candela: (n, 3) along the lamp's axis. point_shape, beam_shape: (n, 6), see `beams.beam`; point_headlamp: (n,)
+    bool. beam_sign: 1 for lamps that look ahead, -1 back. beam_when: ALWAYS, NEAR_ONLY or FAR_ONLY.
+    emission: (actors, kinds, 3) luminance of the lamp glass, cd/m2.
+    """
+
+    point_slot: NDArray[np.int64]
+    point_centre: Floats
+    point_normal: Floats
+    point_candela: Floats
+    point_area: Floats
+    point_headlamp: NDArray[np.bool_]
+    point_shape: Floats
+    beam_slot: NDArray[np.int64]
+    beam_centre: Floats
+    beam_sign: Floats
+    beam_candela: Floats
+    beam_shape: Floats
+    beam_range: Floats
+    beam_when: NDArray[np.int64]
+    emission: NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class _Lit:
+    """What one actor contributes."""
+
+    points: tuple[tuple[Floats, Floats, Floats, float, bool, Floats], ...]
+    beams: tuple[tuple[Floats, float, Floats, Floats, float, int], ...]
+    emission: NDArray[np.float32]
+
+
+def lamp_table(lamps: Sequence[Lamps], flags: Sequence[int], blink: bool) -> LampTable:
+    """lamps, flags: per actor. blink: whether indicators are in the lit half of their period."""
+    lit = [_lit(own, int(state), blink) for own, state in zip(lamps, flags, strict=True)]
+    points = [(slot, *row) for slot, one in enumerate(lit) for row in one.points]
+    beams = [(slot, *row) for slot, one in enumerate(lit) for row in one.beams]
+
+    def column(rows: Sequence[tuple[Any, ...]], index: int, shape: tuple[int, ...], dtype: type) -> Any:
+        return np.array([row[index] for row in rows], dtype).reshape(len(rows), *shape)
+
+    return LampTable(
+        column(points, 0, (), np.int64),
+        column(points, 1, (3,), float),
+        column(points, 2, (3,), float),
+        column(points, 3, (3,), float),
+        column(points, 4, (), float),
+        column(points, 5, (), bool),
+        column(points, 6, (6,), float),
+        column(beams, 0, (), np.int64),
+        column(beams, 1, (3,), float),
+        column(beams, 2, (), float),
+        column(beams, 3, (3,), float),
+        column(beams, 4, (6,), float),
+        column(beams, 5, (), float),
+        column(beams, 6, (), np.int64),
+        np.array([one.emission for one in lit], np.float32).reshape(-1, EMISSIONS, 3),
+    )
+
+
+@lru_cache(maxsize=4096)
+def _lit(lamps: Lamps, flags: int, blink: bool) -> _Lit:
+    state = VehicleLightState(flags & 0x7FF)
+    high = bool(state & VehicleLightState.HIGH_BEAM)
+    points, emission = [], np.zeros((EMISSIONS, 3), np.float32)
+    for kind, centre, area, normal in zip(lamps.kinds, lamps.centres, lamps.areas_m2, lamps.normals, strict=True):
+        candela, colour = lamp_candela(int(kind), flags, blink)
+        if candela <= 0.0:
+            continue
+        glass = candela
+        headlamp = kind == Emission.HEADLAMP
+        if headlamp:
+            candela *= lamps.strength
+            # its light goes down the road; seen from elsewhere the glass shows a fiftieth of the peak
+            glass = min(candela, 0.02 * candela + PARKING_CD)
+        directed = headlamp and bool(state & (VehicleLightState.LOW_BEAM | VehicleLightState.HIGH_BEAM))
+        points.append(
+            (
+                centre.astype(float),
+                normal.astype(float),
+                candela * colour,
+                float(area),
+                directed,
+                _values(HIGH_BEAM if high else LOW_BEAM),
+            )
+        )
+        emission[kind] = np.maximum(emission[kind], glass / max(float(area), 0.01) * colour)
+    return _Lit(tuple(points), tuple(_beams(lamps, state, flags, blink)), emission)
+
+
+def _beams(
+    lamps: Lamps, state: VehicleLightState, flags: int, blink: bool
+) -> list[tuple[Floats, float, Floats, Floats, float, int]]:
+    shapes = [
+        shape
+        for flag, shape in (
+            (VehicleLightState.LOW_BEAM, LOW_BEAM),
+            (VehicleLightState.HIGH_BEAM, HIGH_BEAM),
+            (VehicleLightState.FOG, FRONT_FOG),
+        )
+        if state & flag
+    ]
+    front = lamps.centres[lamps.kinds == Emission.HEADLAMP].astype(float)
+    rows: list[tuple[Floats, float, Floats, Floats, float, int]] = []
+    for shape in shapes if len(front) else []:
+        candela = shape.candela * lamps.strength * HEADLAMP_WHITE
+        when = NEAR_ONLY if len(front) > 1 else ALWAYS
+        rows.extend((place, 1.0, candela, _values(shape), shape.range_m, when) for place in front)
+        if len(front) > 1:
+            rows.append((front.mean(axis=0), 1.0, candela * len(front), _values(shape), shape.range_m, FAR_ONLY))
+    back = lamps.centres[lamps.kinds == Emission.TAIL_LAMP].astype(float)
+    candela_back, colour = lamp_candela(int(Emission.TAIL_LAMP), flags, blink)
+    if len(back) and candela_back > 0.0:
+        glow = candela_back * len(back) * colour
+        rows.append((back.mean(axis=0), -1.0, glow, _values(BROAD), BROAD.range_m, ALWAYS))
+    return rows
+
+
+def _values(shape: BeamShape) -> Floats:
+    return np.array([shape.cut_off, shape.sharpness, shape.below, shape.sideways, shape.stray, shape.kink])
+
+
+def beam_records(table: LampTable, poses: NDArray[np.float32], eye: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(n, FIELDS) light records of the beams, see `lights`. poses: (actors, 3, 4)."""
+    pose = poses[table.beam_slot].astype(np.float64)
+    axes = pose[:, :, :3]
+    place = np.einsum("nij,nj->ni", axes, table.beam_centre) + pose[:, :, 3] - eye
+    far = np.sum((pose[:, :, 3] - eye) ** 2, axis=1) > PAIR_BEYOND_M**2
+    chosen = np.where(far, table.beam_when != NEAR_ONLY, table.beam_when != FAR_ONLY)
+    out = np.zeros((len(place), FIELDS), np.float32)
+    out[:, POSITION : POSITION + 3] = place
+    out[:, DIRECTION : DIRECTION + 3] = axes[:, :, 0] * table.beam_sign[:, None]
+    out[:, COLOUR : COLOUR + 3] = table.beam_candela
+    out[:, RANGE], out[:, KIND] = table.beam_range, BEAM
+    out[:, SIDE : SIDE + 3] = axes[:, :, 1] * table.beam_sign[:, None]
+    out[:, UP : UP + 3] = axes[:, :, 2]
+    out[:, SHAPE : SHAPE + 6] = table.beam_shape
+    return out[chosen]
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def _beam_towards(across, above, shape):  # type: ignore[no-untyped-def]
+    out = np.empty(across.shape[0], np.float64)
+    for i in range(across.shape[0]):
+        s = shape[i]
+        out[i] = beam(across[i], above[i], s[0], s[1], s[2], s[3], s[4], s[5])
+    return out
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def _street_towards(cosine):  # type: ignore[no-untyped-def]
+    out = np.empty(cosine.shape[0], np.float64)
+    for i in range(cosine.shape[0]):
+        out[i] = street_lamp(np.float32(cosine[i]))
+    return out
+
+
+def actor_points(
+    table: LampTable, poses: NDArray[np.float32], eye: NDArray[np.float32]
+) -> tuple[Floats, Floats, Floats]:
+    """Places relative to the eye (n, 3), candela towards it (n, 3) and glass areas (n,) of the actors' lit lamps."""
+    pose = poses[table.point_slot].astype(np.float64)
+    axes = pose[:, :, :3]
+    place = np.einsum("nij,nj->ni", axes, table.point_centre) + pose[:, :, 3] - eye
+    to_eye = -np.einsum("nji,nj->ni", axes, place)
+    distance = np.maximum(np.linalg.norm(place, axis=1), 1e-6)
+    cosine = np.einsum("ij,ij->i", to_eye, table.point_normal) / distance
+    all_around = np.abs(table.point_normal).sum(axis=1) == 0.0
+    towards = np.where(all_around, 1.0, np.clip(cosine * 1.5, 0.0, 1.0))
+    ahead = np.maximum(to_eye[:, 0], 1e-3)
+    beamed = _beam_towards(to_eye[:, 1] / ahead, to_eye[:, 2] / ahead, table.point_shape)
+    beamed = np.where(to_eye[:, 0] > 0.05 * distance, beamed, 0.0)
+    towards = np.where(table.point_headlamp, beamed, towards)
+    towards *= distance < MOST_DISTANT_M
+    return place, table.point_candela * towards[:, None], table.point_area
+
+
+def street_points(
+    heads: NDArray[np.float32], flux_lm: NDArray[np.float32], power: NDArray[np.float32], eye: NDArray[np.float32]
+) -> tuple[Floats, Floats, Floats]:
+    """The same of street lamps."""
+    places = (heads - eye).astype(np.float64)
+    distance = np.linalg.norm(places, axis=1)
+    near = np.flatnonzero((power > 0.01) & (distance < MOST_DISTANT_M))
+    cosine = places[near, 2] / np.maximum(distance[near], 0.1)
+    # the rim of the housing lets a little of the glass be seen even from afar
+    candela = (flux_lm[near] * power[near] / 3.5) * np.maximum(_street_towards(cosine), 0.02)
+    return places[near], candela[:, None] * WARM_WHITE, np.full(len(near), STREET_GLASS_M2)
