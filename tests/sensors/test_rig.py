@@ -1,0 +1,188 @@
+"""The rig on a real server through the real client, and the thermal camera on what it brings."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+
+import carla
+import numpy as np
+import pytest
+
+from sensors.rig import Rig, RigError
+from sensors.thermal import Ambient, HeatTracker, ThermalCamera
+from tests.simulator.serving import RunningServer, running_server
+
+FRONT = {
+    "type": "sensor.camera.rgb", "id": "Front", "x": 1.3, "y": 0.0, "z": 1.7, "roll": 0.0, "pitch": 0.0, "yaw": 0.0,
+    "width": 320, "height": 180, "fov": 90,
+}  # fmt: skip
+LEFT = {**FRONT, "id": "Left", "yaw": -60.0, "width": 160, "height": 120, "fov": 60}
+GNSS = {"type": "sensor.other.gnss", "id": "GPS", "x": 0.0, "y": 0.0, "z": 0.0}
+NIGHT = Ambient(air_temperature_c=6.0, relative_humidity=0.75, local_time_h=22.0)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[RunningServer]:
+    with running_server("--town", "Elm01") as running:
+        yield running
+
+
+@pytest.fixture
+def world(server: RunningServer) -> Iterator[carla.World]:
+    client = carla.Client("127.0.0.1", server.port)
+    client.set_timeout(60.0)
+    world = client.get_world()
+    settings = world.get_settings()
+    settings.synchronous_mode, settings.fixed_delta_seconds = True, 0.05
+    world.apply_settings(settings)
+    yield world
+    world.tick()
+    for actor in world.get_actors():
+        if actor.type_id.split(".")[0] in ("vehicle", "walker"):
+            actor.destroy()
+    world.tick()
+
+
+def spawn_ego(world: carla.World, number: int = 0) -> carla.Vehicle:
+    ego = world.spawn_actor(
+        world.get_blueprint_library().find("vehicle.lincoln.mkz_2020"), world.get_map().get_spawn_points()[number]
+    )
+    for _ in range(10):
+        world.tick()
+    return ego
+
+
+def ahead_of(world: carla.World, ego: carla.Vehicle, metres: float, z: float) -> carla.Transform:
+    place = world.get_map().get_waypoint(ego.get_location()).next(metres)[0].transform
+    place.location.z += z
+    return place
+
+
+def sensors_of(world: carla.World) -> list[carla.Actor]:
+    return list(world.get_actors().filter("sensor.*"))
+
+
+def test_frames_of_three_cameras_come_as_one_of_exactly_the_frame_asked_for(world):
+    rig = Rig(world, spawn_ego(world), [FRONT, GNSS, LEFT])
+    assert rig.camera_ids == ("Front", "Left")
+    world.tick()
+    for _ in range(3):
+        frame = world.tick()
+        frames = rig.frames(frame)
+        assert [f.frame for f in frames.values()] == [frame, frame]
+        front, left = frames["Front"], frames["Left"]
+        assert front.bgra.shape == (180, 320, 4)
+        assert left.tags.shape == left.instances.shape == left.depth_m.shape == (120, 160)
+        assert (front.tags.dtype, front.instances.dtype, front.depth_m.dtype) == (np.uint8, np.uint16, np.float32)
+        assert front.time_s == pytest.approx(world.get_snapshot().timestamp.elapsed_seconds)
+    rig.destroy()
+
+
+def test_depth_tags_and_pose_tell_where_the_road_is(world):
+    ego = spawn_ego(world)
+    rig = Rig(world, ego, [FRONT])
+    front = rig.frames(world.tick())["Front"]
+    u, v = np.meshgrid(np.arange(320) + 0.5 - 160, np.arange(180) + 0.5 - 90)
+    points = front.depth_m[..., None] * np.stack([np.ones_like(u), u / 160, -v / 160], axis=-1)
+    heights = (points @ front.transform[:3, :3].T + front.transform[:3, 3])[..., 2]
+    near_road = (front.tags == 1) & (front.depth_m < 30.0)
+    assert near_road.sum() > 1000
+    assert np.percentile(np.abs(heights[near_road]), 95) < 0.08
+    assert (front.depth_m[front.tags == 11] > 990.0).all()
+    rig.destroy()
+
+
+def test_a_missing_frame_is_an_error_that_names_the_camera(world):
+    rig = Rig(world, spawn_ego(world), [FRONT])
+    frame = world.tick()
+    rig.frames(frame)
+    with pytest.raises(RigError, match=rf"'Front'.* no frame {frame + 5} within 0.2 s"):
+        rig.frames(frame + 5, timeout_s=0.2)
+    rig.destroy()
+
+
+def test_destroying_the_rig_removes_its_sensors_and_may_be_done_twice(world):
+    ego = spawn_ego(world)
+    before = len(sensors_of(world))
+    rig = Rig(world, ego, [FRONT, LEFT])
+    world.tick()
+    assert len(sensors_of(world)) == before + 6
+    rig.destroy()
+    rig.destroy()
+    world.tick()
+    assert len(sensors_of(world)) == before
+
+
+@pytest.mark.parametrize(("change", "message"), [({"fov": "wide"}, "Front"), ({"width": None}, "Front")])
+def test_a_sensor_dictionary_that_cannot_be_spawned_leaves_nothing_behind(world, change, message):
+    ego = spawn_ego(world)
+    before = len(sensors_of(world))
+    with pytest.raises(RigError, match=message):
+        Rig(world, ego, [LEFT, {**FRONT, **change}])
+    world.tick()
+    assert len(sensors_of(world)) == before
+
+
+def test_a_sensor_dictionary_without_a_width_names_the_key(world):
+    with pytest.raises(RigError, match="no 'width'"):
+        Rig(world, spawn_ego(world), [{k: v for k, v in FRONT.items() if k != "width"}])
+
+
+def test_a_walker_and_the_exhaust_of_a_running_car_are_warm(world):
+    ego = spawn_ego(world)
+    library = world.get_blueprint_library()
+    walker = world.spawn_actor(library.find("walker.pedestrian.0003"), ahead_of(world, ego, 10.0, 1.0))
+    car = world.spawn_actor(library.find("vehicle.audi.a2"), ahead_of(world, ego, 18.0, 0.3))
+    rig, tracker = Rig(world, ego, [FRONT]), HeatTracker(world, NIGHT, seed=1)
+    camera = ThermalCamera("ideal", 320, 180, 90.0, NIGHT, seed=1)
+    for _ in range(12):
+        frame = world.tick()
+    actors = tracker.update(world.get_snapshot())
+    assert {state.id for state in actors} == {ego.id, walker.id, car.id}
+    front = rig.frames(frame)["Front"]
+    picture = camera.image(front, actors)
+    rig.destroy()
+    body, road = picture.kelvin[front.tags == 12], picture.kelvin[front.tags == 1]
+    assert len(body) > 50
+    assert body.max() > 273.15 + 24.0, "the face"
+    assert np.median(body) > road.mean() + 0.5
+    assert picture.kelvin[front.tags == 14].max() > 273.15 + 20.0, "the exhaust"
+    assert picture.counts[front.tags == 12].mean() > picture.counts[front.tags == 1].mean() + 20
+
+
+def test_heat_follows_the_actors_that_come_and_go(world):
+    ego = spawn_ego(world)
+    tracker = HeatTracker(world, NIGHT)
+    world.tick()
+    (start,) = tracker.update(world.get_snapshot())
+    ego.apply_control(carla.VehicleControl(throttle=0.7))
+    for _ in range(60):
+        world.tick()
+        (state,) = tracker.update(world.get_snapshot())
+    assert state.heat.exhaust_k > start.heat.exhaust_k
+    assert not np.array_equal(state.pose, start.pose)
+    assert state.extent[0] == pytest.approx(ego.bounding_box.extent.x)
+    ego.destroy()
+    world.tick()
+    assert tracker.update(world.get_snapshot()) == ()
+
+
+def test_a_script_that_forgets_its_rig_still_ends_cleanly(server):
+    script = f"""
+        import carla
+        from sensors.rig import Rig
+        client = carla.Client("127.0.0.1", {server.port})
+        client.set_timeout(60.0)
+        world = client.get_world()
+        spawn = world.get_map().get_spawn_points()[3]
+        ego = world.spawn_actor(world.get_blueprint_library().find("vehicle.audi.a2"), spawn)
+        rig = Rig(world, ego, [{FRONT!r}])
+        rig.frames(world.tick())
+        print("seen")
+    """
+    ended = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, timeout=90)
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.strip() == "seen"
