@@ -8,6 +8,7 @@ in every sub-step, in which even a fast car moves less than its bonnet is deep.
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
@@ -17,6 +18,7 @@ _WALKER = 1
 _RESTITUTION, _FRICTION = 0.1, 0.35
 _SLOP_M, _PUSH_OUT = 0.005, 0.6
 _KNOCK_DOWN_M_S = 1.5
+CELL_M = 16.0
 
 BOX_DTYPE = np.dtype([(name, "f8") for name in ("x", "y", "z", "yaw", "hx", "hy", "hz", "radius")])
 """A box that never moves: centre m, yaw rad, half sizes m, radius of the circle around it in the plane m."""
@@ -124,8 +126,43 @@ def _heights_meet(a, z: float, hz: float) -> bool:
     return bottom < z + hz and top > z - hz
 
 
+class Grid(NamedTuple):
+    """Which boxes reach into which square of CELL_M: row by row, `items[starts[c] : starts[c + 1]]` for cell c."""
+
+    x0: float
+    y0: float
+    columns: int
+    rows: int
+    starts: NDArray[np.int64]
+    items: NDArray[np.int64]
+
+
+def make_grid(boxes: NDArray[np.void]) -> Grid:
+    """The grid of boxes (n,) of `BOX_DTYPE`."""
+    if not len(boxes):
+        return Grid(0.0, 0.0, 1, 1, np.zeros(2, np.int64), np.zeros(0, np.int64))
+    low = [float((boxes[name] - boxes["radius"]).min()) for name in ("x", "y")]
+    high = [float((boxes[name] + boxes["radius"]).max()) for name in ("x", "y")]
+    columns, rows = (int((end - start) / CELL_M) + 1 for start, end in zip(low, high))
+    cells: list[list[int]] = [[] for _ in range(rows * columns)]
+    for k, box in enumerate(boxes):
+        r = float(box["radius"])
+        i0, i1 = (_cell(float(box["y"]) + side, low[1], rows) for side in (-r, r))
+        j0, j1 = (_cell(float(box["x"]) + side, low[0], columns) for side in (-r, r))
+        for i in range(i0, i1 + 1):
+            for j in range(j0, j1 + 1):
+                cells[i * columns + j].append(k)
+    starts = np.cumsum([0, *(len(cell) for cell in cells)]).astype(np.int64)
+    return Grid(low[0], low[1], columns, rows, starts, np.array([k for cell in cells for k in cell], np.int64))
+
+
 @njit(cache=True)
-def near(bodies, rows, boxes, dt: float) -> NDArray[np.int64]:
+def _cell(value: float, low: float, count: int) -> int:
+    return min(count - 1, max(0, math.floor((value - low) / CELL_M)))
+
+
+@njit(cache=True)
+def near(bodies, rows, boxes, grid, dt: float) -> NDArray[np.int64]:
     """(n, 2) pairs that could touch within `dt`: (row, row), or (row, -1 - index) of a body and a box of the town."""
     found = np.empty((len(rows) * 8 + 64, 2), np.int64)
     n = 0
@@ -146,14 +183,25 @@ def near(bodies, rows, boxes, dt: float) -> NDArray[np.int64]:
                 n += 1
         if not a.physics:
             continue
-        for m in range(len(boxes)):
-            c = boxes[m]
-            far = reach + c.radius
-            if abs(a.x - c.x) < far and abs(a.y - c.y) < far and (a.x - c.x) ** 2 + (a.y - c.y) ** 2 < far * far:
-                if n == len(found):
-                    found = np.concatenate((found, np.empty_like(found)))
-                found[n, 0], found[n, 1] = rows[k], -1 - m
-                n += 1
+        first = n
+        for i in range(_cell(a.y - reach, grid.y0, grid.rows), _cell(a.y + reach, grid.y0, grid.rows) + 1):
+            for j in range(_cell(a.x - reach, grid.x0, grid.columns), _cell(a.x + reach, grid.x0, grid.columns) + 1):
+                cell = i * grid.columns + j
+                for s in range(grid.starts[cell], grid.starts[cell + 1]):
+                    m = grid.items[s]
+                    c = boxes[m]
+                    far = reach + c.radius
+                    if (a.x - c.x) ** 2 + (a.y - c.y) ** 2 >= far * far:
+                        continue
+                    known = False  # a box lies in every cell that it reaches into
+                    for p in range(first, n):
+                        known = known or found[p, 1] == -1 - m
+                    if known:
+                        continue
+                    if n == len(found):
+                        found = np.concatenate((found, np.empty_like(found)))
+                    found[n, 0], found[n, 1] = rows[k], -1 - m
+                    n += 1
     return found[:n]
 
 

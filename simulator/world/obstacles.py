@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from simulator.towns.town import Obstacle
 from simulator.types import ActorDescription, ActorRecord, BoundingBox, CityObjectLabel, Transform
-from simulator.world.contacts import BOX_DTYPE
+from simulator.world.contacts import BOX_DTYPE, make_grid
 
 POLE_HALF_M, POLE_HEIGHT_M = 0.12, 3.0
 
@@ -32,6 +32,7 @@ class Obstacles:
             x, y, z = transform.location
             half = POLE_HEIGHT_M / 2.0
             _fill(row, (x, y, z + half), (POLE_HALF_M, POLE_HALF_M, half), transform.rotation.yaw)
+        self.grid = make_grid(self.boxes)
 
     def record(self, index: int) -> ActorRecord:
         """CARLA names what belongs to the town by its tag, with id 0: `static.building`, `static.car` ..."""

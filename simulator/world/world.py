@@ -115,17 +115,16 @@ class World(Lifecycle, ActorCommands, VehicleCommands, WalkerCommands, LightComm
             if actor.relative is not None:
                 self._follow_parent(actor)
         self._read_the_road()
-        due = frozenset(actor.id for actor in self.actors.values() if actor.kind is Kind.SENSOR and self._due(actor))
+        sensors = [actor for actor in self.actors.values() if actor.kind is Kind.SENSOR]
+        due = frozenset(actor.id for actor in sensors if self._due(actor))
         return StepEvents(
             self.frame,
             self.elapsed_s,
             delta_s,
             due,
-            self._collisions(pairs, impulses),
-            tuple(
-                reading for reading in (self._imu(actor, due) for actor in self._sensors("sensor.other.imu")) if reading
-            ),
-            tuple(self._gnss(actor) for actor in self._sensors("sensor.other.gnss") if actor.id in due),
+            self._collisions(pairs, impulses, _of_type(sensors, "sensor.other.collision")),
+            tuple(filter(None, [self._imu(actor, due) for actor in _of_type(sensors, "sensor.other.imu")])),
+            tuple(self._gnss(actor) for actor in _of_type(sensors, "sensor.other.gnss") if actor.id in due),
         )
 
     def snapshot_rows(self) -> NDArray[np.void]:
@@ -166,7 +165,7 @@ class World(Lifecycle, ActorCommands, VehicleCommands, WalkerCommands, LightComm
         count = max(1, math.ceil(delta_s / dynamics.MAX_SUBSTEP_S - 1e-9))
         wheels = dynamics.wheel_points(bodies.rows, bodies.drives, active)
         ground = np.asarray(self.town.ground_height_m(wheels.reshape(-1, 2)), np.float64).reshape(-1, 4)
-        pairs = contacts.near(bodies.rows, active, self.obstacles.boxes, delta_s)
+        pairs = contacts.near(bodies.rows, active, self.obstacles.boxes, self.obstacles.grid, delta_s)
         impulses = np.zeros((len(pairs), 2))
         for _ in range(count):
             dynamics.advance(bodies.rows, bodies.drives, active, ground, delta_s / count)
@@ -227,9 +226,6 @@ class World(Lifecycle, ActorCommands, VehicleCommands, WalkerCommands, LightComm
 
     # Sensors
 
-    def _sensors(self, type_id: str) -> list[Actor]:
-        return [actor for actor in self.actors.values() if actor.type_id == type_id]
-
     def _due(self, actor: Actor) -> bool:
         """Whether its `sensor_tick` has come round: at its first frame and then once per period."""
         if self.elapsed_s < actor.next_due_s - 1e-6:
@@ -238,12 +234,14 @@ class World(Lifecycle, ActorCommands, VehicleCommands, WalkerCommands, LightComm
         actor.next_due_s = max(began_s + actor.sensor_tick_s, self.elapsed_s)
         return True
 
-    def _collisions(self, pairs: NDArray[np.int64], impulses: NDArray[np.float64]) -> tuple[Collision, ...]:
-        sensors = defaultdict(list)
-        for sensor in self._sensors("sensor.other.collision"):
-            sensors[sensor.parent_id].append(sensor.id)
-        if not sensors:
+    def _collisions(
+        self, pairs: NDArray[np.int64], impulses: NDArray[np.float64], detectors: list[Actor]
+    ) -> tuple[Collision, ...]:
+        if not detectors:
             return ()
+        sensors = defaultdict(list)
+        for detector in detectors:
+            sensors[detector.parent_id].append(detector.id)
         found: list[Collision] = []
         for k in np.flatnonzero(np.hypot(impulses[:, 0], impulses[:, 1]) > _LEAST_IMPULSE_N_S):
             first, second = pairs[k].tolist()
@@ -311,3 +309,7 @@ class World(Lifecycle, ActorCommands, VehicleCommands, WalkerCommands, LightComm
 
 def _burning(lamp: LightState, nominal_lm: float) -> float:
     return min(1.0, max(0.0, lamp.intensity / max(nominal_lm, 1.0))) if lamp.active else 0.0
+
+
+def _of_type(actors: list[Actor], type_id: str) -> list[Actor]:
+    return [actor for actor in actors if actor.type_id == type_id]
