@@ -1,4 +1,9 @@
-"""The teacher's U-Net: noisy image and the two views in, what the scheduler predicts out."""
+"""The teacher's U-Net: noisy image and the two views in, what the scheduler predicts out.
+
+The U-Net does not paint the prediction itself. It gives every pixel an affine map of what it is shown there, as the
+student's grid does: detail is then handed through from the first step of training on, and a teacher that was trained
+for minutes does not blur what its views hold.
+"""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -6,6 +11,9 @@ from typing import Any
 import torch
 from diffusers import UNet2DModel
 from torch import Tensor, nn
+
+INPUTS = 8
+"""Noisy image (3), views (4) and the constant 1."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +46,7 @@ class TeacherNetwork(nn.Module):
         levels = len(config.channels)
         self.unet: Any = UNet2DModel(
             in_channels=7,
-            out_channels=3,
+            out_channels=3 * INPUTS,
             block_out_channels=config.channels,
             layers_per_block=config.layers,
             down_block_types=("DownBlock2D",) * levels,
@@ -49,5 +57,7 @@ class TeacherNetwork(nn.Module):
         )
 
     def forward(self, noisy: Tensor, condition: Tensor, step: Tensor) -> Tensor:
-        prediction: Tensor = self.unet(torch.cat([noisy, condition], dim=1), step).sample
-        return prediction
+        seen = torch.cat([noisy, condition], dim=1)
+        maps: Tensor = self.unet(seen, step).sample
+        maps = maps.unflatten(1, (3, INPUTS))
+        return (maps[:, :, :-1] * seen[:, None]).sum(dim=2) + maps[:, :, -1]

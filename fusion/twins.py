@@ -1,0 +1,90 @@
+"""Puts recordings of the same drives in two weathers together as pairs with their clear twin.
+
+    python -m fusion.twins --degraded data/elm01_night_fog --clear data/elm01_day --out data/twins/elm01
+
+A recording is a folder per drive with rgb/NNNNN.png, thermal/NNNNN.png and frames.jsonl, one line per frame with its
+`name` and the vehicle's pose `ego` (x and y in metres, yaw in degrees). Frames pair up by drive and name, and only where
+both drives stood at the same place: a twin a metre off teaches a blur. OUT gets rgb/, thermal/ and clear/ with files
+named DRIVE_NNNNN.png.
+"""
+
+import argparse
+import json
+import math
+import shutil
+import sys
+from pathlib import Path
+
+from fusion.errors import FusionError
+
+POSITION_M = 0.02
+YAW_DEG = 0.05
+
+
+def read_drive(folder: Path) -> dict[str, tuple[float, float, float]]:
+    """Name -> (x, y, yaw) of every frame of a drive."""
+    path = folder / "frames.jsonl"
+    try:
+        frames = [json.loads(line) for line in path.read_text().splitlines()]
+        return {str(frame["name"]): tuple(float(frame["ego"][key]) for key in ("x", "y", "yaw")) for frame in frames}  # type: ignore[misc]
+    except OSError as error:
+        raise FusionError(f"{path} cannot be read: {error.strerror}") from None
+    except (ValueError, KeyError, TypeError):
+        raise FusionError(f"{path} does not list frames with their name and ego pose") from None
+
+
+def same_place(one: tuple[float, float, float], other: tuple[float, float, float]) -> bool:
+    turn = (one[2] - other[2] + 180.0) % 360.0 - 180.0
+    return math.dist(one[:2], other[:2]) <= POSITION_M and abs(turn) <= YAW_DEG
+
+
+def common_frames(degraded: Path, clear: Path) -> list[str]:
+    """Names of the frames that both recordings of a drive show from the same place."""
+    seen, twins = read_drive(degraded), read_drive(clear)
+    return [name for name in sorted(seen.keys() & twins.keys()) if same_place(seen[name], twins[name])]
+
+
+def gather(degraded: Path, clear: Path, out: Path) -> tuple[int, int]:
+    """Copies the common frames of all drives; returns how many there were, and how many frames had no twin."""
+    drives = sorted(path.parent for path in degraded.glob("*/frames.jsonl"))
+    if not drives:
+        raise FusionError(f"{degraded} holds no finished recordings: no */frames.jsonl")
+    for kind in ("rgb", "thermal", "clear"):
+        (out / kind).mkdir(parents=True, exist_ok=True)
+    count = lost = 0
+    for drive in drives:
+        twin = clear / drive.name
+        names = common_frames(drive, twin) if (twin / "frames.jsonl").exists() else []
+        for name in names:
+            for kind, source in (("rgb", drive / "rgb"), ("thermal", drive / "thermal"), ("clear", twin / "rgb")):
+                _copy(source / f"{name}.png", out / kind / f"{drive.name}_{name}.png")
+        count += len(names)
+        lost += len(read_drive(drive)) - len(names)
+    return count, lost
+
+
+def _copy(source: Path, target: Path) -> None:
+    partial = target.with_name(target.name + ".partial")
+    try:
+        shutil.copyfile(source, partial)
+        partial.replace(target)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise FusionError(f"{source} cannot be copied to {target}: {error.strerror}") from None
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m fusion.twins", description=__doc__.splitlines()[0])
+    parser.add_argument("--degraded", type=Path, required=True, help="recordings at night, in fog, ...")
+    parser.add_argument("--clear", type=Path, required=True, help="recordings of the same drives on a clear day")
+    parser.add_argument("--out", type=Path, required=True)
+    options = parser.parse_args()
+    try:
+        count, lost = gather(options.degraded, options.clear, options.out)
+    except FusionError as error:
+        sys.exit(f"fusion.twins: {error}")
+    print(f"{count} pairs with their clear twin in {options.out}; {lost} frames had none")
+
+
+if __name__ == "__main__":
+    main()
