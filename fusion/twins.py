@@ -3,9 +3,9 @@
     python -m fusion.twins --degraded data/elm01_night_fog --clear data/elm01_day --out data/twins/elm01
 
 A recording is a folder per drive with rgb/NNNNN.png, thermal/NNNNN.png and frames.jsonl, one line per frame with its
-`name` and the vehicle's pose `ego` (x and y in metres, yaw in degrees). Frames pair up by drive and name, and only where
-both drives stood at the same place: a twin a metre off teaches a blur. OUT gets rgb/, thermal/ and clear/ with files
-named DRIVE_NNNNN.png.
+`name` and the vehicle's pose `ego` (x and y in metres, yaw in degrees). Frames pair up by drive and name, but only
+where both drives stood at the same place: a twin a metre off teaches a blur. OUT gets rgb/, thermal/ and clear/ with
+files named DRIVE_NNNNN.png.
 """
 
 import argparse
