@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import carla
@@ -26,6 +26,30 @@ class VehicleGeometry:
     max_steer_rad: float = math.radians(70.0)
 
 
+@dataclass
+class SteeringResponse:
+    """How much of the curvature that a steering command means on paper the car really drives.
+
+    Tyres slip, the curve of steering against speed differs between simulators and cars: the ratio is learned while
+    driving from the yaw rate. It begins with that of the leaderboard's ego at town speeds.
+    """
+
+    ratio: float = 0.6
+    rate: float = 0.06
+    lag: float = 0.35  # share of the way to a new command that the wheels go within one tick
+    least_curvature: float = 0.01
+    least_speed_mps: float = 2.0
+    _driven: float = 0.0
+
+    def observe(self, paper_curvature: float, yaw_rate: float, speed_mps: float) -> None:
+        """Learn from one tick: the curvature last commanded (1/m), what the gyroscope says (rad/s), the speed."""
+        self._driven += self.lag * (paper_curvature - self._driven)
+        if abs(self._driven) < self.least_curvature or speed_mps < self.least_speed_mps:
+            return
+        measured = yaw_rate / speed_mps / self._driven
+        self.ratio += self.rate * (min(max(measured, 0.35), 1.3) - self.ratio)
+
+
 @dataclass(frozen=True)
 class LaneKeeping:
     """Feedback on distance and heading of the rear axle, with the road's own curvature as feed-forward.
@@ -40,8 +64,13 @@ class LaneKeeping:
     preview_s: float = 0.15  # actuators and the tick between seeing and steering
     damping: float = 1.0
 
-    def steer(self, route: Route, distance_m: float, pose: Pose, speed_mps: float) -> float:
-        """Steering command -1..1 for an ego whose origin is at `distance_m` along the route."""
+    def command(self, curvature: float) -> float:
+        """Steering command -1..1 that means this curvature (1/m) on paper."""
+        angle = math.atan(self.geometry.wheelbase_m * curvature)
+        return float(np.clip(angle / self.geometry.max_steer_rad, -1.0, 1.0))
+
+    def curvature(self, route: Route, distance_m: float, pose: Pose, speed_mps: float) -> float:
+        """Curvature to drive (1/m, > 0 to the right) for an ego whose origin is at `distance_m` along the route."""
         g = self.geometry
         rear_m = distance_m - g.rear_axle_m
         on_x, on_y = route.point_at(max(rear_m, 0.0))
@@ -52,9 +81,25 @@ class LaneKeeping:
         turned = (pose.yaw - yaw + math.pi) % (2.0 * math.pi) - math.pi
         length_m = self.length_m + self.length_s * speed_mps
         feedback = -offset_m / length_m**2 - 2.0 * self.damping * math.sin(turned) / length_m
-        curvature = route.curvature_at(max(rear_m, 0.0) + self.preview_s * speed_mps) + feedback
-        angle = math.atan(g.wheelbase_m * curvature)
-        return float(np.clip(angle / g.max_steer_rad, -1.0, 1.0))
+        return route.curvature_at(max(rear_m, 0.0) + self.preview_s * speed_mps) + feedback
+
+
+@dataclass
+class Steering:
+    """Lane keeping on a car whose response to the wheel is learned on the way."""
+
+    lane_keeping: LaneKeeping = field(default_factory=LaneKeeping)
+    response: SteeringResponse = field(default_factory=SteeringResponse)
+    _paper_curvature: float = 0.0
+
+    def steer(self, route: Route, distance_m: float, pose: Pose, speed_mps: float, yaw_rate: float) -> float:
+        """Steering command -1..1 of this tick; `yaw_rate` in rad/s, > 0 to the right."""
+        self.response.observe(self._paper_curvature, yaw_rate, speed_mps)
+        wanted = self.lane_keeping.curvature(route, distance_m, pose, speed_mps) / self.response.ratio
+        command = self.lane_keeping.command(wanted)
+        geometry = self.lane_keeping.geometry
+        self._paper_curvature = math.tan(command * geometry.max_steer_rad) / geometry.wheelbase_m
+        return command
 
 
 @dataclass
@@ -112,15 +157,16 @@ class RouteFollowingAgent(AutonomousAgent):
     progress: Progress
     pose: Pose
     speed_mps: float = 0.0
+    yaw_rate: float = 0.0  # rad/s, > 0 to the right
 
     def set_global_plan(self, global_plan_gps: GpsPlan, global_plan_world_coord: WorldPlan) -> None:
         super().set_global_plan(global_plan_gps, global_plan_world_coord)
         self.route = Route.from_plan(global_plan_world_coord)
         self.progress = Progress(self.route)
-        self.lane_keeping = LaneKeeping()
+        self.steering = Steering()
         self.speed_control = SpeedControl()
         self._localisation = Localisation(
-            global_plan_gps, global_plan_world_coord, self.lane_keeping.geometry.rear_axle_m
+            global_plan_gps, global_plan_world_coord, self.steering.lane_keeping.geometry.rear_axle_m
         )
         self._last_s: float | None = None
 
@@ -136,10 +182,11 @@ class RouteFollowingAgent(AutonomousAgent):
         return self.navigation_sensors()
 
     def locate(self, input_data: InputData, timestamp: float) -> Pose:
-        """Take in this tick's sensors: `self.pose`, `self.speed_mps` and `self.progress` are then of this tick."""
+        """Take in this tick's sensors: `self.pose`, `self.speed_mps` and `self.progress` are then new."""
         delta_s = DELTA_S if self._last_s is None else timestamp - self._last_s
         self._last_s = timestamp
         self.speed_mps = float(input_data[self.SPEED][1]["speed"])
+        self.yaw_rate = float(input_data[self.IMU][1][5])
         self.pose = self._localisation.update(
             input_data[self.GNSS][1], input_data[self.IMU][1], self.speed_mps, delta_s
         )
@@ -148,6 +195,6 @@ class RouteFollowingAgent(AutonomousAgent):
 
     def drive(self, target_mps: float) -> carla.VehicleControl:
         """Steer along the route and go towards a speed."""
-        steer = self.lane_keeping.steer(self.route, self.progress.distance_m, self.pose, self.speed_mps)
+        steer = self.steering.steer(self.route, self.progress.distance_m, self.pose, self.speed_mps, self.yaw_rate)
         throttle, brake = self.speed_control.update(target_mps, self.speed_mps)
         return carla.VehicleControl(throttle=throttle, steer=steer, brake=brake)

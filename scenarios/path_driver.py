@@ -9,7 +9,7 @@ import numpy as np
 
 from agents.plan import RoadOption
 from agents.route import Pose, Progress, Route
-from agents.route_following import LaneKeeping, SpeedControl, VehicleGeometry, curve_speed_mps
+from agents.route_following import LaneKeeping, SpeedControl, Steering, VehicleGeometry, curve_speed_mps
 from scenarios.planner import RoutePlan
 from scenarios.spawning import beside, speed_mps
 
@@ -27,7 +27,8 @@ class PathDriver:
         self._speed_control = SpeedControl()
         length_m = 2.0 * float(vehicle.bounding_box.extent.x)
         # Wheelbase and rear axle of common cars and bicycles in shares of their length.
-        self._lane_keeping = LaneKeeping(geometry=VehicleGeometry(0.58 * length_m, 0.29 * length_m))
+        geometry = VehicleGeometry(0.58 * length_m, 0.29 * length_m)
+        self._steering = Steering(LaneKeeping(geometry))
 
     @property
     def distance_m(self) -> float:
@@ -39,7 +40,8 @@ class PathDriver:
         pose = Pose(transform.location.x, transform.location.y, math.radians(transform.rotation.yaw))
         speed = speed_mps(self.vehicle)
         along_m = self.progress.update(pose.x, pose.y)
-        steer = self._lane_keeping.steer(self._path, along_m, pose, speed)
+        yaw_rate = math.radians(self.vehicle.get_angular_velocity().z)
+        steer = self._steering.steer(self._path, along_m, pose, speed, yaw_rate)
         if brake > 0.0:
             return carla.VehicleControl(throttle=0.0, steer=steer, brake=brake)
         to_end_m = self._path.length_m - along_m

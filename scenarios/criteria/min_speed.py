@@ -11,6 +11,8 @@ from scenarios.planner import RoutePlan
 
 CHECKPOINTS = 4
 LAST_CHECKPOINT_PERCENT = 95.0
+# Two seconds: less is no speed but a moment.
+LEAST_TICKS = 40
 
 
 class MinSpeed:
@@ -44,7 +46,7 @@ class MinSpeed:
     def _close(self, tick: Tick) -> list[Event]:
         checkpoint, ego, traffic, count = self._next, self._ego_sum, self._traffic_sum, self._count
         self._next, self._ego_sum, self._traffic_sum, self._count = checkpoint + 1, 0.0, 0.0, 0
-        percentage = round(100.0 * ego / traffic, 2) if count and traffic > 0.0 else 100.0
+        percentage = round(100.0 * ego / traffic, 2) if count >= LEAST_TICKS and traffic > 0.0 else 100.0
         if percentage >= 100.0:
             return []
         message = f"Average speed is {percentage}% of the surrounding traffic's one"

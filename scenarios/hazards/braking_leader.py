@@ -47,7 +47,7 @@ class BrakingLeader:
 
     @property
     def is_active(self) -> bool:
-        return self._state in ("leading", "braking")
+        return self._state == "braking"
 
     @property
     def holds_ego(self) -> bool:
