@@ -10,8 +10,11 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, eq=False)
 class CameraFrames:
-    """bgra (H, W, 4) uint8; tags (H, W) uint8 semantic tags of first hits; instances (H, W) uint16; depth_m (H, W)
-    float32 along the optical axis, 1000 is the sky; transform (4, 4) float32 camera -> world; fov_deg horizontal.
+    """One camera's set of frames.
+
+    bgra (H, W, 4) uint8, empty for a thermal camera with a place of its own; tags (H, W) uint8 semantic tags of first
+    hits; instances (H, W) uint16; depth_m (H, W) float32 along the optical axis, 1000 is the sky; transform (4, 4)
+    float32 camera -> world; fov_deg horizontal.
     """
 
     id: str

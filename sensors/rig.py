@@ -12,6 +12,7 @@ from typing import Any
 import carla
 import numba
 import numpy as np
+from numpy.typing import NDArray
 
 from sensors.frames import CameraFrames
 
@@ -20,7 +21,9 @@ __all__ = ["CameraFrames", "Rig", "RigError"]
 RGB = "sensor.camera.rgb"
 INSTANCES = "sensor.camera.instance_segmentation"
 DEPTH = "sensor.camera.depth"
-KINDS = (RGB, INSTANCES, DEPTH)
+THERMAL = "sensor.camera.thermal"
+KINDS = {RGB: (RGB, INSTANCES, DEPTH), THERMAL: (INSTANCES, DEPTH)}
+"""What is spawned for each type of camera. A thermal camera that is declared has a place and lens of its own."""
 
 
 class RigError(RuntimeError):
@@ -41,9 +44,11 @@ class _Inbox:
                 self._images[camera, kind, image.frame] = image
                 self._arrival.notify_all()
 
-    def take(self, cameras: Sequence[str], frame: int, timeout_s: float) -> dict[tuple[str, str], carla.Image]:
-        """All images of `frame`; older ones are dropped. RigError names what did not come in time."""
-        wanted = [(camera, kind, frame) for camera in cameras for kind in KINDS]
+    def take(
+        self, sources: Sequence[tuple[str, str]], frame: int, timeout_s: float
+    ) -> dict[tuple[str, str], carla.Image]:
+        """Images of `frame` by (camera, kind); older ones are dropped. RigError names what did not come in time."""
+        wanted = [(camera, kind, frame) for camera, kind in sources]
         deadline = time.monotonic() + timeout_s
         with self._arrival:
             self._wanted_from = frame
@@ -65,8 +70,9 @@ class Rig:
     """Spawns the cameras on the ego and hands over complete sets of frames, one per RGB camera and tick.
 
     cameras: the leaderboard's sensor dictionaries (type, id, x, y, z, roll, pitch, yaw, width, height, fov); those of
-    other types than sensor.camera.rgb are left to others. rgb_attributes: further attributes of the RGB cameras alone,
-    such as the leaderboard 1.0's lens effects; those that begin with `lens_` go to all three, so that pixels coincide.
+    other types than sensor.camera.rgb and sensor.camera.thermal are left to others. rgb_attributes: further attributes
+    of the RGB cameras alone, such as the leaderboard 1.0's lens effects; those that begin with `lens_` go to all three,
+    so that pixels coincide.
     """
 
     def __init__(
@@ -76,7 +82,7 @@ class Rig:
         cameras: Sequence[Mapping[str, Any]],
         rgb_attributes: Mapping[str, str] | None = None,
     ) -> None:
-        self._declared = {str(c["id"]): dict(c) for c in cameras if c.get("type") == RGB}
+        self._declared = {str(c["id"]): dict(c) for c in cameras if c.get("type") in KINDS}
         self._inbox = _Inbox()
         self._sensors: list[carla.Sensor] = []
         # Also runs at interpreter exit: a sensor that still listens then brings the client library down.
@@ -84,7 +90,7 @@ class Rig:
         library = world.get_blueprint_library()
         try:
             for camera in self._declared.values():
-                for kind in KINDS:
+                for kind in KINDS[camera["type"]]:
                     self._spawn(world, ego, library, camera, kind, rgb_attributes or {})
         except Exception:
             self.destroy()
@@ -120,7 +126,7 @@ class Rig:
         except (TypeError, ValueError, IndexError, RuntimeError) as error:
             raise RigError(f"camera {name!r}: {error}") from None
         for key, value in rgb_attributes.items():
-            if kind == RGB or key.startswith("lens_"):
+            if kind == RGB or key.startswith(("lens_", "sensor_tick")):
                 settings[key] = value
         for key, value in settings.items():
             if blueprint.has_attribute(key):
@@ -138,9 +144,10 @@ class Rig:
 
     def frames(self, frame: int, timeout_s: float = 20.0) -> dict[str, CameraFrames]:
         """The frames of exactly this world frame, by camera id; waits (wall clock) until all have come."""
-        images = self._inbox.take(self.camera_ids, frame, timeout_s)
+        sources = [(name, kind) for name, camera in self._declared.items() for kind in KINDS[camera["type"]]]
+        images = self._inbox.take(sources, frame, timeout_s)
         return {
-            name: _decode(name, images[name, RGB], images[name, INSTANCES], images[name, DEPTH])
+            name: _decode(name, images.get((name, RGB)), images[name, INSTANCES], images[name, DEPTH])
             for name in self._declared
         }
 
@@ -163,21 +170,24 @@ def _close(sensors: list[carla.Sensor]) -> None:
     sensors.clear()
 
 
-def _decode(name: str, rgb: carla.Image, instances: carla.Image, depth: carla.Image) -> CameraFrames:
-    shape = (rgb.height, rgb.width, 4)
-    pixels = [np.frombuffer(image.raw_data, np.uint8).reshape(shape) for image in (rgb, instances, depth)]
-    tags, ids, depth_m = _split(pixels[1], pixels[2])
+def _decode(name: str, rgb: carla.Image | None, instances: carla.Image, depth: carla.Image) -> CameraFrames:
+    tags, ids, depth_m = _split(_pixels(instances), _pixels(depth))
     return CameraFrames(
         id=name,
-        frame=rgb.frame,
-        time_s=rgb.timestamp,
-        bgra=pixels[0],
+        frame=depth.frame,
+        time_s=depth.timestamp,
+        bgra=np.empty((0, 0, 4), np.uint8) if rgb is None else _pixels(rgb),
         tags=tags,
         instances=ids,
         depth_m=depth_m,
-        transform=np.array(rgb.transform.get_matrix(), np.float32),
-        fov_deg=rgb.fov,
+        transform=np.array(depth.transform.get_matrix(), np.float32),
+        fov_deg=depth.fov,
     )
+
+
+def _pixels(image: carla.Image) -> NDArray[np.uint8]:
+    """(H, W, 4) BGRA, a view of the message."""
+    return np.frombuffer(image.raw_data, np.uint8).reshape(image.height, image.width, 4)
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")

@@ -4,6 +4,7 @@ from sensors.thermal.ambient import Ambient, ambient_of
 from sensors.thermal.camera import ThermalCamera, ThermalFrame
 from sensors.thermal.heat import ActorState, HeatState, HeatTracker
 from sensors.thermal.presets import PRESETS, ThermalConfig, preset
+from sensors.thermal.reproject import reproject
 
 __all__ = [
     "PRESETS",
@@ -16,4 +17,5 @@ __all__ = [
     "ThermalFrame",
     "ambient_of",
     "preset",
+    "reproject",
 ]

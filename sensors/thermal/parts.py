@@ -60,7 +60,9 @@ def vehicle_part(x, y, z, ex, ey, ez, up, heat):  # type: ignore[no-untyped-def]
         return heat[EXHAUST], _f(0.0)
     lamp_height = uz > _f(-0.35) and uz < _f(0.12)
     if abs(ux) > _f(0.94) and uy > _f(0.48) and lamp_height:
-        return heat[LAMPS] * (_f(1.0) if ux > _f(0.0) else _f(0.4)) + _f(0.3) * heat[BONNET], _f(0.0)
+        if ux > _f(0.0):
+            return heat[LAMPS] + _f(0.3) * heat[BONNET], _f(0.0)
+        return _f(0.3) * heat[LAMPS], _f(0.0)
     if above_ground < _f(0.30):
         return _f(0.35) * heat[BONNET] + _f(0.1) * heat[EXHAUST], _f(0.0)
     if uz > _f(0.27) and up < _f(0.82) and uz < _f(0.93):

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from sensors.rig import Rig, RigError
-from sensors.thermal import Ambient, HeatTracker, ThermalCamera
+from sensors.thermal import Ambient, HeatTracker, ThermalCamera, reproject
 from tests.simulator.serving import RunningServer, running_server
 
 FRONT = {
@@ -93,6 +93,19 @@ def test_depth_tags_and_pose_tell_where_the_road_is(world):
     assert np.percentile(np.abs(heights[near_road]), 95) < 0.08
     assert (front.depth_m[front.tags == 11] > 990.0).all()
     rig.destroy()
+
+
+def test_a_thermal_camera_with_a_place_of_its_own_needs_no_picture(world):
+    own = {**FRONT, "type": "sensor.camera.thermal", "id": "Thermal", "y": 0.4, "fov": 75}
+    rig = Rig(world, spawn_ego(world), [FRONT, own])
+    frames = rig.frames(world.tick())
+    rig.destroy()
+    assert frames["Thermal"].bgra.size == 0
+    picture = ThermalCamera("adk-75", 320, 180, 75.0, NIGHT).image(frames["Thermal"], ())
+    laid, valid = reproject(picture.counts, frames["Thermal"], frames["Front"])
+    assert laid.shape == (180, 320)
+    assert 0.5 < valid.mean() < 0.9
+    assert laid[valid & (frames["Front"].tags == 1)].mean() > laid[valid & (frames["Front"].tags == 11)].mean()
 
 
 def test_a_missing_frame_is_an_error_that_names_the_camera(world):
