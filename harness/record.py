@@ -20,16 +20,17 @@ from typing import Any
 import carla
 import cv2
 import numpy as np
-from scenarios.stage import Stage
 
 from agents.loader import load_agent_class, make_agent
 from harness.episode import PATIENCE_S, STEP_S, WARM_UP_TICKS, ambient_for, prepared_world
 from harness.errors import HarnessError
+from harness.sensors import AgentSensors
 from harness.server import embedded_server, free_port
 from scenarios.definition import ScenarioDefinition, load_scenario
 from scenarios.errors import ScenarioError
 from scenarios.planner import gps_plan, plan
 from scenarios.routes import RouteSpec
+from scenarios.stage import Stage
 from sensors.rig import CameraFrames, Rig
 from sensors.thermal import HeatTracker, ThermalCamera
 
@@ -90,8 +91,11 @@ def record_route(definition: ScenarioDefinition, spec: RouteSpec, options: argpa
             load_agent_class("oracle"), address.host, address.port, "", gps_plan(route, stage.carla_map), route.points
         )
         agent.set_world(world, stage.ego, route)
+        sensors = AgentSensors(world, stage.ego, agent.sensors(), PATIENCE_S)
+        stack.callback(sensors.destroy)
         ambient = ambient_for(definition, spec)
-        rig = Rig(world, stage.ego, [SENSOR])
+        # Cameras work only on the ticks that are kept, counted from the first one after they listen.
+        rig = Rig(world, stage.ego, [SENSOR], {"sensor_tick": f"{options.period * STEP_S:.3f}"})
         stack.callback(rig.destroy)
         heat = HeatTracker(world, ambient, options.seed)
         thermal = ThermalCamera(options.thermal, WIDTH, HEIGHT, FOV_DEG, ambient, options.seed)
@@ -101,15 +105,17 @@ def record_route(definition: ScenarioDefinition, spec: RouteSpec, options: argpa
             snapshot = world.get_snapshot()
             time_s = max(number - WARM_UP_TICKS, 0) * STEP_S
             actors = heat.update(snapshot)
-            (frames,) = rig.frames(snapshot.frame, PATIENCE_S).values()
+            if number % options.period == 0:
+                (frames,) = rig.frames(snapshot.frame, PATIENCE_S).values()
+                image = thermal.image(frames, actors).counts
+                if number >= WARM_UP_TICKS:
+                    kept.append(_keep(folder, len(kept), frames, image, world, stage.ego, options.labels))
+            own = sensors.read(snapshot.frame)
             tick = stage.observe(snapshot, time_s)
             if number < WARM_UP_TICKS:
                 stage.ego.apply_control(carla.VehicleControl(brake=1.0))
                 continue
-            if (number - WARM_UP_TICKS) % options.period == 0:
-                image = thermal.image(frames, actors).counts
-                kept.append(_keep(folder, len(kept), frames, image, world, stage.ego, options.labels))
-            stage.ego.apply_control(agent.run_step({}, snapshot.timestamp.elapsed_seconds))
+            stage.ego.apply_control(agent.run_step(own, snapshot.timestamp.elapsed_seconds))
             stage.step(time_s)
             if tick.route_progress_m > route.length_m - 5.0:
                 break
@@ -151,13 +157,13 @@ def _keep(
 
 
 def _face(actor: carla.Actor) -> dict[str, Any]:
-    """The embedded server numbers the instances of actors by their id, and its signs look along their +x axis."""
+    """The embedded server numbers the instances of actors by their id; CARLA's lights and signs look along their +y."""
     pose = actor.get_transform()
     return {
         "instance": actor.id & 0x7FFF,
         "x": round(pose.location.x, 2),
         "y": round(pose.location.y, 2),
-        "yaw_deg": round(pose.rotation.yaw, 2),
+        "yaw_deg": round(pose.rotation.yaw + 90.0, 2),
     }
 
 
