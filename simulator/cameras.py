@@ -53,10 +53,13 @@ class Cameras:
 
     def show(self, town: Town) -> None:
         """A new episode, in `town`: nothing of the cameras' past (exposure) is kept."""
-        before, self._renderer, self._town = self._renderer, None, town
+        before, same = self._renderer, town is self._town
+        self._town = town
         if before is not None:
-            before.add_done_callback(_close)
-            self.prepare()
+            before.add_done_callback(_restart if same else _close)
+            if not same:
+                self._renderer = None
+                self.prepare()
 
     async def image(self, key: int, model: CameraModel, pose: Transform, view: SceneView) -> NDArray[np.uint8]:
         """(H, W, 4) uint8 BGRA. `key` tells cameras of an episode apart."""
@@ -74,6 +77,11 @@ class Cameras:
             warmup()
             self._warm = True
         return Renderer(town, threads=self._threads, seed=self._seed)
+
+
+def _restart(renderer: asyncio.Future[Renderer]) -> None:
+    if not renderer.cancelled() and renderer.exception() is None:
+        renderer.result().restart()
 
 
 def _close(renderer: asyncio.Future[Renderer]) -> None:

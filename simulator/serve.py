@@ -17,11 +17,12 @@ import threading
 import time
 import traceback
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from simulator.cameras import Cameras
 from simulator.session import Session
-from simulator.towns import available_towns, build_town
+from simulator.towns import Town, available_towns, build_town
+from simulator.types import ActorDescription
 from simulator.wire.rpc import serve_rpc
 from simulator.wire.streams import StreamServer
 from simulator.world.world import World
@@ -53,6 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--town", default="Elm01", help="town of the first episode")
     parser.add_argument("--seed", type=int, default=0, help="seed of all that is random in the world")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="threads that render")
+    parser.add_argument("--cameras", action="store_true", help="load the renderer first, not at the first camera")
     parser.add_argument("--parent-pid", type=int, default=None, help="end when this process ends")
     return parser
 
@@ -84,10 +86,17 @@ async def _serve(options: argparse.Namespace, rpc_listener: socket.socket, strea
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    stopping: asyncio.Future[Any] = asyncio.ensure_future(stop.wait())
     town = build_town(options.town)
+    _rehearse(town)
+    cameras = Cameras(town, options.threads, options.seed)
+    if options.cameras:
+        await asyncio.wait([stopping, cameras.prepare()], return_when=asyncio.FIRST_COMPLETED)
+        if stop.is_set():
+            return 0
+        await cameras.prepare()
     streams = StreamServer(stream_listener)
     server, connections = await serve_rpc(lambda *call: session.call(*call), rpc_listener)
-    cameras = Cameras(town, options.threads, options.seed)
     session = Session(World(town, options.seed), streams, cameras, connections, available_towns(), build_town)
     running = asyncio.create_task(session.run())
     ready = {
@@ -99,8 +108,7 @@ async def _serve(options: argparse.Namespace, rpc_listener: socket.socket, strea
         "pid": os.getpid(),
     }
     print(json.dumps(ready), flush=True)
-    ends: list[asyncio.Future[Any]] = [asyncio.ensure_future(stop.wait()), session.failure]
-    await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait([stopping, session.failure], return_when=asyncio.FIRST_COMPLETED)
     code = 0
     if session.failure.done():
         error = session.failure.exception()
@@ -112,6 +120,15 @@ async def _serve(options: argparse.Namespace, rpc_listener: socket.socket, strea
     server.close()
     streams.close()
     return code
+
+
+def _rehearse(town: Town) -> None:
+    """Steps a world that is thrown away: what a step compiles or loads is then there before a client waits for it."""
+    world = World(town)
+    world.spawn(ActorDescription(0, "vehicle.tesla.model3"), town.spawn_points[0])
+    for _ in range(2):
+        world.step(0.05)
+        world.snapshot_rows()
 
 
 def watch_parent(parent_pid: int | None) -> bool:
@@ -156,8 +173,14 @@ def _alive(pid: int) -> bool:
 
 _FIRST_PARENT = os.getppid()
 
-if __name__ == "__main__":
+
+def run() -> NoReturn:
+    """Ends the process without waiting for a compiler or a sender that is still at work."""
     code = main()
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(code)  # without waiting for a compiler or a sender that is still at work
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    run()

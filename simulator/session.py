@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -42,10 +42,13 @@ class Session:
     ) -> None:
         self.world, self.streams, self.cameras = world, streams, cameras
         self.town_names = town_names
-        self.traffic_managers: dict[int, str] = {}
+        self.connections = connections
+        self.caller: Connection | None = None
+        """Whose call is being answered."""
+        self.traffic_managers: dict[int, tuple[str, Connection | None]] = {}
+        """By port: on which host, and which client said so."""
         self.lights_changed = False
         self._build_town = build_town
-        self._connections = connections
         self._pacing = TrafficManagerPacing()
         self._ticking = asyncio.Lock()
         self._asynchronous = asyncio.Event()
@@ -59,6 +62,7 @@ class Session:
 
     def call(self, connection: Connection, method: str, arguments: Sequence[Any]) -> Any:
         """Answers one RPC: the result as it travels, or an awaitable of it."""
+        self.caller = connection
         self._pacing.saw(connection, method)
         found = METHODS.get(method)
         if found is None:
@@ -124,8 +128,10 @@ class Session:
         due_s = loop.time()
         while True:
             await self._asynchronous.wait()
-            if self._connections:
-                await self.tick()
+            async with self._ticking:
+                # asked anew: a client may have made the world synchronous meanwhile, and then the steps are its own
+                if self.connections and self._asynchronous.is_set():
+                    await self._reported(self._tick())
             now_s = loop.time()
             due_s = max(due_s + self._delta_s, now_s)
             await asyncio.sleep(max(0.0, due_s - now_s))
@@ -133,12 +139,7 @@ class Session:
     async def tick(self) -> int:
         """One step of the world, told to all listeners; the frame's number."""
         async with self._ticking:
-            try:
-                return await self._tick()
-            except Exception as error:
-                if not self.failure.done():
-                    self.failure.set_exception(error)
-                raise
+            return await self._reported(self._tick())
 
     async def load(self, town_name: str, reset_settings: bool) -> None:
         """Starts a new episode: all actors but the town's are gone, time starts at 0."""
@@ -156,18 +157,26 @@ class Session:
     def _delta_s(self) -> float:
         return self.world.settings.fixed_delta_seconds or DEFAULT_DELTA_S
 
+    async def _reported(self, tick: Coroutine[Any, Any, int]) -> int:
+        try:
+            return await tick
+        except Exception as error:
+            if not self.failure.done():
+                self.failure.set_exception(error)
+            raise
+
     async def _tick(self) -> int:
         world, lossy = self.world, not self.world.settings.synchronous_mode
-        await self.streams.expected_arrived(SUBSCRIBERS_WITHIN_S)
         if not lossy:
+            await self.streams.expected_arrived(SUBSCRIBERS_WITHIN_S)
             await self.streams.caught_up()
-            await self._pacing.settled(self._connections)
+            await self._pacing.settled(self.connections)
         events = world.step(self._delta_s)
         self._tell_events(events, lossy)
         snapshot = self._snapshot(events)
         await self._tell_images(events, lossy)
         if not lossy:
-            await self._pacing.pause(self._connections)
+            await self._pacing.pause(self.connections)
         self.streams.publish(WORLD_STREAM, snapshot)
         return events.frame
 

@@ -12,14 +12,20 @@ if TYPE_CHECKING:
 Endpoint = tuple[str, int]
 
 
+def _host(session: Session, port: int) -> str | None:
+    """Where the Traffic Manager of a port runs. One whose client has gone is gone too: the next may have its port."""
+    host, owner = session.traffic_managers.get(port, ("", None))
+    return host if owner in session.connections else None
+
+
 @rpc
 def is_traffic_manager_running(session: Session, port: int) -> bool:
-    return port in session.traffic_managers
+    return _host(session, port) is not None
 
 
 @rpc
 def get_traffic_manager_running(session: Session, port: int) -> Endpoint:
-    host = session.traffic_managers.get(port)
+    host = _host(session, port)
     return ("", 0) if host is None else (host, port)
 
 
@@ -27,7 +33,10 @@ def get_traffic_manager_running(session: Session, port: int) -> Endpoint:
 def add_traffic_manager_running(session: Session, endpoint: Endpoint) -> bool:
     """False when the port is taken."""
     host, port = endpoint
-    return session.traffic_managers.setdefault(port, host) is host
+    if _host(session, port) is not None:
+        return False
+    session.traffic_managers[port] = (host, session.caller)
+    return True
 
 
 @rpc

@@ -89,6 +89,57 @@ def test_a_port_in_use_is_one_clear_line() -> None:
     assert errors == f"simulator: cannot listen on 127.0.0.1:{port}: Address already in use\n"
 
 
+def test_a_crash_in_a_tick_ends_the_server_and_tells_the_client() -> None:
+    broken = (
+        "from simulator.world.world import World\n"
+        "from simulator import serve\n"
+        "step = World.step\n"
+        "def failing_step(world, delta_s):\n"
+        "    if world.settings.synchronous_mode: raise RuntimeError('a wheel came off')\n"
+        "    return step(world, delta_s)\n"
+        "World.step = failing_step\n"
+        "serve.run()\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", broken, "--port", "0"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    client = carla.Client("127.0.0.1", until_ready(process).port)
+    client.set_timeout(10.0)
+    world = client.get_world()
+    started_s = time.monotonic()
+    world.apply_settings(carla.WorldSettings(synchronous_mode=True))
+    with pytest.raises(RuntimeError, match="tick_cue"):
+        world.tick()
+    assert time.monotonic() - started_s < 5.0
+    _, errors = process.communicate(timeout=10)
+    assert process.returncode == 70
+    assert "simulator: the simulation failed" in errors
+    assert "a wheel came off" in errors
+
+
+def test_a_client_that_is_killed_leaves_the_server_to_others() -> None:
+    victim = (
+        "import carla, os, sys\n"
+        "client = carla.Client('127.0.0.1', int(sys.argv[1]))\n"
+        "client.set_timeout(60.0)\n"
+        "world = client.get_world()\n"
+        "world.apply_settings(carla.WorldSettings(synchronous_mode=True, fixed_delta_seconds=0.05))\n"
+        "blueprint = world.get_blueprint_library().find('sensor.other.imu')\n"
+        "imu = world.spawn_actor(blueprint, carla.Transform())\n"
+        "imu.listen(lambda reading: os.kill(os.getpid(), 9))\n"
+        "world.tick()\n"
+        "world.tick()\n"
+    )
+    with running_server() as server:
+        killed = subprocess.run([sys.executable, "-c", victim, str(server.port)], timeout=60)
+        assert killed.returncode == -signal.SIGKILL
+        client = carla.Client("127.0.0.1", server.port)
+        client.set_timeout(10.0)
+        world = client.get_world()
+        frame = world.tick()
+        assert [world.tick() for _ in range(5)] == list(range(frame + 1, frame + 6))
+
+
 def test_only_this_machine_can_connect_unless_told_otherwise() -> None:
     with running_server() as server:
         for port in (server.port, server.stream_port):
