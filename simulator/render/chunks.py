@@ -29,6 +29,8 @@ class Chunks(NamedTuple):
 
 def sort_in_space(mesh: Mesh) -> Mesh:
     """The same mesh with its triangles ordered along a Morton curve of their centroids."""
+    if len(mesh.triangles) == 0:
+        return mesh
     centre = mesh.vertices[mesh.triangles].mean(axis=1)
     low = centre.min(axis=0)
     span = float(np.ptp(centre, axis=0).max()) + 1e-6

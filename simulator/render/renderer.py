@@ -72,7 +72,7 @@ class TownScenery(Protocol):
 class _Frame:
     """What is common to all cameras of one frame."""
 
-    key: tuple[int, float]
+    key: tuple[object, ...]
     day: Daylight
     instances: Instances
     slots: Slots
@@ -157,7 +157,8 @@ class Renderer:
         self._workers.close()
 
     def _prepare(self, view: SceneView) -> _Frame:
-        key = (view.frame, view.elapsed_s)
+        changing = (view.ids, view.poses, view.gait, view.lights, view.palettes, view.lamps_on)
+        key = (view.frame, view.elapsed_s, view.weather, view.models, *(a.tobytes() for a in changing))
         if self._frame is not None and self._frame.key == key:
             return self._frame
         self._buffers.clear()

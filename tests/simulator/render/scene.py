@@ -103,7 +103,14 @@ def signal() -> ActorModel:
     return actor_model([b.build()])
 
 
-MODELS = {"vehicle.test.car": car(), "walker.test": walker(), "traffic.test": signal()}
+def black_board() -> ActorModel:
+    """A square metre or two whose colour is the instance's first."""
+    b = MeshBuilder()
+    b.box([0.005, 0, 0], [0.005, 1.5, 1.5], Material.UPPER_CLOTHING)
+    return actor_model([b.build()])
+
+
+MODELS = {"vehicle.test.car": car(), "walker.test": walker(), "traffic.test": signal(), "target.black": black_board()}
 
 
 def model_of(blueprint_id: str) -> ActorModel:
