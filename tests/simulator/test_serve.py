@@ -8,8 +8,10 @@ import socket
 import subprocess
 import sys
 import time
+from typing import Any
 
 import carla
+import msgpack
 import pytest
 
 from tests.simulator.serving import running_server, start, until_ready
@@ -138,6 +140,42 @@ def test_a_client_that_is_killed_leaves_the_server_to_others() -> None:
         world = client.get_world()
         frame = world.tick()
         assert [world.tick() for _ in range(5)] == list(range(frame + 1, frame + 6))
+
+
+def _call(peer: socket.socket, method: str, *arguments: object) -> list[Any]:
+    """`[error, result]` of a call as it travels."""
+    peer.sendall(msgpack.packb([0, 1, method, [[False], *arguments]]))
+    unpacker = msgpack.Unpacker()
+    while True:
+        unpacker.feed(peer.recv(1 << 20))
+        for answer in unpacker:
+            return answer[2:]
+
+
+def test_calls_that_no_client_should_make_are_answered() -> None:
+    with running_server() as server, socket.create_connection(("127.0.0.1", server.port), timeout=10.0) as peer:
+        assert _call(peer, "make_coffee")[0] == "server could not find function 'make_coffee' with argument count 1"
+        assert _call(peer, "get_actors_by_id", [1, "two"])[1] == [
+            [0, ["get_actors_by_id: [1]: expected an integer, got 'two'"]]
+        ]
+        assert _call(peer, "destroy_actor")[1] == [[0, ["destroy_actor: takes 1 arguments, got 0"]]]
+        assert _call(peer, "apply_batch", [[[2, [7]]], [[99, [1]]], 5], False)[1] == [
+            [[0, ["apply_control_to_vehicle: takes 2 arguments, got 1"]]],
+            [[0, ["apply_batch: malformed command"]]],
+            [[0, ["apply_batch: malformed command"]]],
+        ]
+
+
+def test_a_traffic_manager_is_forgotten_with_its_client() -> None:
+    with running_server() as server:
+        with socket.create_connection(("127.0.0.1", server.port), timeout=10.0) as owner:
+            assert _call(owner, "add_traffic_manager_running", ["10.0.0.1", 8000])[1] == [[1, True]]
+            with socket.create_connection(("127.0.0.1", server.port), timeout=10.0) as other:
+                assert _call(other, "add_traffic_manager_running", ["10.0.0.2", 8000])[1] == [[1, False]]
+                assert _call(other, "get_traffic_manager_running", 8000)[1] == [[1, ["10.0.0.1", 8000]]]
+        with socket.create_connection(("127.0.0.1", server.port), timeout=10.0) as other:
+            assert _call(other, "is_traffic_manager_running", 8000)[1] == [[1, False]]
+            assert _call(other, "add_traffic_manager_running", ["10.0.0.2", 8000])[1] == [[1, True]]
 
 
 def test_only_this_machine_can_connect_unless_told_otherwise() -> None:
