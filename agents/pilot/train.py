@@ -33,7 +33,8 @@ _CLASS_WEIGHTS = {
     Thing.GREEN_LIGHT: 3.0,
     Thing.STOP_SIGN: 2.0,
 }
-_CROP_ROWS = 24  # of grid rows: training on half frames that hold the street fits twice as many into a minute
+# Grid cells of a training crop: the rows that hold the street, half the width; four times as many frames a minute.
+_CROP_ROWS, _CROP_COLUMNS = 24, 40
 _LABEL_SOURCES = ("tags", "instances", "depth")
 _VALIDATION_SHARE = 8  # every 8th route is held out
 
@@ -159,10 +160,11 @@ def _augmented(
     generator: np.random.Generator,
 ) -> tuple[NDArray[np.float32], NDArray[np.uint8], NDArray[np.float32]]:
     """What an ordinary RGB training does: mirror, crop, exposure, contrast, white balance, a little noise."""
-    top = int(generator.integers(2, things.shape[0] - _CROP_ROWS - 6))
-    rows = slice(top, top + _CROP_ROWS)
-    rgb = rgb[rows.start * STRIDE : rows.stop * STRIDE]
-    things, distance_m = things[rows], distance_m[rows]
+    top = int(generator.integers(4, things.shape[0] - _CROP_ROWS - 6))
+    left = _crop_left(things[top : top + _CROP_ROWS], generator)
+    rgb = rgb[top * STRIDE : (top + _CROP_ROWS) * STRIDE, left * STRIDE : (left + _CROP_COLUMNS) * STRIDE]
+    things = things[top : top + _CROP_ROWS, left : left + _CROP_COLUMNS]
+    distance_m = distance_m[top : top + _CROP_ROWS, left : left + _CROP_COLUMNS]
     if generator.random() < 0.5:
         rgb, things, distance_m = rgb[:, ::-1], things[:, ::-1], distance_m[:, ::-1]
     picture = rgb.astype(np.float32) / 255.0
@@ -173,6 +175,16 @@ def _augmented(
     picture = picture * generator.uniform(0.93, 1.07, 3).astype(np.float32)
     picture = picture + generator.normal(0.0, generator.uniform(0.0, 0.025), picture.shape).astype(np.float32)
     return np.clip(picture, 0.0, 1.0), things, distance_m
+
+
+def _crop_left(things: NDArray[np.uint8], generator: np.random.Generator) -> int:
+    """Half of the crops hold a person, a light or a sign, where the frame has one; else anywhere."""
+    most = things.shape[1] - _CROP_COLUMNS
+    columns = np.nonzero((things >= Thing.PERSON).any(axis=0))[0]
+    if len(columns) and generator.random() < 0.5:
+        column = int(generator.choice(columns))
+        return int(np.clip(column - generator.integers(4, _CROP_COLUMNS - 4), 0, most))
+    return int(generator.integers(0, most + 1))
 
 
 def _collate(samples: list[tuple]) -> tuple[Tensor, Tensor, Tensor]:
