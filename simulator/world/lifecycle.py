@@ -19,6 +19,7 @@ from simulator.types import (
 )
 from simulator.world.actor import Actor, Kind, SpawnError
 from simulator.world.blueprints import catalogue, props, sensors, walkers
+from simulator.world.blueprints.vehicles import VEHICLES
 from simulator.world.bodies import PROP, VEHICLE, WALKER
 from simulator.world.contacts import touch
 from simulator.world.physics import default_physics, set_drive
@@ -28,6 +29,8 @@ INVALID = "Spawn failed because of invalid actor description"
 COLLIDES = "Spawn failed because of collision at spawn position"
 NO_PARENT = "unable to attach actor: parent actor not found"
 _BODY_KIND = {Kind.VEHICLE: VEHICLE, Kind.WALKER: WALKER, Kind.PROP: PROP}
+_WITHOUT_MIRRORS = 0.9
+"""Boxes are as wide as the mirrors, as CARLA's; mirrors fold."""
 _CLEARANCE_M = {Kind.VEHICLE: 0.15, Kind.WALKER: 0.10, Kind.PROP: 0.0}
 
 
@@ -97,6 +100,8 @@ class Lifecycle(WorldState):
         body, box, type_id = self.bodies.rows[row], actor.bounding_box, actor.type_id
         actor.row = row
         body["hx"], body["hy"], body["hz"] = box.extent
+        if actor.kind is Kind.VEHICLE and VEHICLES[type_id].wheels > 2:
+            body["hy"] *= _WITHOUT_MIRRORS
         body["cx"], body["cy"], body["cz"] = box.location
         body["clearance"] = _CLEARANCE_M[actor.kind]
         body["foot"] = box.extent.z - box.location.z if actor.kind is not Kind.VEHICLE else 0.0
