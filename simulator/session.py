@@ -17,7 +17,7 @@ from simulator.types import ActorDescription, ActorRecord, BoundingBox, EpisodeS
 from simulator.wire import payloads
 from simulator.wire.pacing import TrafficManagerPacing
 from simulator.wire.payloads import KIND_OF_BLUEPRINT, Part
-from simulator.wire.rpc import Connection, NoSuchMethod
+from simulator.wire.rpc import Connection, RpcError
 from simulator.wire.snapshot import LIGHTS_CHANGED, MAP_CHANGED, snapshot_payload
 from simulator.wire.streams import WORLD_STREAM, StreamServer
 from simulator.world.actor import Actor, ActorNotFound
@@ -66,7 +66,7 @@ class Session:
         self._pacing.saw(connection, method)
         found = METHODS.get(method)
         if found is None:
-            raise NoSuchMethod(f"server could not find function '{method}' with argument count {len(arguments) + 1}")
+            raise RpcError(f"server could not find function '{method}' with argument count {len(arguments) + 1}")
         return found.answer(self, arguments)
 
     # What more than one RPC method needs
@@ -104,6 +104,10 @@ class Session:
             raise Refused("unable to destroy actor: not found")
         before = dict(self.world.actors)
         self.world.destroy(actor_id)
+        self._bury(before)
+
+    def _bury(self, before: dict[int, Actor]) -> None:
+        """Keeps of those who were there `before` and are no more what the Traffic Manager may still ask for."""
         for gone in before.keys() - self.world.actors.keys():
             self._boxes_of_the_dead[gone] = before[gone].bounding_box
             self._models.pop(gone, None)
@@ -147,10 +151,11 @@ class Session:
         town = self.world.town if same else await asyncio.to_thread(self._build_town, town_name)
         async with self._ticking:
             settings = EpisodeSettings() if reset_settings else self.world.settings
+            before = self.world.actors
             self.world.load(town)
+            self._bury(before)
             self.apply_settings(settings)
             self.cameras.show(town)
-            self._models.clear()
             self._map_changed = True
 
     @property
@@ -163,7 +168,7 @@ class Session:
         except Exception as error:
             if not self.failure.done():
                 self.failure.set_exception(error)
-            raise
+            raise RpcError("the simulation failed") from error
 
     async def _tick(self) -> int:
         world, lossy = self.world, not self.world.settings.synchronous_mode

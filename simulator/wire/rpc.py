@@ -18,7 +18,7 @@ import msgpack
 MAX_REQUEST_BYTES = 64 << 20
 
 
-class NoSuchMethod(Exception):
+class RpcError(Exception):
     """Answered with an RPC error, which the client raises as `rpc::rpc_error during call in function NAME`."""
 
 
@@ -70,7 +70,7 @@ class Connection(asyncio.Protocol):
     def _answer(self, call_id: int | None, method: str, arguments: list[Any]) -> None:
         try:
             result = self._call(self, method, arguments)
-        except NoSuchMethod as error:
+        except RpcError as error:
             self._reply(call_id, str(error), None)
         except Exception:
             self._failed(call_id, method)
@@ -86,6 +86,8 @@ class Connection(asyncio.Protocol):
     async def _answer_later(self, call_id: int | None, method: str, result: Awaitable[Any]) -> None:
         try:
             self._reply(call_id, None, await result)
+        except RpcError as error:
+            self._reply(call_id, str(error), None)
         except Exception:
             self._failed(call_id, method)
 

@@ -317,6 +317,29 @@ def test_traffic_manager_drives(client: carla.Client, world: carla.World) -> Non
     manager.shut_down()
 
 
+def test_a_traffic_manager_survives_that_its_cars_disappear(client: carla.Client, world: carla.World) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    manager = client.get_trafficmanager(port)
+    manager.set_synchronous_mode(True)
+    cars = [_spawn_car(world, i) for i in (0, 4, 8)]
+    world.tick()
+    for car in cars:
+        car.set_autopilot(True, port)
+    for _ in range(10):
+        world.tick()
+    cars[0].destroy()
+    for _ in range(10):
+        world.tick()
+    again = client.reload_world(False)
+    for _ in range(10):
+        again.tick()
+    manager.set_synchronous_mode(False)
+    manager.shut_down()
+    assert not again.get_actors().filter("vehicle.*")
+
+
 def test_reload_starts_a_new_episode(client: carla.Client, world: carla.World) -> None:
     car = _spawn_car(world)
     frame = world.tick()

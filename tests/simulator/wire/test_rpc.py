@@ -10,7 +10,7 @@ from typing import Any
 import msgpack
 import pytest
 
-from simulator.wire.rpc import Connection, NoSuchMethod, serve_rpc
+from simulator.wire.rpc import Connection, RpcError, serve_rpc
 
 
 async def _slow() -> str:
@@ -25,7 +25,7 @@ def _call(connection: Connection, method: str, arguments: list[Any]) -> Any:
         raise RuntimeError("a bug")
     if method == "add":
         return sum(arguments)
-    raise NoSuchMethod(f"no {method}")
+    raise RpcError(f"no {method}")
 
 
 def _with_server(talk: Callable[[int], Coroutine[Any, Any, None]]) -> None:
