@@ -167,8 +167,11 @@ class OracleAgent(RouteFollowingAgent):
         return min(gaps)
 
     def _stop_lines_m(self, light: carla.TrafficLight, route: PlannedRoute) -> list[float]:
-        places = [(w.transform.location, w.transform.rotation.yaw) for w in light.get_stop_waypoints()]
-        return [along_m for location, yaw in places if (along_m := self._along(location, yaw, route)) is not None]
+        """The front edge of the trigger area: there the line is painted, ahead of it a crosswalk may be."""
+        transform, area = light.get_transform(), light.trigger_volume
+        # A light's yaw is that of its lane and a quarter turn.
+        along_m = self._along(transform.transform(area.location), transform.rotation.yaw - 90.0, route)
+        return [] if along_m is None else [along_m + area.extent.y]
 
     def _stop_signs_m(self, actors: carla.ActorList, route: PlannedRoute) -> list[float]:
         """Where the front stands in the middle of a stop sign's area."""

@@ -55,7 +55,7 @@ class RouteLights:
             self._next_lamps_s = time_s + LAMPS_EVERY_S
             self._switch_lamps(here, radius_m if is_dark else -1.0)
         commands = []
-        for vehicle in self._vehicles:
+        for vehicle in (vehicle for vehicle in self._vehicles if vehicle.is_alive):
             lights = _NONE
             if vehicle.id not in unlit:
                 near = vehicle.id == self._ego.id or vehicle.get_location().distance(here) <= radius_m

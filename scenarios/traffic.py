@@ -75,13 +75,13 @@ class Traffic:
 
     def mean_speed_mps(self) -> float:
         """NaN without vehicles."""
-        if not self.vehicles:
-            return math.nan
-        return float(np.mean([_speed_mps(vehicle) for vehicle in self.vehicles]))
+        # The Traffic Manager removes vehicles that were stuck for 90 s.
+        speeds = [_speed_mps(vehicle) for vehicle in self.vehicles if vehicle.is_alive]
+        return float(np.mean(speeds)) if speeds else math.nan
 
     def stop(self) -> None:
         """Take the vehicles back: the Traffic Manager must not know actors that are about to be destroyed."""
-        for vehicle in self.vehicles:
+        for vehicle in (vehicle for vehicle in self.vehicles if vehicle.is_alive):
             with contextlib.suppress(RuntimeError):
                 vehicle.set_autopilot(False, self._port)
 

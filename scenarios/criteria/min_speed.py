@@ -10,6 +10,7 @@ from scenarios.criteria.criterion import event_at
 from scenarios.planner import RoutePlan
 
 CHECKPOINTS = 4
+SHORTEST_STRETCH_M = 250.0
 LAST_CHECKPOINT_PERCENT = 95.0
 # Two seconds: less is no speed but a moment.
 LEAST_TICKS = 40
@@ -18,13 +19,13 @@ LEAST_TICKS = 40
 class MinSpeed:
     """The route is cut in four; a stretch driven slower than the traffic moved is told with its percentage.
 
-    Ticks at which a hazard is at work are left out. The leaderboard counts them, but its stretches are kilometres long:
-    on a stretch of fifty metres, stopping for a pedestrian would cost more than hitting one.
+    The leaderboard's stretches are kilometres long. On one of fifty metres a red light would cost as much as running it
+    does: short routes are cut in fewer pieces, and ticks at which a hazard is at work are left out.
     """
 
-    def __init__(self, plan: RoutePlan, checkpoints: int = CHECKPOINTS) -> None:
+    def __init__(self, plan: RoutePlan) -> None:
         self._length_m = plan.length_m
-        self._checkpoints = checkpoints
+        self._checkpoints = max(1, min(CHECKPOINTS, int(plan.length_m / SHORTEST_STRETCH_M)))
         self._next = 1
         self._ego_sum = 0.0
         self._traffic_sum = 0.0
