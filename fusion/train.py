@@ -2,8 +2,9 @@
 
     python -m fusion.train --data DIR --ensembles DIR --out runs/student [--steps 2000] [--resume]
 
-    L = L_pix + lambda_edge L_edge
+    L = L_pix + lambda_twin L_twin + lambda_edge L_edge
     L_pix  = mean_p w(p) charbonnier(f(p) - mu(p))        at the ensembles' resolution
+    L_twin = mean_p w(p) charbonnier(f(p) - clear(p))        at full resolution, where there is a clear twin
     L_edge = mean_p w(p) max(0, |strongest gradient of v, t| - |gradient of f|)        at full resolution
 
 The feature term (routing between frozen backbones) is not part of this trainer yet.
@@ -53,6 +54,7 @@ class Recipe:
     ema: float = 0.995
     tau_pix: float = 0.005
     lambda_edge: float = 0.2
+    lambda_twin: float = 0.5
     pixel_weighting: bool = True
     samples: int = 0  # how many of the K samples to use; 0 is all
     anchor_share: float = 0.1  # share of clear frames, whose target is the frame itself
@@ -105,7 +107,15 @@ def make_batch(scenes: list[Scene], recipe: Recipe, scale: int, step: int) -> di
     height = min(scene.images.thermal.shape[0] for scene in chosen) // CELL_PX * CELL_PX
     width = min(scene.images.thermal.shape[1] for scene in chosen) // CELL_PX * CELL_PX
     patch = min(recipe.patch_px, height, width) // CELL_PX * CELL_PX
-    rows: dict[str, list[Any]] = {"visible": [], "thermal": [], "mean": [], "weight": [], "origin": []}
+    rows: dict[str, list[Any]] = {
+        "visible": [],
+        "thermal": [],
+        "mean": [],
+        "weight": [],
+        "clear": [],
+        "known": [],
+        "origin": [],
+    }
     disturbance = Disturbance(drift_px=recipe.drift_px, drift_deg=recipe.drift_deg)
     for scene in chosen:
         # Frames larger than the smallest one are cropped, at a place that is a multiple of the cell and of the scale.
@@ -130,10 +140,19 @@ def make_batch(scenes: list[Scene], recipe: Recipe, scale: int, step: int) -> di
         rows["thermal"].append(torch.from_numpy(np.ascontiguousarray(thermal))[None])
         rows["mean"].append(target[:, small[0], small[1]])
         rows["weight"].append(weight[small])
+        rows["clear"].append(_clear_patch(scene.images, top + y, left + x, patch))
+        rows["known"].append(torch.tensor(float(scene.images.clear is not None)))
         rows["origin"].append((y, x))
     batch = {key: torch.stack(value) for key, value in rows.items() if key != "origin"}
     batch["visible"], batch["thermal"] = batch["visible"].float() / 255.0, batch["thermal"].float() / 255.0
     return {**batch, "origin": rows["origin"], "patch": patch}
+
+
+def _clear_patch(images: Images, y: int, x: int, patch: int) -> Tensor:
+    """(3, patch, patch) of the clear twin at full resolution; zeros where there is none."""
+    if images.clear is None:
+        return torch.zeros(3, patch, patch)
+    return torch.from_numpy(images.clear[y : y + patch, x : x + patch]).permute(2, 0, 1).float() / 255.0
 
 
 def loss_of(student: Student, batch: dict[str, Any], recipe: Recipe, scale: int) -> tuple[Tensor, dict[str, float]]:
@@ -148,8 +167,10 @@ def loss_of(student: Student, batch: dict[str, Any], recipe: Recipe, scale: int)
     pix = pixel_loss(F.avg_pool2d(fused, scale), batch["mean"], batch["weight"])
     full_weight = batch["weight"].repeat_interleave(scale, dim=1).repeat_interleave(scale, dim=2)
     edge = edge_loss(fused, v, t, full_weight)
-    loss = pix + recipe.lambda_edge * edge
-    return loss, {"loss": float(loss.detach()), "pix": float(pix.detach()), "edge": float(edge.detach())}
+    twin = pixel_loss(fused, batch["clear"], full_weight * batch["known"][:, None, None])
+    loss = pix + recipe.lambda_twin * twin + recipe.lambda_edge * edge
+    terms = {"loss": loss, "pix": pix, "twin": twin, "edge": edge}
+    return loss, {name: float(term.detach()) for name, term in terms.items()}
 
 
 def learning_rate(recipe: Recipe, step: int) -> float:

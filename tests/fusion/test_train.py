@@ -50,7 +50,7 @@ def test_twenty_steps_bring_the_student_closer_to_the_ensemble_mean(drawn, ensem
     after = train([drawn], ensembles, tmp_path / "some", SMALL)
     assert held_out_psnr(after, scenes, 4) > held_out_psnr(before, scenes, 4) + 0.3
     assert FusionProxy.from_pretrained(tmp_path / "some" / "student.safetensors").checksum
-    assert (tmp_path / "some" / "log.csv").read_text().startswith("step,loss,pix,edge,held_out_psnr_db")
+    assert (tmp_path / "some" / "log.csv").read_text().startswith("step,loss,pix,twin,edge,held_out_psnr_db")
     assert list((tmp_path / "some").glob("samples-*.png"))
 
 
