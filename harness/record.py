@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import subprocess
 import sys
 import time
 from contextlib import ExitStack
@@ -29,7 +30,7 @@ from harness.server import embedded_server, free_port
 from scenarios.definition import ScenarioDefinition, load_scenario
 from scenarios.errors import ScenarioError
 from scenarios.planner import gps_plan, plan
-from scenarios.routes import RouteSpec
+from scenarios.routes import RouteSpec, select_routes
 from scenarios.stage import Stage
 from sensors.rig import CameraFrames, Rig
 from sensors.thermal import HeatTracker, ThermalCamera
@@ -44,14 +45,19 @@ def main() -> int:
         definition = load_scenario(options.scenario)
         if definition.town in EVALUATION_TOWNS:
             raise HarnessError(f"{definition.town} is for evaluation only: nothing is ever trained on it")
-        routes = definition.load_routes()[options.first :: options.every_route]
-        for spec in routes:
-            folder = options.out / f"{spec.id}-seed{options.seed}"
-            if (folder / "frames.jsonl").exists():
-                continue
+        if options.route:
+            (spec,) = select_routes(definition.load_routes(), [options.route])
+            folder = _folder(options, spec.id)
             started = time.monotonic()
             count = record_route(definition, spec, options, folder)
             print(f"{folder}: {count} frames in {time.monotonic() - started:.0f} s", flush=True)
+            return 0
+        for spec in definition.load_routes()[options.first :: options.every_route]:
+            if not (_folder(options, spec.id) / "frames.jsonl").exists():
+                # A process per route: a client's Traffic Manager goes on asking a server that has ended.
+                subprocess.run([sys.executable, "-m", "harness.record", *sys.argv[1:], "--route", spec.id], check=True)
+    except subprocess.CalledProcessError as error:
+        return error.returncode
     except (HarnessError, ScenarioError) as error:
         print(f"nightloop: {error}", file=sys.stderr)
         return 2
@@ -70,9 +76,14 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--every-route", type=int, default=1, help="... and take every n-th: several processes share a job"
     )
+    parser.add_argument("--route", default="", metavar="ID", help="this route alone")
     parser.add_argument("--max-time", type=float, default=90.0, metavar="S", help="simulated seconds per route at most")
     parser.add_argument("--labels", action="store_true", help="keep segmentation and depth too")
     return parser.parse_args()
+
+
+def _folder(options: argparse.Namespace, route_id: str) -> Path:
+    return Path(options.out) / f"{route_id}-seed{options.seed}"
 
 
 def record_route(definition: ScenarioDefinition, spec: RouteSpec, options: argparse.Namespace, folder: Path) -> int:
