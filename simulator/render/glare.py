@@ -13,7 +13,7 @@ from simulator.render.visibility import VisibilityBuffer
 from simulator.render.workers import take_next
 
 F = np.float32
-BLOOM_SHARE = 0.05
+BLOOM_SHARE = 0.015
 """Part of a lamp's light that the lens scatters, at CARLA's default `bloom_intensity` of 0.675."""
 BLOOM_RADIUS_TAN = 0.0055
 """Angle within which half of the scattered light falls, as a tangent."""

@@ -17,7 +17,7 @@ F = np.float32
 
 @njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
 def render_rows(
-    view, ids, inverse_depth, static, lamp_of, templates, slots, look, wetness, air, lights, sun_shines, sun_depth, sun_texel, casters, grid, has_fog_light, scratch,
+    view, ids, inverse_depth, static, lamp_of, templates, slots, look, wetness, air, lights, sun_shines, sun_depth, sun_texel, texel_m, casters, grid, has_fog_light, scratch,
     out, counter, thread,
 ):  # type: ignore[no-untyped-def]  # fmt: skip
     """out: (H, 3, W) float32 radiance in cd/m2. scratch: (threads, PLANES, W). grid: see `froxels.fill_froxels`."""
@@ -30,7 +30,7 @@ def render_rows(
             break
         resolve_row(y, view, ids, inverse_depth, static, lamp_of, templates, slots, look, wetness, row)
         sky_row(air, look.texels, look.first_texel, row)
-        shadow_row(view, air.sun, sun_shines, sun_depth, sun_texel, casters, row)
+        shadow_row(view, air.sun, sun_shines, sun_depth, sun_texel, texel_m, casters, row)
         if has_fog_light:
             fy = (F(y) + F(0.5)) * per_row
             iy = min(np.int32(fy), np.int32(DOWN - 2))

@@ -47,7 +47,7 @@ STREET_LAMP_GLASS_CD_M2 = 12_000.0
 KEPT_BUFFERS = 24
 SHADOW_TEXEL_M = 0.15
 SAME_SUN_COSINE = float(np.cos(np.radians(0.5)))
-NO_SUN = ParallelDepth(np.zeros((4, 4), np.float32), np.zeros((3, 4), np.float32))
+NO_SUN = ParallelDepth(np.zeros((4, 4), np.float32), np.zeros((3, 4), np.float32), np.float32(1.0))
 FOG_LIGHT_FROM_PER_M = 0.0008
 """Air clearer than this (5 km) scatters too little lamp light to be seen."""
 
@@ -221,7 +221,7 @@ class Renderer:
     def _casters(self, frame: _Frame, eye: Pinhole) -> Casters:
         boxes = np.concatenate([self._parked_boxes, self._templates.boxes[frame.instances.template]])
         poses = np.concatenate([self._parked_poses, frame.instances.poses])
-        return casters_of(poses, boxes, eye.eye, frame.day.sun)
+        return casters_of(poses, boxes, len(self._parked_boxes), eye.eye, frame.day.sun)
 
     def _radiance(
         self, frame: _Frame, eye: Pinhole, seen: VisibilityBuffer, camera: CameraModel
@@ -240,7 +240,7 @@ class Renderer:
         self._workers.run(
             render_rows, eye, seen.ids, seen.inverse_depth, self._static, self._lamp_of, self._templates.surfaces,
             frame.slots, self._look, np.float32(frame.day.wetness), air_of(frame.day), lights, sun_shines,
-            sun_map.depth, sun_map.to_texel, self._casters(frame, eye), self._grid, foggy, self._scratch[eye.width], out,
+            sun_map.depth, sun_map.to_texel, sun_map.texel_m, self._casters(frame, eye), self._grid, foggy, self._scratch[eye.width], out,
         )  # fmt: skip
         bloom = camera.number("bloom_intensity", 0.675) / 0.675
         if camera.text("enable_postprocess_effects", "true").lower() == "false":

@@ -138,7 +138,7 @@ def resolve_row(y, view, ids, inverse_depth, static, lamp_of, templates, slots, 
             gloss = max(look.gloss[m], F(0.75) * wet)
             dull = F(1) - gloss
             # GGX alpha^2: glass is a clean mirror, a wet road a rough one
-            rough = max(F(0.12) * dull * dull * dull * dull, F(0.0006)) if wet <= F(0) else F(0.02)
+            rough = max(F(0.03) * dull * dull * dull * dull, F(0.0004)) if wet <= F(0) else F(0.02)
             layer, tiles = look.texture[m], look.tiles_per_m[m]
             contrast = look.contrast[m] * F(1.0 / 128.0)
             emitting = look.emission[m]

@@ -1,4 +1,4 @@
-"""The image sensor and what follows it: shot and read noise, tone curve, gamma, 8 bits."""
+"""Lens and image sensor and what follows them: blur, shot and read noise, tone curve, gamma, 8 bits."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ FULL_WELL_ELECTRONS = 9_000.0
 READ_NOISE_ELECTRONS = 2.5
 BASE_EV = 6.3
 """Below this EV the shutter (1/30 s at f/1.8) cannot be longer and gain takes over."""
+LENS_SPREAD = 0.09
+"""Share of a pixel's light that lens and microlenses put into each neighbour of a row or column (MTF 0.64 at Nyquist)."""
 KNEE = 0.45
 """Signal above which the tone curve bends: highlights many times full white still differ, as in automotive HDR sensors."""
 TILE = 1024
@@ -56,23 +58,42 @@ def _mixed(a, b):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
+def _blur(plane_above, plane, plane_below, gain, out):  # type: ignore[no-untyped-def]
+    """One row through the lens: neighbours get `LENS_SPREAD` each way of what a pixel should have had."""
+    width = plane.shape[0]
+    side, middle = F(LENS_SPREAD) * gain, F(1.0 - 2.0 * LENS_SPREAD) * gain
+    for x in range(width):
+        out[x + 1] = (plane_above[x] + plane_below[x]) * side + plane[x] * middle
+    out[0], out[width + 1] = out[1], out[width]
+
+
+@njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
 def develop(radiance, gain, shot, read, tile, key, table, out, counter, thread):  # type: ignore[no-untyped-def]
-    """radiance: (H, 3, W) cd/m2; gain: 1 / luminance of full white; key: uint32 of sensor and frame; out: (H, W, 4) BGRA."""
+    """radiance: (H, 3, W) cd/m2; gain: 1 / luminance of full white; key: uint32; out: (H, W, 4) uint8 BGRA."""
     height, _, width = radiance.shape
+    red, green = np.empty(width + 2, np.float32), np.empty(width + 2, np.float32)
+    blue = np.empty(width + 2, np.float32)
+    side, middle = F(LENS_SPREAD), F(1.0 - 2.0 * LENS_SPREAD)
     knee = F(KNEE)
+    steps = F(LUT_STEPS - 1)
     while True:
         y = take_next(counter)
         if y >= height:
             break
+        above, below = radiance[max(y - 1, 0)], radiance[min(y + 1, height - 1)]
+        _blur(above[0], radiance[y, 0], below[0], gain, red)
+        _blur(above[1], radiance[y, 1], below[1], gain, green)
+        _blur(above[2], radiance[y, 2], below[2], gain, blue)
         place = _mixed(key, np.uint32(y))
         r0 = tile[place & np.uint32(TILE - 1)]
         r1 = tile[(place >> np.uint32(10)) & np.uint32(TILE - 1)]
         r2 = tile[(place >> np.uint32(20)) & np.uint32(TILE - 1)]
         shift = np.uint32(_mixed(place, np.uint32(1)))
-        red, green, blue = radiance[y, 0], radiance[y, 1], radiance[y, 2]
         for x in range(width):
             k = (np.uint32(x) + shift) & np.uint32(TILE - 1)
-            r, g, b = red[x] * gain, green[x] * gain, blue[x] * gain
+            r = (red[x] + red[x + 2]) * side + red[x + 1] * middle
+            g = (green[x] + green[x + 2]) * side + green[x + 1] * middle
+            b = (blue[x] + blue[x + 2]) * side + blue[x + 1] * middle
             r += r0[k] * math.sqrt(shot * r + read)
             g += r1[k] * math.sqrt(shot * g + read)
             b += r2[k] * math.sqrt(shot * b + read)
@@ -82,7 +103,6 @@ def develop(radiance, gain, shot, read, tile, key, table, out, counter, thread):
             scale = (knee + F(1.0 - KNEE) * (F(1) - F(1) / math.sqrt(F(1) + F(2) * over))) / max(top, knee)
             scale = scale if top > knee else F(1)
             r, g, b = r * scale, g * scale, b * scale
-            steps = F(LUT_STEPS - 1)
             out[y, x, 0] = table[np.uint32(math.sqrt(min(max(b, F(0)), F(1))) * steps)]
             out[y, x, 1] = table[np.uint32(math.sqrt(min(max(g, F(0)), F(1))) * steps)]
             out[y, x, 2] = table[np.uint32(math.sqrt(min(max(r, F(0)), F(1))) * steps)]

@@ -9,6 +9,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from simulator.render.raster import PARALLEL_RANGE_M
 from simulator.render.rows import DISTANCE, NX, NY, NZ, OPEN, SKY_M, SUN, X, Y, Z
 
 F = np.float32
@@ -16,29 +17,36 @@ SEGMENT_PX = 64
 LONGEST_SHADOW_M = 25.0
 CASTER_REACH_M = 90.0
 """Actors farther away than this cast no shadow of their own."""
+BOX, CYLINDER, CONTACT = 0, 1, 2
 
 
 class Casters(NamedTuple):
     """Boxes of actors. bounds: (n, 6) float32, low and high corner of what box and shadow may cover, relative to the eye.
 
     frames: (n, 3, 4) float32: relative to the eye -> box axes with the box's middle as origin. halves: (n, 3) float32.
-    round: (n,) float32, 1 for bodies that are better taken as upright cylinders (people).
+    kind: (n,) float32: BOX, CYLINDER (people), or CONTACT (shaded by the depth map already; only dark beneath).
     """
 
     bounds: NDArray[np.float32]
     frames: NDArray[np.float32]
     halves: NDArray[np.float32]
-    round: NDArray[np.float32]
+    kind: NDArray[np.float32]
 
 
 def casters_of(
-    poses: NDArray[np.float32], boxes: NDArray[np.float32], eye: NDArray[np.float32], sun: tuple[float, float, float]
+    poses: NDArray[np.float32],
+    boxes: NDArray[np.float32],
+    parked: int,
+    eye: NDArray[np.float32],
+    sun: tuple[float, float, float],
 ) -> Casters:
-    """poses: (n, 3, 4) box frame -> world. boxes: (n, 6) centre and half size in that frame. sun: unit vector towards it."""
+    """poses: (n, 3, 4) box frame -> world. boxes: (n, 6) centre and half size in that frame; the first `parked` of them
+    belong to the static mesh. sun: unit vector towards it."""
     rotation = poses[:, :, :3].astype(np.float64)
     centre = np.einsum("nij,nj->ni", rotation, boxes[:, :3].astype(np.float64)) + poses[:, :, 3] - eye
     half = boxes[:, 3:].astype(np.float64)
     near = np.linalg.norm(centre, axis=1) < CASTER_REACH_M
+    static = (np.arange(len(poses)) < parked)[near]
     rotation, centre, half = rotation[near], centre[near], half[near]
     reach = np.einsum("nij,nj->ni", np.abs(rotation), half)
     low, high = centre - reach, centre + reach
@@ -56,12 +64,12 @@ def casters_of(
         bounds.astype(np.float32).reshape(-1, 6),
         np.ascontiguousarray(frames, np.float32).reshape(-1, 3, 4),
         half.astype(np.float32).reshape(-1, 3),
-        people.astype(np.float32),
+        np.where(static, CONTACT, np.where(people, CYLINDER, BOX)).astype(np.float32),
     )
 
 
 @njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
-def shadow_row(view, sun, sun_shines, depth_map, to_texel, casters, row):  # type: ignore[no-untyped-def]
+def shadow_row(view, sun, sun_shines, depth_map, to_texel, texel_m, casters, row):  # type: ignore[no-untyped-def]
     """Fills SUN and OPEN of `row`. depth_map, to_texel: see `visibility.ParallelDepth`."""
     width = view.width
     row[SUN] = F(1)
@@ -72,13 +80,14 @@ def shadow_row(view, sun, sun_shines, depth_map, to_texel, casters, row):  # typ
         m00, m01, m02, m03 = m[0, 0], m[0, 1], m[0, 2], m[0, 3]
         m10, m11, m12, m13 = m[1, 0], m[1, 1], m[1, 2], m[1, 3]
         m20, m21, m22, m23 = m[2, 0], m[2, 1], m[2, 2], m[2, 3]
+        bias = texel_m * F(1.0 / PARALLEL_RANGE_M)
         rows, columns = F(depth_map.shape[0] - 2), F(depth_map.shape[1] - 2)
         for x in range(width):
             facing = row[NX, x] * sun[0] + row[NY, x] * sun[1] + row[NZ, x] * sun[2]
             if facing <= F(0) or row[DISTANCE, x] >= F(SKY_M):
                 continue
             # moved off the surface by about a texel, so that it does not shade itself
-            lift = F(0.12) + F(0.25) * (F(1) - facing)
+            lift = texel_m * (F(1.0) + F(2.0) * (F(1) - facing))
             wx, wy, wz = (
                 row[X, x] + e0 + row[NX, x] * lift,
                 row[Y, x] + e1 + row[NY, x] * lift,
@@ -86,7 +95,7 @@ def shadow_row(view, sun, sun_shines, depth_map, to_texel, casters, row):  # typ
             )
             u = m00 * wx + m01 * wy + m02 * wz + m03 - F(0.5)
             v = m10 * wx + m11 * wy + m12 * wz + m13 - F(0.5)
-            depth = m20 * wx + m21 * wy + m22 * wz + m23 + F(4e-5)
+            depth = m20 * wx + m21 * wy + m22 * wz + m23 + bias
             if u >= F(1) and v >= F(1) and u < columns and v < rows:
                 left, top = np.uint32(u), np.uint32(v)
                 tu, tv = u - F(left), v - F(top)
@@ -116,7 +125,8 @@ def shadow_row(view, sun, sun_shines, depth_map, to_texel, casters, row):  # typ
             m10, m11, m12, m13 = m[1, 0], m[1, 1], m[1, 2], m[1, 3]
             m20, m21, m22, m23 = m[2, 0], m[2, 1], m[2, 2], m[2, 3]
             hx, hy, hz = casters.halves[k, 0], casters.halves[k, 1], casters.halves[k, 2]
-            blunt = casters.round[k] > F(0.5)
+            kind = casters.kind[k]
+            blunt = kind == F(CYLINDER)
             sx = m00 * sun[0] + m01 * sun[1] + m02 * sun[2]
             sy = m10 * sun[0] + m11 * sun[1] + m12 * sun[2]
             sz = m20 * sun[0] + m21 * sun[1] + m22 * sun[2]
@@ -131,7 +141,7 @@ def shadow_row(view, sun, sun_shines, depth_map, to_texel, casters, row):  # typ
                     out = math.sqrt(ox * ox + oy * oy)
                     fade = max(F(1) - out * (F(2.2) if blunt else F(1.3)), F(0))
                     row[OPEN, i] *= F(1) - (F(0.45) if blunt else F(0.8)) * fade * fade
-                if not sun_shines or row[SUN, i] <= F(0):
+                if not sun_shines or kind == F(CONTACT) or row[SUN, i] <= F(0):
                     continue
                 if abs(x) < hx + F(0.06) and abs(y) < hy + F(0.06) and abs(z) < hz - F(0.02):
                     continue  # on the caster itself

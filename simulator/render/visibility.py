@@ -34,10 +34,14 @@ class VisibilityBuffer:
 
 
 class ParallelDepth(NamedTuple):
-    """depth: (h, w) float32, bigger = nearer to the light. to_texel: (3, 4) float32, world -> column, row, depth."""
+    """depth: (h, w) float32, bigger = nearer to the light. to_texel: (3, 4) float32, world -> column, row, depth.
+
+    texel_m: edge length of a texel.
+    """
 
     depth: NDArray[np.float32]
     to_texel: NDArray[np.float32]
+    texel_m: np.float32
 
 
 class Visibility:
@@ -96,7 +100,7 @@ class Visibility:
         texels[:2, 3] += half
         texels[2] *= -1.0 / PARALLEL_RANGE_M
         texels[2, 3] += 0.5
-        return ParallelDepth(depth[0], texels.astype(np.float32))
+        return ParallelDepth(depth[0], texels.astype(np.float32), np.float32(texel_m))
 
     def _buffer(self, view: Pinhole) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
         size = (view.height, view.width)
