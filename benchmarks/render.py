@@ -111,9 +111,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--frames", type=int, default=12)
     chosen = parser.parse_args(arguments)
     town = build_town(chosen.town)
-    print(
-        f"{chosen.town}: {len(town.mesh.triangles)} triangles; CPU ms of one thread, {platform.processor() or platform.machine()}"
-    )
+    print(f"{chosen.town}: {len(town.mesh.triangles)} triangles; CPU ms of one thread, {platform.machine()}")
     print(f"{'':26}" + "".join(f"{name:>19}" for name in COLUMNS))
     results = []
     for weather in ("night fog 60 m", "night", "day"):

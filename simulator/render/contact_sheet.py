@@ -44,7 +44,7 @@ def ego_pose(town: Town, number: int) -> tuple[float, float, float, float]:
 
 
 def staged(town: Town, number: int, weather: WeatherParameters, lit: bool, frame: int) -> SceneView:
-    """The ego, traffic on the lanes around it, people on and beside the road at 12, 25 and 40 m, and all the signals."""
+    """The ego, traffic on the lanes ahead, people on and beside the road at 12, 25 and 40 m, and all the signals."""
     x, y, _, yaw = ego_pose(town, number)
     forward = np.array([np.cos(np.radians(yaw)), np.sin(np.radians(yaw))])
     right = np.array([-forward[1], forward[0]])

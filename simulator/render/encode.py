@@ -39,8 +39,8 @@ def encode_depth(inverse_depth, out, counter, thread):  # type: ignore[no-untype
 def encode_labels(ids, static_codes, template_tags, first_triangle, slot_ids, with_instance, out, counter, thread):  # type: ignore[no-untyped-def]
     """Tag in R; with_instance 1: low byte of the instance id in G, high byte in B; 0: nothing there.
 
-    static_codes: (triangles,) uint32 tag | id << 8. template_tags: (template triangles,) uint8. first_triangle: (slots,)
-    int32 of each slot's template. slot_ids: (slots,) uint32 instance ids.
+    static_codes: (triangles,) uint32 tag | id << 8. template_tags: (template triangles,) uint8.
+    first_triangle: (slots,) int32 of each slot's template. slot_ids: (slots,) uint32 instance ids.
     """
     height, width = ids.shape
     keep = np.uint32(0xFFFFFFFF) if with_instance else np.uint32(0xFF)

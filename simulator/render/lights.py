@@ -49,7 +49,7 @@ class BeamShape:
     range_m: float
 
 
-# ECE R112 class B low beam: some 20 kcd below the cut-off at -1 %, under 0.44 kcd above it (B50L); a modern high beam 50 kcd.
+# ECE R112 class B low beam: some 20 kcd below the cut-off at -1 %, under 0.44 kcd above it (B50L). High beam: 50 kcd.
 LOW_BEAM = BeamShape(21_000.0, -0.010, 1.0 / 0.010, 1.0 / 0.085, 5.0, 0.010, 0.26, 90.0)
 HIGH_BEAM = BeamShape(50_000.0, 0.015, 1.0 / 0.035, 1.0 / 0.09, 14.0, 0.006, 0.0, 140.0)
 FRONT_FOG = BeamShape(3_500.0, -0.03, 1.0 / 0.03, 1.0 / 0.20, 1.2, 0.02, 0.0, 40.0)

@@ -17,8 +17,8 @@ F = np.float32
 
 @njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
 def render_rows(
-    view, ids, inverse_depth, static, lamp_of, templates, slots, look, wetness, air, lights, sun_shines, sun_depth, sun_texel, texel_m, casters, grid, has_fog_light, scratch,
-    out, counter, thread,
+    view, ids, inverse_depth, static, lamp_of, templates, slots, look, wetness, air, lights, sun_shines, sun_depth,
+    sun_texel, texel_m, casters, grid, has_fog_light, scratch, out, counter, thread,
 ):  # type: ignore[no-untyped-def]  # fmt: skip
     """out: (H, 3, W) float32 radiance in cd/m2. scratch: (threads, PLANES, W). grid: see `froxels.fill_froxels`."""
     row = scratch[thread]

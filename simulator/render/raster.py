@@ -17,7 +17,7 @@ NEAR_M = np.float32(0.1)
 FAR_M = 1000.0
 
 DYNAMIC = 1 << 30
-"""Bit that marks triangles of instances; below it: slot << LOCAL_BITS | triangle of the template. Else: static triangle."""
+"""Bit that marks triangles of instances: below it stand slot << LOCAL_BITS | triangle of the template."""
 LOCAL_BITS = 15
 NOTHING = np.int32(0x7FFFFFFF)
 """The id of pixels that show no triangle."""

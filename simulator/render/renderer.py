@@ -143,10 +143,6 @@ class Renderer:
         eye = pinhole(camera, transform)
         return np.ascontiguousarray(self._radiance(frame, eye, self._seen(frame, eye), camera).transpose(0, 2, 1))
 
-    def forget(self, sensor_id: int) -> None:
-        """Drops what is remembered of a sensor that was destroyed."""
-        self._adaptation.pop(sensor_id, None)
-
     def restart(self) -> None:
         """Drops what is remembered of all sensors and frames: another episode begins in the same town."""
         self._frame = None
@@ -240,7 +236,8 @@ class Renderer:
         self._workers.run(
             render_rows, eye, seen.ids, seen.inverse_depth, self._static, self._lamp_of, self._templates.surfaces,
             frame.slots, self._look, np.float32(frame.day.wetness), air_of(frame.day), lights, sun_shines,
-            sun_map.depth, sun_map.to_texel, sun_map.texel_m, self._casters(frame, eye), self._grid, foggy, self._scratch[eye.width], out,
+            sun_map.depth, sun_map.to_texel, sun_map.texel_m, self._casters(frame, eye), self._grid, foggy,
+            self._scratch[eye.width], out,
         )  # fmt: skip
         bloom = camera.number("bloom_intensity", 0.675) / 0.675
         if camera.text("enable_postprocess_effects", "true").lower() == "false":

@@ -17,9 +17,9 @@ READ_NOISE_ELECTRONS = 2.5
 BASE_EV = 6.3
 """Below this EV the shutter (1/30 s at f/1.8) cannot be longer and gain takes over."""
 LENS_SPREAD = 0.09
-"""Share of a pixel's light that lens and microlenses put into each neighbour of a row or column (MTF 0.64 at Nyquist)."""
+"""Share of a pixel's light that the lens puts into each neighbour in a row or column (MTF 0.64 at Nyquist)."""
 KNEE = 0.45
-"""Signal above which the tone curve bends: highlights many times full white still differ, as in automotive HDR sensors."""
+"""Signal above which the tone curve bends: highlights many times full white still differ, as in HDR sensors."""
 TILE = 1024
 LUT_STEPS = 8192
 
@@ -30,7 +30,7 @@ def gaussian_tile(seed: int) -> NDArray[np.float32]:
 
 
 def gamma_table(gamma: float) -> NDArray[np.uint8]:
-    """(LUT_STEPS,) from the square root of linear light to 8 bits: sRGB for CARLA's default of 2.2, else a power law."""
+    """(LUT_STEPS,) square root of linear light -> 8 bits: sRGB for CARLA's default of 2.2, else a power law."""
     linear = (np.arange(LUT_STEPS) / (LUT_STEPS - 1.0)) ** 2
     if abs(gamma - 2.2) < 1e-6:
         coded = np.where(linear < 0.0031308, 12.92 * linear, 1.055 * linear ** (1.0 / 2.4) - 0.055)

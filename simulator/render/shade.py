@@ -49,7 +49,7 @@ INVERSE_PI = np.float32(1.0 / math.pi)
 
 
 class Air(NamedTuple):
-    """`Daylight` as float32 arrays and scalars for the kernels; colours: (6, 3) rows sun, sky, ground, zenith, horizon, air."""
+    """`Daylight` for the kernels; colours: (6, 3) float32, rows sun, sky, ground, zenith, horizon, air."""
 
     sun: NDArray[np.float32]
     colours: NDArray[np.float32]
@@ -176,8 +176,8 @@ def shade_row(view, y, air, lights, fog_row, has_fog_light, row, out):  # type: 
                     toward = max(min(forward * F(4) - F(0.2), F(1)), F(0))
                     window = max(F(1) - d2 * inverse_reach2 * F(0.25), F(0))
                     e = (
-                        max(gloss[i] - F(LEAST_GLOSS), F(0)) * fresnel * rough2 * INVERSE_PI / (lobe * lobe) * F(0.6) * toward * window
-                        * inverse * inverse * exp_minus(extinction * d2 * inverse)
+                        max(gloss[i] - F(LEAST_GLOSS), F(0)) * fresnel * rough2 * INVERSE_PI / (lobe * lobe)
+                        * F(0.6) * toward * window * inverse * inverse * exp_minus(extinction * d2 * inverse)
                     )  # fmt: skip
                     shine_r[i] += e * red
                     shine_g[i] += e * green

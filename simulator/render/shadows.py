@@ -21,7 +21,9 @@ BOX, CYLINDER, CONTACT = 0, 1, 2
 
 
 class Casters(NamedTuple):
-    """Boxes of actors. bounds: (n, 6) float32, low and high corner of what box and shadow may cover, relative to the eye.
+    """Boxes of actors.
+
+    bounds: (n, 6) float32, low and high corner of what box and shadow may cover, relative to the eye.
 
     frames: (n, 3, 4) float32: relative to the eye -> box axes with the box's middle as origin. halves: (n, 3) float32.
     kind: (n,) float32: BOX, CYLINDER (people), or CONTACT (shaded by the depth map already; only dark beneath).

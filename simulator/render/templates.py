@@ -18,7 +18,7 @@ from simulator.types import CityObjectLabel, Vector3D
 
 TAG_OF_MATERIAL = np.array([int(SURFACES[m].tag) for m in sorted(SURFACES)], np.uint8)
 BODY_MATERIALS = (Material.TRUCK_PAINT, Material.BUS_PAINT, Material.MOTORCYCLE_BODY, Material.BICYCLE_FRAME)
-"""A model that has one of these is of its kind as a whole: the wheels and glass of a bus are tagged as bus, not as car."""
+"""A model that has one of these is of its kind as a whole: wheels and glass of a bus are tagged as bus, not as car."""
 
 
 class Model(Protocol):
@@ -35,8 +35,9 @@ class Model(Protocol):
 class Templates:
     """All models seen so far, one mesh per gait frame, in tables that grow as new models appear.
 
-    chunks: one chunk per gait frame. surfaces, tags (uint8 `CityObjectLabel`): of all triangles. spheres: (frames, 4) float32 bounding sphere in actor
-    axes. boxes: (frames, 6) float32 centre and half size of the model's box.
+    chunks: one chunk per gait frame. surfaces, tags (uint8 `CityObjectLabel`): of all triangles.
+    spheres: (frames, 4) float32 bounding sphere in actor axes.
+    boxes: (frames, 6) float32 centre and half size of the model's box.
     """
 
     def __init__(self, model_of: Callable[[str], Model]) -> None:

@@ -67,7 +67,8 @@ class Visibility:
             self._scratch = np.zeros((self._workers.threads, largest + 64, 6), np.float32)
         depths, ids = self._buffer(view)
         self._workers.run(
-            draw_items, items, to_camera(view, instances.poses), self._static, self._templates.chunks, instances.template,
+            draw_items, items, to_camera(view, instances.poses), self._static, self._templates.chunks,
+            instances.template,
             view.focal_px, view.cx_px, view.cy_px, False, depths, ids, self._scratch,
         )  # fmt: skip
         if self._workers.threads > 1:
@@ -93,7 +94,8 @@ class Visibility:
         draw_items(
             np.arange(len(self._static.low), dtype=np.int32), matrix[None].astype(np.float32), self._static,
             self._templates.chunks, np.zeros(0, np.int32), scale, np.float32(half[0]), np.float32(half[1]), True,
-            depth, np.zeros(depth.shape, np.int32), np.zeros((1, largest + 64, 6), np.float32), np.zeros(1, np.int64), 0,
+            depth, np.zeros(depth.shape, np.int32), np.zeros((1, largest + 64, 6), np.float32),
+            np.zeros(1, np.int64), 0,
         )  # fmt: skip
         texels = matrix.copy()
         texels[:2] *= float(scale)
