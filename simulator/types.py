@@ -254,7 +254,12 @@ class VehiclePhysicsControl:
     mass: float = 1500.0
     drag_coefficient: float = 0.3
     center_of_mass: Vector3D = Vector3D()
-    steering_curve: tuple[Vector2D, ...] = (Vector2D(0.0, 1.0), Vector2D(20.0, 0.9), Vector2D(60.0, 0.8), Vector2D(120.0, 0.7))
+    steering_curve: tuple[Vector2D, ...] = (
+        Vector2D(0.0, 1.0),
+        Vector2D(20.0, 0.9),
+        Vector2D(60.0, 0.8),
+        Vector2D(120.0, 0.7),
+    )
     wheels: tuple[WheelPhysicsControl, ...] = ()
     use_sweep_wheel_collision: bool = False
 
