@@ -1,6 +1,6 @@
 """The records of CARLA's client API, in the field order in which the wire carries them.
 
-Axes are CARLA's: x forward, y right, z up (left-handed), metres; angles in degrees; yaw grows clockwise seen from above.
+Axes are CARLA's: x forward, y right, z up (left-handed), metres; angles in degrees, yaw clockwise seen from above.
 A record travels as the array of its fields in the order written here (see `simulator.wire.codec`).
 """
 
