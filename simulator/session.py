@@ -20,7 +20,7 @@ from simulator.wire.payloads import KIND_OF_BLUEPRINT, Part
 from simulator.wire.rpc import Connection, RpcError
 from simulator.wire.snapshot import LIGHTS_CHANGED, MAP_CHANGED, snapshot_payload
 from simulator.wire.streams import WORLD_STREAM, StreamServer
-from simulator.world.actor import Actor, ActorNotFound
+from simulator.world.actor import Actor, ActorNotFound, Kind
 from simulator.world.events import StepEvents
 from simulator.world.world import World
 
@@ -102,6 +102,8 @@ class Session:
     def destroy(self, actor_id: int) -> None:
         if actor_id not in self.world.actors:
             raise Refused("unable to destroy actor: not found")
+        if self.world.actors[actor_id].kind in (Kind.SPECTATOR, Kind.TRAFFIC_LIGHT, Kind.SIGN):
+            raise Refused("unable to destroy actor: it belongs to the map")
         before = dict(self.world.actors)
         self.world.destroy(actor_id)
         self._bury(before)

@@ -82,6 +82,16 @@ DRIVE_DTYPE = np.dtype(
 )
 
 
+_LIMITS = (
+    *[(name, 1e6) for name in ("x", "y", "z", "pitch", "yaw", "roll")],
+    *[(name, 300.0) for name in ("vx", "vy", "vz", "wx", "wy", "wz")],
+)
+_REACHED = (
+    *("throttle_now", "steer_now", "brake_now", "hand_now", "rpm", "tyre_force_long", "slip_front", "slip_rear"),
+    *("accel_long", "accel_lat"),
+)
+
+
 class Bodies:
     """The rows and their drive trains."""
 
@@ -91,6 +101,25 @@ class Bodies:
         self._free: list[int] = []
         self._used = 0
         self._active: NDArray[np.intp] | None = None
+
+    def calm(self) -> None:
+        """Stops what nonsensical forces or physics have made faster or farther than anything can be.
+
+        Such a body stands where it was a step ago; nothing that is no number gets into the rest of the world.
+        """
+        active = self.active
+        rows = self.rows[active]
+        wild = np.zeros(len(active), bool)
+        for name, limit in _LIMITS:
+            wild |= ~(np.abs(rows[name]) <= limit)  # true of NaN as well
+        for row in active[wild].tolist():
+            body, drive = self.rows[row], self.drives[row]
+            for name, limit in _LIMITS:
+                before = float(body[f"last_{name}"]) if name in "xyz" else 0.0
+                body[name] = before if abs(before) <= limit else 0.0
+            for name in _REACHED:
+                drive[name] = 0.0
+            drive["gear"] = 1
 
     def take(self, actor_id: int, kind: int) -> int:
         """A fresh row, all zeros but for what every body starts with."""

@@ -171,6 +171,7 @@ class World(Lifecycle, ActorCommands, VehicleCommands, WalkerCommands, LightComm
             dynamics.advance(bodies.rows, bodies.drives, active, ground, delta_s / count)
             if len(pairs):
                 contacts.collide(bodies.rows, self.obstacles.boxes, self._wall, pairs, impulses)
+        bodies.calm()
         return pairs, impulses
 
     def _finish_motion(self, delta_s: float) -> None:

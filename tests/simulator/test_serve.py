@@ -8,13 +8,20 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import carla
 import msgpack
 import pytest
 
-from tests.simulator.serving import running_server, start, until_ready
+from tests.simulator.serving import RunningServer, running_server, start, until_ready
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[RunningServer]:
+    with running_server() as running:
+        yield running
 
 
 def _wait_for_end(pid: int, timeout_s: float = 10.0) -> bool:
@@ -119,7 +126,7 @@ def test_a_crash_in_a_tick_ends_the_server_and_tells_the_client() -> None:
     assert errors.count("a wheel came off") == 1
 
 
-def test_a_client_that_is_killed_leaves_the_server_to_others() -> None:
+def test_a_client_that_is_killed_leaves_the_server_to_others(server: RunningServer) -> None:
     victim = (
         "import carla, os, sys\n"
         "client = carla.Client('127.0.0.1', int(sys.argv[1]))\n"
@@ -132,14 +139,13 @@ def test_a_client_that_is_killed_leaves_the_server_to_others() -> None:
         "world.tick()\n"
         "world.tick()\n"
     )
-    with running_server() as server:
-        killed = subprocess.run([sys.executable, "-c", victim, str(server.port)], timeout=60)
-        assert killed.returncode == -signal.SIGKILL
-        client = carla.Client("127.0.0.1", server.port)
-        client.set_timeout(10.0)
-        world = client.get_world()
-        frame = world.tick()
-        assert [world.tick() for _ in range(5)] == list(range(frame + 1, frame + 6))
+    killed = subprocess.run([sys.executable, "-c", victim, str(server.port)], timeout=60)
+    assert killed.returncode == -signal.SIGKILL
+    client = carla.Client("127.0.0.1", server.port)
+    client.set_timeout(10.0)
+    world = client.get_world()
+    frame = world.tick()
+    assert [world.tick() for _ in range(5)] == list(range(frame + 1, frame + 6))
 
 
 def _call(peer: socket.socket, method: str, *arguments: object) -> list[Any]:
@@ -152,8 +158,8 @@ def _call(peer: socket.socket, method: str, *arguments: object) -> list[Any]:
             return answer[2:]
 
 
-def test_calls_that_no_client_should_make_are_answered() -> None:
-    with running_server() as server, socket.create_connection(("127.0.0.1", server.port), timeout=10.0) as peer:
+def test_calls_that_no_client_should_make_are_answered(server: RunningServer) -> None:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10.0) as peer:
         assert _call(peer, "make_coffee")[0] == "server could not find function 'make_coffee' with argument count 1"
         assert _call(peer, "get_actors_by_id", [1, "two"])[1] == [
             [0, ["get_actors_by_id: [1]: expected an integer, got 'two'"]]
@@ -166,23 +172,21 @@ def test_calls_that_no_client_should_make_are_answered() -> None:
         ]
 
 
-def test_a_traffic_manager_is_forgotten_with_its_client() -> None:
-    with running_server() as server:
-        with socket.create_connection(("127.0.0.1", server.port), timeout=10.0) as owner:
-            assert _call(owner, "add_traffic_manager_running", ["10.0.0.1", 8000])[1] == [[1, True]]
-            with socket.create_connection(("127.0.0.1", server.port), timeout=10.0) as other:
-                assert _call(other, "add_traffic_manager_running", ["10.0.0.2", 8000])[1] == [[1, False]]
-                assert _call(other, "get_traffic_manager_running", 8000)[1] == [[1, ["10.0.0.1", 8000]]]
+def test_a_traffic_manager_is_forgotten_with_its_client(server: RunningServer) -> None:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10.0) as owner:
+        assert _call(owner, "add_traffic_manager_running", ["10.0.0.1", 8000])[1] == [[1, True]]
         with socket.create_connection(("127.0.0.1", server.port), timeout=10.0) as other:
-            assert _call(other, "is_traffic_manager_running", 8000)[1] == [[1, False]]
-            assert _call(other, "add_traffic_manager_running", ["10.0.0.2", 8000])[1] == [[1, True]]
+            assert _call(other, "add_traffic_manager_running", ["10.0.0.2", 8000])[1] == [[1, False]]
+            assert _call(other, "get_traffic_manager_running", 8000)[1] == [[1, ["10.0.0.1", 8000]]]
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10.0) as other:
+        assert _call(other, "is_traffic_manager_running", 8000)[1] == [[1, False]]
+        assert _call(other, "add_traffic_manager_running", ["10.0.0.2", 8000])[1] == [[1, True]]
 
 
-def test_only_this_machine_can_connect_unless_told_otherwise() -> None:
-    with running_server() as server:
-        for port in (server.port, server.stream_port):
-            with pytest.raises(OSError), socket.create_connection(("127.0.0.2", port), timeout=1.0):
-                pass
+def test_only_this_machine_can_connect_unless_told_otherwise(server: RunningServer) -> None:
+    for port in (server.port, server.stream_port):
+        with pytest.raises(OSError), socket.create_connection(("127.0.0.2", port), timeout=1.0):
+            pass
 
 
 def test_two_servers_live_side_by_side() -> None:
