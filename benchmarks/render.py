@@ -32,6 +32,7 @@ STAGES = {
     "draw_items": "visibility",
     "fill_froxels": "fog light",
     "render_rows": "surfaces and light",
+    "smooth_edges": "edges",
     "add_sprites": "glare",
     "develop": "sensor",
     "encode_depth": "depth code",

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.render.antialias import smooth_edges
 from simulator.render.appearance import appearance
 from simulator.render.camera import CameraModel, Pinhole, pinhole, rotation_matrix
 from simulator.render.chunks import cut, sort_in_space
@@ -44,7 +45,7 @@ TOWN_OBJECT = 0x8000
 """Bit of the instance id that marks objects of the town."""
 LIT_WINDOW_CD_M2 = np.array([1.35, 0.95, 0.55]) * 45.0
 STREET_LAMP_GLASS_CD_M2 = 12_000.0
-KEPT_BUFFERS = 24
+KEPT_BUFFERS = 12
 SHADOW_TEXEL_M = 0.15
 SAME_SUN_COSINE = float(np.cos(np.radians(0.5)))
 NO_SUN = ParallelDepth(np.zeros((4, 4), np.float32), np.zeros((3, 4), np.float32), np.float32(1.0))
@@ -146,18 +147,22 @@ class Renderer:
     def restart(self) -> None:
         """Drops what is remembered of all sensors and frames: another episode begins in the same town."""
         self._frame = None
-        self._buffers.clear()
+        self._release()
         self._adaptation.clear()
 
     def close(self) -> None:
         self._workers.close()
+
+    def _release(self) -> None:
+        while self._buffers:
+            self._visibility.release(self._buffers.popitem()[1])
 
     def _prepare(self, view: SceneView) -> _Frame:
         changing = (view.ids, view.poses, view.gait, view.lights, view.palettes, view.lamps_on)
         key = (view.frame, view.elapsed_s, view.weather, view.models, *(a.tobytes() for a in changing))
         if self._frame is not None and self._frame.key == key:
             return self._frame
-        self._buffers.clear()
+        self._release()
         template = self._templates.index(view.models, np.asarray(view.gait, np.float32))
         poses = np.ascontiguousarray(view.poses, np.float32).reshape(-1, 3, 4)
         day = daylight(view.weather)
@@ -184,7 +189,7 @@ class Renderer:
         if key not in self._buffers:
             self._buffers[key] = self._visibility.render(eye, frame.instances)
             while len(self._buffers) > KEPT_BUFFERS:
-                self._buffers.popitem(last=False)
+                self._visibility.release(self._buffers.popitem(last=False)[1])
         return self._buffers[key]
 
     def _lamp_table(self, template: NDArray[np.int32], view: SceneView) -> LampTable:
@@ -239,13 +244,15 @@ class Renderer:
             sun_map.depth, sun_map.to_texel, sun_map.texel_m, self._casters(frame, eye), self._grid, foggy,
             self._scratch[eye.width], out,
         )  # fmt: skip
+        smooth = np.empty_like(out)
+        self._workers.run(smooth_edges, seen.fine_ids, seen.fine_depth, out, smooth)
         bloom = camera.number("bloom_intensity", 0.675) / 0.675
         if camera.text("enable_postprocess_effects", "true").lower() == "false":
             bloom = 0.0
         lamps = self._sprites(frame, eye, seen, bloom)
         if len(lamps):
-            self._workers.run(add_sprites, lamps, eye.focal_px, out)
-        return out
+            self._workers.run(add_sprites, lamps, eye.focal_px, smooth)
+        return smooth
 
     def _develop(
         self, sensor_id: int, camera: CameraModel, radiance: NDArray[np.float32], view: SceneView

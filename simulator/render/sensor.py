@@ -16,8 +16,8 @@ FULL_WELL_ELECTRONS = 9_000.0
 READ_NOISE_ELECTRONS = 2.5
 BASE_EV = 6.3
 """Below this EV the shutter (1/30 s at f/1.8) cannot be longer and gain takes over."""
-LENS_SPREAD = 0.09
-"""Share of a pixel's light that the lens puts into each neighbour in a row or column (MTF 0.64 at Nyquist)."""
+LENS_SPREAD = 0.06
+"""Share of a pixel's light that the lens puts into each neighbour in a row or column (MTF 0.76 at Nyquist)."""
 KNEE = 0.45
 """Signal above which the tone curve bends: highlights many times full white still differ, as in HDR sensors."""
 TILE = 1024

@@ -27,10 +27,16 @@ class Instances:
 
 @dataclass(frozen=True)
 class VisibilityBuffer:
-    """ids: (H, W) int32, see `raster`. inverse_depth: (H, W) float32 in 1/m along the optical axis, 0 = sky."""
+    """ids: (H, W) int32, see `raster`. inverse_depth: (H, W) float32 in 1/m along the optical axis, 0 = sky.
+
+    fine_ids, fine_depth: the same with two samples per pixel each way, (2 H + 1, 2 W + 1); the sample [2 j, 2 i] lies
+    at the upper left corner of pixel [j, i], so that [2 j + 1, 2 i + 1] is its centre.
+    """
 
     ids: NDArray[np.int32]
     inverse_depth: NDArray[np.float32]
+    fine_ids: NDArray[np.int32]
+    fine_depth: NDArray[np.float32]
 
 
 class ParallelDepth(NamedTuple):
@@ -56,7 +62,7 @@ class Visibility:
         self._workers = workers
         self._static_largest = int(np.diff(static.first_vertex).max(initial=0))
         self._scratch = np.zeros((workers.threads, 0, 6), np.float32)
-        self._buffers: dict[tuple[int, int], tuple[NDArray[np.float32], NDArray[np.int32]]] = {}
+        self._free: dict[tuple[int, ...], list[tuple[NDArray[np.float32], NDArray[np.int32]]]] = {}
 
     def render(self, view: Pinhole, instances: Instances) -> VisibilityBuffer:
         chunks = boxes_in_view(view, self._static_centre, self._static_half, float(NEAR_M), FAR_M)
@@ -65,15 +71,27 @@ class Visibility:
         largest = max(self._static_largest, self._templates.largest())
         if self._scratch.shape[1] < largest:
             self._scratch = np.zeros((self._workers.threads, largest + 64, 6), np.float32)
-        depths, ids = self._buffer(view)
+        fine = view._replace(
+            focal_px=view.focal_px * np.float32(2.0),
+            cx_px=view.cx_px * np.float32(2.0) + np.float32(0.5),
+            cy_px=view.cy_px * np.float32(2.0) + np.float32(0.5),
+            width=2 * view.width + 1,
+            height=2 * view.height + 1,
+        )
+        depths, ids = self._buffer(fine)
         self._workers.run(
             draw_items, items, to_camera(view, instances.poses), self._static, self._templates.chunks,
-            instances.template,
-            view.focal_px, view.cx_px, view.cy_px, False, depths, ids, self._scratch,
+            instances.template, fine.focal_px, fine.cx_px, fine.cy_px, False, depths, ids, self._scratch,
         )  # fmt: skip
         if self._workers.threads > 1:
             self._workers.run(merge, depths, ids)
-        return VisibilityBuffer(ids[0].copy(), depths[0].copy())
+        return VisibilityBuffer(ids[0, 1::2, 1::2].copy(), depths[0, 1::2, 1::2].copy(), ids[0], depths[0])
+
+    def release(self, buffer: VisibilityBuffer) -> None:
+        """Gives back a buffer that is no longer wanted, for the next picture of its size."""
+        depths, ids = buffer.fine_depth.base, buffer.fine_ids.base
+        if isinstance(depths, np.ndarray) and isinstance(ids, np.ndarray):
+            self._free.setdefault(buffer.fine_ids.shape, []).append((depths, ids))
 
     def along(self, direction: NDArray[np.float64], texel_m: float) -> ParallelDepth:
         """What a distant light sees of the static mesh. direction: unit vector towards the light."""
@@ -105,11 +123,11 @@ class Visibility:
         return ParallelDepth(depth[0], texels.astype(np.float32), np.float32(texel_m))
 
     def _buffer(self, view: Pinhole) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
-        size = (view.height, view.width)
-        if size not in self._buffers:
-            shape = (self._workers.threads, *size)
-            self._buffers[size] = (np.zeros(shape, np.float32), np.zeros(shape, np.int32))
-        return self._buffers[size]
+        free = self._free.get((view.height, view.width))
+        if free:
+            return free.pop()
+        shape = (self._workers.threads, view.height, view.width)
+        return np.empty(shape, np.float32), np.empty(shape, np.int32)
 
     def _instances_in_view(self, view: Pinhole, instances: Instances) -> NDArray[np.int32]:
         if len(instances.template) == 0:
