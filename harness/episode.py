@@ -278,6 +278,8 @@ def prepared_world(client: carla.Client, town: str, stack: ExitStack) -> carla.W
     settings.deterministic_ragdolls = True
     settings.spectator_as_ego = False
     world.apply_settings(settings)
+    # Until now it ran freely, for a number of ticks that nobody chose; a fresh episode begins at time 0.
+    world = client.reload_world(False)
     stack.callback(world.apply_settings, before)
     world.set_pedestrians_seed(0)
     return world

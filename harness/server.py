@@ -38,14 +38,15 @@ def parse_address(text: str) -> ServerAddress:
 
 
 @contextmanager
-def embedded_server(town: str, seed: int, threads: int, timeout_s: float = 120.0) -> Iterator[ServerAddress]:
+def embedded_server(town: str, seed: int, threads: int, timeout_s: float = 300.0) -> Iterator[ServerAddress]:
     """Starts `python -m simulator.serve` on a free port and ends it on leaving.
 
     The server shares the caller's process group, so that ending the group ends it too; it also ends with
     its parent.
     """
     command = [sys.executable, "-m", "simulator.serve", "--port", "0", "--town", town, "--seed", str(seed)]
-    command += ["--threads", str(threads), "--parent-pid", str(os.getpid())]
+    # With --cameras the renderer of a new machine is compiled before the ready line, not within an agent's first tick.
+    command += ["--threads", str(threads), "--cameras", "--parent-pid", str(os.getpid())]
     with tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, stdin=subprocess.DEVNULL)
         try:
