@@ -19,7 +19,9 @@ from agents.plan import GpsPlan, RoadOption
 from scenarios.errors import ScenarioError
 
 STEP_M = 1.0
+SAMPLE_M = 5.0
 LANE_CHANGE_M = 10.0
+MISSED_M = 3.0
 # Costs as much as this way round; a lane change is worth it only where the network asks for one.
 LANE_CHANGE_COST_M = 40.0
 # Below this change of heading a junction is passed straight on (CARLA's own planner uses 35 deg as well).
@@ -113,6 +115,8 @@ def _trace(
     for start, end in pairwise(anchors):
         try:
             steps.extend(_walk(graph, start, end))
+            if steps[-1][0].location.distance(end.transform.location) > MISSED_M:
+                raise nx.NetworkXNoPath
         except nx.NetworkXNoPath:
             a, b = start.transform.location, end.transform.location
             raise ScenarioError(
@@ -124,27 +128,26 @@ def _trace(
 def _lane_graph(carla_map: carla.Map) -> nx.DiGraph:
     """Nodes are lane sections; edges lead to what follows a lane and to neighbours one may change to."""
     graph = nx.DiGraph()
-    for entry, leave in carla_map.get_topology():
-        key = _key(entry)
-        length_m = entry.transform.location.distance(leave.transform.location)
-        for follower in _beyond(leave, key):
-            graph.add_edge(key, follower, weight=length_m, change=None)
-        for side, option in ((entry.get_left_lane, "left"), (entry.get_right_lane, "right")):
-            neighbour = side()
-            allowed = str(entry.lane_change).lower() in (option, "both")
-            same_way = neighbour is not None and neighbour.lane_id * entry.lane_id > 0
-            if allowed and same_way and neighbour.lane_type == carla.LaneType.Driving:
-                graph.add_edge(key, _key(neighbour), weight=LANE_CHANGE_COST_M, change=option)
+    for entry, follower in carla_map.get_topology():
+        length_m = SAMPLE_M * len(entry.next_until_lane_end(SAMPLE_M))
+        graph.add_edge(_key(entry), _key(follower), weight=length_m, change=None)
+    for waypoint in carla_map.generate_waypoints(SAMPLE_M):
+        graph.add_node(_key(waypoint))
+        for side in ("left", "right"):
+            neighbour = _neighbour(waypoint, side)
+            if neighbour is not None and not graph.has_edge(_key(waypoint), _key(neighbour)):
+                graph.add_edge(_key(waypoint), _key(neighbour), weight=LANE_CHANGE_COST_M, change=side)
     return graph
 
 
-def _beyond(leave: carla.Waypoint, key: LaneKey) -> set[LaneKey]:
-    """The lanes that follow: the last waypoint of a lane may lie a little before its end."""
-    for step in (0.05, 0.2, 0.5, 1.0):
-        keys = {_key(w) for w in leave.next(step)} - {key}
-        if keys:
-            return keys
-    return set()
+def _neighbour(waypoint: carla.Waypoint, side: str) -> carla.Waypoint | None:
+    """The lane beside this point that one may change to: marked so, of the same direction, for driving."""
+    if str(waypoint.lane_change).lower() not in (side, "both"):
+        return None
+    neighbour = waypoint.get_left_lane() if side == "left" else waypoint.get_right_lane()
+    if neighbour is None or neighbour.lane_type != carla.LaneType.Driving:
+        return None
+    return neighbour if neighbour.lane_id * waypoint.lane_id > 0 else None
 
 
 def _walk(
@@ -157,9 +160,9 @@ def _walk(
     while True:
         change = graph.edges[path[place], path[place + 1]]["change"] if place + 1 < len(path) else None
         yield here.transform, RoadOption.LANEFOLLOW, here.is_junction
-        if change is not None:
-            neighbour = here.get_left_lane() if change == "left" else here.get_right_lane()
-            onward = neighbour.next(LANE_CHANGE_M) if neighbour is not None else []
+        neighbour = _neighbour(here, change) if change is not None else None
+        if neighbour is not None:
+            onward = neighbour.next(LANE_CHANGE_M)
             there = next((w for w in onward if _key(w) in path[place + 1 :]), None)
             if there is None:
                 raise ScenarioError(f"no room for a lane change at {_text(here)}")
@@ -169,11 +172,11 @@ def _walk(
             continue
         if place == len(path) - 1 and _passed(here, end):
             return
+        # On the way to a lane change one follows one's own lane.
+        last = place + 1 if change is not None else min(place + 4, len(path))
         ahead = here.next(STEP_M)
         # A lane shorter than a step may be jumped over.
-        found = next(
-            ((i, w) for i in range(place, min(place + 4, len(path))) for w in ahead if _key(w) == path[i]), None
-        )
+        found = next(((i, w) for i in range(place, last) for w in ahead if _key(w) == path[i]), None)
         if found is None:
             if place == len(path) - 1:
                 return
@@ -190,7 +193,8 @@ def _lane_path(graph: nx.DiGraph, start: carla.Waypoint, end: carla.Waypoint) ->
     if first != last:
         return nx.dijkstra_path(graph, first, last)
     # The end lies behind the start on the same lane: once round.
-    ways = [nx.dijkstra_path(graph, n, last) for n in graph.successors(first) if nx.has_path(graph, n, last)]
+    onward = [n for n in graph.successors(first) if graph.edges[first, n]["change"] is None]
+    ways = [nx.dijkstra_path(graph, n, last) for n in onward if nx.has_path(graph, n, last)]
     if not ways:
         raise nx.NetworkXNoPath
     return [first, *min(ways, key=lambda way: nx.path_weight(graph, way, "weight"))]

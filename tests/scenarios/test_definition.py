@@ -1,0 +1,87 @@
+import textwrap
+
+import pytest
+
+from scenarios.definition import available_scenarios, load_scenario
+from scenarios.errors import ScenarioError
+from sensors.fog import visibility_m
+
+TWINS = ("night_fog", "night_clear", "day_fog", "day_clear")
+
+
+def test_the_four_scenarios_come_with_nightloop():
+    assert set(TWINS) <= set(available_scenarios())
+
+
+@pytest.mark.parametrize("name", TWINS)
+def test_twins_differ_in_weather_alone(name):
+    def rest(scenario):
+        return scenario.model_dump(exclude={"name", "title", "weather", "fog", "ambient", "clear"})
+
+    scenario = load_scenario(name)
+    assert rest(scenario) == rest(load_scenario("night_fog"))
+    assert scenario.clear_twin().name == "day_clear"
+    assert scenario.town == "Elm02"
+
+
+def test_night_fog_reaches_the_world_as_night_and_sixty_metres():
+    weather = load_scenario("night_fog").weather_parameters()
+    assert weather.sun_altitude_angle == -25
+    assert visibility_m(weather.fog_density) == pytest.approx(60.0, rel=1e-3)
+    assert load_scenario("day_clear").weather_parameters().fog_density == 0.0
+
+
+def test_quick_drives_the_two_pedestrian_routes():
+    routes = load_scenario("night_fog").load_routes(quick=True)
+    assert [route.id for route in routes] == ["1", "2"]
+    assert all("Pedestrian" in s.type or "DynamicObject" in s.type for route in routes for s in route.scenarios)
+
+
+def test_an_unknown_name_lists_what_there_is():
+    with pytest.raises(ScenarioError, match="no scenario named 'nigth_fog': choose one of day_clear, day_fog") as error:
+        load_scenario("nigth_fog")
+    assert "\n" not in str(error.value)
+
+
+GOOD = """
+    town: Elm02
+    routes: elm02.xml
+    ambient: {air_temperature_c: 5, relative_humidity: 0.9}
+"""
+
+
+@pytest.mark.parametrize(
+    ("source", "says"),
+    [
+        (
+            GOOD + "    fog:\n      visibility_m: -3\n",
+            r"own\.yaml:6: fog\.visibility_m: Input should be greater than 5",
+        ),
+        (GOOD + "    wether: {}\n", r"own\.yaml:5: wether: Extra inputs are not permitted"),
+        ("town: Elm02\nroutes: elm02.xml\n", r"own\.yaml:1: ambient: Field required"),
+        (GOOD.replace("elm02.xml", "gone.xml"), r"own\.yaml:3: routes: no file 'gone\.xml'"),
+        ("town: [Elm02\n", r"own\.yaml:\d: not YAML"),
+        ("- a\n- b\n", r"own\.yaml:1: a scenario is a mapping"),
+    ],
+)
+def test_a_mistake_is_one_line_with_file_and_line(tmp_path, source, says):
+    path = tmp_path / "own.yaml"
+    path.write_text(textwrap.dedent(source))
+    with pytest.raises(ScenarioError, match=says) as error:
+        load_scenario(path)
+    assert "\n" not in str(error.value)
+
+
+def test_a_scenario_of_ones_own_uses_the_routes_beside_it(tmp_path):
+    source = load_scenario("day_clear").routes_path.read_text()
+    (tmp_path / "mine.xml").write_text(source.replace('id="1"', 'id="mine"'))
+    (tmp_path / "own.yaml").write_text(textwrap.dedent(GOOD).replace("elm02.xml", "mine.xml"))
+    scenario = load_scenario(tmp_path / "own.yaml")
+    assert scenario.name == "own"
+    assert scenario.load_routes()[0].id == "mine"
+
+
+def test_a_route_of_another_town_is_refused(tmp_path):
+    (tmp_path / "own.yaml").write_text(textwrap.dedent(GOOD).replace("Elm02", "Elm01"))
+    with pytest.raises(ScenarioError, match=r"elm02\.xml:2: route 1 is in Elm02, scenario own in Elm01"):
+        load_scenario(tmp_path / "own.yaml").load_routes()

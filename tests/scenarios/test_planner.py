@@ -1,0 +1,102 @@
+import itertools
+import math
+
+import carla
+import numpy as np
+import pytest
+
+from agents.localisation import GpsFrame
+from agents.plan import RoadOption
+from scenarios.errors import ScenarioError
+from scenarios.planner import gps_plan, plan
+from scenarios.route_writer import lane_location
+from tests.scenarios.maps import elm02, street
+
+
+def manoeuvres(route):
+    return [option for option, _ in itertools.groupby(option for _, option in route.points)]
+
+
+def between(start, end):
+    return plan(elm02(), [lane_location(elm02(), start), lane_location(elm02(), end)])
+
+
+def test_points_are_a_metre_apart_and_lie_on_lanes():
+    route = between((7, -1, 8), (10, -1, 70))
+    assert np.diff(route.distance_m) == pytest.approx(1.0, abs=0.51)
+    assert np.median(np.diff(route.distance_m)) == pytest.approx(1.0, abs=0.02)
+    for transform, _ in route.points[::7]:
+        lane = elm02().get_waypoint(transform.location)
+        assert lane.transform.location.distance(transform.location) < 0.1
+    heading = np.degrees(np.arctan2(np.diff(route.xyz[:, 1]), np.diff(route.xyz[:, 0])))
+    assert np.abs((heading - route.yaw_deg[:-1] + 180) % 360 - 180).max() < 12
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "turn"),
+    [
+        ((7, -1, 8), (10, -1, 70), RoadOption.RIGHT),
+        ((4, 1, 8), (5, -1, 100), RoadOption.LEFT),
+        ((10, 1, 5), (5, 1, 100), RoadOption.STRAIGHT),
+    ],
+)
+def test_junctions_carry_the_manoeuvre_a_driver_would_name(start, end, turn):
+    assert manoeuvres(between(start, end)) == [RoadOption.LANEFOLLOW, turn, RoadOption.LANEFOLLOW]
+
+
+def test_the_shortest_way_is_taken():
+    route = between((4, 1, 8), (5, -1, 100))
+    assert route.length_m == pytest.approx(121 + 22 + 100, abs=8)
+
+
+def test_key_points_on_the_way_are_passed():
+    start, end = lane_location(elm02(), (4, 1, 8)), lane_location(elm02(), (5, -1, 100))
+    via = lane_location(elm02(), (4, 1, 80))
+    direct, passing = plan(elm02(), [start, end]), plan(elm02(), [start, via, end])
+    assert passing.length_m == pytest.approx(direct.length_m, abs=1.0)
+    assert len(passing.points) == pytest.approx(len(direct.points), abs=2)
+
+
+def test_an_end_behind_the_start_leads_once_round():
+    route = between((5, -1, 80), (5, -1, 40))
+    assert route.length_m > 300.0
+    assert len(manoeuvres(route)) > 5
+
+
+def test_lane_changes_are_planned_where_the_markings_allow_them():
+    route = plan(street(), [(50.0, 1.75, 0.0), (300.0, 5.25, 0.0)])
+    assert RoadOption.CHANGELANERIGHT in manoeuvres(route)
+    assert route.xyz[-1, 1] == pytest.approx(5.25, abs=0.05)
+    assert route.length_m == pytest.approx(250.0, abs=5.0)
+    back = plan(street(), [(50.0, 5.25, 0.0), (300.0, 1.75, 0.0)])
+    assert RoadOption.CHANGELANELEFT in manoeuvres(back)
+
+
+def test_no_way_and_no_road_are_one_clear_line():
+    with pytest.raises(ScenarioError, match=r"no way through street from \(300\.0, 1\.8\) to \(50\.0, 1\.8\)"):
+        plan(street(), [(300.0, 1.75, 0.0), (50.0, 1.75, 0.0)])
+    with pytest.raises(ScenarioError, match=r"no way through street from \(300\.0, 1\.8\) to \(50\.0, 5\.2\)"):
+        plan(street(), [(300.0, 1.75, 0.0), (50.0, 5.25, 0.0)])
+
+
+def test_places_along_the_route_are_interpolated_and_clamped():
+    route = plan(street(), [(50.0, 1.75, 0.0), (300.0, 1.75, 0.0)])
+    assert route.at(10.25).location.x == pytest.approx(60.25, abs=0.01)
+    assert route.at(-5.0).location.x == pytest.approx(50.0, abs=0.01)
+    assert route.at(9999.0).location.x == pytest.approx(300.0, abs=1.1)
+    along_m, away_m = route.nearest(100.0, 4.75)
+    assert along_m == pytest.approx(50.0, abs=0.6)
+    assert away_m == pytest.approx(3.0, abs=0.1)
+
+
+def test_the_gps_plan_leads_to_the_same_places():
+    route = between((7, -1, 8), (10, -1, 70))
+    gps = gps_plan(route, elm02())
+    reference = elm02().transform_to_geolocation(carla.Location())
+    assert gps[0][0]["lat"] == pytest.approx(reference.latitude, abs=0.01)
+    # South of the reference latitude is +y, as in the leaderboard.
+    assert (gps[0][0]["lat"] < gps[-1][0]["lat"]) == (route.xyz[0, 1] > route.xyz[-1, 1])
+    frame = GpsFrame(gps, route.points)
+    for (point, option), (x, y, _), (_, world_option) in zip(gps, route.xyz, route.points):
+        assert math.dist(frame.xy(point["lat"], point["lon"]), (x, y)) < 0.02
+        assert option == world_option

@@ -1,0 +1,109 @@
+import textwrap
+
+import pytest
+
+from scenarios.errors import ScenarioError
+from scenarios.routes import parse_routes, select_routes, weather_at
+
+LEADERBOARD_2 = """
+    <routes>
+      <route id="24" town="Town12">
+        <weathers>
+          <weather route_percentage="0" cloudiness="10" sun_altitude_angle="-20" fog_density="0"/>
+          <weather route_percentage="100" cloudiness="30" sun_altitude_angle="40" fog_density="60"/>
+        </weathers>
+        <waypoints>
+          <position x="983.5" y="5382.2" z="371.0"/>
+          <position x="1070.0" y="5386.3" z="370.0"/>
+        </waypoints>
+        <scenarios>
+          <scenario name="Walker_1" type="DynamicObjectCrossing">
+            <trigger_point x="1000.5" y="5382.9" z="371.0" yaw="2.5"/>
+            <distance value="40"/>
+            <blocker_model value="static.prop.vendingmachine"/>
+            <frequency from="10" to="30"/>
+          </scenario>
+        </scenarios>
+      </route>
+    </routes>
+"""
+
+LEADERBOARD_1 = """
+    <routes>
+      <route id="0" town="Town05">
+        <weather cloudiness="0" sun_altitude_angle="70"/>
+        <waypoint pitch="0" roll="0" x="-49.6" y="-85.3" yaw="-89.9" z="0.0"/>
+        <waypoint pitch="0" roll="0" x="-27.9" y="-126.2" yaw="0.1" z="0.0"/>
+      </route>
+    </routes>
+"""
+
+
+def write(folder, text):
+    path = folder / "routes.xml"
+    path.write_text(textwrap.dedent(text).strip() + "\n")
+    return path
+
+
+def test_a_leaderboard_2_route_is_read_whole(tmp_path):
+    (route,) = parse_routes(write(tmp_path, LEADERBOARD_2))
+    assert (route.id, route.town, len(route.keypoints)) == ("24", "Town12", 2)
+    (scenario,) = route.scenarios
+    assert (scenario.name, scenario.type) == ("Walker_1", "DynamicObjectCrossing")
+    assert (scenario.trigger.x, scenario.trigger.yaw) == (1000.5, 2.5)
+    assert scenario.number("distance", 0.0) == 40.0
+    assert scenario.text("blocker_model", "") == "static.prop.vendingmachine"
+    assert scenario.parameters["frequency"] == {"from": "10", "to": "30"}
+    assert scenario.number("speed", 7.5) == 7.5
+
+
+def test_a_leaderboard_1_route_is_a_list_of_waypoints(tmp_path):
+    (route,) = parse_routes(write(tmp_path, LEADERBOARD_1))
+    assert route.keypoints == ((-49.6, -85.3, 0.0), (-27.9, -126.2, 0.0))
+    assert weather_at(route.weathers, 50.0)["sun_altitude_angle"] == 70.0
+
+
+def test_weather_changes_linearly_along_the_route(tmp_path):
+    (route,) = parse_routes(write(tmp_path, LEADERBOARD_2))
+    half = weather_at(route.weathers, 50.0)
+    assert half == {"cloudiness": 20.0, "sun_altitude_angle": 10.0, "fog_density": 30.0}
+    assert weather_at(route.weathers, 100.0)["fog_density"] == 60.0
+    assert weather_at((), 10.0) == {"sun_altitude_angle": 70.0, "cloudiness": 50.0}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("</routes>", "", r"routes\.xml:\d+: not XML: "),
+        ('x="983.5"', 'x="here"', r"routes\.xml:8: x='here' of <position> is not a number"),
+        ('x="983.5" ', "", r"routes\.xml:8: <position> has no x"),
+        (' town="Town12"', "", r"routes\.xml:2: <route> has no town"),
+        ('<trigger_point x="1000.5" y="5382.9" z="371.0" yaw="2.5"/>', "", r"routes\.xml:12: scenario Walker_1 has no"),
+        ("routes>", "paths>", r"routes\.xml:1: expected <routes>, found <paths>"),
+    ],
+)
+def test_a_mistake_is_told_with_file_and_line(tmp_path, old, new, says):
+    with pytest.raises(ScenarioError, match=says) as error:
+        parse_routes(write(tmp_path, LEADERBOARD_2.replace(old, new)))
+    assert "\n" not in str(error.value)
+
+
+def test_parameters_that_are_no_numbers_are_told_with_their_line(tmp_path):
+    (route,) = parse_routes(write(tmp_path, LEADERBOARD_2.replace('value="40"', 'value="far"')))
+    with pytest.raises(ScenarioError, match=r"routes\.xml:12: <distance> of Walker_1: 'far' is not a number"):
+        route.scenarios[0].number("distance", 1.0)
+
+
+def test_ids_must_be_unique_and_known(tmp_path):
+    twice = LEADERBOARD_1.replace("</routes>", "") + LEADERBOARD_1.replace("<routes>", "")
+    with pytest.raises(ScenarioError, match=r"routes\.xml:10: route id '0' is used twice"):
+        parse_routes(write(tmp_path, twice))
+    routes = parse_routes(write(tmp_path, LEADERBOARD_2))
+    assert select_routes(routes, ["24"]) == routes
+    with pytest.raises(ScenarioError, match="no route '7': the file has 24"):
+        select_routes(routes, ["7"])
+
+
+def test_a_missing_file_is_one_line(tmp_path):
+    with pytest.raises(ScenarioError, match=r"gone\.xml: cannot be read: No such file"):
+        parse_routes(tmp_path / "gone.xml")
