@@ -39,7 +39,8 @@ def smooth_edges(fine_ids, fine_depth, radiance, out, counter, thread):  # type:
             same &= (middle[k + two] == c) & (below[k] == c) & (below[k + one] == c) & (below[k + two] == c)
             mixed[x] = np.uint8(0) if same else np.uint8(1)
         for channel in range(3):
-            out[y, channel] = radiance[y, channel]
+            for x in range(width):
+                out[y, channel, x] = radiance[y, channel, x]
         middle_depth = fine_depth[2 * y + 1]
         for x in range(width):
             if mixed[x] == 0:

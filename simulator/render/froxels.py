@@ -137,7 +137,8 @@ def fill_froxels(view, lights, extinction, grid, counter, thread):  # type: igno
             dz = r[0, 2] * a + r[1, 2] * b + r[2, 2]
             scale = F(1) / math.sqrt(dx * dx + dy * dy + dz * dz)
             dx, dy, dz = dx * scale, dy * scale, dz * scale
-            total[:] = F(0)
+            for k in range(SLICES):
+                total[0, k], total[1, k], total[2, k] = F(0), F(0), F(0)
             for i in range(lights.shape[0]):
                 light = lights[i]
                 wx, wy, wz = light[POSITION], light[POSITION + 1], light[POSITION + 2]

@@ -171,8 +171,10 @@ def draw_items(
     (each template's mesh is one chunk). template_of: (slots,) int32. depths, ids: one (H, W) buffer per thread.
     """
     depth, owner, points = depths[thread], ids[thread], scratch[thread]
-    depth[:] = F(0)
-    owner[:] = NOTHING
+    for y in range(depth.shape[0]):
+        for x in range(depth.shape[1]):
+            depth[y, x] = F(0)
+            owner[y, x] = NOTHING
     clip = np.empty((4, 3), np.float32)
     while True:
         k = take_next(counter)

@@ -113,6 +113,7 @@ class Renderer:
         self._lamps: tuple[tuple[tuple[str, ...], bytes, bool], LampTable] | None = None
         self._buffers: OrderedDict[tuple[object, ...], VisibilityBuffer] = OrderedDict()
         self._scratch: dict[int, NDArray[np.float32]] = {}
+        self._planes: dict[tuple[int, int], tuple[NDArray[np.float32], NDArray[np.float32]]] = {}
         self._grid = np.zeros((DOWN, ACROSS, SLICES, 3), np.float32)
         self._adaptation: dict[int, Adaptation] = {}
         self._sun_map: tuple[NDArray[np.float64], ParallelDepth] | None = None
@@ -142,7 +143,7 @@ class Renderer:
         """(H, W, 3) float32 linear R, G, B in cd/m2: what reaches the lens, before exposure, noise and tone curve."""
         frame = self._prepare(view)
         eye = pinhole(camera, transform)
-        return np.ascontiguousarray(self._radiance(frame, eye, self._seen(frame, eye), camera).transpose(0, 2, 1))
+        return self._radiance(frame, eye, self._seen(frame, eye), camera).transpose(0, 2, 1).copy()
 
     def restart(self) -> None:
         """Drops what is remembered of all sensors and frames: another episode begins in the same town."""
@@ -219,6 +220,14 @@ class Renderer:
             self._sun_map = (sun, self._visibility.along(sun, SHADOW_TEXEL_M))
         return self._sun_map[1]
 
+    def _planes_of(self, eye: Pinhole) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Two (H, 3, W) float32 buffers of the camera's size, used again for every picture."""
+        size = (eye.height, eye.width)
+        if size not in self._planes:
+            shape = (eye.height, 3, eye.width)
+            self._planes[size] = (np.empty(shape, np.float32), np.empty(shape, np.float32))
+        return self._planes[size]
+
     def _casters(self, frame: _Frame, eye: Pinhole) -> Casters:
         boxes = np.concatenate([self._parked_boxes, self._templates.boxes[frame.instances.template]])
         poses = np.concatenate([self._parked_poses, frame.instances.poses])
@@ -227,7 +236,7 @@ class Renderer:
     def _radiance(
         self, frame: _Frame, eye: Pinhole, seen: VisibilityBuffer, camera: CameraModel
     ) -> NDArray[np.float32]:
-        """(H, 3, W)"""
+        """(H, 3, W); holds until the next call for this size."""
         lights = self._lights(frame, eye)
         extinction = frame.day.extinction_per_m
         foggy = len(lights) > 0 and extinction > FOG_LIGHT_FROM_PER_M
@@ -235,7 +244,7 @@ class Renderer:
             self._workers.run(fill_froxels, eye, lights, np.float32(extinction), self._grid)
         if eye.width not in self._scratch:
             self._scratch[eye.width] = np.zeros((self._workers.threads, PLANES, eye.width), np.float32)
-        out = np.empty((eye.height, 3, eye.width), np.float32)
+        out, smooth = self._planes_of(eye)
         sun_shines = max(frame.day.sun_rgb) > 0.02 * max(frame.day.sky_rgb)
         sun_map = self._sun_depth(frame.day) if sun_shines else NO_SUN
         self._workers.run(
@@ -244,7 +253,6 @@ class Renderer:
             sun_map.depth, sun_map.to_texel, sun_map.texel_m, self._casters(frame, eye), self._grid, foggy,
             self._scratch[eye.width], out,
         )  # fmt: skip
-        smooth = np.empty_like(out)
         self._workers.run(smooth_edges, seen.fine_ids, seen.fine_depth, out, smooth)
         bloom = camera.number("bloom_intensity", 0.675) / 0.675
         if camera.text("enable_postprocess_effects", "true").lower() == "false":

@@ -74,8 +74,8 @@ def casters_of(
 def shadow_row(view, sun, sun_shines, depth_map, to_texel, texel_m, casters, row):  # type: ignore[no-untyped-def]
     """Fills SUN and OPEN of `row`. depth_map, to_texel: see `visibility.ParallelDepth`."""
     width = view.width
-    row[SUN] = F(1)
-    row[OPEN] = F(1)
+    for x in range(width):
+        row[SUN, x], row[OPEN, x] = F(1), F(1)
     e0, e1, e2 = view.eye[0], view.eye[1], view.eye[2]
     if sun_shines:
         m = to_texel

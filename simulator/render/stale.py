@@ -6,6 +6,7 @@ in other files. So the stamps of all files of this package together decide wheth
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent
@@ -15,13 +16,15 @@ STAMP = "kernels.stamp"
 def drop_stale_kernels(package: Path = PACKAGE) -> int:
     """Deletes the cached kernels when a source file has changed since they were made. Returns how many were deleted."""
     cache = package / "__pycache__"
+    elsewhere = os.environ.get("NUMBA_CACHE_DIR")
+    folders = [cache, *(Path(elsewhere).glob(f"{package.name}_*") if elsewhere else ())]
     now = " ".join(f"{p.name}:{p.stat().st_mtime_ns}:{p.stat().st_size}" for p in sorted(package.glob("*.py")))
     try:
         cache.mkdir(exist_ok=True)
         stamp = cache / STAMP
         if stamp.exists() and stamp.read_text() == now:
             return 0
-        stale = [p for pattern in ("*.nbi", "*.nbc") for p in cache.glob(pattern)]
+        stale = [p for folder in folders for pattern in ("*.nbi", "*.nbc") for p in folder.glob(pattern)]
         for path in stale:
             path.unlink(missing_ok=True)
         stamp.write_text(now)
