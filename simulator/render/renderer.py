@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simulator.render.antialias import smooth_edges
 from simulator.render.appearance import appearance
-from simulator.render.camera import CameraModel, Pinhole, pinhole, rotation_matrix
-from simulator.render.chunks import cut, sort_in_space
+from simulator.render.camera import CameraModel, Pinhole, pinhole
 from simulator.render.encode import encode_depth, encode_labels
 from simulator.render.exposure import Adaptation, adapted, manual_ev, metered_ev, saturation_cd_m2
 from simulator.render.froxels import ACROSS, DOWN, SLICES, fill_froxels
@@ -25,24 +23,20 @@ from simulator.render.lights import (
     most_important,
     street_records,
 )
-from simulator.render.materials import Emission, Material
-from simulator.render.mesh import Mesh
+from simulator.render.materials import Emission
 from simulator.render.radiance import render_rows
 from simulator.render.resolve import Slots
 from simulator.render.rows import PLANES
+from simulator.render.scenery import TownScenery, scenery_of
 from simulator.render.sensor import develop, gamma_table, gaussian_tile, noise_variance
 from simulator.render.shade import air_of
 from simulator.render.shadows import Casters, casters_of
 from simulator.render.sky import Daylight, daylight
-from simulator.render.surfaces import surfaces_of
-from simulator.render.templates import TAG_OF_MATERIAL, Model, Templates
+from simulator.render.templates import Model, Templates
 from simulator.render.visibility import Instances, ParallelDepth, Visibility, VisibilityBuffer
 from simulator.render.workers import Workers
-from simulator.types import CityObjectLabel, Vector3D
 from simulator.world.view import SceneView
 
-TOWN_OBJECT = 0x8000
-"""Bit of the instance id that marks objects of the town."""
 LIT_WINDOW_CD_M2 = np.array([1.35, 0.95, 0.55]) * 45.0
 STREET_LAMP_GLASS_CD_M2 = 12_000.0
 KEPT_BUFFERS = 12
@@ -51,22 +45,6 @@ SAME_SUN_COSINE = float(np.cos(np.radians(0.5)))
 NO_SUN = ParallelDepth(np.zeros((4, 4), np.float32), np.zeros((3, 4), np.float32), np.float32(1.0))
 FOG_LIGHT_FROM_PER_M = 0.0008
 """Air clearer than this (5 km) scatters too little lamp light to be seen."""
-
-
-class StreetLampSite(Protocol):
-    @property
-    def location(self) -> Vector3D: ...
-    @property
-    def luminous_flux_lm(self) -> float: ...
-
-
-class TownScenery(Protocol):
-    """What the renderer needs of `simulator.towns.town.Town`."""
-
-    @property
-    def mesh(self) -> Mesh: ...
-    @property
-    def street_lamps(self) -> Sequence[StreetLampSite]: ...
 
 
 @dataclass(frozen=True)
@@ -97,16 +75,11 @@ class Renderer:
             from simulator.models import model_of as of_blueprint
 
             model_of = of_blueprint
-        mesh = sort_in_space(town.mesh)
+        self._town = scenery_of(town)
         self._seed = seed
         self._workers = workers or Workers(threads)
         self._templates = Templates(model_of)
-        self._visibility = Visibility(cut(mesh), self._templates, self._workers)
-        self._static = surfaces_of(mesh)
-        self._static_codes = _static_codes(mesh)
-        self._lamp_heads = np.array([lamp.location for lamp in town.street_lamps], np.float32).reshape(-1, 3)
-        self._lamp_flux_lm = np.array([lamp.luminous_flux_lm for lamp in town.street_lamps], np.float32)
-        self._lamp_of = _nearest_lamp(mesh, self._lamp_heads)
+        self._visibility = Visibility(self._town.chunks, self._templates, self._workers)
         self._look = appearance()
         self._noise = gaussian_tile(seed)
         self._frame: _Frame | None = None
@@ -117,7 +90,6 @@ class Renderer:
         self._grid = np.zeros((DOWN, ACROSS, SLICES, 3), np.float32)
         self._adaptation: dict[int, Adaptation] = {}
         self._sun_map: tuple[NDArray[np.float64], ParallelDepth] | None = None
-        self._parked_poses, self._parked_boxes = _parked(getattr(town, "obstacles", ()))
         self._tables: dict[float, NDArray[np.uint8]] = {}
 
     def image(
@@ -134,7 +106,7 @@ class Renderer:
             self._workers.run(encode_depth, seen.inverse_depth, out)
         else:
             self._workers.run(
-                encode_labels, seen.ids, self._static_codes, self._templates.tags, frame.slots.first_triangle,
+                encode_labels, seen.ids, self._town.codes, self._templates.tags, frame.slots.first_triangle,
                 frame.slot_ids, camera.kind == "instance_segmentation", out,
             )  # fmt: skip
         return out.view(np.uint8).reshape(camera.height, camera.width, 4)
@@ -172,8 +144,8 @@ class Renderer:
         emission[0, Emission.WINDOW] = LIT_WINDOW_CD_M2 * day.darkness
         emission[0, Emission.STREET_LAMP] = np.array([1.2, 1.0, 0.72]) * STREET_LAMP_GLASS_CD_M2
         emission[1:] = lamps.emission
-        power = np.zeros(len(self._lamp_heads) + 1, np.float32)
-        power[: len(self._lamp_heads)] = view.lamps_on
+        power = np.zeros(len(self._town.lamp_heads) + 1, np.float32)
+        power[: len(self._town.lamp_heads)] = view.lamps_on
         slots = Slots(
             self._templates.chunks.first_triangle[template].astype(np.int32),
             poses,
@@ -204,11 +176,11 @@ class Renderer:
     def _lights(self, frame: _Frame, eye: Pinhole) -> NDArray[np.float32]:
         if frame.day.darkness <= 0.0:
             return np.zeros((0, FIELDS), np.float32)
-        street = street_records(self._lamp_heads, self._lamp_flux_lm, frame.slots.lamp_power[:-1], eye)
+        street = street_records(self._town.lamp_heads, self._town.lamp_flux_lm, frame.slots.lamp_power[:-1], eye)
         return most_important(np.concatenate([street, beam_records(frame.lamps, frame.instances.poses, eye.eye)]))
 
     def _sprites(self, frame: _Frame, eye: Pinhole, seen: VisibilityBuffer, bloom: float) -> NDArray[np.float32]:
-        street = street_points(self._lamp_heads, self._lamp_flux_lm, frame.slots.lamp_power[:-1], eye.eye)
+        street = street_points(self._town.lamp_heads, self._town.lamp_flux_lm, frame.slots.lamp_power[:-1], eye.eye)
         actors = actor_points(frame.lamps, frame.instances.poses, eye.eye)
         places, candela, areas = (np.concatenate(pair) for pair in zip(street, actors, strict=True))
         return sprites(eye, seen, places, candela, areas, frame.day.extinction_per_m, bloom)
@@ -229,9 +201,9 @@ class Renderer:
         return self._planes[size]
 
     def _casters(self, frame: _Frame, eye: Pinhole) -> Casters:
-        boxes = np.concatenate([self._parked_boxes, self._templates.boxes[frame.instances.template]])
-        poses = np.concatenate([self._parked_poses, frame.instances.poses])
-        return casters_of(poses, boxes, len(self._parked_boxes), eye.eye, frame.day.sun)
+        boxes = np.concatenate([self._town.parked_boxes, self._templates.boxes[frame.instances.template]])
+        poses = np.concatenate([self._town.parked_poses, frame.instances.poses])
+        return casters_of(poses, boxes, len(self._town.parked_boxes), eye.eye, frame.day.sun)
 
     def _radiance(
         self, frame: _Frame, eye: Pinhole, seen: VisibilityBuffer, camera: CameraModel
@@ -248,9 +220,9 @@ class Renderer:
         sun_shines = max(frame.day.sun_rgb) > 0.02 * max(frame.day.sky_rgb)
         sun_map = self._sun_depth(frame.day) if sun_shines else NO_SUN
         self._workers.run(
-            render_rows, eye, seen.ids, seen.inverse_depth, self._static, self._lamp_of, self._templates.surfaces,
-            frame.slots, self._look, np.float32(frame.day.wetness), air_of(frame.day), lights, sun_shines,
-            sun_map.depth, sun_map.to_texel, sun_map.texel_m, self._casters(frame, eye), self._grid, foggy,
+            render_rows, eye, seen.ids, seen.inverse_depth, self._town.surfaces, self._town.lamp_of,
+            self._templates.surfaces, frame.slots, self._look, np.float32(frame.day.wetness), air_of(frame.day), lights,
+            sun_shines, sun_map.depth, sun_map.to_texel, sun_map.texel_m, self._casters(frame, eye), self._grid, foggy,
             self._scratch[eye.width], out,
         )  # fmt: skip
         self._workers.run(smooth_edges, seen.fine_ids, seen.fine_depth, out, smooth)
@@ -286,33 +258,3 @@ class Renderer:
 
 def _noise_key(seed: int, sensor_id: int, frame: int) -> np.uint32:
     return np.random.SeedSequence([seed & 0xFFFFFFFF, sensor_id & 0xFFFFFFFF, frame & 0xFFFFFFFF]).generate_state(1)[0]
-
-
-def _static_codes(mesh: Mesh) -> NDArray[np.uint32]:
-    """(F,) tag | instance id << 8. Object 0 is ground and road."""
-    identity = (np.uint32(TOWN_OBJECT) | mesh.objects.astype(np.uint32)) & np.uint32(0xFFFF)
-    return TAG_OF_MATERIAL[mesh.materials].astype(np.uint32) | (identity << np.uint32(8))
-
-
-def _nearest_lamp(mesh: Mesh, heads: NDArray[np.float32]) -> NDArray[np.int32]:
-    """(F,) which street lamp a triangle of a lamp head belongs to; the number of lamps where it is none."""
-    out = np.full(len(mesh.triangles), len(heads), np.int32)
-    glass = np.flatnonzero(mesh.materials == Material.LAMP_HEAD)
-    if len(glass) and len(heads):
-        from scipy.spatial import cKDTree
-
-        distance, nearest = cKDTree(heads).query(mesh.vertices[mesh.triangles[glass]].mean(axis=1))
-        out[glass] = np.where(distance < 3.0, nearest, len(heads))
-    return out
-
-
-def _parked(obstacles: Sequence[Any]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Poses (n, 3, 4) and boxes (n, 6) of the parked cars of a town, which darken the ground beneath them."""
-    cars = [o.box for o in obstacles if o.tag == CityObjectLabel.CAR]
-    poses = np.zeros((len(cars), 3, 4), np.float32)
-    boxes = np.zeros((len(cars), 6), np.float32)
-    for i, box in enumerate(cars):
-        poses[i, :, :3] = rotation_matrix(box.rotation.pitch, box.rotation.yaw, box.rotation.roll)
-        poses[i, :, 3] = box.location
-        boxes[i, 3:] = box.extent
-    return poses, boxes
