@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from agents.pilot.camera import CROP_TOP, FORWARD_M
@@ -29,8 +29,8 @@ _CLASS_WEIGHTS = {
     Thing.NOTHING: 0.3,
     Thing.VEHICLE: 1.0,
     Thing.PERSON: 2.5,
-    Thing.RED_LIGHT: 3.0,
-    Thing.GREEN_LIGHT: 3.0,
+    Thing.RED_LIGHT: 8.0,
+    Thing.GREEN_LIGHT: 8.0,
     Thing.STOP_SIGN: 2.0,
 }
 # Grid cells of a training crop: the rows that hold the street, half the width; four times as many frames a minute.
@@ -47,6 +47,8 @@ def main() -> None:
     print(f"{len(training)} frames to train on, {len(validation)} held out", flush=True)
 
     network = PilotNetwork()
+    if options.start:
+        network.load_state_dict(load_file(options.start))
     steps = options.epochs * math.ceil(len(training) / options.batch)
     optimiser = torch.optim.AdamW(network.parameters(), lr=options.lr, weight_decay=1e-4)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=options.lr, total_steps=steps)
@@ -96,6 +98,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("recordings", type=Path, nargs="+", help="folders of recorded episodes")
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--start", type=Path, default=None, help="weights to begin with (.safetensors)")
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--batch", type=int, default=12)
     parser.add_argument("--lr", type=float, default=3e-3)
@@ -178,10 +181,11 @@ def _augmented(
 
 
 def _crop_left(things: NDArray[np.uint8], generator: np.random.Generator) -> int:
-    """Half of the crops hold a person, a light or a sign, where the frame has one; else anywhere."""
+    """Most crops hold a person, a light or a sign, each as likely as the other, where the frame has one."""
     most = things.shape[1] - _CROP_COLUMNS
-    columns = np.nonzero((things >= Thing.PERSON).any(axis=0))[0]
-    if len(columns) and generator.random() < 0.5:
+    rare = np.unique(things[things >= Thing.PERSON])
+    if len(rare) and generator.random() < 0.7:
+        columns = np.nonzero((things == generator.choice(rare)).any(axis=0))[0]
         column = int(generator.choice(columns))
         return int(np.clip(column - generator.integers(4, _CROP_COLUMNS - 4), 0, most))
     return int(generator.integers(0, most + 1))
