@@ -46,6 +46,13 @@ class RouteLights:
         self._lit: frozenset[int] | None = None
         self._next_lamps_s = float("-inf")
 
+    def begin(self, start: carla.Location, weather: carla.WeatherParameters, unlit: frozenset[int]) -> list[Any]:
+        """Lights of the first picture: actors have no place yet to ask for, so every vehicle is lit."""
+        is_dark = lights_are_needed(weather)
+        self._switch_lamps(start, RADIUS_M if is_dark else -1.0)
+        lights = _DRIVING if is_dark else _NONE
+        return self._show({v.id: _NONE if v.id in unlit else lights for v in self._vehicles})
+
     def step(self, time_s: float, weather: carla.WeatherParameters, unlit: frozenset[int]) -> list[Any]:
         """Commands of this tick; `unlit` vehicles have no lights at all."""
         is_dark = lights_are_needed(weather)
@@ -54,18 +61,21 @@ class RouteLights:
         if time_s >= self._next_lamps_s:
             self._next_lamps_s = time_s + LAMPS_EVERY_S
             self._switch_lamps(here, radius_m if is_dark else -1.0)
-        commands = []
+        lights = {}
         for vehicle in (vehicle for vehicle in self._vehicles if vehicle.is_alive):
-            lights = _NONE
-            if vehicle.id not in unlit:
-                near = vehicle.id == self._ego.id or vehicle.get_location().distance(here) <= radius_m
-                lights = _DRIVING if is_dark and near else _NONE
-                if vehicle.get_control().brake > BRAKING:
-                    lights = lights | _BRAKE
-            if self._shown.get(vehicle.id) != int(lights):
-                self._shown[vehicle.id] = int(lights)
-                commands.append(carla.command.SetVehicleLightState(vehicle.id, carla.VehicleLightState(lights)))
-        return commands
+            near = vehicle.id == self._ego.id or vehicle.get_location().distance(here) <= radius_m
+            lights[vehicle.id] = _DRIVING if is_dark and near else _NONE
+            if vehicle.get_control().brake > BRAKING:
+                lights[vehicle.id] = lights[vehicle.id] | _BRAKE
+            if vehicle.id in unlit:
+                lights[vehicle.id] = _NONE
+        return self._show(lights)
+
+    def _show(self, lights: dict[int, carla.VehicleLightState]) -> list[Any]:
+        """Commands for those whose lights change."""
+        changed = {key: state for key, state in lights.items() if self._shown.get(key) != int(state)}
+        self._shown.update({key: int(state) for key, state in changed.items()})
+        return [carla.command.SetVehicleLightState(key, carla.VehicleLightState(s)) for key, s in changed.items()]
 
     def _switch_lamps(self, here: carla.Location, radius_m: float) -> None:
         lit = frozenset(i for i, lamp in enumerate(self._lamps) if lamp.location.distance(here) <= radius_m)

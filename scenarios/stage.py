@@ -81,8 +81,7 @@ class Stage:
         self._recorder = Recorder(self.ego, self.plan, self.signs, lights, self._spawner)
         vehicles = [a for a in (*self.hazard_actors, *self._traffic.vehicles) if isinstance(a, carla.Vehicle)]
         self._lights = RouteLights(self.world, self.ego, vehicles)
-        # Its street lamps and headlights must burn in the first picture.
-        self._client.apply_batch_sync(self._lights.step(0.0, self.world.get_weather(), self._unlit()), False)
+        self._client.apply_batch_sync(self._lights.begin(start.location, self._weather, self._unlit()), False)
         self._traffic.start()
 
     def criteria(self) -> tuple[Criterion, ...]:

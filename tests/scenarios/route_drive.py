@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +15,7 @@ import carla
 
 from agents.loader import load_agent_class, make_agent
 from harness.sensors import AgentSensors
-from harness.server import embedded_server, free_port
+from harness.server import free_port
 from results.events import TERMINATING_KINDS, Event
 from results.scores import Score, completion_of, score
 from results.ticks import Tick
@@ -39,14 +43,23 @@ class Drive:
 @contextmanager
 def connected(town: str, seed: int = 0) -> Iterator[tuple[carla.Client, carla.World, int]]:
     """Client and synchronous world of a fresh embedded server, and its port."""
-    with embedded_server(town, seed, threads=1) as address:
-        client = carla.Client(address.host, address.port)
+    command = [sys.executable, "-m", "simulator.serve", "--port", "0", "--town", town, "--seed", str(seed)]
+    # Without --cameras: nobody looks, and the renderer need not be loaded.
+    command += ["--parent-pid", str(os.getpid())]
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL)
+    try:
+        assert server.stdout is not None
+        port = int(json.loads(server.stdout.readline())["rpc_port"])
+        client = carla.Client("127.0.0.1", port)
         client.set_timeout(60.0)
         world = client.get_world()
         settings = world.get_settings()
         settings.synchronous_mode, settings.fixed_delta_seconds = True, STEP_S
         world.apply_settings(settings)
-        yield client, world, address.port
+        yield client, world, port
+    finally:
+        server.terminate()
+        server.wait(timeout=20.0)
 
 
 def drive_route(

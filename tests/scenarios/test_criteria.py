@@ -1,0 +1,265 @@
+"""Each criterion on a straight street, from ticks made by hand: lane -1 along +x at y = 1.75."""
+
+import dataclasses
+import math
+
+import pytest
+
+from results.events import EventKind
+from results.ticks import Contact, Tick, read_ticks, write_ticks
+from scenarios.criteria import criteria_for, judge
+from scenarios.criteria.collision import Collision
+from scenarios.criteria.min_speed import MinSpeed
+from scenarios.criteria.outside_lanes import OutsideRouteLanes
+from scenarios.criteria.red_light import RedLight
+from scenarios.criteria.route import RouteCompletion, RouteDeviation
+from scenarios.criteria.signs import LightSite, Signs, StopLine, StopSite
+from scenarios.criteria.stop_sign import StopSign
+from scenarios.criteria.time_limits import Blocked, RouteTimeout, ScenarioTimeout
+from scenarios.definition import Limits
+from scenarios.planner import plan
+from tests.scenarios.maps import street
+
+LANE_Y = 1.75
+RED, GREEN = 0, 2
+LIGHT = LightSite(7, 195.0, LANE_Y, (StopLine((200.0, -0.35), (200.0, 3.85), 0.0, 1, -1),))
+STOP = StopSite(9, 200.0, LANE_Y, -90.0, 1.75, 1.75)
+
+
+def route(length_m=200.0):
+    return plan(street(), [(50.0, LANE_Y, 0.0), (50.0 + length_m, LANE_Y, 0.0)])
+
+
+def tick(time_s, x, y=LANE_Y, speed=8.0, yaw=0.0, **fields):
+    velocity = (speed * math.cos(math.radians(yaw)), speed * math.sin(math.radians(yaw)), 0.0)
+    zero = (0.0, 0.0, 0.0)
+    made = Tick(round(time_s / 0.05), time_s, (x, y, 0.0), (0.0, yaw, 0.0), velocity, zero, zero, **fields)
+    return made if "route_progress_m" in fields else dataclasses.replace(made, route_progress_m=max(x - 50.0, 0.0))
+
+
+def driving(seconds, start_x=50.0, speed=8.0, **fields):
+    return [tick(i * 0.05, start_x + i * 0.05 * speed, speed=speed, **fields) for i in range(int(seconds / 0.05))]
+
+
+def kinds(criterion, ticks):
+    return [event.kind for event in judge([criterion], ticks)]
+
+
+def hit(other_id, other_type, x, y=LANE_Y):
+    return (Contact(other_id, other_type, (600.0, 0.0, 0.0), (x, y, 0.0)),)
+
+
+@pytest.mark.parametrize(
+    ("type_id", "kind"),
+    [
+        ("walker.pedestrian.0001", EventKind.COLLISION_PEDESTRIAN),
+        ("vehicle.bh.crossbike", EventKind.COLLISION_VEHICLE),
+        ("static.building", EventKind.COLLISION_LAYOUT),
+        ("traffic.traffic_light", EventKind.COLLISION_LAYOUT),
+        ("static.sidewalk", None),
+        ("sensor.other.gnss", None),
+    ],
+)
+def test_collisions_are_sorted_by_what_was_hit(type_id, kind):
+    events = judge([Collision()], [tick(0.0, 80.0, contacts=hit(3, type_id, 80.0))])
+    assert [event.kind for event in events] == ([kind] if kind else [])
+    if kind:
+        assert (
+            events[0].message
+            == f"Agent collided against object with type={type_id} and id=3 at (x=80.0, y=1.75, z=0.0)"
+        )
+        assert events[0].details["impulse_ns"] == 600.0
+
+
+def test_one_accident_is_one_collision():
+    ticks = [tick(i * 0.05, 80.0 + 0.1 * i, contacts=hit(3, "vehicle.a", 80.0 + 0.1 * i)) for i in range(60)]
+    assert kinds(Collision(), ticks) == [EventKind.COLLISION_VEHICLE]
+
+
+def test_the_same_actor_counts_again_after_five_seconds_and_elsewhere():
+    ticks = [tick(t, x, contacts=hit(3, "vehicle.a", x)) for t, x in ((0.0, 80.0), (4.0, 90.0), (5.5, 91.0))]
+    assert len(kinds(Collision(), ticks)) == 2
+
+
+def test_two_actors_in_one_place_count_once_and_apart_twice():
+    near = [tick(0.0, 80.0, contacts=hit(3, "vehicle.a", 80.0)), tick(1.0, 83.0, contacts=hit(4, "vehicle.b", 83.0))]
+    apart = [near[0], tick(2.0, 90.0, contacts=hit(4, "vehicle.b", 90.0))]
+    assert len(kinds(Collision(), near)) == 1
+    assert len(kinds(Collision(), apart)) == 2
+
+
+def test_who_stands_and_is_hit_is_not_to_blame():
+    ticks = [tick(0.0, 80.0, speed=0.0), tick(0.05, 80.0, speed=0.0, contacts=hit(3, "vehicle.a", 80.0))]
+    assert kinds(Collision(), ticks) == []
+
+
+def test_an_impact_that_stops_the_ego_at_once_still_counts():
+    ticks = [tick(0.0, 80.0, speed=8.0), tick(0.05, 80.3, speed=0.0, contacts=hit(3, "static.wall", 80.0))]
+    assert kinds(Collision(), ticks) == [EventKind.COLLISION_LAYOUT]
+
+
+def red_light():
+    return RedLight(Signs(lights=(LIGHT,)), street(), 2.45)
+
+
+def test_a_red_light_is_run_when_the_tail_crosses_the_line():
+    red = [dataclasses.replace(t, lights=((7, RED),)) for t in driving(5.0, start_x=180.0)]
+    (event,) = judge([red_light()], red)
+    assert event.kind is EventKind.RED_LIGHT
+    assert event.message.startswith("Agent ran a red light 7 at (x=20")
+    # The tail begins 0.8 of the half length behind the middle.
+    assert 200.0 + 0.8 * 2.45 <= event.location[0] <= 200.0 + 2.45 + 1.0
+
+
+def test_green_lights_and_stopping_at_the_line_are_fine():
+    green = [dataclasses.replace(t, lights=((7, GREEN),)) for t in driving(5.0, start_x=180.0)]
+    assert kinds(red_light(), green) == []
+    over_the_line_by_a_bonnet = [tick(i * 0.05, 200.5, speed=0.0, lights=((7, RED),)) for i in range(100)]
+    assert kinds(red_light(), over_the_line_by_a_bonnet) == []
+
+
+def test_the_oncoming_lane_does_not_obey_this_light():
+    back = [tick(i * 0.05, 215.0 - 0.4 * i, -LANE_Y, yaw=180.0, lights=((7, RED),)) for i in range(80)]
+    assert kinds(red_light(), back) == []
+
+
+def stop_sign():
+    return StopSign(Signs(stops=(STOP,)), street())
+
+
+def test_a_stop_sign_is_run_by_rolling_through():
+    slow = driving(20.0, start_x=185.0, speed=1.5)
+    (event,) = judge([stop_sign()], slow)
+    assert event.kind is EventKind.STOP_SIGN
+    assert event.details["sign_id"] == 9
+
+
+def test_standing_at_the_stop_sign_once_is_enough():
+    stand = [tick(20.0 + i * 0.05, 198.0, speed=0.0) for i in range(10)]
+    ticks = [*driving(1.6, 185.0), *stand, *[tick(21.0 + i * 0.05, 198.0 + 0.4 * i) for i in range(40)]]
+    assert kinds(stop_sign(), ticks) == []
+
+
+def test_the_oncoming_lane_does_not_obey_this_stop_sign():
+    ticks = [tick(i * 0.05, 215.0 - 0.4 * i, -LANE_Y, yaw=180.0) for i in range(80)]
+    assert kinds(stop_sign(), ticks) == []
+
+
+def test_driving_on_the_sidewalk_is_told_in_per_cent_of_the_way():
+    # Right of the right lane (edge at y = 7.0) by more than half a metre, for a quarter of the way.
+    ticks = [tick(i * 0.05, 50.0 + 0.4 * i, 7.9 if 100 < i <= 225 else 5.25) for i in range(500)]
+    (event,) = judge([OutsideRouteLanes(route(), street())], ticks)
+    assert event.kind is EventKind.OUTSIDE_ROUTE_LANES
+    assert event.details["percentage"] == pytest.approx(25.0, abs=1.0)
+    assert event.message == (
+        f"Agent went outside its route lanes for about {round(event.details['distance_m'], 3)} meters "
+        f"({round(event.details['percentage'], 2)}% of the completed route)"
+    )
+    # Readers of the leaderboard take the metres from the ninth word.
+    assert float(event.message.split(" ")[8]) == pytest.approx(50.0, abs=2.0)
+
+
+def test_the_wheels_on_the_edge_line_are_no_infraction():
+    ticks = [tick(i * 0.05, 50.0 + 0.4 * i, 7.4) for i in range(500)]
+    assert kinds(OutsideRouteLanes(route(), street()), ticks) == []
+
+
+def test_driving_on_the_wrong_side_counts_from_the_centre_line_on():
+    ticks = [tick(i * 0.05, 50.0 + 0.4 * i, LANE_Y if i < 250 else -LANE_Y) for i in range(500)]
+    (event,) = judge([OutsideRouteLanes(route(), street())], ticks)
+    assert event.details["percentage"] == pytest.approx(50.0, abs=1.5)
+
+
+def test_the_route_is_complete_near_its_end():
+    events = judge([RouteCompletion(route())], driving(30.0))
+    assert [event.kind for event in events] == [EventKind.ROUTE_COMPLETED, EventKind.ROUTE_COMPLETION]
+    assert events[0].location[0] == pytest.approx(249.0, abs=1.0)
+    assert events[1].details["percentage"] == 100.0
+
+
+def test_half_the_way_is_half_the_completion():
+    (event,) = judge([RouteCompletion(route())], driving(12.5))
+    assert event.details["percentage"] == pytest.approx(50.0, abs=1.0)
+
+
+def test_a_jump_ahead_completes_nothing():
+    (event,) = judge([RouteCompletion(route())], [tick(0.0, 51.0), tick(0.05, 240.0), tick(0.1, 240.1)])
+    assert event.details["percentage"] < 5.0
+
+
+def test_leaving_the_route_by_thirty_metres_ends_it():
+    ticks = [tick(i * 0.05, 80.0, LANE_Y + 0.4 * i, yaw=90.0) for i in range(120)]
+    criterion = RouteDeviation(route())
+    for x in range(50, 80):
+        criterion.update(tick(0.0, float(x)))
+    (event,) = judge([criterion], ticks)
+    assert event.kind is EventKind.ROUTE_DEVIATION
+    assert event.location[1] == pytest.approx(LANE_Y + 30.0, abs=0.5)
+
+
+def test_too_much_of_the_way_far_beside_the_route_ends_it():
+    ticks = [tick(i * 0.05, 50.0 + 0.4 * i, LANE_Y + 20.0) for i in range(500)]
+    (event,) = judge([RouteDeviation(route())], ticks)
+    assert event.location[0] == pytest.approx(50.0 + 0.3 * 200.0, abs=3.0)
+    assert kinds(RouteDeviation(route()), driving(25.0)) == []
+
+
+def test_standing_still_for_the_limit_is_blocked():
+    standing = [tick(i * 0.05, 80.0, speed=0.0) for i in range(1300)]
+    (event,) = judge([Blocked(60.0)], standing)
+    assert event.kind is EventKind.VEHICLE_BLOCKED
+    assert event.time_s == pytest.approx(60.0, abs=0.1)
+
+
+def test_waiting_for_a_scenario_is_not_being_blocked():
+    held = [tick(i * 0.05, 80.0, speed=0.0, holding_scenarios=("ParkedObstacle_1",)) for i in range(1300)]
+    assert kinds(Blocked(60.0), held) == []
+
+
+def test_the_time_budget_grows_with_the_way_and_shrinks_with_the_speed_limit():
+    limits = Limits(route_timeout_base_s=2.0)
+    creeping = driving(60.0, speed=0.5)
+    at_50 = [dataclasses.replace(t, speed_limit_kmh=50.0) for t in creeping]
+    at_10 = [dataclasses.replace(t, speed_limit_kmh=10.0) for t in creeping]
+    (event,) = judge([RouteTimeout(limits)], at_50)
+    # 2 s + 0.5 m/s t / (0.1 * 13.9 m/s) = t
+    assert event.time_s == pytest.approx(2.0 / (1.0 - 0.5 / (0.1 * 50.0 / 3.6)), abs=0.2)
+    assert kinds(RouteTimeout(limits), at_10) == []
+
+
+def test_a_scenario_that_takes_too_long_is_told_once():
+    ticks = [tick(0.0, 80.0), tick(0.05, 80.0, timed_out_scenarios=("HazardAtSideLane_1",)), tick(0.1, 80.0)]
+    (event,) = judge([ScenarioTimeout()], ticks)
+    assert event.details["scenario"] == "HazardAtSideLane_1"
+
+
+def test_driving_slower_than_the_traffic_is_told_in_per_cent():
+    slow = driving(60.0, speed=4.0, background_mean_speed_mps=8.0)
+    (event,) = judge([MinSpeed(route())], slow)
+    assert event.kind is EventKind.MIN_SPEED
+    assert event.message == "Average speed is 50.0% of the surrounding traffic's one"
+    assert kinds(MinSpeed(route()), driving(60.0, background_mean_speed_mps=8.0)) == []
+    assert kinds(MinSpeed(route()), driving(60.0)) == []
+
+
+def test_stopping_for_a_hazard_costs_no_mean_speed():
+    waiting = [tick(i * 0.05, 80.0, speed=0.0, background_mean_speed_mps=8.0) for i in range(400)]
+    at_work = [dataclasses.replace(t, active_scenarios=("DynamicObjectCrossing_1",)) for t in waiting]
+    onward = driving(25.0, background_mean_speed_mps=8.0)
+    assert kinds(MinSpeed(route()), waiting + onward) == [EventKind.MIN_SPEED]
+    assert kinds(MinSpeed(route()), at_work + onward) == []
+
+
+def test_the_judgement_is_the_same_again_from_disk(tmp_path):
+    contacts = hit(3, "walker.pedestrian.0001", 90.0)
+    ticks = [dataclasses.replace(t, lights=((7, RED),), background_mean_speed_mps=9.0) for t in driving(30.0)]
+    ticks[100] = dataclasses.replace(ticks[100], contacts=contacts)
+    signs = Signs((LIGHT,), (STOP,))
+
+    def events(recorded, signs):
+        return judge(criteria_for(route(), street(), signs, Limits(), 2.45), recorded)
+
+    write_ticks(tmp_path / "ticks.npz", ticks)
+    again = events(read_ticks(tmp_path / "ticks.npz"), Signs.from_dict(signs.to_dict()))
+    assert again == events(ticks, signs)
+    assert {e.kind for e in again} >= {EventKind.COLLISION_PEDESTRIAN, EventKind.RED_LIGHT, EventKind.ROUTE_COMPLETED}

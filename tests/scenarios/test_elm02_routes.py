@@ -1,0 +1,74 @@
+"""The routes of the evaluation: what they hold, and that a driver who sees has a fair chance."""
+
+import math
+
+import numpy as np
+import pytest
+
+from scenarios.definition import load_scenario
+from scenarios.hazards import HAZARDS
+from scenarios.planner import plan
+from simulator.towns import build_town
+from tests.scenarios.maps import elm02
+
+ROUTES = load_scenario("night_fog").load_routes()
+PLANS = {route.id: plan(elm02(), route.keypoints) for route in ROUTES}
+CROSSINGS = [
+    (route, scenario)
+    for route in ROUTES
+    for scenario in route.scenarios
+    if scenario.type in ("DynamicObjectCrossing", "ParkingCrossingPedestrian")
+]
+BODY_M = 0.3
+REACTION_S = 0.5
+COMFORT_MPS2 = 3.5
+
+
+def test_there_are_at_least_six_routes_of_a_few_hundred_metres():
+    assert len(ROUTES) >= 6
+    for route in ROUTES:
+        assert 150.0 <= PLANS[route.id].length_m <= 400.0
+        assert 1 <= len(route.scenarios) <= 3
+
+
+def test_every_kind_of_hazard_is_met_somewhere():
+    assert {scenario.type for route in ROUTES for scenario in route.scenarios} == set(HAZARDS)
+
+
+def test_triggers_lie_on_the_route_in_driving_direction():
+    for route in ROUTES:
+        for scenario in route.scenarios:
+            along_m, away_m = PLANS[route.id].nearest(scenario.trigger.x, scenario.trigger.y)
+            assert away_m < 1.0
+            turned = scenario.trigger.yaw - PLANS[route.id].at(along_m).rotation.yaw
+            assert abs((turned + 180.0) % 360.0 - 180.0) < 10.0
+
+
+@pytest.mark.parametrize(("route", "scenario"), CROSSINGS, ids=lambda value: getattr(value, "name", None))
+def test_a_driver_who_sees_the_walker_start_can_stop_in_comfort(route, scenario):
+    lead_s = scenario.number("start_offset", 0.0) / scenario.number("crossing_speed", 1.5)
+    assert 2.5 <= lead_s <= 4.0
+    assert 1.2 <= scenario.number("crossing_speed", 1.5) <= 2.0
+    for limit_kmh in (30.0, 40.0, 50.0):
+        speed = limit_kmh / 3.6
+        assert speed * lead_s > speed * REACTION_S + speed**2 / (2.0 * COMFORT_MPS2)
+
+
+@pytest.mark.parametrize(("route", "scenario"), CROSSINGS, ids=lambda value: getattr(value, "name", None))
+def test_nothing_stands_in_the_walkers_way(route, scenario):
+    route_plan = PLANS[route.id]
+    trigger_m, _ = route_plan.nearest(scenario.trigger.x, scenario.trigger.y)
+    lane = route_plan.at(trigger_m + scenario.number("distance", 0.0))
+    side = -1.0 if scenario.text("direction", "right") == "left" else 1.0
+    right = lane.get_right_vector()
+    for offset_m in np.arange(-1.0, scenario.number("start_offset", 0.0) + 0.1, 0.25):
+        x = lane.location.x + side * offset_m * right.x
+        y = lane.location.y + side * offset_m * right.y
+        for obstacle in build_town("Elm02").obstacles:
+            yaw = math.radians(obstacle.box.rotation.yaw)
+            dx, dy = x - obstacle.box.location.x, y - obstacle.box.location.y
+            along, across = dx * math.cos(yaw) + dy * math.sin(yaw), -dx * math.sin(yaw) + dy * math.cos(yaw)
+            gap_x, gap_y = abs(along) - obstacle.box.extent.x, abs(across) - obstacle.box.extent.y
+            assert max(gap_x, gap_y) > BODY_M, (
+                f"{obstacle.name} stands in the way of {scenario.name} of route {route.id}"
+            )
