@@ -13,6 +13,8 @@ WIDTH, HEIGHT = 640, 360
 FOV_DEG = 100.0
 CROP_TOP = 8  # rows of sky that make the height a multiple of 16
 ROWS, COLUMNS = (HEIGHT - CROP_TOP) // STRIDE, WIDTH // STRIDE
+# Grid rows that are looked at: above is sky, below is road nearer than 4 m and the vehicle's own bonnet.
+FIRST_ROW, END_ROW = 4, 37
 # On the roof above the windscreen; the bonnet is below the picture. Metres relative to the vehicle.
 FORWARD_M, UP_M = 1.0, 1.75
 CAMERA_ID = "front"

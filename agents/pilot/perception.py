@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file
 
-from agents.pilot.camera import CROP_TOP, FORWARD_M, cell_slopes
+from agents.pilot.camera import CROP_TOP, END_ROW, FIRST_ROW, FORWARD_M, cell_slopes
 from agents.pilot.network import PilotNetwork, Thing
 
 # A cell counts as a thing from this probability on.
@@ -51,6 +51,7 @@ class Eyes:
         rgb = np.ascontiguousarray(bgra[CROP_TOP:, :, 2::-1].transpose(2, 0, 1))
         logits, log_distance = self._network(torch.from_numpy(rgb)[None].float() / 255.0)
         probability = torch.softmax(logits[0], dim=0).numpy()
+        probability[1:, :FIRST_ROW] = probability[1:, END_ROW:] = 0.0
         depth_m = np.exp(log_distance[0, 0].numpy())
         return self._sighting(probability, depth_m)
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from agents.pilot.camera import CROP_TOP, FORWARD_M
+from agents.pilot.camera import CROP_TOP, END_ROW, FIRST_ROW, FORWARD_M
 from agents.pilot.labels import Face, label_grid
 from agents.pilot.network import STRIDE, PilotNetwork, Thing
 
@@ -163,7 +163,7 @@ def _augmented(
     generator: np.random.Generator,
 ) -> tuple[NDArray[np.float32], NDArray[np.uint8], NDArray[np.float32]]:
     """What an ordinary RGB training does: mirror, crop, exposure, contrast, white balance, a little noise."""
-    top = int(generator.integers(4, things.shape[0] - _CROP_ROWS - 6))
+    top = int(generator.integers(FIRST_ROW, END_ROW - _CROP_ROWS + 1))
     left = _crop_left(things[top : top + _CROP_ROWS], generator)
     rgb = rgb[top * STRIDE : (top + _CROP_ROWS) * STRIDE, left * STRIDE : (left + _CROP_COLUMNS) * STRIDE]
     things = things[top : top + _CROP_ROWS, left : left + _CROP_COLUMNS]
@@ -223,8 +223,10 @@ def _validate(network: PilotNetwork, frames: list[Path]) -> dict[str, float]:
         rgb, things, distance_m = _load(label)
         picture = torch.from_numpy(rgb.transpose(2, 0, 1).astype(np.float32) / 255.0)[None]
         logits, log_distance = network(picture)
-        seen = logits[0].argmax(0).numpy()
-        estimate_m = np.exp(log_distance[0, 0].numpy())
+        rows = slice(FIRST_ROW, END_ROW)
+        things, distance_m = things[rows], distance_m[rows]
+        seen = logits[0, :, rows].argmax(0).numpy()
+        estimate_m = np.exp(log_distance[0, 0, rows].numpy())
         for thing in Thing:
             true = (things == thing) & (distance_m < 40.0)
             claimed = (seen == thing) & (estimate_m < 40.0)
