@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import carla
 
@@ -93,7 +93,3 @@ def half_length_m(actor: carla.Actor) -> float:
 def speed_mps(actor: carla.Actor) -> float:
     velocity = actor.get_velocity()
     return float((velocity.x**2 + velocity.y**2 + velocity.z**2) ** 0.5)
-
-
-def ids_of(actors: Iterable[carla.Actor]) -> frozenset[int]:
-    return frozenset(actor.id for actor in actors)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -49,6 +48,3 @@ class Hazard(Protocol):
     def holds_ego(self) -> bool:
         """Whether the ego has to wait for it just now."""
         ...
-
-
-Parameters = Mapping[str, Mapping[str, str]]

@@ -23,7 +23,7 @@ PASSED_M = 12.0
 HELD_S = 3600.0
 
 
-class RedLight:
+class HeldRedLight:
     """All lights of the junction are held red for the ego's, so cross traffic is no part of the hazard."""
 
     actors: tuple[carla.Actor, ...] = ()
@@ -103,5 +103,5 @@ def _line_on_route(site: LightSite, place: Place) -> float | None:
     return None
 
 
-def signalised_junction_red(place: Place) -> RedLight:
-    return RedLight(place)
+def signalised_junction_red(place: Place) -> HeldRedLight:
+    return HeldRedLight(place)
