@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +14,13 @@ import carla
 import numpy as np
 import torch
 
-from agents.loader import AgentLoadError, load_agent_class, make_agent
+from agents.loader import BUILT_IN, AgentLoadError, load_agent_class, make_agent
 from fusion.proxy import FusionProxy
 from harness.arms import ARMS
 from harness.cameras import Cameras
 from harness.errors import HarnessError, ServerError
 from harness.sensors import CAMERA, AgentSensors, check_declared
-from harness.server import ServerAddress, check_reachable, embedded_server, free_port, parse_address
+from harness.server import ServerAddress, free_port
 from results.events import TERMINATING_KINDS, Event
 from results.layout import RunFolder
 from results.record import Clip, EpisodeRecord, write_episode
@@ -43,9 +43,10 @@ MOST_STRIPS = 12
 Tell = Callable[[dict[str, Any]], None]
 
 
-def run_episode(request: dict[str, Any], tell: Tell) -> dict[str, Any]:
+def run_episode(request: dict[str, Any], tell: Tell, server: Callable[[], ServerAddress]) -> dict[str, Any]:
     """Drives what `request` asks for (see `harness.run`), writes the episode's folder and returns its last message.
 
+    `server()` waits for the server, which may still be starting (`harness.server.server_for`).
     An agent's failure is a result and is recorded; a simulation's failure raises, so that the episode is run again.
     """
     config = request["config"]
@@ -58,8 +59,8 @@ def run_episode(request: dict[str, Any], tell: Tell) -> dict[str, Any]:
     started = time.monotonic()
     with ExitStack() as stack:
         tell({"event": "state", "text": "starting the server"})
-        address = stack.enter_context(_server(request, definition.town, seed))
         proxy = FusionProxy.from_pretrained(config["weights"])
+        address = server()
         client = carla.Client(address.host, address.port)
         client.set_timeout(PATIENCE_S)
         world = prepared_world(client, definition.town, stack)
@@ -123,6 +124,9 @@ class _Drive:
         self.track = "SENSORS"
         self._world, self._stage, self._route, self._tell = world, stage, route, tell
         self._metric = request["config"]["metric_version"]
+        agent = request["config"]["agent"]
+        own = Path(__file__).parent.parent / "agents"
+        self._agent_folder = own if agent in BUILT_IN else Path(agent).expanduser().resolve().parent
         self._agent: Any = None
         self._cameras: Cameras | None = None
         self._sensors: AgentSensors | None = None
@@ -133,7 +137,7 @@ class _Drive:
         except HarnessError as error:
             self._fail(Failure.SENSORS_INVALID, error)
             return
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             self._fail(Failure.AGENT_SETUP, error)
             return
         cameras = [sensor for sensor in declared if sensor["type"] == CAMERA]
@@ -174,7 +178,7 @@ class _Drive:
                 break
             try:
                 control = self._decide(data, snapshot.timestamp.elapsed_seconds)
-            except Exception as error:
+            except (Exception, SystemExit) as error:  # an agent may also call sys.exit
                 self._fail(Failure.AGENT_CRASHED, error)
                 break
             self._stage.ego.apply_control(control)
@@ -231,15 +235,13 @@ class _Drive:
             }
         )
 
-    def _fail(self, failure: Failure, error: Exception) -> None:
+    def _fail(self, failure: Failure, error: BaseException) -> None:
         """Ends the drive for a reason that is not driving; the traceback goes to the episode's log."""
         traceback.print_exc()
         self.failure = failure
-        place = traceback.extract_tb(error.__traceback__)
-        where = f" ({Path(place[-1].filename).name}:{place[-1].lineno})" if place else ""
         text = str(error).splitlines()[0] if str(error) else ""
         known = isinstance(error, (HarnessError, AgentLoadError))
-        self.error = text if known else f"{type(error).__name__}: {text}{where}"
+        self.error = text if known else f"{type(error).__name__}: {text}{_place(error, self._agent_folder)}"
 
     def destroy(self) -> None:
         for part in (self._cameras, self._sensors):
@@ -252,15 +254,11 @@ class _Drive:
                 traceback.print_exc()  # its scores stand; only its clean-up failed
 
 
-@contextmanager
-def _server(request: dict[str, Any], town: str, seed: int) -> Iterator[ServerAddress]:
-    if request["carla"]:
-        address = parse_address(request["carla"])
-        check_reachable(address)
-        yield address
-        return
-    with embedded_server(town, seed, int(request["threads"])) as address:
-        yield address
+def _place(error: BaseException, folder: Path) -> str:
+    """Where an error came out of the agent: the innermost line in its own folder, not that of a library it called."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if folder in Path(frame.filename).parents] or frames
+    return f" ({Path(own[-1].filename).name}:{own[-1].lineno})" if own else ""
 
 
 def prepared_world(client: carla.Client, town: str, stack: ExitStack) -> carla.World:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import selectors
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.lifeline import end_group
+from harness.server import how_it_ended
 
 # A first episode on a new machine compiles the renderer before its first tick.
 FIRST_TICK_LIMIT_S = 420.0
@@ -54,6 +56,7 @@ class _Running:
     finished: dict[str, Any] | None = None
     closed: bool = False
     reason: str = ""
+    final: bool = False
 
 
 Report = Callable[[Job, dict[str, Any]], None]
@@ -72,7 +75,7 @@ def run_jobs(
 
     `report(job, message)` gets every message of every worker. A worker is silent for at most `tick_limit_s` seconds
     (`first_tick_limit_s` before its first tick); then its whole process group is ended. Jobs whose worker died, hung
-    or met a server failure run again, `attempts` times in all.
+    or met a server failure run again, `attempts` times in all; those whose failure would repeat itself do not.
     """
     waiting = [(job, 1) for job in jobs][::-1]
     running: list[_Running] = []
@@ -92,7 +95,9 @@ def run_jobs(
                 running.remove(one)
                 selector.unregister(one.messages)
                 _end(one)
-                if one.finished is None and one.attempt < attempts:
+                if one.finished is None and not one.reason:
+                    one.reason = f"the worker process ended without a result ({how_it_ended(one.process.returncode)})"
+                if one.finished is None and one.attempt < attempts and not one.final:
                     report(one.job, {"event": "retry", "reason": one.reason, "attempt": one.attempt})
                     waiting.append((one.job, one.attempt + 1))
                 else:
@@ -114,6 +119,7 @@ def _start(job: Job, attempt: int, worker: Sequence[str]) -> _Running:
             stdout=log,
             stderr=subprocess.STDOUT,
             pass_fds=(write_end,),
+            env={"OMP_WAIT_POLICY": "PASSIVE", **os.environ},  # a spinning thread keeps others from the cores
             start_new_session=True,  # its own group: the worker, its server and its agent are ended together
         )
     os.close(write_end)
@@ -130,7 +136,6 @@ def _hear(one: _Running, report: Report) -> None:
     chunk = os.read(one.messages, 1 << 16)
     one.heard_at = time.monotonic()
     if not chunk:
-        one.reason = one.reason or "the worker process ended without a result"
         one.closed = True
         return
     *lines, one.buffer = (one.buffer + chunk).split(b"\n")
@@ -140,14 +145,15 @@ def _hear(one: _Running, report: Report) -> None:
         if message["event"] == "finished":
             one.finished = message
         elif message["event"] == "failed":
-            one.reason = message["reason"]
+            one.reason, one.final = message["reason"], message.get("final", False)
         report(one.job, message)
 
 
 def _is_over(one: _Running, limit_s: float) -> bool:
-    if one.closed:
-        return True
     silent_s = time.monotonic() - one.heard_at
+    # A process that the agent has started may hold the pipe open after the worker itself is gone.
+    if one.closed or (one.process.poll() is not None and silent_s > 2.0):
+        return True
     if one.finished is not None:
         return silent_s > CLOSING_LIMIT_S
     if silent_s > limit_s:
@@ -157,5 +163,8 @@ def _is_over(one: _Running, limit_s: float) -> bool:
 
 
 def _end(one: _Running) -> None:
+    if one.closed:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            one.process.wait(timeout=1.0)  # it is about to end by itself: let its exit code be its own
     end_group(one.process)
     os.close(one.messages)

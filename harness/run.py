@@ -13,7 +13,7 @@ import signal
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from rich.console import Console
 from rich.table import Table
@@ -31,7 +31,6 @@ from harness.errors import (
 from harness.executor import Job, Outcome, run_jobs
 from harness.progress import RunDisplay
 from harness.server import EMBEDDED, check_reachable, parse_address
-from results import report, summary
 from results.layout import RunFolder
 from results.manifest import Manifest, RouteEntry, read_manifest, write_manifest
 from results.record import RecordError, read_episode
@@ -44,11 +43,12 @@ USER_ERRORS = (HarnessError, ScenarioError, AgentLoadError, FusionError, RecordE
 
 
 def main(arguments: list[str] | None = None) -> int:
-    options = _parser().parse_args(arguments)
-    console = Console(stderr=True)
-    signal.signal(signal.SIGTERM, _raise_interrupt)
+    options = argparse.Namespace(out=None)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _raise_interrupt)
     try:
-        return run(options, console)
+        _parser().parse_args(arguments, options)
+        return run(options, Console(stderr=True))
     except USER_ERRORS as error:
         print(f"nightloop: {error}", file=sys.stderr)
         return getattr(error, "exit_code", HarnessError.exit_code)
@@ -70,6 +70,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
     total = len(episodes_of(config))
     workers = _workers(options, len(todo))
     jobs = [_job(spec, config, options, folder, workers) for spec in todo]
+    folder.episodes.mkdir(exist_ok=True)
     console.print(
         f"{definition.title or definition.name}: {len(routes)} routes x {len(config.seeds)} seeds x "
         f"{len(config.arms)} arms, agent {config.agent}, {workers} at a time -> {folder.path}",
@@ -83,10 +84,8 @@ def run(options: argparse.Namespace, console: Console) -> int:
             line, failed = _line_of(outcome, folder)
             failures += [line] if failed else []
             display.ended(outcome.job.name, line)
-            if any(folder.episodes.iterdir()):
-                summary.write(folder)  # so that a look at a running or a killed run shows what is there
-    figures = summary.write(folder)
-    page = report.write(folder)
+            _write_summary(folder)  # so that a look at a running or a killed run shows what is there
+    figures, page = _write_summary(folder), _write_report(folder)
     _print_summary(figures, Console())
     wall_s = time.monotonic() - started
     print(f"report: {page}   ({len(todo)} episodes in {wall_s:.0f} s)")
@@ -96,8 +95,15 @@ def run(options: argparse.Namespace, console: Console) -> int:
     return EXIT_OK
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, as everything else of a run does."""
+
+    def error(self, message: str) -> NoReturn:
+        raise HarnessError(f"{message} (--help lists all options)")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m harness.run", description=__doc__.splitlines()[0])  # type: ignore[union-attr]
+    parser = _Parser(prog="python -m harness.run", description=__doc__.splitlines()[0])  # type: ignore[union-attr]
     add = parser.add_argument
     add("--scenario", default="night_fog", help="a scenario's name or YAML file (default: night_fog)")
     add("--agent", default="pilot", help=f"{', '.join(BUILT_IN)} or the path of a leaderboard agent's .py file")
@@ -143,23 +149,22 @@ def _configuration(
     """Checks everything that a run needs before the first process starts."""
     arms = parse_arms(options.arms)
     twin = definition.clear_twin()
-    agent_class = load_agent_class(options.agent)
-    del agent_class  # it loads; the workers load it again
-    # Imported late: torch takes seconds, which a mistyped scenario should not cost.
-    from sensors.thermal.presets import preset
-
-    from fusion.proxy import FusionProxy
-
-    try:
-        preset(options.thermal)
-    except (KeyError, ValueError) as error:
-        raise HarnessError(f"--thermal {options.thermal}: {str(error).strip(chr(39))}") from error
-    weights = FusionProxy.from_pretrained(options.weights)
     server = EMBEDDED
     if options.carla:
         address = parse_address(options.carla)
         check_reachable(address)
         server = address.kind
+    load_agent_class(options.agent)  # in the hope of an error: the workers load it again
+    # Imported late: numba and torch take seconds, which a mistyped option should not cost.
+    from sensors.thermal.presets import preset
+
+    try:
+        preset(options.thermal)
+    except (KeyError, ValueError) as error:
+        raise HarnessError(f"--thermal {options.thermal}: {str(error).strip(chr(39))}") from error
+    from fusion.proxy import FusionProxy
+
+    weights = FusionProxy.from_pretrained(options.weights)
     return RunConfig(
         scenario=definition.name,
         scenario_checksum=checksum(Path(definition.source), Path(twin.source), definition.routes_path),
@@ -222,28 +227,26 @@ def _claim(
         raise HarnessError(f"{folder.path} is not empty and holds no run; choose another --out")
     twin = definition.clear_twin()
     weather = {True: twin.title or twin.name, False: definition.title or definition.name}
+    manifest = Manifest(
+        scenario=config.scenario,
+        agent=config.agent,
+        track="PRIVILEGED" if config.agent == "oracle" else "SENSORS",
+        arms={name: weather[ARMS[name].clear_twin] for name in config.arms},
+        routes=tuple(RouteEntry(r.id, ", ".join(s.name for s in r.scenarios), r.town) for r in routes),
+        seeds=config.seeds,
+        config=config.to_dict(),
+        config_hash=config.hash,
+        server={"kind": config.server, "version": importlib.metadata.version("carla")},
+        versions=_versions(),
+        weights={"name": config.weights, "sha256": config.weights_checksum},
+        sensors=("carla_camera", "carla_imu", "carla_gnss", "carla_speedometer"),
+        metric_version=config.metric_version,
+    )
     try:
-        folder.episodes.mkdir(parents=True, exist_ok=True)
+        folder.path.mkdir(parents=True, exist_ok=True)
+        write_manifest(folder, manifest)
     except OSError as error:
         raise HarnessError(f"--out {folder.path}: cannot be written: {error.strerror}") from error
-    write_manifest(
-        folder,
-        Manifest(
-            scenario=config.scenario,
-            agent=config.agent,
-            track="PRIVILEGED" if config.agent == "oracle" else "SENSORS",
-            arms={name: weather[ARMS[name].clear_twin] for name in config.arms},
-            routes=tuple(RouteEntry(r.id, ", ".join(s.name for s in r.scenarios), r.town) for r in routes),
-            seeds=config.seeds,
-            config=config.to_dict(),
-            config_hash=config.hash,
-            server={"kind": config.server, "version": importlib.metadata.version("carla")},
-            versions=_versions(),
-            weights={"name": config.weights, "sha256": config.weights_checksum},
-            sensors=("carla_camera", "carla_imu", "carla_gnss", "carla_speedometer"),
-            metric_version=config.metric_version,
-        ),
-    )
 
 
 def _versions() -> dict[str, str]:
@@ -288,6 +291,18 @@ def _line_of(outcome: Outcome, folder: RunFolder) -> tuple[str, bool]:
         f"{job.name}: {record.status}, driving score {score.driving_score:.1f}, route {score.route_completion:.0f} %, "
         f"{len(record.infractions)} infractions, {record.tick_count} ticks in {record.duration_system_s:.0f} s"
     ), False
+
+
+def _write_summary(folder: RunFolder) -> dict[str, Any]:
+    from results import summary  # statistics and plots load for a second: not before the workers are on their way
+
+    return summary.write(folder)
+
+
+def _write_report(folder: RunFolder) -> Path:
+    from results import report
+
+    return report.write(folder)
 
 
 def _print_summary(figures: dict[str, Any], console: Console) -> None:

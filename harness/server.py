@@ -5,19 +5,24 @@ from __future__ import annotations
 import json
 import os
 import selectors
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, Any
 
-from harness.errors import ServerError
+from harness.errors import HarnessError, ServerError
 
 EMBEDDED = "embedded"
+
+# Is told, from a thread of its own, why a server is gone.
+Lost = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -33,26 +38,61 @@ def parse_address(text: str) -> ServerAddress:
     """Reads the `HOST:PORT` of `--carla`."""
     host, colon, port = text.rpartition(":")
     if not colon or not host or not port.isdigit() or not 0 < int(port) < 65536:
-        raise ServerError(f"--carla {text}: give HOST:PORT, for example localhost:2000")
+        raise HarnessError(f"--carla {text}: give HOST:PORT, for example localhost:2000")
     return ServerAddress(host, int(port), "carla")
 
 
 @contextmanager
-def embedded_server(town: str, seed: int, threads: int, timeout_s: float = 300.0) -> Iterator[ServerAddress]:
+def server_for(request: Mapping[str, Any], lost: Lost) -> Iterator[Callable[[], ServerAddress]]:
+    """The server of an episode: the one that the user runs, or an embedded one; see `starting_server`."""
+    if request["carla"]:
+        address = parse_address(request["carla"])
+
+        def reachable() -> ServerAddress:
+            check_reachable(address)
+            return address
+
+        yield reachable
+        return
+    town, seed, threads = request["config"]["town"], int(request["seed"]), int(request["threads"])
+    with starting_server(town, seed, threads, lost) as ready:
+        yield ready
+
+
+@contextmanager
+def embedded_server(town: str, seed: int, threads: int) -> Iterator[ServerAddress]:
+    """Starts `python -m simulator.serve` on a free port, waits until it is ready and ends it on leaving."""
+    with starting_server(town, seed, threads) as ready:
+        yield ready()
+
+
+@contextmanager
+def starting_server(
+    town: str, seed: int, threads: int, lost: Lost | None = None, timeout_s: float = 300.0
+) -> Iterator[Callable[[], ServerAddress]]:
     """Starts `python -m simulator.serve` on a free port and ends it on leaving.
 
-    The server shares the caller's process group, so that ending the group ends it too; it also ends with
-    its parent.
+    Hands over a function that waits until the server is ready, so that the caller can do other things meanwhile.
+    From then on `lost` is told if the server ends by itself: a client in the middle of a call would wait for minutes.
+    The server shares the caller's process group, so that ending the group ends it too; it also ends with its parent.
     """
     command = [sys.executable, "-m", "simulator.serve", "--port", "0", "--town", town, "--seed", str(seed)]
     # With --cameras the renderer of a new machine is compiled before the ready line, not within an agent's first tick.
     command += ["--threads", str(threads), "--cameras", "--parent-pid", str(os.getpid())]
     with tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, stdin=subprocess.DEVNULL)
+        leaving = threading.Event()
+
+        def ready() -> ServerAddress:
+            line = _ready_line(process, errors, timeout_s)
+            if lost is not None:
+                threading.Thread(target=_watch, args=(process, errors, leaving, lost), daemon=True).start()
+            return ServerAddress("127.0.0.1", int(line["rpc_port"]), EMBEDDED)
+
         try:
-            ready = _ready_line(process, errors, timeout_s)
-            yield ServerAddress("127.0.0.1", int(ready["rpc_port"]), EMBEDDED)
+            yield ready
         finally:
+            leaving.set()
             process.terminate()
             try:
                 process.wait(timeout=5.0)
@@ -76,14 +116,35 @@ def _ready_line(process: subprocess.Popen[bytes], errors: IO[bytes], timeout_s: 
             buffer += chunk
             if b"\n" in buffer:
                 return json.loads(buffer.split(b"\n", 1)[0])
-    process.poll()
+    try:
+        process.wait(timeout=1.0)  # it has closed its output; its exit code follows
+    except subprocess.TimeoutExpired:
+        raise ServerError(f"the embedded simulator was not ready within {timeout_s:.0f} s") from None
+    raise ServerError(f"the embedded simulator ended at start: {_last_words(process, errors)}")
+
+
+def _watch(process: subprocess.Popen[bytes], errors: IO[bytes], leaving: threading.Event, lost: Lost) -> None:
+    while not leaving.wait(0.2):
+        if process.poll() is not None and not leaving.is_set():
+            lost(f"the embedded simulator ended in the middle: {_last_words(process, errors)}")
+            return
+
+
+def _last_words(process: subprocess.Popen[bytes], errors: IO[bytes]) -> str:
+    """The last line of a process that has ended, or how it ended."""
     errors.seek(0)
     said = errors.read().decode(errors="replace").strip().splitlines()
-    if process.returncode is None:
-        raise ServerError(f"the embedded simulator was not ready within {timeout_s:.0f} s")
-    raise ServerError(
-        f"the embedded simulator ended at start: {said[-1] if said else f'exit code {process.returncode}'}"
-    )
+    return said[-1] if said else how_it_ended(process.returncode)
+
+
+def how_it_ended(code: int) -> str:
+    """A process's return code in words: `exit code 3`, `ended by SIGKILL`."""
+    if code >= 0:
+        return f"exit code {code}"
+    try:
+        return f"ended by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"ended by signal {-code}"
 
 
 def check_reachable(address: ServerAddress, timeout_s: float = 5.0) -> None:

@@ -12,8 +12,10 @@ import time
 import traceback
 from typing import Any
 
-from harness.errors import HarnessError
+from harness.errors import EXIT_SERVER, EXIT_USAGE, HarnessError, ServerError
 from harness.lifeline import die_with_parent
+from harness.server import server_for
+from scenarios.errors import ScenarioError
 
 
 def main() -> int:
@@ -26,14 +28,25 @@ def main() -> int:
 
     tell({"event": "state", "text": "starting"})
     started = time.monotonic()
-    try:
-        # torch and numba load for seconds; the message above is out before
-        from harness.episode import run_episode
 
-        summary = run_episode(request, tell)
+    def lost(reason: str) -> None:
+        print(reason, file=sys.stderr, flush=True)
+        tell({"event": "failed", "reason": reason})
+        os._exit(EXIT_SERVER)
+
+    try:
+        with server_for(request, lost) as server:
+            # torch and numba load for seconds, while the server starts
+            from harness.episode import run_episode
+
+            summary = run_episode(request, tell, server)
+    except ScenarioError as error:
+        traceback.print_exc()
+        tell({"event": "failed", "reason": str(error), "final": True})
+        return EXIT_USAGE
     except HarnessError as error:
         traceback.print_exc()
-        tell({"event": "failed", "reason": str(error)})
+        tell({"event": "failed", "reason": str(error), "final": not isinstance(error, ServerError)})
         return error.exit_code
     except Exception as error:
         traceback.print_exc()

@@ -78,7 +78,7 @@ def test_a_worker_that_stops_ticking_is_ended_with_its_children_and_run_again(
     assert not [pid for pid in (tmp_path / "pids").read_text().split() if is_alive(int(pid))]
 
 
-@pytest.mark.parametrize(("does", "reason"), [("die", "ended without a result"), ("fail", "the reason")])
+@pytest.mark.parametrize(("does", "reason"), [("die", "ended without a result (exit code 9)"), ("fail", "the reason")])
 def test_a_worker_that_fails_every_time_is_given_up_with_its_reason(
     tmp_path: Path, worker: tuple[str, ...], does: str, reason: str
 ) -> None:
