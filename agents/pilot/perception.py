@@ -11,11 +11,13 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file
 
-from agents.pilot.camera import CROP_TOP, END_ROW, FIRST_ROW, FORWARD_M, cell_slopes
+from agents.pilot.camera import CROP_TOP, END_ROW, FIRST_ROW, FORWARD_M, UP_M, cell_slopes
 from agents.pilot.network import PilotNetwork, Thing
 
 # A cell counts as a thing from this probability on.
 THRESHOLD = 0.5
+# Tops of real ones lie higher than this; shadows and kerbs that look like the foot of one do not.
+VEHICLE_HEIGHT_M, PERSON_HEIGHT_M = 1.15, 0.8
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class Eyes:
         return self._sighting(probability, depth_m)
 
     def _sighting(self, probability: NDArray[np.floating], depth_m: NDArray[np.floating]) -> Sighting:
-        row, column = np.nonzero(probability[Thing.VEHICLE] > THRESHOLD)
+        row, column = np.nonzero(self._upright(probability[Thing.VEHICLE] > THRESHOLD, depth_m))
         depth = depth_m[row, column]
         vehicles = np.stack([depth + FORWARD_M, depth * self._right_per_m[column]], axis=1)
         return Sighting(
@@ -67,12 +69,24 @@ class Eyes:
             stop=_strength(probability[Thing.STOP_SIGN]),
         )
 
+    def _upright(self, mask: NDArray[np.bool_], depth_m: NDArray[np.floating]) -> NDArray[np.bool_]:
+        """Without the columns of cells that end near the ground: shadows and kerbs look like the foot of a vehicle."""
+        standing = np.zeros_like(mask)
+        top_m = np.zeros(mask.shape[1])
+        for row in range(mask.shape[0]):
+            begins = mask[row] & (~mask[row - 1] if row else True)
+            top_m = np.where(begins, UP_M + depth_m[row] * self._up_per_m[row], top_m)
+            standing[row] = mask[row] & (top_m > VEHICLE_HEIGHT_M)
+        return standing
+
     def _patches(self, probability: NDArray[np.floating], depth_m: NDArray[np.floating]) -> NDArray[np.floating]:
         count, labels = cv2.connectedComponents((probability > THRESHOLD).astype(np.uint8), connectivity=8)
         found = []
         for label in range(1, count):
             row, column = np.nonzero(labels == label)
             depth = float(np.median(depth_m[row, column]))
+            if UP_M + depth * self._up_per_m[row.min()] < PERSON_HEIGHT_M:
+                continue
             right = depth * float(np.average(self._right_per_m[column], weights=probability[row, column]))
             found.append((depth + FORWARD_M, right))
         return np.array(found, np.float64).reshape(-1, 2)
