@@ -29,6 +29,7 @@ from harness.errors import (
     HarnessError,
 )
 from harness.executor import Job, Outcome, run_jobs
+from harness.kernels import compile_kernels
 from harness.progress import RunDisplay
 from harness.server import EMBEDDED, check_reachable, parse_address
 from results.layout import RunFolder
@@ -67,6 +68,8 @@ def run(options: argparse.Namespace, console: Console) -> int:
     _claim(folder, config, definition, routes, options.resume)
 
     todo = [spec for spec in episodes_of(config) if not folder.episode(spec.route_id, spec.arm, spec.seed).is_finished]
+    if todo:
+        compile_kernels(console.print)
     total = len(episodes_of(config))
     workers = _workers(options, len(todo))
     jobs = [_job(spec, config, options, folder, workers) for spec in todo]

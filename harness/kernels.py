@@ -1,0 +1,128 @@
+"""Compiles what numba compiles before the first episode, in a process of its own: `python -m harness.kernels`.
+
+The first run on a machine must equal the second to the last bit. Kernels fresh from the compiler do not quite equal the
+same kernels loaded from numba's cache: with fast floating point, a function that was inlined rounds differently from
+the copy that the loader links to. So nothing that counts is ever computed by the process that compiled.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+
+import numpy as np
+import psutil
+
+from harness.errors import HarnessError
+from harness.lifeline import die_with_parent, end_group
+
+# Of processor time. Loading what is cached takes less; what takes more is being compiled, and the user is told.
+LOADING_S = 8.0
+LIMIT_S = 900.0
+
+
+def compile_kernels(tell: Callable[[str], None]) -> None:
+    """Returns when every kernel is in the cache; `tell` gets a line when that takes long."""
+    with tempfile.TemporaryFile() as said:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "harness.kernels", str(os.getpid())],
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            _wait(process, tell)
+        finally:
+            end_group(process)
+        if process.returncode != 0:
+            said.seek(0)
+            lines = said.read().decode(errors="replace").strip().splitlines() or ["no reason given"]
+            raise HarnessError(f"compiling failed: {lines[-1]}")
+
+
+def _wait(process: subprocess.Popen[bytes], tell: Callable[[str], None]) -> None:
+    watched, told = psutil.Process(process.pid), False
+    deadline = time.monotonic() + LIMIT_S
+    while time.monotonic() < deadline:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(0.2)
+            return
+        if not told and watched.cpu_times().user > LOADING_S:
+            tell("compiling the simulator and the sensors for this machine, once: about a minute")
+            told = True
+    raise HarnessError(f"compiling took more than {LIMIT_S:.0f} s")
+
+
+def main(parent_pid: int) -> None:
+    die_with_parent(parent_pid)
+    _renderer()
+    _world()
+    _thermal()
+    _fusion()
+
+
+def _renderer() -> None:
+    from simulator.render.warming import warmup
+
+    warmup()
+
+
+def _world() -> None:
+    """Two vehicles fall onto each other and the road."""
+    from simulator.towns import build_town
+    from simulator.types import ActorDescription
+    from simulator.world.world import World
+
+    town = build_town("Elm01")
+    world = World(town)
+    pose = town.spawn_points[0]
+    for height_m in (0.5, 3.0):
+        vehicle = ActorDescription(0, "vehicle.lincoln.mkz_2017")
+        world.spawn(vehicle, pose._replace(location=pose.location._replace(z=height_m)))
+    for _ in range(40):
+        world.step(0.05)
+
+
+def _thermal() -> None:
+    """A walker and a car on a road in fog, seen twice."""
+    from sensors.frames import CameraFrames
+    from sensors.thermal import ActorState, Ambient, ThermalCamera
+    from sensors.thermal.heat import initial_heat
+
+    pixels = np.zeros((36, 64, 4), np.uint8)
+    tags, instances = np.full((36, 64), 11, np.uint8), np.zeros((36, 64), np.uint16)
+    depth_m = np.full((36, 64), 1000.0, np.float32)
+    tags[18:] = 1
+    depth_m[18:] = np.linspace(60.0, 3.0, 18, dtype=np.float32)[:, None]
+    air = Ambient(air_temperature_c=6.0, relative_humidity=0.99, visibility_m=60.0)
+    actors = []
+    for actor_id, (type_id, tag) in enumerate((("walker.pedestrian.0001", 12), ("vehicle.tesla.model3", 14)), 1):
+        tags[10:22, 20 * actor_id : 20 * actor_id + 10] = tag
+        instances[10:22, 20 * actor_id : 20 * actor_id + 10] = actor_id
+        depth_m[10:22, 20 * actor_id : 20 * actor_id + 10] = 15.0
+        pose = np.eye(4, dtype=np.float32)
+        pose[0, 3] = 15.0
+        heat = initial_heat(type_id, "", air, 0, actor_id)
+        actors.append(ActorState(actor_id, type_id, pose, (0.0, 0.0, 0.9), (1.0, 1.0, 0.9), heat))
+    camera = ThermalCamera("adk", 64, 36, 90.0, air)
+    for frame in range(2):
+        frames = CameraFrames(
+            "c", frame, 0.05 * frame, pixels, tags, instances, depth_m, np.eye(4, dtype=np.float32), 90.0
+        )
+        camera.image(frames, actors)
+
+
+def _fusion() -> None:
+    from fusion.proxy import FusionProxy
+
+    FusionProxy.from_pretrained()
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))
