@@ -12,7 +12,9 @@ WATCH_FROM_M = 45.0
 # The stop line lies this far before the route's manoeuvre begins.
 LINE_BEFORE_M = 2.0
 _TURNS = (RoadOption.LEFT, RoadOption.RIGHT, RoadOption.STRAIGHT)
-_BLEND = 0.25
+_BLEND = 0.2
+_CLEARLY_SEEN = 0.8  # summed probability of the cells that show a light
+_FORGET = 0.4  # per second
 _STOPPED_MPS = 0.15
 _STAND_S = 1.0
 
@@ -40,8 +42,10 @@ class Junctions:
             self._entry_m, self._red, self._stop, self._stood_s, self._served = entry_m, 0.0, 0.0, 0.0, False
         if entry_m - here_m > WATCH_FROM_M:
             return
-        if sighting.red + sighting.green > 0.8:  # a frame without a light changes nothing: lights do not vanish
+        if sighting.red + sighting.green > _CLEARLY_SEEN:
             self._red += _BLEND * (float(sighting.red > sighting.green) - self._red)
+        else:  # a light does not vanish from one frame to the next, but what is never seen again was none
+            self._red *= 1.0 - _FORGET * dt_s
         self._stop += _BLEND * (float(sighting.stop > 1.0) - self._stop) if sighting.stop > 1.0 else 0.0
         near = entry_m - here_m < 10.0
         self._stood_s += dt_s if speed_mps < _STOPPED_MPS and near else 0.0
