@@ -11,6 +11,7 @@ import numpy as np
 
 from agents.blind import CRUISE_MPS
 from agents.interface import InputData
+from agents.loader import AgentLoadError
 from agents.pilot.camera import CAMERA_ID, SENSOR
 from agents.pilot.junctions import Junctions
 from agents.pilot.perception import Eyes
@@ -30,7 +31,10 @@ class PilotAgent(RouteFollowingAgent):
 
     def setup(self, path_to_conf_file: str) -> None:
         """`path_to_conf_file`: other weights than its own (.safetensors), or empty."""
-        self._eyes = Eyes(Path(path_to_conf_file) if path_to_conf_file else WEIGHTS)
+        weights = Path(path_to_conf_file) if path_to_conf_file else WEIGHTS
+        if not weights.is_file():
+            raise AgentLoadError(f"pilot: no weights at {weights}; leave out --agent-config to use the pilot's own")
+        self._eyes = Eyes(weights)
 
     def set_global_plan(self, global_plan_gps: GpsPlan, global_plan_world_coord: WorldPlan) -> None:
         super().set_global_plan(global_plan_gps, global_plan_world_coord)

@@ -1,0 +1,86 @@
+"""The shipped pilot: its weights are there, it sees what is plain to see, and says what is missing."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from agents.loader import AgentLoadError, load_agent_class
+from agents.pilot.agent import WEIGHTS
+from agents.pilot.camera import HEIGHT, WIDTH
+from agents.pilot.junctions import Junctions
+from agents.pilot.perception import Eyes, Sighting
+from agents.plan import RoadOption
+from agents.route import Route
+
+NOTHING = np.zeros((0, 2))
+
+
+@pytest.fixture(scope="module")
+def eyes() -> Eyes:
+    return Eyes(WEIGHTS)
+
+
+def sighting(red: float = 0.0, green: float = 0.0, stop: float = 0.0) -> Sighting:
+    return Sighting(NOTHING, NOTHING, red, green, stop)
+
+
+def junctions() -> Junctions:
+    options = tuple(RoadOption.STRAIGHT if 50 <= i < 70 else RoadOption.LANEFOLLOW for i in range(120))
+    xy = np.stack([np.arange(120.0), np.zeros(120)], axis=1)
+    return Junctions(Route(xy, np.zeros(120), np.arange(120.0), np.zeros(120), options))
+
+
+def test_a_plain_grey_frame_shows_no_people(eyes: Eyes) -> None:
+    seen = eyes.look(np.full((HEIGHT, WIDTH, 4), 120, np.uint8))
+    assert len(seen.people) == 0
+
+
+def test_the_same_frame_is_seen_the_same_twice(eyes: Eyes) -> None:
+    frame = np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH, 4), np.uint8)
+    first, second = eyes.look(frame), eyes.look(frame)
+    assert np.array_equal(first.vehicles, second.vehicles)
+    assert first.red == second.red
+
+
+def test_missing_weights_are_one_clear_line() -> None:
+    agent = load_agent_class("pilot")("localhost", 2000)
+    with pytest.raises(AgentLoadError, match=r"nothere\.safetensors"):
+        agent.setup("nothere.safetensors")
+
+
+def test_a_red_light_ahead_stops_the_pilot_before_the_junction_and_green_lets_it_go() -> None:
+    ahead = junctions()
+    for _ in range(10):
+        ahead.update(sighting(red=3.0), 30.0, 7.0, 0.05)
+    assert ahead.stop_at_m() == pytest.approx(48.0)
+    for _ in range(10):
+        ahead.update(sighting(green=3.0), 44.0, 0.0, 0.05)
+    assert ahead.stop_at_m() == math.inf
+
+
+def test_a_red_light_that_was_none_does_not_hold_the_pilot_for_ever() -> None:
+    ahead = junctions()
+    for _ in range(10):
+        ahead.update(sighting(red=1.5), 44.0, 0.0, 0.05)
+    for _ in range(100):
+        ahead.update(sighting(), 44.0, 0.0, 0.05)
+    assert ahead.stop_at_m() == math.inf
+
+
+def test_a_stop_sign_is_served_by_standing() -> None:
+    ahead = junctions()
+    for _ in range(20):
+        ahead.update(sighting(stop=4.0), 40.0, 5.0, 0.05)
+    assert ahead.stop_at_m() < math.inf
+    for _ in range(30):
+        ahead.update(sighting(stop=4.0), 45.0, 0.0, 0.05)
+    assert ahead.stop_at_m() == math.inf
+
+
+def test_weights_lie_beside_their_model_card() -> None:
+    assert WEIGHTS.with_suffix(".md").is_file()
+    assert Path(WEIGHTS).stat().st_size < 2_000_000
