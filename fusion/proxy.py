@@ -81,7 +81,7 @@ class FusionProxy:
 
     @torch.inference_mode()
     def _fuse_bytes(self, visible: NDArray[np.uint8], thermal: NDArray[np.uint8], red: int) -> NDArray[np.uint8]:
-        visible, thermal = np.ascontiguousarray(visible), np.ascontiguousarray(thermal)
+        visible, thermal = _read_only(visible), _read_only(thermal)
         view, deviation = view_of(visible, thermal, red, 2 - red)
         if deviation < FLAT_GREY_LEVELS:
             return visible.copy()
@@ -103,6 +103,13 @@ class FusionProxy:
         fused = (fused.flip(1) if swap else fused).to(visible)
         seen = heat.flatten(1).std(dim=1, correction=0) >= FLAT_GREY_LEVELS / 255.0
         return torch.where(seen.to(visible.device)[:, None, None, None], fused, visible)
+
+
+def _read_only(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """One and the same type for the kernels, whether or not the caller may write to the image: compiled once only."""
+    view = np.ascontiguousarray(image).view()
+    view.flags.writeable = False
+    return view
 
 
 def _check_arrays(visible: NDArray[Any], thermal: object) -> None:
