@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -76,14 +76,18 @@ class Cameras:
             )
             for number, camera in enumerate(declared)
         }
+        self._first_frame = 0
         # The first camera's last second, for the strips of the report.
         self._recent: deque[CameraView] = deque(maxlen=STRIP_TICKS)
 
     def read(self, snapshot: carla.WorldSnapshot, time_s: float, timeout_s: float) -> dict[str, tuple[int, Any]]:
         """What the agent gets of this frame, keyed by sensor id."""
         actors = self._heat.update(snapshot)
+        # How many frames a server counted before the episode is chance, and the detector's noise is drawn by frame.
+        self._first_frame = self._first_frame or snapshot.frame
         data: dict[str, tuple[int, Any]] = {}
         for number, (name, frames) in enumerate(self._rig.frames(snapshot.frame, timeout_s).items()):
+            frames = replace(frames, frame=snapshot.frame - self._first_frame)
             view = CameraView(frames, actors, self._thermal[name], self._proxy, time_s)
             data[name] = (snapshot.frame, view.fused if self._fused else frames.bgra)
             if number == 0:

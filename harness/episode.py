@@ -7,6 +7,7 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -170,7 +171,8 @@ class _Drive:
         while True:
             time_s = len(self.ticks) * STEP_S
             data, snapshot = self._look(time_s)
-            tick = self._stage.observe(snapshot, time_s)
+            # Frames are counted from the first: what a server had counted before is chance.
+            tick = replace(self._stage.observe(snapshot, time_s), frame=len(self.ticks))
             self.ticks.append(tick)
             new = [event for criterion in self._criteria for event in criterion.update(tick)]
             self._keep(new)
