@@ -42,3 +42,14 @@ def cell_slopes() -> tuple[NDArray[np.floating], NDArray[np.floating]]:
     right = ((np.arange(COLUMNS) + 0.5) * STRIDE - WIDTH / 2) / focal_px()
     up = -((np.arange(ROWS) + 0.5) * STRIDE + CROP_TOP - HEIGHT / 2) / focal_px()
     return right, up
+
+
+def height_m(top_row: NDArray[np.intp] | int, bottom_row: NDArray[np.intp] | int) -> NDArray[np.floating]:
+    """How high something is that stands on flat ground and covers these grid rows, rims included (m).
+
+    By similar triangles from the rows alone: with the camera at height h, a top edge at slope t and a foot at slope f
+    below the horizon, the height is h (1 - t / f). Meaningless for feet above the horizon: infinite there.
+    """
+    top = np.asarray(top_row) * STRIDE + CROP_TOP - HEIGHT / 2
+    foot = (np.asarray(bottom_row) + 1) * STRIDE + CROP_TOP - HEIGHT / 2
+    return np.where(foot > 0, UP_M * (1.0 - top / np.maximum(foot, 1e-6)), np.inf)

@@ -11,13 +11,14 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file
 
-from agents.pilot.camera import CROP_TOP, END_ROW, FIRST_ROW, FORWARD_M, UP_M, cell_slopes
+from agents.pilot.camera import CROP_TOP, END_ROW, FIRST_ROW, FORWARD_M, cell_slopes, height_m
 from agents.pilot.network import PilotNetwork, Thing
 
 # A cell counts as a thing from this probability on.
 THRESHOLD = 0.5
 # Tops of real ones lie higher than this; shadows and kerbs that look like the foot of one do not.
 VEHICLE_HEIGHT_M, PERSON_HEIGHT_M = 1.15, 0.8
+NEAR_ROW = 24  # ground nearer than 20 m
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class Eyes:
         # Frozen and fused once: batch norms fold into the convolutions, which halves the time of a frame.
         scripted = torch.jit.script(network.eval())
         self._network = torch.jit.optimize_for_inference(torch.jit.freeze(scripted))
-        self._right_per_m, self._up_per_m = cell_slopes()
+        self._right_per_m, _ = cell_slopes()
 
     @torch.inference_mode()
     def look(self, bgra: NDArray[np.uint8]) -> Sighting:
@@ -58,7 +59,7 @@ class Eyes:
         return self._sighting(probability, depth_m)
 
     def _sighting(self, probability: NDArray[np.floating], depth_m: NDArray[np.floating]) -> Sighting:
-        row, column = np.nonzero(self._upright(probability[Thing.VEHICLE] > THRESHOLD, depth_m))
+        row, column = np.nonzero(self._upright(probability[Thing.VEHICLE] > THRESHOLD))
         depth = depth_m[row, column]
         vehicles = np.stack([depth + FORWARD_M, depth * self._right_per_m[column]], axis=1)
         return Sighting(
@@ -69,14 +70,14 @@ class Eyes:
             stop=_strength(probability[Thing.STOP_SIGN]),
         )
 
-    def _upright(self, mask: NDArray[np.bool_], depth_m: NDArray[np.floating]) -> NDArray[np.bool_]:
-        """Without the columns of cells that end near the ground: shadows and kerbs look like the foot of a vehicle."""
-        standing = np.zeros_like(mask)
-        top_m = np.zeros(mask.shape[1])
-        for row in range(mask.shape[0]):
-            begins = mask[row] & (~mask[row - 1] if row else True)
-            top_m = np.where(begins, UP_M + depth_m[row] * self._up_per_m[row], top_m)
-            standing[row] = mask[row] & (top_m > VEHICLE_HEIGHT_M)
+    def _upright(self, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Without the runs of cells in a column that are too low for where they end on the ground."""
+        standing = mask.copy()
+        for column in np.nonzero(mask.any(axis=0))[0]:
+            edges = np.flatnonzero(np.diff(mask[:, column].astype(np.int8), prepend=0, append=0))
+            for begin, end in edges.reshape(-1, 2):
+                if _is_low(begin, end - 1, VEHICLE_HEIGHT_M):
+                    standing[begin:end, column] = False
         return standing
 
     def _patches(self, probability: NDArray[np.floating], depth_m: NDArray[np.floating]) -> NDArray[np.floating]:
@@ -84,12 +85,17 @@ class Eyes:
         found = []
         for label in range(1, count):
             row, column = np.nonzero(labels == label)
-            depth = float(np.median(depth_m[row, column]))
-            if UP_M + depth * self._up_per_m[row.min()] < PERSON_HEIGHT_M:
+            if _is_low(int(row.min()), int(row.max()), PERSON_HEIGHT_M):
                 continue
+            depth = float(np.median(depth_m[row, column]))
             right = depth * float(np.average(self._right_per_m[column], weights=probability[row, column]))
             found.append((depth + FORWARD_M, right))
         return np.array(found, np.float64).reshape(-1, 2)
+
+
+def _is_low(top_row: int, bottom_row: int, least_m: float) -> bool:
+    """Shadows and kerbs look like the foot of a vehicle; far away a cell is too coarse to tell."""
+    return bottom_row >= NEAR_ROW and bool(height_m(top_row, bottom_row) < least_m)
 
 
 def _strength(probability: NDArray[np.floating]) -> float:

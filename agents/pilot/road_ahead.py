@@ -8,9 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-# Half the width that the vehicle needs, with a margin for the lateral error of a sighting.
-VEHICLE_CORRIDOR_M = 1.35
+# A vehicle in the lane shows cells near its middle; a parked one beside it, seen 20 % too near, must not.
+# People are asked for wider: half the width that the vehicle needs, and a margin.
+VEHICLE_CORRIDOR_M = 0.95
 PERSON_CORRIDOR_M = 1.7
+# A vehicle this near fills the lane; what fills only a part of it is the rim of one that is parked beside it.
+NEAR_M, NEAR_WIDTH_M = 12.0, 1.1
 LOOK_AHEAD_M = 55.0
 _BLEND = 0.4  # share of a new frame in a bin's evidence: two frames that agree are believed
 _MATCH_M = 2.5
@@ -69,6 +72,9 @@ class RoadAhead:
         along, aside = self._along_route(_to_world(vehicles, pose), index)
         seen = np.zeros_like(self._evidence)
         in_way = np.abs(aside) < VEHICLE_CORRIDOR_M
+        near = in_way & (along < index + NEAR_M)
+        if near.any() and np.ptp(aside[near]) < NEAR_WIDTH_M:
+            in_way &= ~near
         for offset in (-1, 0, 1):  # a distance estimate is some per cent off
             seen[np.clip(along[in_way] + offset, 0, len(seen) - 1)] = 1.0
         self._evidence += _BLEND * (seen - self._evidence)

@@ -22,7 +22,7 @@ def after(frames: int, vehicles: np.ndarray = NOTHING, people: object = None) ->
 
 
 def test_a_vehicle_in_the_lane_is_believed_after_a_few_frames_and_not_after_one() -> None:
-    ahead = np.array([[20.0, 0.3], [20.2, -0.4]])
+    ahead = np.array([[20.0, 0.6], [20.2, -0.7]])
     assert after(1, ahead).nearest_vehicle_m(10) == math.inf
     assert abs(after(6, ahead).nearest_vehicle_m(10) - 20.0) <= 1.5
 
