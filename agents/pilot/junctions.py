@@ -9,8 +9,8 @@ from agents.plan import RoadOption
 from agents.route import Route
 
 WATCH_FROM_M = 45.0
-# The stop line lies this far before the route's manoeuvre begins.
-LINE_BEFORE_M = 2.0
+# The stop line lies this far before the route's manoeuvre begins: a crosswalk and the curve of the kerb are between.
+LINE_BEFORE_M = 8.5
 _TURNS = (RoadOption.LEFT, RoadOption.RIGHT, RoadOption.STRAIGHT)
 _BLEND = 0.2
 _CLEARLY_SEEN = 0.8  # summed probability of the cells that show a light

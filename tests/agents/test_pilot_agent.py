@@ -11,7 +11,7 @@ import pytest
 from agents.loader import AgentLoadError, load_agent_class
 from agents.pilot.agent import WEIGHTS
 from agents.pilot.camera import HEIGHT, WIDTH
-from agents.pilot.junctions import Junctions
+from agents.pilot.junctions import LINE_BEFORE_M, Junctions
 from agents.pilot.perception import Eyes, Sighting
 from agents.plan import RoadOption
 from agents.route import Route
@@ -55,29 +55,29 @@ def test_missing_weights_are_one_clear_line() -> None:
 def test_a_red_light_ahead_stops_the_pilot_before_the_junction_and_green_lets_it_go() -> None:
     ahead = junctions()
     for _ in range(10):
-        ahead.update(sighting(red=3.0), 30.0, 7.0, 0.05)
-    assert ahead.stop_at_m() == pytest.approx(48.0)
+        ahead.update(sighting(red=3.0), 25.0, 7.0, 0.05)
+    assert ahead.stop_at_m() == pytest.approx(50.0 - LINE_BEFORE_M)
     for _ in range(10):
-        ahead.update(sighting(green=3.0), 44.0, 0.0, 0.05)
+        ahead.update(sighting(green=3.0), 37.0, 0.0, 0.05)
     assert ahead.stop_at_m() == math.inf
 
 
 def test_a_red_light_that_was_none_does_not_hold_the_pilot_for_ever() -> None:
     ahead = junctions()
     for _ in range(10):
-        ahead.update(sighting(red=1.5), 44.0, 0.0, 0.05)
+        ahead.update(sighting(red=1.5), 37.0, 0.0, 0.05)
     for _ in range(100):
-        ahead.update(sighting(), 44.0, 0.0, 0.05)
+        ahead.update(sighting(), 37.0, 0.0, 0.05)
     assert ahead.stop_at_m() == math.inf
 
 
 def test_a_stop_sign_is_served_by_standing() -> None:
     ahead = junctions()
     for _ in range(20):
-        ahead.update(sighting(stop=4.0), 40.0, 5.0, 0.05)
+        ahead.update(sighting(stop=4.0), 30.0, 5.0, 0.05)
     assert ahead.stop_at_m() < math.inf
     for _ in range(30):
-        ahead.update(sighting(stop=4.0), 45.0, 0.0, 0.05)
+        ahead.update(sighting(stop=4.0), 41.0, 0.0, 0.05)
     assert ahead.stop_at_m() == math.inf
 
 
