@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -91,7 +92,8 @@ def test_a_worker_that_fails_every_time_is_given_up_with_its_reason(
 def test_leaving_early_ends_all_workers(tmp_path: Path, worker: tuple[str, ...]) -> None:
     jobs = [job(tmp_path, "finish", "first"), job(tmp_path, "hang with a child", "second")]
     outcomes = run_jobs(jobs, 2, lambda job, message: None, 60.0, 60.0, 1, worker)
-    next(iter(outcomes))
+    assert isinstance(outcomes, Generator)
+    next(outcomes)
     while not (tmp_path / "pids").exists() or len((tmp_path / "pids").read_text().split()) < 2:
         time.sleep(0.02)
     outcomes.close()  # what an exception or Ctrl-C does

@@ -1,0 +1,177 @@
+"""Whole runs on the embedded simulator: equal each time, gone on with after whatever ended them, and tidy."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.harness import tiny
+
+Start = Callable[..., tiny.Run]
+
+# A first run on a machine compiles.
+pytestmark = pytest.mark.timeout(400)
+
+
+@pytest.fixture(scope="module")
+def start() -> Iterator[Start]:
+    runs: list[tiny.Run] = []
+
+    def begin(*options: object) -> tiny.Run:
+        runs.append(tiny.Run(*options))
+        return runs[-1]
+
+    yield begin
+    for run in runs:
+        run.kill()
+
+
+@pytest.fixture(scope="module")
+def paired(tmp_path_factory: pytest.TempPathFactory) -> list[object]:
+    """Options of a run of two episodes in traffic."""
+    folder = tmp_path_factory.mktemp("paired")
+    scenario = tiny.scenario_file(folder, vehicles=2, walkers=2)
+    agent = tiny.agent_file(folder, tiny.SENSITIVE_AGENT)
+    return ["--scenario", scenario, "--agent", agent, "--arms", "rgb,fused", "--seeds", 1]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(paired: list[object], start: Start, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("undisturbed") / "out"
+    run = start(*paired, "--out", out)
+    assert run.end() == 0, run.said
+    return out
+
+
+def test_a_run_leaves_its_results_and_no_process(undisturbed: Path, start: Start) -> None:
+    kept = json.loads((undisturbed / "summary.json").read_text())
+    assert kept["complete"]
+    assert kept["arms"]["rgb"]["route_completion"] == 100.0
+    assert kept["arms"]["fused"]["route_completion"] == 100.0
+    assert (undisturbed / "report.html").is_file()
+    drives = tiny.drives_of(undisturbed)
+    throttles = [drives[f"1-{arm}-seed0/throttle"] for arm in ("rgb", "fused")]
+    assert throttles[0] != throttles[1]  # the agent was shown something else
+
+
+def test_the_same_command_gives_the_same_drives_however_many_at_a_time(
+    undisturbed: Path, paired: list[object], start: Start, tmp_path: Path
+) -> None:
+    run = start(*paired, "--out", tmp_path / "out", "--workers", 1)  # one at a time: another number of threads, too
+    assert run.end() == 0, run.said
+    assert tiny.summary_of(tmp_path / "out") == tiny.summary_of(undisturbed)
+    first, second = tiny.drives_of(undisturbed), tiny.drives_of(tmp_path / "out")
+    assert first.keys() == second.keys()
+    assert [name for name in first if first[name] != second[name]] == []
+    assert run.leaves_nothing()
+
+
+def test_a_killed_run_is_gone_on_with_where_it_was(
+    undisturbed: Path, paired: list[object], start: Start, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    record, second_log = out / "episodes/1-rgb-seed0/record.json", out / "logs/1-fused-seed0.log"
+    run = start(*paired, "--out", out, "--workers", 1)
+    run.until(lambda: second_log.exists() and second_log.read_text().count("saw") > 5)
+    run.process.kill()
+    assert run.end() == -signal.SIGKILL
+    assert run.leaves_nothing()
+    assert not (out / "episodes/1-fused-seed0/record.json").exists()
+    finished_at = record.stat().st_mtime_ns
+
+    again = start(*paired, "--out", out, "--resume")
+    assert again.end() == 0, again.said
+    assert record.stat().st_mtime_ns == finished_at
+    assert tiny.summary_of(out) == tiny.summary_of(undisturbed)
+    assert tiny.drives_of(out) == tiny.drives_of(undisturbed)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_says_how_to_go_on(
+    number: signal.Signals, paired: list[object], start: Start, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    run = start(*paired, "--out", out)
+    run.until(run.server)
+    run.process.send_signal(number)
+    assert run.end() == 130
+    assert run.said.splitlines()[-1] == (
+        f"nightloop: interrupted; what is finished is kept, go on with --resume --out {out}"
+    )
+    assert "Traceback" not in run.said
+    assert run.leaves_nothing()
+    assert (out / "run.json").is_file()
+
+
+def test_an_episode_whose_server_dies_is_driven_again(
+    undisturbed: Path, paired: list[object], start: Start, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    log = out / "logs/1-rgb-seed0.log"
+    run = start(*paired, "--out", out, "--workers", 1)
+    run.until(lambda: log.exists() and log.read_text().count("saw") > 5)
+    server = run.server()
+    assert server is not None
+    server.kill()
+    assert run.end() == 0, run.said
+    lines = [line for line in run.said.splitlines() if "running it again" in line]
+    assert lines == [
+        "1-rgb-seed0: the embedded simulator ended in the middle: ended by SIGKILL; running it again (attempt 2)"
+    ]
+    assert json.loads((out / "episodes/1-rgb-seed0/record.json").read_text())["attempt"] == 2
+    assert tiny.drives_of(out) == tiny.drives_of(undisturbed)
+    assert run.leaves_nothing()
+
+
+def test_agents_that_fail_are_recorded_while_the_others_drive(start: Start, tmp_path: Path) -> None:
+    agent = tiny.agent_file(tmp_path, tiny.FAILING_AGENT, "failing")
+    out = tmp_path / "out"
+    run = start(
+        "--scenario", tiny.scenario_file(tmp_path), "--agent", agent, "--arms", "rgb", "--seeds", 4, "--out", out
+    )
+    assert run.end() == 1
+    assert run.leaves_nothing()
+    assert run.said.splitlines()[-1].startswith("nightloop: 3 of 4 episodes failed")
+    at_line = dict(enumerate(tiny.FAILING_AGENT.splitlines(), 1))
+    setup, step = (next(n for n, text in at_line.items() if said in text) for said in ("no model", "lost the lane"))
+    expected = {
+        f"Agent couldn't be set up: FileNotFoundError: no model here (failing.py:{setup})",
+        f"Agent crashed: RuntimeError: lost the lane (failing.py:{step})",
+        "Agent's sensors were invalid: ",
+    }
+    failed = [line for line in run.said.splitlines() if "Failed - " in line]
+    assert len(failed) == 3
+    assert all(sum(text in line for line in failed) == 1 for text in expected), failed
+    crashed = next(line for line in failed if "lost the lane" in line)
+    log = (out / "logs" / f"{crashed.split(':')[0]}.log").read_text()
+    assert "Traceback" in log
+    assert 'raise RuntimeError("lost the lane")' in log
+    kept = json.loads((out / "summary.json").read_text())["arms"]["rgb"]
+    assert kept["episodes"] == {"expected": 4, "driven": 4, "crashed": 3}
+    assert kept["without_crashed"]["route_completion"] == 100.0
+
+
+def test_a_finished_run_is_not_touched(undisturbed: Path, paired: list[object], start: Start) -> None:
+    before = {path: path.read_bytes() for path in undisturbed.rglob("*") if path.is_file()}
+    run = start(*paired, "--out", undisturbed)
+    assert run.end() == 2
+    assert run.said.strip() == (
+        f"nightloop: {undisturbed} holds this run already; go on with --resume or choose another --out"
+    )
+    other = start(*paired, "--out", undisturbed, "--resume", "--thermal", "boson")
+    assert other.end() == 2
+    assert other.said.strip() == (
+        f"nightloop: {undisturbed} holds another run (differs in thermal_preset); choose another --out"
+    )
+    assert {path: path.read_bytes() for path in undisturbed.rglob("*") if path.is_file()} == before
+
+
+def test_resuming_a_finished_run_drives_nothing(undisturbed: Path, paired: list[object], start: Start) -> None:
+    before = tiny.summary_of(undisturbed)
+    run = start(*paired, "--out", undisturbed, "--resume")
+    assert run.end() == 0, run.said
+    assert tiny.summary_of(undisturbed) == before

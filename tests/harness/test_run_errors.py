@@ -1,0 +1,69 @@
+"""What is wrong with a command is said in one line before anything starts."""
+
+from __future__ import annotations
+
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from harness.run import main
+from tests.harness import tiny
+
+
+@pytest.fixture(autouse=True)
+def handlers() -> Iterator[None]:
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def unused_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def cases() -> dict[str, tuple[list[str], int, str]]:
+    """Options, exit code, and the beginning of the line."""
+    port = unused_port()
+    return {
+        "scenario": (["--scenario", "nosuch"], 2, "no scenario named 'nosuch': choose one of "),
+        "scenario file": (["--scenario", "OUT/none.yaml"], 2, "OUT/none.yaml: cannot be read: No such file"),
+        "server": (["--carla", f"localhost:{port}"], 3, f"no CARLA server answers at localhost:{port} ("),
+        "address": (["--carla", "localhost"], 2, "--carla localhost: give HOST:PORT"),
+        "weights": (["--weights", "nothere"], 2, "no weights 'nothere': neither a file nor one of the shipped names"),
+        "arm": (["--arms", "rgb,thermal"], 2, "--arms rgb,thermal: choose from rgb, fused, clear"),
+        "camera": (["--thermal", "nosuch"], 2, "--thermal nosuch: unknown thermal preset 'nosuch'"),
+        "number": (["--seeds", "0"], 2, "argument --seeds: 0 is not a positive number"),
+        "agent": (["--agent", "nosuch"], 2, "no agent named 'nosuch': give one of pilot, oracle, blind"),
+        "agent file": (["--agent", "OUT/none.py"], 2, "agent file not found: OUT/none.py"),
+        "syntax": (["--agent", "OUT/broken.py"], 2, "OUT/broken.py:2: syntax error: "),
+        "resume": (["--resume"], 2, "--resume: no run of this configuration in runs/"),
+        "folder": (["--out", "OUT"], 2, "OUT is not empty and holds no run; choose another --out"),
+        "not a folder": (["--out", "OUT/broken.py/x"], 2, "--out OUT/broken.py/x: cannot be written: Not a directory"),
+    }
+
+
+@pytest.mark.parametrize("name", cases())
+def test_one_line_and_the_right_exit_code(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "broken.py").write_text("class Agent:\n    def setup(self, config)\n        pass\n")
+    scenario = tiny.scenario_file(tmp_path)
+    before = sorted(tmp_path.iterdir())
+    wrong, code, line = cases()[name]
+    options = [option.replace("OUT", str(tmp_path)) for option in wrong]
+    # The last of an option counts: what is wrong comes behind what would do.
+    assert main(["--scenario", str(scenario), "--agent", "blind", *options]) == code
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.count("\n") == 1
+    # The ports that are tried differ from call to call.
+    expected = f"nightloop: {line}".replace("OUT", str(tmp_path)).split(" answers at ")[0]
+    assert said.err.startswith(expected), said.err
+    assert sorted(tmp_path.iterdir()) == before

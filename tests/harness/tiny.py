@@ -1,0 +1,183 @@
+"""The shortest runs that are whole runs: a few metres of Elm02 by foggy night, and agents that do one thing."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+
+SCENARIO = """
+name: tiny
+town: Elm02
+routes: tiny.xml
+weather: {{sun_altitude_angle: -25, cloudiness: 20}}
+fog: {{visibility_m: 60}}
+ambient: {{air_temperature_c: 6, relative_humidity: 0.99, local_time_h: 22}}
+traffic: {{vehicles: {vehicles}, walkers: {walkers}}}
+"""
+ROUTES = """<routes>
+  <route id="1" town="Elm02">
+    <waypoints>
+      <position x="-3.5" y="-150.6" z="0.0" />
+      <position x="-23.0" y="-146.0" z="0.0" />
+    </waypoints>
+  </route>
+</routes>
+"""
+
+# What it does depends on every bit that it is shown, so that equal drives mean equal frames.
+SENSITIVE_AGENT = """
+import zlib
+from agents.blind import BlindAgent
+
+def get_entry_point():
+    return "Sensitive"
+
+class Sensitive(BlindAgent):
+    def sensors(self):
+        camera, *others = super().sensors()
+        return [{**camera, "width": 160, "height": 90}, *others]
+
+    def run_step(self, input_data, timestamp):
+        control = super().run_step(input_data, timestamp)
+        digest = 0
+        for name, (_, data) in sorted(input_data.items()):
+            digest = zlib.crc32(repr(data).encode() if isinstance(data, dict) else data.tobytes(), digest)
+        print("saw", digest, flush=True)
+        control.throttle = 0.6 + 0.3 * (digest % 1000) / 1000
+        return control
+"""
+
+# Each instance takes a number; the first three fail in a way of their own, those after them drive.
+FAILING_AGENT = """
+import itertools, os
+from pathlib import Path
+from agents.blind import BlindAgent
+
+def get_entry_point():
+    return "Failing"
+
+def my_number():
+    for number in itertools.count(1):
+        try:
+            os.close(os.open(Path(__file__).with_name(f"taken-{number}"), os.O_CREAT | os.O_EXCL))
+            return number
+        except FileExistsError:
+            pass
+
+SMALL = {"width": 160, "height": 90}
+KINDS = ("sensor.camera.rgb", "sensor.camera.x")
+
+class Failing(BlindAgent):
+    def setup(self, config):
+        self.number, self.steps = my_number(), 0
+        if self.number == 1:
+            raise FileNotFoundError("no model here")
+
+    def sensors(self):
+        camera, *others = super().sensors()
+        return [{**camera, **SMALL, "type": KINDS[self.number == 2]}, *others]
+
+    def run_step(self, input_data, timestamp):
+        self.steps += 1
+        if self.number == 3 and self.steps == 5:
+            raise RuntimeError("lost the lane")
+        return super().run_step(input_data, timestamp)
+"""
+
+
+def scenario_file(folder: Path, vehicles: int = 0, walkers: int = 0) -> Path:
+    (folder / "tiny.xml").write_text(ROUTES)
+    path = folder / "tiny.yaml"
+    path.write_text(SCENARIO.format(vehicles=vehicles, walkers=walkers))
+    return path
+
+
+def agent_file(folder: Path, source: str, name: str = "agent_under_test") -> Path:
+    path = folder / f"{name}.py"
+    path.write_text(source)
+    return path
+
+
+class Run:
+    """`python -m harness.run` as a user starts it. Whatever it starts carries its mark in the environment."""
+
+    def __init__(self, *options: object):
+        self._mark = uuid.uuid4().hex
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "harness.run", *map(str, options)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "NIGHTLOOP_TEST_RUN": self._mark},
+        )
+        self.said = ""
+
+    def end(self, timeout_s: float = 200.0) -> int:
+        """Waits for it; its exit code. `said` is what it wrote to stderr."""
+        _, self.said = self.process.communicate(timeout=timeout_s)
+        return self.process.returncode
+
+    def until(self, condition: Callable[[], Any], timeout_s: float = 150.0) -> None:
+        deadline = time.monotonic() + timeout_s
+        while not condition():
+            assert time.monotonic() < deadline, "waited in vain"
+            assert self.process.poll() is None, f"ended early: {self.process.communicate()}"
+            time.sleep(0.05)
+
+    def processes(self) -> list[psutil.Process]:
+        """All that this run has started and that still lives, itself included."""
+        found = []
+        for process in psutil.process_iter():
+            try:
+                if process.environ().get("NIGHTLOOP_TEST_RUN") == self._mark and process.status() != "zombie":
+                    found.append(process)
+            except psutil.Error:
+                continue
+        return found
+
+    def server(self) -> psutil.Process | None:
+        return next((p for p in self.processes() if "simulator.serve" in p.cmdline()), None)
+
+    def leaves_nothing(self, within_s: float = 10.0) -> bool:
+        deadline = time.monotonic() + within_s
+        while self.processes():
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.1)
+        return True
+
+    def kill(self) -> None:
+        """What a failed test leaves."""
+        for process in self.processes():
+            process.send_signal(signal.SIGKILL)
+        self.process.communicate()
+
+
+def summary_of(out: Path) -> str:
+    """summary.json as it stands, but for the times."""
+    kept = json.loads((out / "summary.json").read_text())
+    del kept["times"]
+    return json.dumps(kept)
+
+
+def drives_of(out: Path) -> dict[str, Any]:
+    """Everything that was recorded of every drive, to be compared."""
+    drives: dict[str, Any] = {}
+    for folder in sorted((out / "episodes").iterdir()):
+        with np.load(folder / "ticks.npz") as columns:
+            drives |= {f"{folder.name}/{name}": columns[name].tolist() for name in columns.files}
+        for file in sorted(folder.rglob("*.jpg")):
+            drives[f"{folder.name}/{file.name}"] = file.read_bytes()
+        drives[f"{folder.name}/events"] = (folder / "events.jsonl").read_text()
+    return drives
