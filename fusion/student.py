@@ -63,7 +63,7 @@ class GridNetwork(nn.Module):
     def __init__(self, config: StudentConfig) -> None:
         super().__init__()
         self.bins = config.bins
-        self.stem = _conv(4, config.fine, stride=2)
+        self.stem = _conv(5, config.fine, stride=2)
         self.skip = _conv(config.fine, config.fine)
         self.down_middle = _conv(config.fine, config.middle, stride=2)
         self.middle = Residual(config.middle)
@@ -82,7 +82,10 @@ class GridNetwork(nn.Module):
             self.head.bias.copy_(identity.flatten())  # type: ignore[union-attr]
 
     def forward(self, view: Tensor) -> Tensor:
-        fine = F.relu(self.skip(F.relu(self.stem(view * 2.0 - 1.0))))
+        # The height in the frame, as a fifth channel: dark and cold is sky above the horizon and a parked car below it.
+        height = torch.linspace(-1.0, 1.0, view.shape[2], dtype=view.dtype, device=view.device)[None, None, :, None]
+        seen = torch.cat([view * 2.0 - 1.0, height.expand(view.shape[0], 1, -1, view.shape[3])], dim=1)
+        fine = F.relu(self.skip(F.relu(self.stem(seen))))
         middle = self.middle(F.relu(self.down_middle(fine)))
         coarse = self.coarse(F.relu(self.down_coarse(middle)))
         coarse = F.relu(coarse + self.scene(coarse.mean(dim=(2, 3)))[:, :, None, None])

@@ -46,6 +46,8 @@ class Recipe:
     ema: float = 0.995
     masked_share: float = 0.25
     prediction: str = "sample"
+    emphasis: float = 2.0
+    init: str = ""  # teacher to start from; its sizes are taken over
     channels: str = "16,32,64,96"
     layers: int = 1
     attention: bool = False
@@ -131,9 +133,12 @@ def train(folders: list[Path], out: Path, recipe: Recipe, log_every: int = 200, 
     shown = (held or training)[:: max(len(held or training) // 4, 1)][:4]
     torch.manual_seed(recipe.seed)
     sizes = tuple(int(size) for size in recipe.channels.split(","))
-    network = TeacherNetwork(NetworkConfig(sizes, recipe.layers, recipe.attention)).to(recipe.device)
+    network = TeacherNetwork(NetworkConfig(sizes, recipe.layers, recipe.attention))
+    if recipe.init:
+        network = ConditionalTeacher.load(Path(recipe.init)).network.train()
+    network = network.to(recipe.device)
     average = copy.deepcopy(network).requires_grad_(False)
-    schedule = DiffusionConfig(prediction=recipe.prediction)
+    schedule = DiffusionConfig(prediction=recipe.prediction, emphasis=recipe.emphasis)
     diffusion = Diffusion(schedule)
     optimizer = torch.optim.AdamW(network.parameters(), lr=recipe.learning_rate, weight_decay=1e-4)
     parts = {"network": network, "average": average, "optimizer": optimizer}

@@ -38,6 +38,10 @@ class ConditionalTeacher:
     def identity(self) -> str:
         return f"conditional-{self._checksum[:16]}"
 
+    @property
+    def network(self) -> TeacherNetwork:
+        return self._network
+
     def to(self, device: str) -> "ConditionalTeacher":
         self._network.to(device)
         return self

@@ -63,6 +63,24 @@ def test_the_loss_of_every_prediction_type_falls_when_it_is_minimised(prediction
     assert np.mean(losses[-5:]) < 0.7 * np.mean(losses[:5])
 
 
+def test_emphasis_draws_noisy_steps_more_often():
+    seen = []
+
+    class Recorder(TeacherNetwork):
+        def forward(self, noisy, condition, step):
+            seen.append(step.float().mean())
+            return noisy * 0.0
+
+    for emphasis in (1.0, 3.0):
+        target = torch.zeros(4000, 3, 1, 1)
+        generator = torch.Generator().manual_seed(0)
+        Diffusion(DiffusionConfig(emphasis=emphasis)).loss(
+            Recorder(TINY), target, torch.zeros(4000, 4, 1, 1), generator
+        )
+    assert abs(seen[0] - 500.0) < 25.0  # mean of a uniform step
+    assert abs(seen[1] - 750.0) < 25.0  # mean of T (1 - u^3)
+
+
 def test_masked_views_are_complementary_and_reproducible():
     clean = np.random.default_rng(0).random((3, 48, 40), np.float32)
     condition, target = masked_example(clean, np.random.default_rng(1))

@@ -66,6 +66,18 @@ def test_a_resumed_run_ends_with_the_weights_of_an_undisturbed_one(drawn, ensemb
     assert len({path.read_bytes() for path in same}) == 1
 
 
+def test_a_student_may_start_from_given_weights(drawn, ensembles, tmp_path):
+    scenes, _ = read_scenes([drawn], EnsembleCache.open(ensembles), SMALL)
+    first = train([drawn], ensembles, tmp_path / "first", SMALL)
+    given = str(tmp_path / "first" / "student.safetensors")
+    second = train([drawn], ensembles, tmp_path / "second", Recipe(**{**SMALL.__dict__, "steps": 4, "init": given}))
+    fresh = train([drawn], ensembles, tmp_path / "fresh", Recipe(**{**SMALL.__dict__, "steps": 4}))
+    assert held_out_psnr(second, scenes, 4) > held_out_psnr(fresh, scenes, 4) + 0.3
+    assert held_out_psnr(second, scenes, 4) > held_out_psnr(first, scenes, 4) - 0.5
+    with pytest.raises(FusionError, match="no weights"):
+        train([drawn], ensembles, tmp_path / "third", Recipe(**{**SMALL.__dict__, "init": "nowhere.safetensors"}))
+
+
 def test_a_folder_with_another_run_is_left_alone(drawn, ensembles, tmp_path):
     recipe = Recipe(steps=2, batch=1, patch_px=32, held_out=0.0)
     train([drawn], ensembles, tmp_path / "run", recipe)
