@@ -8,12 +8,14 @@ the copy that the loader links to. So nothing that counts is ever computed by th
 from __future__ import annotations
 
 import contextlib
+import importlib.metadata
 import os
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import psutil
@@ -21,6 +23,9 @@ import psutil
 from harness.errors import HarnessError
 from harness.lifeline import die_with_parent, end_group
 
+ROOT = Path(__file__).resolve().parent.parent
+STAMP = Path(__file__).resolve().parent / "__pycache__" / "kernels.stamp"
+SOURCES = ("simulator/render", "simulator/world", "sensors", "fusion", "harness/kernels.py")
 # Of processor time. Loading what is cached takes less; what takes more is being compiled, and the user is told.
 LOADING_S = 8.0
 LIMIT_S = 900.0
@@ -28,6 +33,10 @@ LIMIT_S = 900.0
 
 def compile_kernels(tell: Callable[[str], None]) -> None:
     """Returns when every kernel is in the cache; `tell` gets a line when that takes long."""
+    sources = _sources()
+    with contextlib.suppress(OSError):
+        if STAMP.read_text() == sources:
+            return
     with tempfile.TemporaryFile() as said:
         process = subprocess.Popen(
             [sys.executable, "-m", "harness.kernels", str(os.getpid())],
@@ -44,6 +53,18 @@ def compile_kernels(tell: Callable[[str], None]) -> None:
             said.seek(0)
             lines = said.read().decode(errors="replace").strip().splitlines() or ["no reason given"]
             raise HarnessError(f"compiling failed: {lines[-1]}")
+    with contextlib.suppress(OSError):  # a read-only installation asks again each time
+        STAMP.parent.mkdir(exist_ok=True)
+        STAMP.write_text(sources)
+
+
+def _sources() -> str:
+    """What the cached kernels were made from: sources by their time stamps, as numba has it, and the compiler."""
+    paths = [ROOT / name for name in SOURCES]
+    files = [file for path in paths for file in (sorted(path.rglob("*.py")) if path.is_dir() else [path])]
+    lines = [f"{file.relative_to(ROOT)} {file.stat().st_mtime_ns} {file.stat().st_size}" for file in files]
+    numba = f"numba {importlib.metadata.version('numba')} {os.environ.get('NUMBA_CACHE_DIR', '')}"
+    return "\n".join([sys.version, numba, *lines])
 
 
 def _wait(process: subprocess.Popen[bytes], tell: Callable[[str], None]) -> None:
