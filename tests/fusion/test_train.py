@@ -68,12 +68,11 @@ def test_a_resumed_run_ends_with_the_weights_of_an_undisturbed_one(drawn, ensemb
 
 def test_a_student_may_start_from_given_weights(drawn, ensembles, tmp_path):
     scenes, _ = read_scenes([drawn], EnsembleCache.open(ensembles), SMALL)
-    first = train([drawn], ensembles, tmp_path / "first", SMALL)
+    train([drawn], ensembles, tmp_path / "first", SMALL)
     given = str(tmp_path / "first" / "student.safetensors")
     second = train([drawn], ensembles, tmp_path / "second", Recipe(**{**SMALL.__dict__, "steps": 4, "init": given}))
     fresh = train([drawn], ensembles, tmp_path / "fresh", Recipe(**{**SMALL.__dict__, "steps": 4}))
-    assert held_out_psnr(second, scenes, 4) > held_out_psnr(fresh, scenes, 4) + 0.3
-    assert held_out_psnr(second, scenes, 4) > held_out_psnr(first, scenes, 4) - 0.5
+    assert held_out_psnr(second, scenes, 4) > held_out_psnr(fresh, scenes, 4) + 1.0
     with pytest.raises(FusionError, match="no weights"):
         train([drawn], ensembles, tmp_path / "third", Recipe(**{**SMALL.__dict__, "init": "nowhere.safetensors"}))
 
@@ -147,7 +146,7 @@ def test_commands_fail_with_one_line_and_no_traceback(tmp_path):
 
 
 def test_the_bench_writes_its_figures_by_name(tmp_path):
-    result = run("fusion.bench", "--frames", 3, "--json", tmp_path / "bench.json")
+    result = run("fusion.bench", "--threads", 1, "--frames", 3, "--json", tmp_path / "bench.json")
     assert result.returncode == 0, result.stderr
     figures = json.loads((tmp_path / "bench.json").read_text())
     assert 0.0 < figures["cpu_640x360_ms"] < 1000.0
