@@ -119,7 +119,6 @@ def _start(job: Job, attempt: int, worker: Sequence[str]) -> _Running:
             stdout=log,
             stderr=subprocess.STDOUT,
             pass_fds=(write_end,),
-            env={"OMP_WAIT_POLICY": "PASSIVE", **os.environ},  # a spinning thread keeps others from the cores
             start_new_session=True,  # its own group: the worker, its server and its agent are ended together
         )
     os.close(write_end)
