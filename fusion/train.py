@@ -40,7 +40,7 @@ from fusion.errors import FusionError
 from fusion.losses import edge_loss, pixel_loss
 from fusion.statistics import pixel_statistics, pixel_weight
 from fusion.student import CELL_PX, Student
-from fusion.weights import load_student, save_student
+from fusion.weights import load_student, locate, save_student
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Recipe:
     drift_px: float = 3.0
     drift_deg: float = 0.5
     held_out: float = 0.1
-    init: str = ""  # weights to start from; none is the identity
+    init: str = ""  # weights to start from, by name or path; none is the identity
     seed: int = 0
 
 
@@ -221,7 +221,7 @@ def train(folders: list[Path], ensembles: Path, out: Path, recipe: Recipe, log_e
         raise FusionError(f"ensembles drawn at scale {scale}: the trainer needs one that divides {CELL_PX}")
     training, held = read_scenes(folders, cache, recipe)
     torch.manual_seed(recipe.seed)
-    student = load_student(Path(recipe.init)).train().requires_grad_(True) if recipe.init else Student()
+    student = load_student(locate(recipe.init)).train().requires_grad_(True) if recipe.init else Student()
     average = copy.deepcopy(student).requires_grad_(False)
     optimizer = torch.optim.AdamW(student.parameters(), lr=recipe.learning_rate, betas=(0.9, 0.99), weight_decay=1e-4)
     parts = {"student": student, "average": average, "optimizer": optimizer}
