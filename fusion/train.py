@@ -4,7 +4,8 @@
 
     L = L_pix + lambda_twin L_twin + lambda_edge L_edge
     L_pix  = mean_p w(p) charbonnier(f(p) - mu(p))        at the ensembles' resolution
-    L_twin = mean_p w(p) charbonnier(f(p) - clear(p))        at full resolution, where there is a clear twin
+    L_twin = mean_p w(p) e(p) charbonnier(f(p) - clear(p))        at full resolution, where there is a clear twin;
+        e: `evidence_weight`, more where the thermal frame shows a thing against its surroundings
     L_edge = mean_p w(p) max(0, |strongest gradient of v, t| - |gradient of f|)        at full resolution
 
 The feature term (routing between frozen backbones) is not part of this trainer yet.
@@ -37,7 +38,7 @@ from fusion.cache import EnsembleCache
 from fusion.checkpoint import load_checkpoint, save_checkpoint
 from fusion.data import Images, load, read_folders, reduce, split
 from fusion.errors import FusionError
-from fusion.losses import edge_loss, pixel_loss
+from fusion.losses import edge_loss, evidence_weight, pixel_loss
 from fusion.statistics import pixel_statistics, pixel_weight
 from fusion.student import CELL_PX, Student
 from fusion.weights import load_student, locate, save_student
@@ -54,7 +55,8 @@ class Recipe:
     ema: float = 0.995
     tau_pix: float = 0.005
     lambda_edge: float = 0.2
-    lambda_twin: float = 0.5
+    lambda_twin: float = 1.0
+    evidence_gain: float = 1.0
     pixel_weighting: bool = True
     samples: int = 0  # how many of the K samples to use; 0 is all
     anchor_share: float = 0.1  # share of clear frames, whose target is the frame itself
@@ -168,7 +170,8 @@ def loss_of(student: Student, batch: dict[str, Any], recipe: Recipe, scale: int)
     pix = pixel_loss(F.avg_pool2d(fused, scale), batch["mean"], batch["weight"])
     full_weight = batch["weight"].repeat_interleave(scale, dim=1).repeat_interleave(scale, dim=2)
     edge = edge_loss(fused, v, t, full_weight)
-    twin = pixel_loss(fused, batch["clear"], full_weight * batch["known"][:, None, None])
+    evidence = evidence_weight(t, recipe.evidence_gain)
+    twin = pixel_loss(fused, batch["clear"], full_weight * evidence * batch["known"][:, None, None])
     loss = pix + recipe.lambda_twin * twin + recipe.lambda_edge * edge
     terms = {"loss": loss, "pix": pix, "twin": twin, "edge": edge}
     return loss, {name: float(term.detach()) for name, term in terms.items()}

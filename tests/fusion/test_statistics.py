@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from fusion.losses import charbonnier, edge_loss, gradient, pixel_loss
+from fusion.losses import charbonnier, edge_loss, evidence_weight, gradient, pixel_loss
 from fusion.statistics import pixel_statistics, pixel_weight
 
 
@@ -62,3 +62,13 @@ def test_the_edge_loss_charges_lost_thermal_edges_and_forgives_stronger_ones():
     assert lost > 0.05
     assert kept == pytest.approx(0.0, abs=1e-3)
     assert inverted == pytest.approx(0.0, abs=1e-3)
+
+
+def test_the_twin_is_looked_at_where_the_thermal_frame_shows_something():
+    thermal = torch.full((1, 1, 96, 96), 0.3)
+    assert torch.allclose(evidence_weight(thermal, 2.0), torch.ones(1, 96, 96), atol=1e-3)
+    thermal[..., 40:50, 40:44] = 0.9
+    weight = evidence_weight(thermal, 2.0)
+    assert float(weight.mean()) == pytest.approx(1.0)
+    assert float(weight[0, 45, 42]) > 5.0 * float(weight[0, 5, 5])
+    assert torch.equal(evidence_weight(thermal, 0.0), torch.ones(1, 96, 96))
