@@ -176,7 +176,9 @@ def _decode(name: str, rgb: carla.Image | None, instances: carla.Image, depth: c
         id=name,
         frame=depth.frame,
         time_s=depth.timestamp,
-        bgra=np.empty((0, 0, 4), np.uint8) if rgb is None else _pixels(rgb),
+        bgra=np.empty((0, 0, 4), np.uint8)
+        if rgb is None
+        else _pixels(rgb).copy(),  # the client uses the memory of a message again
         tags=tags,
         instances=ids,
         depth_m=depth_m,

@@ -199,3 +199,16 @@ def test_a_script_that_forgets_its_rig_still_ends_cleanly(server):
     ended = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, timeout=90)
     assert ended.returncode == 0, ended.stderr
     assert ended.stdout.strip() == "seen"
+
+
+def test_a_kept_frame_stays_what_it_was_when_later_frames_arrive(world):
+    ego = spawn_ego(world)
+    rig = Rig(world, ego, [FRONT])
+    kept = rig.frames(world.tick())["Front"]
+    seen = kept.bgra.copy()
+    for _ in range(30):
+        ego.apply_control(carla.VehicleControl(throttle=1.0))
+        latest = rig.frames(world.tick())["Front"]
+    assert np.array_equal(kept.bgra, seen)
+    assert not np.array_equal(latest.bgra, seen)
+    rig.destroy()
