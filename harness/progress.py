@@ -85,4 +85,4 @@ class RunDisplay(AbstractContextManager["RunDisplay"]):
                 f"{row['completion']:.0f} %" if driving else "",
                 f"{row['score']:.1f}" if driving else "",
             )
-        self._live.update(Group(table, self._bar))
+        self._live.update(Group(table, self._bar) if self._rows else self._bar)

@@ -74,9 +74,9 @@ def run(options: argparse.Namespace, console: Console) -> int:
     workers = _workers(options, len(todo))
     jobs = [_job(spec, config, options, folder, workers) for spec in todo]
     folder.episodes.mkdir(exist_ok=True)
+    drives = f"{_count(len(routes), 'route')} x {_count(len(config.seeds), 'seed')} x {_count(len(config.arms), 'arm')}"
     console.print(
-        f"{definition.title or definition.name}: {len(routes)} routes x {len(config.seeds)} seeds x "
-        f"{len(config.arms)} arms, agent {config.agent}, {workers} at a time -> {folder.path}",
+        f"{definition.title or definition.name}: {drives}, agent {config.agent}, {workers} at a time -> {folder.path}",
         highlight=False,
         soft_wrap=True,
     )
@@ -91,11 +91,15 @@ def run(options: argparse.Namespace, console: Console) -> int:
     figures, page = _write_summary(folder), _write_report(folder)
     _print_summary(figures, Console())
     wall_s = time.monotonic() - started
-    print(f"report: {page}   ({len(todo)} episodes in {wall_s:.0f} s)")
+    print(f"report: {page}   ({_count(len(todo), 'episode')} in {wall_s:.0f} s)")
     if failures:
         print(f"nightloop: {len(failures)} of {total} episodes failed (see {folder.episodes})", file=sys.stderr)
         return EXIT_EPISODES_FAILED
     return EXIT_OK
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -292,7 +296,8 @@ def _line_of(outcome: Outcome, folder: RunFolder) -> tuple[str, bool]:
     score = record.score(request["config"]["metric_version"])
     return (
         f"{job.name}: {record.status}, driving score {score.driving_score:.1f}, route {score.route_completion:.0f} %, "
-        f"{len(record.infractions)} infractions, {record.tick_count} ticks in {record.duration_system_s:.0f} s"
+        f"{_count(len(record.infractions), 'infraction')}, {record.tick_count} ticks "
+        f"in {record.duration_system_s:.0f} s"
     ), False
 
 

@@ -1,0 +1,47 @@
+"""What a run shows: a table that moves on a terminal, lines anywhere else."""
+
+from __future__ import annotations
+
+import io
+
+from rich.console import Console
+
+from harness.progress import RunDisplay
+
+PROGRESS = {
+    "event": "progress",
+    "time_s": 12.5,
+    "ticks": 250,
+    "real_time_factor": 0.8,
+    "completion": 40.0,
+    "score": 26.0,
+}
+
+
+def shown(terminal: bool) -> str:
+    text = io.StringIO()
+    console = Console(file=text, force_terminal=terminal, width=100, color_system=None)
+    with RunDisplay(2, 0, console) as display:
+        display.message("1-rgb-seed0", {"event": "state", "text": "starting the server"})
+        display.message("1-rgb-seed0", PROGRESS)
+        display.message("1-rgb-seed0", {"event": "retry", "reason": "the simulator ended", "attempt": 1})
+        display.message("1-fused-seed0", PROGRESS)
+        display.ended("1-rgb-seed0", "1-rgb-seed0: Completed [93]")
+    return text.getvalue()
+
+
+def test_a_log_has_plain_lines() -> None:
+    assert shown(terminal=False).splitlines() == [
+        "1-rgb-seed0: 12 s simulated, real-time factor 0.80, 40 % of the route, driving score so far 26.0",
+        "1-rgb-seed0: the simulator ended; running it again (attempt 2)",
+        "1-fused-seed0: 12 s simulated, real-time factor 0.80, 40 % of the route, driving score so far 26.0",
+        "1-rgb-seed0: Completed [93]",
+    ]
+
+
+def test_a_terminal_shows_every_running_episode() -> None:
+    text = shown(terminal=True)
+    last = text[text.rindex("Completed [93]") :]
+    for part in ("1-fused-seed0", "driving", "12.5 s", "x0.80", "40 %", "26.0", "1/2"):
+        assert part in last
+    assert "1-rgb-seed0" not in last  # it has ended
