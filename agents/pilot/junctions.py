@@ -11,6 +11,8 @@ from agents.route import Route
 WATCH_FROM_M = 45.0
 # The stop line lies this far before the route's manoeuvre begins: a crosswalk and the curve of the kerb are between.
 LINE_BEFORE_M = 8.5
+# A vehicle whose centre is this near to the line stands at it, not behind others.
+STANDS_WITHIN_M = 6.0
 _TURNS = (RoadOption.LEFT, RoadOption.RIGHT, RoadOption.STRAIGHT)
 _BLEND = 0.2
 _CLEARLY_SEEN = 0.8  # summed probability of the cells that show a light
@@ -47,7 +49,7 @@ class Junctions:
         else:  # a light does not vanish from one frame to the next, but what is never seen again was none
             self._red *= 1.0 - _FORGET * dt_s
         self._stop += _BLEND * (float(sighting.stop > 1.0) - self._stop) if sighting.stop > 1.0 else 0.0
-        near = entry_m - here_m < 10.0
+        near = entry_m - here_m < LINE_BEFORE_M + STANDS_WITHIN_M
         self._stood_s += dt_s if speed_mps < _STOPPED_MPS and near else 0.0
         self._served = self._served or self._stood_s > _STAND_S
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from agents.loader import AgentLoadError, load_agent_class
-from agents.pilot.agent import WEIGHTS
+from agents.pilot.agent import HALF_LENGTH_M, WEIGHTS
 from agents.pilot.camera import HEIGHT, WIDTH
 from agents.pilot.junctions import LINE_BEFORE_M, Junctions
 from agents.pilot.perception import Eyes, Sighting
@@ -77,7 +77,7 @@ def test_a_stop_sign_is_served_by_standing() -> None:
         ahead.update(sighting(stop=4.0), 30.0, 5.0, 0.05)
     assert ahead.stop_at_m() < math.inf
     for _ in range(30):
-        ahead.update(sighting(stop=4.0), 41.0, 0.0, 0.05)
+        ahead.update(sighting(stop=4.0), 50.0 - LINE_BEFORE_M - HALF_LENGTH_M - 0.5, 0.0, 0.05)
     assert ahead.stop_at_m() == math.inf
 
 
