@@ -1,6 +1,6 @@
 """Time of one fused frame, from bytes in to bytes out, on this machine.
 
-    python -m fusion.bench [--weights sim] [--threads 2] [--frames 60] [--json FILE]
+    python -m fusion.bench [--weights sim] [--frames 60] [--json FILE]
 
 Prints a table and, with --json, writes the same figures by name: cpu_640x360_ms and cpu_640x480_ms are the medians of
 the wall time per frame, `..._cpu_ms` of the processor time all threads spent on it.
@@ -14,7 +14,6 @@ import time
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from fusion.errors import FusionError
 from fusion.proxy import FusionProxy
@@ -42,18 +41,16 @@ def measure(proxy: FusionProxy, width: int, height: int, frames: int) -> tuple[f
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m fusion.bench", description=__doc__.splitlines()[0])
     parser.add_argument("--weights", default="sim")
-    parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--frames", type=int, default=60)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    torch.set_num_threads(options.threads)
     try:
         proxy = FusionProxy.from_pretrained(options.weights)
     except FusionError as error:
         sys.exit(f"fusion.bench: {error}")
-    figures: dict[str, object] = {"threads": options.threads, "cores": os.cpu_count(), "weights": proxy.checksum}
+    figures: dict[str, object] = {"threads": 1, "cores": os.cpu_count(), "weights": proxy.checksum}
     figures["parameters"] = parameter_count(proxy.student)
-    print(f"FusionProxy '{options.weights}', {figures['parameters']} parameters, {options.threads} threads")
+    print(f"FusionProxy '{options.weights}', {figures['parameters']} parameters, one thread")
     print(f"{'frame':>10} {'wall ms':>9} {'cpu ms':>9} {'frames/s':>9}")
     for width, height in SIZES:
         wall_ms, cpu_ms = measure(proxy, width, height, options.frames)

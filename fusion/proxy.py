@@ -1,5 +1,7 @@
 """FusionProxy: the one call that puts a thermal frame into a visible one."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -86,8 +88,9 @@ class FusionProxy:
         if deviation < FLAT_GREY_LEVELS:
             return visible.copy()
         parameter = self._student.curves
-        batch = torch.from_numpy(view)[None].to(parameter.device, memory_format=torch.channels_last)
-        grid = self._network(batch)[0].flatten(2).contiguous().cpu().numpy()
+        with _one_thread():
+            batch = torch.from_numpy(view)[None].to(parameter.device, memory_format=torch.channels_last)
+            grid = self._network(batch)[0].flatten(2).contiguous().cpu().numpy()
         fused = np.empty_like(visible)
         slice_apply(visible, thermal, red, 2 - red, grid, self._table, fused)
         return fused
@@ -110,6 +113,18 @@ def _read_only(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     view = np.ascontiguousarray(image).view()
     view.flags.writeable = False
     return view
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """A view is so small that a second thread saves a millisecond, and costs a hundred where cores are shared: threads
+    of a pool wait for each other by spinning. One thread also sums in one order, whatever the machine."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _check_arrays(visible: NDArray[Any], thermal: object) -> None:

@@ -116,6 +116,18 @@ def test_the_same_pair_gives_the_same_bytes_and_the_input_is_left_alone(proxy):
     assert np.array_equal(thermal, before[1])
 
 
+def test_a_frame_leaves_the_number_of_threads_as_it_was(proxy):
+    visible, thermal = make_frames(64, 64)
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        two = proxy(visible, thermal)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+    assert np.array_equal(two, proxy(visible, thermal))
+
+
 def test_views_and_read_only_frames_are_taken_as_they_are(proxy):
     visible, thermal = make_frames(96, 128)
     crop, heat = visible[::2, ::2], thermal[::2, ::2]
