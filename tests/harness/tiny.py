@@ -120,6 +120,8 @@ class Run:
             stderr=subprocess.PIPE,
             text=True,
             env={**os.environ, "NIGHTLOOP_TEST_RUN": self._mark},
+            # A shell's background job ignores Ctrl-C and would hand that on.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         self.said = ""
 
