@@ -15,7 +15,8 @@ class RunConfig:
     """Everything that decides the numbers of a run; where and how fast it runs stands elsewhere.
 
     `agent` is a built-in name or a file path, `agent_checksum` the SHA-256 of what it is made of; `scenario_checksum`
-    covers the scenario, its clear twin and its routes; `route_ids` are the routes driven, in order.
+    covers the scenario, its clear twin and its routes; `route_ids` are the routes driven, in order;
+    `thermal_checksum` is that of the preset's file, empty for a preset that comes with nightloop.
     """
 
     scenario: str
@@ -30,6 +31,7 @@ class RunConfig:
     weights: str
     weights_checksum: str
     thermal_preset: str
+    thermal_checksum: str
     metric_version: str
     server: str
 

@@ -181,21 +181,22 @@ def _configuration(
         seeds=tuple(range(options.seeds or (1 if options.quick else 2))),
         agent=options.agent,
         agent_config=options.agent_config,
-        agent_checksum=_agent_checksum(options.agent),
+        agent_checksum=_agent_checksum(options.agent, options.agent_config),
         weights=options.weights,
         weights_checksum=weights.checksum,
         thermal_preset=options.thermal,
+        thermal_checksum=checksum(Path(options.thermal)) if Path(options.thermal).is_file() else "",
         metric_version=options.metric,
         server=server,
     )
 
 
-def _agent_checksum(agent: str) -> str:
-    if agent in BUILT_IN:
-        package = Path(__file__).parent.parent / "agents"
-        own = package / agent if (package / agent).is_dir() else package / f"{agent}.py"
-        return checksum(own, package / "route_following.py")
-    return checksum(Path(agent).expanduser())
+def _agent_checksum(agent: str, agent_config: str) -> str:
+    """Of the agent's code and of the file or folder that its configuration names, if it names one."""
+    package = Path(__file__).parent.parent / "agents"
+    code = [*sorted(package.glob("*.py")), package / "pilot"] if agent in BUILT_IN else [Path(agent).expanduser()]
+    configured = Path(agent_config).expanduser()
+    return checksum(*code, *([configured] if agent_config and configured.exists() else []))
 
 
 def _new_folder(options: argparse.Namespace, config: RunConfig) -> Path:
@@ -264,12 +265,15 @@ def _versions() -> dict[str, str]:
 def _workers(options: argparse.Namespace, jobs: int) -> int:
     if options.carla:
         return 1  # one server, one episode at a time
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(options.workers or min(cores, 8), jobs))
+    return max(1, min(options.workers or min(_cores(), 8), jobs))
+
+
+def _cores() -> int:
+    """Those that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _job(spec: EpisodeSpec, config: RunConfig, options: argparse.Namespace, folder: RunFolder, workers: int) -> Job:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     request: dict[str, Any] = {
         "config": config.to_dict(),
         "config_hash": config.hash,
@@ -279,7 +283,7 @@ def _job(spec: EpisodeSpec, config: RunConfig, options: argparse.Namespace, fold
         "seed": spec.seed,
         "out": str(folder.path.resolve()),
         "carla": options.carla,
-        "threads": max(1, cores // workers),
+        "threads": max(1, _cores() // workers),
     }
     return Job(spec.name, request, folder.path / "logs" / f"{spec.name}.log")
 
