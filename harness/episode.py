@@ -24,6 +24,7 @@ from harness.sensors import CAMERA, AgentSensors, check_declared
 from harness.server import ServerAddress, free_port
 from results.events import TERMINATING_KINDS, Event
 from results.layout import RunFolder
+from results.leaderboard import sensor_icons
 from results.record import Clip, EpisodeRecord, write_episode
 from results.scores import Failure, score
 from results.strips import strip_jpeg
@@ -93,6 +94,7 @@ def run_episode(request: dict[str, Any], tell: Tell, server: Callable[[], Server
         failure=drive.failure,
         error=drive.error,
         route_name=", ".join(scenario.name for scenario in spec.scenarios),
+        sensors=drive.sensors,
         clips=tuple(drive.clips),
         route_xy=tuple((float(x), float(y)) for x, y in route.xyz[::2, :2]),
     )
@@ -123,6 +125,7 @@ class _Drive:
         self.failure: Failure | None = None
         self.error = ""
         self.track = "SENSORS"
+        self.sensors: tuple[str, ...] = ()
         self._world, self._stage, self._route, self._tell = world, stage, route, tell
         self._metric = request["config"]["metric_version"]
         agent = request["config"]["agent"]
@@ -141,6 +144,7 @@ class _Drive:
         except (Exception, SystemExit) as error:
             self._fail(Failure.AGENT_SETUP, error)
             return
+        self.sensors = sensor_icons(declared)
         cameras = [sensor for sensor in declared if sensor["type"] == CAMERA]
         fused = ARMS[request["arm"]].fused
         preset = request["config"]["thermal_preset"]

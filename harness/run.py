@@ -247,7 +247,6 @@ def _claim(
         server={"kind": config.server, "version": importlib.metadata.version("carla")},
         versions=_versions(),
         weights={"name": config.weights, "sha256": config.weights_checksum},
-        sensors=("carla_camera", "carla_imu", "carla_gnss", "carla_speedometer"),
         metric_version=config.metric_version,
     )
     try:

@@ -62,7 +62,7 @@ def to_json(manifest: Manifest, records: Sequence[EpisodeRecord], version: str |
         },
         "entry_status": entry_status,
         "eligible": entry_status == "Finished",
-        "sensors": list(manifest.sensors),
+        "sensors": list(dict.fromkeys(icon for record in records for icon in record.sensors)),
         "values": [str(means[key]) for key in _SCORES] + [str(per_km[kind.value]) for _, kind in _LABELLED],
         "labels": list(LABELS),
         "metric_version": version,

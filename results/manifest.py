@@ -28,7 +28,7 @@ class Manifest:
     """`config` is everything that can change a result and nothing else (no folder, port or number of workers); its hash
     identifies the run. `arms` maps each arm to its weather in words. `server` has `kind` ("embedded" or "carla") and
     `version`; `weights` has `name` and `sha256`; `versions` are those of Python, carla, numpy, torch, nightloop, ...
-    `sensors` are the leaderboard's icon names. No wall-clock figure belongs here."""
+    No wall-clock figure belongs here."""
 
     scenario: str
     agent: str
@@ -41,7 +41,6 @@ class Manifest:
     server: Mapping[str, str]
     versions: Mapping[str, str]
     weights: Mapping[str, str] = field(default_factory=dict)
-    sensors: tuple[str, ...] = ()
     metric_version: str = DEFAULT_VERSION
 
     @property
@@ -66,7 +65,6 @@ def read_manifest(folder: RunFolder) -> Manifest:
         values = {f.name: kept[f.name] for f in fields(Manifest) if f.name in kept}
         values["routes"] = tuple(RouteEntry(**route) for route in kept["routes"])
         values["seeds"] = tuple(int(seed) for seed in kept["seeds"])
-        values["sensors"] = tuple(kept.get("sensors", ()))
         return Manifest(**values)
     except FileNotFoundError as error:
         raise RecordError(f"{folder.path}: no run.json there, so this is not the folder of a run") from error

@@ -37,7 +37,8 @@ class EpisodeRecord:
 
     `failure` is set where something other than an event ended the episode, `error` is its one-line cause;
     `agent` and `track` name who drove and what it was allowed to see; `attempt` counts from 1; `route_xy` is the
-    planned path (m, CARLA's axes) for the map. `duration_system_s` is the only wall-clock figure.
+    planned path (m, CARLA's axes) for the map; `sensors` are the leaderboard's icon names of what the agent asked for.
+    `duration_system_s` is the only wall-clock figure.
     """
 
     scenario: str
@@ -59,6 +60,7 @@ class EpisodeRecord:
     failure: Failure | None = None
     error: str = ""
     route_name: str = ""
+    sensors: tuple[str, ...] = ()
     clips: tuple[Clip, ...] = ()
     route_xy: tuple[tuple[float, float], ...] = ()
 
@@ -116,6 +118,7 @@ def read_episode(folder: EpisodeFolder) -> EpisodeRecord:
         known = {field.name for field in fields(EpisodeRecord)}
         values = {name: value for name, value in kept.items() if name in known}
         values["failure"] = Failure(kept["failure"]) if kept.get("failure") else None
+        values["sensors"] = tuple(kept.get("sensors", ()))
         values["clips"] = tuple(Clip(**clip) for clip in kept.get("clips", ()))
         values["route_xy"] = tuple((float(x), float(y)) for x, y in kept.get("route_xy", ()))
         values["events"] = read_events(folder.events)

@@ -51,7 +51,6 @@ def manifest(
         server={"kind": "embedded", "version": "0.9.16"},
         versions={"python": "3.11.9", "nightloop": "0.1.0", "carla": "0.9.16"},
         weights={"name": "sim", "sha256": "ab" * 32},
-        sensors=("carla_camera", "carla_gnss", "carla_imu", "carla_speedometer"),
     )
 
 
@@ -75,6 +74,7 @@ def record(
         "config_hash": config_hash(CONFIG),
         "server_kind": "embedded",
         "server_version": "0.9.16",
+        "sensors": ("carla_camera", "carla_gnss", "carla_imu", "carla_speedometer"),
     }
     return EpisodeRecord(route_id=route_id, arm=arm, seed=seed, events=events, failure=failure, **{**values, **others})  # type: ignore[arg-type]
 
