@@ -39,6 +39,7 @@ from fusion.checkpoint import load_checkpoint, save_checkpoint
 from fusion.data import Images, load, read_folders, reduce, split
 from fusion.errors import FusionError
 from fusion.losses import edge_loss, evidence_weight, pixel_loss
+from fusion.recipe import add_options, from_options
 from fusion.statistics import pixel_statistics, pixel_weight
 from fusion.student import CELL_PX, Student
 from fusion.weights import load_student, locate, save_student
@@ -289,14 +290,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--resume", action="store_true")
     parser.add_argument("--log-every", type=int, default=50, help="steps between log lines and checkpoints")
-    for name, value in asdict(Recipe()).items():
-        flag = "--" + name.replace("_", "-")
-        if isinstance(value, bool):
-            parser.add_argument(flag, action=argparse.BooleanOptionalAction, default=value)
-        else:
-            parser.add_argument(flag, type=type(value), default=value)
+    add_options(parser, Recipe())
     options = vars(parser.parse_args())
-    recipe = Recipe(**{name: options[name] for name in asdict(Recipe())})
+    recipe = from_options(Recipe(), options)
     try:
         train(options["data"], options["ensembles"], options["out"], recipe, options["log_every"], options["resume"])
     except FusionError as error:

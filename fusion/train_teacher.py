@@ -27,6 +27,7 @@ from torch import Tensor
 from fusion.checkpoint import load_checkpoint, save_checkpoint
 from fusion.data import Pair, load, read_folders, reduce, split
 from fusion.errors import FusionError
+from fusion.recipe import add_options, from_options
 from fusion.teacher.conditional import ConditionalTeacher, save_teacher
 from fusion.teacher.diffusion import Diffusion, DiffusionConfig
 from fusion.teacher.network import NetworkConfig, TeacherNetwork
@@ -188,14 +189,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--resume", action="store_true")
     parser.add_argument("--log-every", type=int, default=200, help="steps between log lines, samples and checkpoints")
-    for name, value in asdict(Recipe()).items():
-        flag = "--" + name.replace("_", "-")
-        if isinstance(value, bool):
-            parser.add_argument(flag, action=argparse.BooleanOptionalAction, default=value)
-        else:
-            parser.add_argument(flag, type=type(value), default=value)
+    add_options(parser, Recipe())
     options: dict[str, Any] = vars(parser.parse_args())
-    recipe = Recipe(**{name: options[name] for name in asdict(Recipe())})
+    recipe = from_options(Recipe(), options)
     try:
         train(options["data"], options["out"], recipe, options["log_every"], options["resume"])
     except FusionError as error:

@@ -270,11 +270,6 @@ def _place(error: BaseException, folder: Path) -> str:
 def prepared_world(client: carla.Client, town: str, stack: ExitStack) -> carla.World:
     """The town's world, synchronous at 20 Hz as the leaderboard has it; given back asynchronous."""
     world = client.get_world()
-    if world.get_map().name.split("/")[-1] != town:
-        if any(name.split("/")[-1] == town for name in client.get_available_maps()):
-            world = client.load_world(town, reset_settings=False)
-        else:
-            world = _generated_world(client, town)
     before = world.get_settings()
     settings = world.get_settings()
     settings.synchronous_mode = True
@@ -283,7 +278,12 @@ def prepared_world(client: carla.Client, town: str, stack: ExitStack) -> carla.W
     settings.spectator_as_ego = False
     world.apply_settings(settings)
     # Until now it ran freely, for a number of ticks that nobody chose; a fresh episode begins at time 0.
-    world = client.reload_world(False)
+    if world.get_map().name.split("/")[-1] == town:
+        world = client.reload_world(False)
+    elif any(name.split("/")[-1] == town for name in client.get_available_maps()):
+        world = client.load_world(town, reset_settings=False)
+    else:
+        world = _generated_world(client, town)
     stack.callback(world.apply_settings, before)
     world.set_pedestrians_seed(0)
     return world
@@ -297,7 +297,7 @@ def _generated_world(client: carla.Client, town: str) -> carla.World:
         opendrive = build_town(town).opendrive
     except ValueError as error:
         raise ServerError(f"the server has no map {town}: {error}") from error
-    return client.generate_opendrive_world(opendrive)
+    return client.generate_opendrive_world(opendrive, carla.OpendriveGenerationParameters(), False)
 
 
 def ambient_for(definition: ScenarioDefinition, spec: RouteSpec) -> Ambient:

@@ -1,0 +1,24 @@
+"""A trainer's recipe (a dataclass of plain values) as options of its command line, one per field."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict
+from typing import Any, TypeVar
+
+R = TypeVar("R")
+
+
+def add_options(parser: argparse.ArgumentParser, recipe: Any) -> None:
+    """`--learning-rate 0.001` for `learning_rate: float`, `--twin / --no-twin` for a bool; defaults from `recipe`."""
+    for name, value in asdict(recipe).items():
+        flag = "--" + name.replace("_", "-")
+        if isinstance(value, bool):
+            parser.add_argument(flag, action=argparse.BooleanOptionalAction, default=value)
+        else:
+            parser.add_argument(flag, type=type(value), default=value)
+
+
+def from_options(recipe: R, options: dict[str, Any]) -> R:
+    """A recipe of the same kind with the values that the options ask for."""
+    return type(recipe)(**{name: options[name] for name in asdict(recipe)})  # type: ignore[call-overload]
