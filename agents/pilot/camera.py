@@ -53,3 +53,9 @@ def height_m(top_row: NDArray[np.intp] | int, bottom_row: NDArray[np.intp] | int
     top = np.asarray(top_row) * STRIDE + CROP_TOP - HEIGHT / 2
     foot = (np.asarray(bottom_row) + 1) * STRIDE + CROP_TOP - HEIGHT / 2
     return np.where(foot > 0, UP_M * (1.0 - top / np.maximum(foot, 1e-6)), np.inf)
+
+
+def foot_distance_m(bottom_row: int) -> float:
+    """How far ahead of the camera the lower edge of a grid row shows flat ground (m); infinite above the horizon."""
+    below_px = (bottom_row + 1) * STRIDE + CROP_TOP - HEIGHT / 2
+    return UP_M * focal_px() / below_px if below_px > 0 else math.inf

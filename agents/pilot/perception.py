@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file
 
-from agents.pilot.camera import CROP_TOP, END_ROW, FIRST_ROW, FORWARD_M, cell_slopes, height_m
+from agents.pilot.camera import CROP_TOP, END_ROW, FIRST_ROW, FORWARD_M, cell_slopes, foot_distance_m, height_m
 from agents.pilot.network import PilotNetwork, Thing
 
 # A cell counts as a thing from this probability on.
@@ -19,6 +19,9 @@ THRESHOLD = 0.5
 # Tops of real ones lie higher than this; shadows and kerbs that look like the foot of one do not.
 VEHICLE_HEIGHT_M, PERSON_HEIGHT_M = 1.15, 0.8
 NEAR_ROW = 24  # ground nearer than 20 m
+# A thing stands on the ground: a dark sky that looks like the flank of a lorry 3 m away does not. Far away a row of the
+# grid is tens of metres of ground, and what is nearer may hide the foot of what is farther.
+FLOATS_TIMES, FLOATS_NEARER_M = 2.5, 18.0
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,7 @@ class Eyes:
         return self._sighting(probability, depth_m)
 
     def _sighting(self, probability: NDArray[np.floating], depth_m: NDArray[np.floating]) -> Sighting:
-        row, column = np.nonzero(self._upright(probability[Thing.VEHICLE] > THRESHOLD))
+        row, column = np.nonzero(self._upright(probability[Thing.VEHICLE] > THRESHOLD, depth_m))
         depth = depth_m[row, column]
         vehicles = np.stack([depth + FORWARD_M, depth * self._right_per_m[column]], axis=1)
         return Sighting(
@@ -70,13 +73,14 @@ class Eyes:
             stop=_strength(probability[Thing.STOP_SIGN]),
         )
 
-    def _upright(self, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Without the runs of cells in a column that are too low for where they end on the ground."""
+    def _upright(self, mask: NDArray[np.bool_], depth_m: NDArray[np.floating]) -> NDArray[np.bool_]:
+        """Without the runs of cells in a column that end far above the ground or are too low for where they end."""
         standing = mask.copy()
         for column in np.nonzero(mask.any(axis=0))[0]:
             edges = np.flatnonzero(np.diff(mask[:, column].astype(np.int8), prepend=0, append=0))
             for begin, end in edges.reshape(-1, 2):
-                if _is_low(begin, end - 1, VEHICLE_HEIGHT_M):
+                floats = _floats(end - 1, float(np.median(depth_m[begin:end, column])))
+                if floats or _is_low(begin, end - 1, VEHICLE_HEIGHT_M):
                     standing[begin:end, column] = False
         return standing
 
@@ -88,6 +92,8 @@ class Eyes:
             if _is_low(int(row.min()), int(row.max()), PERSON_HEIGHT_M):
                 continue
             depth = float(np.median(depth_m[row, column]))
+            if _floats(int(row.max()), depth):
+                continue
             right = depth * float(np.average(self._right_per_m[column], weights=probability[row, column]))
             found.append((depth + FORWARD_M, right))
         return np.array(found, np.float64).reshape(-1, 2)
@@ -96,6 +102,10 @@ class Eyes:
 def _is_low(top_row: int, bottom_row: int, least_m: float) -> bool:
     """Shadows and kerbs look like the foot of a vehicle; far away a cell is too coarse to tell."""
     return bottom_row >= NEAR_ROW and bool(height_m(top_row, bottom_row) < least_m)
+
+
+def _floats(bottom_row: int, depth_m: float) -> bool:
+    return depth_m < FLOATS_NEARER_M and foot_distance_m(bottom_row) > FLOATS_TIMES * depth_m
 
 
 def _strength(probability: NDArray[np.floating]) -> float:

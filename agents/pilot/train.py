@@ -24,7 +24,8 @@ from agents.pilot.camera import CROP_TOP, END_ROW, FIRST_ROW, FORWARD_M
 from agents.pilot.labels import Face, label_grid
 from agents.pilot.network import STRIDE, PilotNetwork, Thing
 
-# Cells of a kind per frame differ by orders of magnitude: 95 % show nothing at all.
+# Cells of a kind per frame differ by orders of magnitude: 95 % show nothing at all. Things weigh more while the network
+# learns to find them; once it does, `--plain-weights` makes it say less often what is not there.
 _CLASS_WEIGHTS = {
     Thing.NOTHING: 0.3,
     Thing.VEHICLE: 1.0,
@@ -33,6 +34,16 @@ _CLASS_WEIGHTS = {
     Thing.GREEN_LIGHT: 8.0,
     Thing.STOP_SIGN: 2.0,
 }
+_PLAIN_WEIGHTS = {
+    Thing.NOTHING: 1.0,
+    Thing.VEHICLE: 1.0,
+    Thing.PERSON: 1.2,
+    Thing.RED_LIGHT: 2.5,
+    Thing.GREEN_LIGHT: 2.5,
+    Thing.STOP_SIGN: 1.0,
+}
+_RARE_SHARE, _PLAIN_RARE_SHARE = 0.7, 0.35
+"""Of the crops: those that are laid to hold a person, a light or a sign."""
 # Grid cells of a training crop: the rows that hold the street, half the width; four times as many frames a minute.
 _CROP_ROWS, _CROP_COLUMNS = 24, 40
 _LABEL_SOURCES = ("tags", "instances", "depth")
@@ -46,6 +57,8 @@ def main() -> None:
     training, validation = _split(options.recordings)
     print(f"{len(training)} frames to train on, {len(validation)} held out", flush=True)
 
+    weights = torch.tensor([(_PLAIN_WEIGHTS if options.plain_weights else _CLASS_WEIGHTS)[thing] for thing in Thing])
+    rare_share = _PLAIN_RARE_SHARE if options.plain_weights else _RARE_SHARE
     network = PilotNetwork()
     if options.start:
         network.load_state_dict(load_file(options.start))
@@ -68,9 +81,10 @@ def main() -> None:
         started, total = time.monotonic(), 0.0
         network.train()
         for start in range(0, len(order), options.batch):
-            samples = [_augmented(*_load(training[i]), generator) for i in order[start : start + options.batch]]
+            chosen = order[start : start + options.batch]
+            samples = [_augmented(*_load(training[i]), rare_share, generator) for i in chosen]
             rgb, things, distance_m = _collate(samples)
-            loss = _loss(network, rgb, things, distance_m)
+            loss = _loss(network, rgb, things, distance_m, weights)
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
@@ -102,6 +116,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--batch", type=int, default=12)
     parser.add_argument("--lr", type=float, default=3e-3)
+    parser.add_argument("--plain-weights", action="store_true", help="last epochs: fewer false alarms")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
     return parser.parse_args()
@@ -161,11 +176,12 @@ def _augmented(
     rgb: NDArray[np.uint8],
     things: NDArray[np.uint8],
     distance_m: NDArray[np.float32],
+    rare_share: float,
     generator: np.random.Generator,
 ) -> tuple[NDArray[np.float32], NDArray[np.uint8], NDArray[np.float32]]:
     """What an ordinary RGB training does: mirror, crop, exposure, contrast, colour, veil, blur, a little noise."""
     top = int(generator.integers(FIRST_ROW, END_ROW - _CROP_ROWS + 1))
-    left = _crop_left(things[top : top + _CROP_ROWS], generator)
+    left = _crop_left(things[top : top + _CROP_ROWS], rare_share, generator)
     rgb = rgb[top * STRIDE : (top + _CROP_ROWS) * STRIDE, left * STRIDE : (left + _CROP_COLUMNS) * STRIDE]
     things = things[top : top + _CROP_ROWS, left : left + _CROP_COLUMNS]
     distance_m = distance_m[top : top + _CROP_ROWS, left : left + _CROP_COLUMNS]
@@ -193,11 +209,11 @@ def _other_camera(picture: NDArray[np.float32], generator: np.random.Generator) 
     return np.clip(picture, 0.0, 1.0).astype(np.float32)
 
 
-def _crop_left(things: NDArray[np.uint8], generator: np.random.Generator) -> int:
-    """Most crops hold a person, a light or a sign, each as likely as the other, where the frame has one."""
+def _crop_left(things: NDArray[np.uint8], rare_share: float, generator: np.random.Generator) -> int:
+    """`rare_share` of the crops hold a person, a light or a sign, each as likely as the other, if the frame has one."""
     most = things.shape[1] - _CROP_COLUMNS
     rare = np.unique(things[things >= Thing.PERSON])
-    if len(rare) and generator.random() < 0.7:
+    if len(rare) and generator.random() < rare_share:
         columns = np.nonzero((things == generator.choice(rare)).any(axis=0))[0]
         column = int(generator.choice(columns))
         return int(np.clip(column - generator.integers(4, _CROP_COLUMNS - 4), 0, most))
@@ -213,9 +229,9 @@ def _collate(samples: list[tuple]) -> tuple[Tensor, Tensor, Tensor]:
     )
 
 
-def _loss(network: PilotNetwork, rgb: Tensor, things: Tensor, distance_m: Tensor) -> Tensor:
+def _loss(network: PilotNetwork, rgb: Tensor, things: Tensor, distance_m: Tensor, weights: Tensor) -> Tensor:
+    """weights: (number of things,) of the classes."""
     logits, log_distance = network(rgb)
-    weights = torch.tensor([_CLASS_WEIGHTS[thing] for thing in Thing])
     # Focal factor: most background cells are right after the first minute and teach nothing more.
     likelihood = torch.nn.functional.cross_entropy(logits, things, reduction="none")
     focal = (1.0 - torch.exp(-likelihood)) ** 1.5 * weights[things] * likelihood
