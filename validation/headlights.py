@@ -10,7 +10,7 @@ from simulator.render.camera import CameraModel
 from simulator.render.lights import LOW_BEAM
 from simulator.render.sky import daylight
 from simulator.types import VehicleLightState, WeatherParameters
-from validation.drawing import Axes, COLOURS
+from validation.drawing import COLOURS, Axes
 from validation.stage import LUMINANCE, Thing, emptiness, luminance, renderer, view
 
 DISTANCES_M = (3.0, 5.0, 7.0, 10.0, 14.0, 18.0, 22.0, 26.0, 30.0, 40.0, 50.0, 60.0)

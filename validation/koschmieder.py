@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sensors.fog import KOSCHMIEDER, fog_density
 from simulator.render.camera import CameraModel
 from simulator.types import WeatherParameters
-from validation.drawing import Axes, COLOURS
+from validation.drawing import COLOURS, Axes
 from validation.stage import EYE, Thing, emptiness, luminance, renderer, view
 
 VISIBILITIES_M = (50.0, 100.0, 200.0, 500.0)

@@ -1,4 +1,4 @@
-"""Places where the answer is known: boards, lamps and people on a plain, seen by the renderer and the thermal camera."""
+"""Places where the answer is known: boards, lamps, people on a plain, seen by renderer and thermal camera."""
 
 from __future__ import annotations
 
