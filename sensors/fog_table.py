@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -41,7 +42,7 @@ class FogTable(BaseModel):
         if densities != sorted(set(densities)):
             raise ValueError("entries must come in order of fog_density, each density once")
         visibilities = [entry.visibility_m for entry in self.entries]
-        if any(b >= a for a, b in zip(visibilities, visibilities[1:])):
+        if any(b >= a for a, b in pairwise(visibilities)):
             raise ValueError("visibility must fall as fog_density grows")
         return self
 

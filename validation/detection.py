@@ -22,7 +22,7 @@ from simulator.render.renderer import Renderer
 from simulator.render.sensor import gamma_table, noise_variance
 from simulator.types import VehicleLightState, WeatherParameters
 from simulator.world.view import SceneView
-from validation.drawing import COLOURS, Axes
+from validation.drawing import COLOURS, Axes, plain_ticks
 from validation.stage import (
     LUMINANCE,
     Place,
@@ -213,9 +213,12 @@ def draw(axes: Axes, ranges: list[Range]) -> None:
         )
     seen = [VISIBILITIES_M[0], VISIBILITIES_M[-1]]
     axes.plot(seen, seen, color="0.7", lw=0.8)
-    axes.text(150.0, 170.0, "range = visibility", color="0.5", fontsize=8, rotation=38, ha="right")
+    axes.text(24.0, 30.0, "range = visibility", color="0.5", fontsize=7, rotation=40)
+    axes.axhline(DISTANCES_M[-1], color="0.7", lw=0.8, ls=":")
+    axes.text(1500.0, 1.05 * DISTANCES_M[-1], "farthest place measured", color="0.5", fontsize=7, ha="right")
     axes.set(
-        xscale="log", yscale="log", ylim=(5.0, 300.0), xlabel="visibility V of the fog (m)",
+        xscale="log", yscale="log", ylim=(5.0, 220.0), xlabel="visibility V of the fog (m)",
         ylabel="range at contrast / noise = 3 (m)", title="A dark-clothed pedestrian at night, 640x360 at 45 deg",
     )  # fmt: skip
-    axes.legend(frameon=False, fontsize=8)
+    plain_ticks(axes, (20, 50, 100, 200, 500, 1500), (5, 10, 20, 50, 100, 200))
+    axes.legend(frameon=False, fontsize=7.5)

@@ -14,7 +14,7 @@ from sensors.thermal.radiometry import band
 from sensors.thermal.scene import radiance_at_lens, thermal_world
 from simulator.render.camera import CameraModel
 from simulator.types import WeatherParameters
-from validation.drawing import COLOURS, Axes
+from validation.drawing import COLOURS, Axes, plain_ticks
 from validation.stage import EYE, Thing, camera_frames, emptiness, luminance, renderer, view
 
 RADII_UM = (3.0, 5.0, 8.0, 10.0)
@@ -88,4 +88,5 @@ def draw(axes: Axes, readings: list[Reading]) -> None:
         yscale="log", xlabel="distance (m)", ylabel="transmission, 10 m = 1",
         title=f"Fog of {VISIBILITY_M:g} m: extinction relative to visible light",
     )  # fmt: skip
+    plain_ticks(axes, None, (0.15, 0.2, 0.3, 0.5, 0.7, 1))
     axes.legend(frameon=False)

@@ -10,7 +10,7 @@ from simulator.render.camera import CameraModel
 from simulator.render.lights import LOW_BEAM
 from simulator.render.sky import daylight
 from simulator.types import VehicleLightState, WeatherParameters
-from validation.drawing import COLOURS, Axes
+from validation.drawing import COLOURS, Axes, plain_ticks
 from validation.stage import LUMINANCE, Thing, emptiness, luminance, renderer, view
 
 DISTANCES_M = (3.0, 5.0, 7.0, 10.0, 14.0, 18.0, 22.0, 26.0, 30.0, 40.0, 50.0, 60.0)
@@ -77,4 +77,5 @@ def draw(axes: Axes, readings: list[Reading]) -> None:
         xscale="log", yscale="log", xlabel="distance of the wall (m)", ylabel="illuminance (lux)",
         title="A low beam's brightest ray on a wall",
     )  # fmt: skip
+    plain_ticks(axes, (3, 5, 10, 20, 30, 60), (5, 10, 30, 100, 300, 1000, 3000))
     axes.legend(frameon=False)

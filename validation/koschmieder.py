@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sensors.fog import KOSCHMIEDER, fog_density
 from simulator.render.camera import CameraModel
 from simulator.types import WeatherParameters
-from validation.drawing import COLOURS, Axes
+from validation.drawing import COLOURS, Axes, plain_ticks
 from validation.stage import EYE, Thing, emptiness, luminance, renderer, view
 
 VISIBILITIES_M = (50.0, 100.0, 200.0, 500.0)
@@ -62,5 +62,6 @@ def draw(axes: Axes, readings: list[Reading]) -> None:
         xscale="log", yscale="log", xlabel="distance of a black 2 m target (m)", ylabel="contrast to the horizon",
         title="Points: rendered. Lines: exp(-3.912 d / V)",
     )  # fmt: skip
+    plain_ticks(axes, (3, 10, 30, 100, 300), (0.02, 0.05, 0.1, 0.2, 0.5, 1))
     axes.axhline(0.02, color="0.6", lw=0.8, ls=":")
     axes.legend(frameon=False)

@@ -60,7 +60,14 @@ def draw(axes: Axes, readings: list[Reading]) -> None:
     for colour, name in zip(COLOURS, ("adk", "boson", "lepton")):
         own = [r for r in readings if r.name == name]
         axes.plot([r.scene_c for r in own], [r.expected_mk for r in own], color=colour, lw=1.2)
-        axes.plot([r.scene_c for r in own], [r.measured_mk for r in own], "o", color=colour, label=name)
+        axes.plot(
+            [r.scene_c for r in own],
+            [r.measured_mk for r in own],
+            "o",
+            color=colour,
+            ms=7 if name == "adk" else 4,
+            label=name,
+        )
     axes.set(
         xlabel="temperature of the scene (C)", ylabel="noise of a pixel (mK)", ylim=(0.0, None),
         title="Points: measured. Lines: NETD at 300 K by the slope of radiance",
