@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import carla
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from rich.progress import track
@@ -37,6 +38,8 @@ SETTLE_TICKS, AVERAGED_TICKS = 3, 8
 RING_GROWTH, NEAREST_M, FARTHEST_M = 1.12, 2.5, 800.0
 FEWEST_PIXELS = 150
 LEAST_SHARE = 0.02
+BEND = 0.02
+OUT_OF_RANGE_M = 1e6
 BRIGHTEST = (0.25, 0.42)
 """Linear signal that the brightest parts should have: above it tone curves bend, far below it 8 bits are coarse."""
 EXPOSURE_TRIES = 8
@@ -65,6 +68,22 @@ class Ring:
     deviation: float
 
 
+def edges(planar_m: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """(H, W) pixels at an edge or next to one, from depth along the optical axis.
+
+    There a lens mixes near and far, which looks like less fog. On a plane 1 / depth is linear in the picture: an edge
+    is where it bends.
+    """
+    inverse = 1.0 / np.maximum(planar_m, 0.1)
+    bend = np.zeros(inverse.shape, np.uint8)
+    for axis in (0, 1):
+        turn = np.abs(np.diff(inverse, 2, axis=axis))
+        inner = [slice(None), slice(None)]
+        inner[axis] = slice(1, -1)
+        bend[tuple(inner)] |= (turn > BEND * inverse[tuple(inner)]).astype(np.uint8)
+    return cv2.dilate(bend, np.ones((5, 5), np.uint8)) > 0
+
+
 def rings(view: View, foggy: NDArray[np.float64]) -> list[Ring]:
     """Slopes of `foggy` (H, W) over the clear picture by rings of range; rings without contrast are left out."""
     edges = [NEAREST_M]
@@ -78,12 +97,15 @@ def rings(view: View, foggy: NDArray[np.float64]) -> list[Ring]:
         if count < FEWEST_PIXELS:
             continue
         x, y, d = view.clear[inside], foggy[inside], view.range_m[inside]
-        x = x - x.mean()
+        # Within a ring the air's own light grows with range: what goes along with range is taken out of both.
+        across = np.stack([np.ones(count), d - d.mean()])
+        x = x - across.T @ np.linalg.lstsq(across.T, x, rcond=None)[0]
+        y = y - across.T @ np.linalg.lstsq(across.T, y, rcond=None)[0]
         spread = float(x @ x)
         if spread / count < 1e-5:
             continue
-        slope = float(x @ (y - y.mean())) / spread
-        left_over = y - y.mean() - slope * x
+        slope = float(x @ y) / spread
+        left_over = y - slope * x
         error = math.sqrt(float(left_over @ left_over) / max(count - 2, 1) / spread)
         # Neighbouring pixels share textures and lamps: a tenth of them counts as independent.
         error *= math.sqrt(10.0)
@@ -170,12 +192,13 @@ class Station:
         return total / ticks
 
     def range_m(self) -> NDArray[np.float64]:
-        """(H, W) along the rays; the sky lies at 1000 m and more."""
+        """(H, W) along the rays; what lies on no smooth surface, and the sky, counts as out of range."""
         depth = self._image("depth", self._world.tick(TIMEOUT_S))
-        planar = decode(depth, depth)[2]
+        planar = decode(depth, depth)[2].astype(np.float64)
         focal = WIDTH / (2.0 * math.tan(math.radians(FOV_DEG) / 2.0))
         u, v = np.meshgrid(np.arange(WIDTH) + 0.5 - WIDTH / 2, np.arange(HEIGHT) + 0.5 - HEIGHT / 2)
-        return np.where(planar < 999.0, planar * np.sqrt(1.0 + (u * u + v * v) / focal**2), 1e6)
+        usable = (planar < 999.0) & ~edges(planar)
+        return np.where(usable, planar * np.sqrt(1.0 + (u * u + v * v) / focal**2), OUT_OF_RANGE_M)
 
     def _remove(self, kind: str) -> None:
         if kind in self._sensors:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-import math
 from pathlib import Path
 
 import carla
 import numpy as np
 import pytest
 
+from harness.config import RunConfig
+from harness.run import main as run_main
+from scenarios.definition import load_scenario
 from sensors import calibrate_fog
 from sensors.calibrate_fog import CalibrationError, Ring, View, extinction_per_m, rings
 from sensors.fog import visibility_m
@@ -43,6 +45,16 @@ def test_slopes_by_range_are_the_share_of_contrast_whatever_the_air_adds() -> No
     assert deviation / found < 0.03
 
 
+def test_planes_have_no_edges_and_a_box_before_a_road_has_its_outline() -> None:
+    v, u = np.mgrid[0:120, 0:160] + 0.5
+    road = 2.2 * 100.0 / np.maximum(v - 40.0, 1.0)
+    assert not calibrate_fog.edges(road)[45:].any()
+    box = (u > 60) & (u < 100) & (v > 50) & (v < 70)
+    found = calibrate_fog.edges(np.where(box, 4.0, road))
+    assert found[60, 58:63].all()
+    assert not found[58:62, 70:90].any()
+
+
 def test_a_view_without_contrast_is_refused_with_advice() -> None:
     grey = np.full((60, 80), 0.2)
     assert rings(View(grey, np.full((60, 80), 20.0)), grey) == []
@@ -70,6 +82,29 @@ def test_a_table_is_read_by_the_logarithm_of_visibility(tmp_path: Path) -> None:
         table.fog_density(10.0)
 
 
+def test_a_scenario_with_a_table_asks_the_server_for_the_density_that_gives_its_metres(tmp_path: Path) -> None:
+    table = load_fog_table(table_file(tmp_path, entries((20.0, 400.0), (60.0, 60.0), (100.0, 20.0))))
+    own = load_scenario("night_fog")
+    assert own.with_fog_table(table).weather_parameters().fog_density == pytest.approx(60.0, abs=1e-4)
+    assert visibility_m(own.weather_parameters().fog_density) == pytest.approx(60.0, rel=1e-3)
+    assert load_scenario("night_clear").with_fog_table(table).weather_parameters().fog_density == 0.0
+
+
+def test_a_run_has_a_fog_table_in_its_hash_only_when_it_was_given_one() -> None:
+    settings = dict.fromkeys(RunConfig.__dataclass_fields__, "") | {"route_ids": (), "arms": (), "seeds": ()}
+    without, given = RunConfig(**settings), RunConfig(**settings | {"fog_table_checksum": "12ab"})  # type: ignore[arg-type]
+    assert "fog_table_checksum" not in without.to_dict()
+    assert given.hash != without.hash
+
+
+def test_a_table_for_the_embedded_simulator_or_too_thin_for_the_scenario_is_one_line(tmp_path: Path, capsys) -> None:
+    thin = table_file(tmp_path, entries((20.0, 400.0), (60.0, 100.0)))
+    assert run_main(["--scenario", "night_fog", "--fog-table", str(thin)]) == 2
+    assert "belongs to --carla" in capsys.readouterr().err
+    assert run_main(["--scenario", "night_fog", "--carla", "127.0.0.1:1", "--fog-table", str(thin)]) == 2
+    assert "60 m is thicker" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
@@ -87,4 +122,3 @@ def test_a_table_that_makes_no_sense_is_refused_with_its_name(tmp_path: Path, ro
 def test_no_server_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert calibrate_fog.main(["--carla", "nowhere", "--out", str(tmp_path / "x.json")]) == 2
     assert "HOST:PORT" in capsys.readouterr().err
-    assert math.isfinite(calibrate_fog.TIMEOUT_S)
