@@ -43,7 +43,7 @@ OUT_OF_RANGE_M = 1e6
 BRIGHTEST = (0.25, 0.42)
 """Linear signal that the brightest parts should have: above it tone curves bend, far below it 8 bits are coarse."""
 EXPOSURE_TRIES = 8
-TIMEOUT_S = 120.0
+TIMEOUT_S = 300.0
 UNTOUCHED = {"bloom_intensity": "0", "lens_flare_intensity": "0", "motion_blur_intensity": "0"}
 
 

@@ -19,6 +19,7 @@ from sensors.fog_table import FogTableError, load_fog_table
 from tests.simulator.serving import running_server
 
 
+@pytest.mark.timeout(400)  # a first picture on a machine compiles
 def test_on_the_embedded_server_it_finds_the_embedded_mapping(tmp_path: Path) -> None:
     out = tmp_path / "fog.json"
     with running_server("--town", "Elm01") as server:
