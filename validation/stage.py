@@ -150,5 +150,6 @@ def actor_states(scene: SceneView, ambient: Ambient, seed: int = 0) -> tuple[Act
             matrix = np.eye(4, dtype=np.float32)
             matrix[:3] = pose
             heat = initial_heat(name, "", ambient, seed, actor_id)
-            states.append(ActorState(actor_id, name, matrix, tuple(shape.centre), tuple(shape.extent), heat))
+            centre, extent = ((v.x, v.y, v.z) for v in (shape.centre, shape.extent))
+            states.append(ActorState(actor_id, name, matrix, centre, extent, heat))
     return tuple(states)
