@@ -8,7 +8,7 @@ from agents.interface import InputData
 from agents.route_following import RouteFollowingAgent, curve_speed_mps
 
 # The camera pilot cruises at this speed too, so that looking is all that sets them apart.
-CRUISE_MPS = 25.0 / 3.6
+CRUISE_MPS = 36.0 / 3.6
 
 
 def get_entry_point() -> str:

@@ -39,6 +39,7 @@ from fusion.checkpoint import load_checkpoint, save_checkpoint
 from fusion.data import Images, load, read_folders, reduce, split
 from fusion.errors import FusionError
 from fusion.losses import edge_loss, evidence_weight, pixel_loss
+from fusion.patches import patch_origin
 from fusion.recipe import add_options, from_options
 from fusion.statistics import pixel_statistics, pixel_weight
 from fusion.student import CELL_PX, Student
@@ -58,6 +59,7 @@ class Recipe:
     lambda_edge: float = 0.2
     lambda_twin: float = 1.0
     evidence_gain: float = 1.0
+    evidence_patches: float = 0.5  # share of the patches that are laid where the thermal frame shows a thing
     pixel_weighting: bool = True
     samples: int = 0  # how many of the K samples to use; 0 is all
     anchor_share: float = 0.1  # share of clear frames, whose target is the frame itself
@@ -134,7 +136,7 @@ def make_batch(scenes: list[Scene], recipe: Recipe, scale: int, step: int) -> di
         if scene.images.clear is not None and rng.random() < recipe.anchor_share:
             visible = scene.images.clear[whole]
             target, variance = torch.from_numpy(reduce(scene.images.clear, scale)), torch.zeros_like(variance)
-        y, x = (int(rng.integers(0, (size - patch) // unit + 1)) * unit for size in (height, width))
+        y, x = patch_origin(thermal, patch, unit, recipe.evidence_patches, rng)
         small = (
             slice((top + y) // scale, (top + y + patch) // scale),
             slice((left + x) // scale, (left + x + patch) // scale),

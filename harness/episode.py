@@ -303,7 +303,7 @@ def _generated_world(client: carla.Client, town: str) -> carla.World:
     return client.generate_opendrive_world(opendrive, carla.OpendriveGenerationParameters(), False)
 
 
-def ambient_for(definition: ScenarioDefinition, spec: RouteSpec) -> Ambient:
+def ambient_for(definition: ScenarioDefinition, spec: RouteSpec | None) -> Ambient:
     """The air of a scenario, for the thermal camera."""
     air = definition.ambient
     return ambient_of(

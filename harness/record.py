@@ -9,7 +9,6 @@ light: a recording in fog and its clear twin pair up by file name.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import subprocess
 import sys
@@ -19,12 +18,11 @@ from pathlib import Path
 from typing import Any
 
 import carla
-import cv2
-import numpy as np
 
 from agents.loader import load_agent_class, make_agent
 from harness.episode import PATIENCE_S, STEP_S, WARM_UP_TICKS, ambient_for, prepared_world
 from harness.errors import HarnessError
+from harness.recording import EVALUATION_TOWNS, finish_drive, is_finished, keep_frame
 from harness.sensors import AgentSensors
 from harness.server import embedded_server, free_port
 from scenarios.definition import ScenarioDefinition, load_scenario
@@ -32,11 +30,8 @@ from scenarios.errors import ScenarioError
 from scenarios.planner import gps_plan, plan
 from scenarios.routes import RouteSpec, select_routes
 from scenarios.stage import Stage
-from sensors.rig import CameraFrames, Rig
+from sensors.rig import Rig
 from sensors.thermal import HeatTracker, ThermalCamera
-
-EVALUATION_TOWNS = ("Elm02",)
-_FAST_PNG = [cv2.IMWRITE_PNG_COMPRESSION, 1]
 
 
 def main() -> int:
@@ -53,7 +48,7 @@ def main() -> int:
             print(f"{folder}: {count} frames in {time.monotonic() - started:.0f} s", flush=True)
             return 0
         for spec in definition.load_routes()[options.first :: options.every_route]:
-            if not (_folder(options, spec.id) / "frames.jsonl").exists():
+            if not is_finished(_folder(options, spec.id)):
                 # A process per route: a client's Traffic Manager goes on asking a server that has ended.
                 # A drawn route may have no room for one of its actors; the others are recorded all the same.
                 subprocess.run([sys.executable, "-m", "harness.record", *sys.argv[1:], "--route", spec.id], check=False)
@@ -119,7 +114,7 @@ def record_route(definition: ScenarioDefinition, spec: RouteSpec, options: argpa
                 (frames,) = rig.frames(snapshot.frame, PATIENCE_S).values()
                 image = thermal.image(frames, actors).counts
                 if number >= WARM_UP_TICKS:
-                    kept.append(_keep(folder, len(kept), frames, image, world, stage.ego, options.labels))
+                    kept.append(keep_frame(folder, len(kept), frames, image, world, stage.ego, options.labels))
             own = sensors.read(snapshot.frame)
             tick = stage.observe(snapshot, time_s)
             if number < WARM_UP_TICKS:
@@ -129,52 +124,8 @@ def record_route(definition: ScenarioDefinition, spec: RouteSpec, options: argpa
             stage.step(time_s)
             if tick.route_progress_m > route.length_m - 5.0:
                 break
-        lines = "".join(json.dumps(frame) + "\n" for frame in kept)
-        (folder / "frames.part").write_text(lines)
-        (folder / "frames.part").replace(folder / "frames.jsonl")
+        finish_drive(folder, kept)
     return len(kept)
-
-
-def _keep(
-    folder: Path,
-    number: int,
-    frames: CameraFrames,
-    thermal: np.ndarray,
-    world: carla.World,
-    ego: carla.Vehicle,
-    labels: bool,
-) -> dict[str, Any]:
-    name = f"{number:05d}"
-    pictures = {"rgb": frames.bgra[..., :3], "thermal": thermal}
-    if labels:
-        depth_cm = np.clip(frames.depth_m * 100.0, 0, 65535).astype(np.uint16)
-        pictures |= {"tags": frames.tags, "instances": frames.instances, "depth": depth_cm}
-    for kind, picture in pictures.items():
-        path = folder / kind / f"{name}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if not cv2.imwrite(str(path), picture, _FAST_PNG):
-            raise HarnessError(f"{path} cannot be written: is the disk full?")
-    pose = ego.get_transform()
-    return {
-        "name": name,
-        "frame": frames.frame,
-        "ego": {"x": pose.location.x, "y": pose.location.y, "yaw": pose.rotation.yaw},
-        "lights": [
-            _face(light) | {"state": int(light.state)} for light in world.get_actors().filter("traffic.traffic_light")
-        ],
-        "stop_signs": [_face(sign) for sign in world.get_actors().filter("traffic.stop")],
-    }
-
-
-def _face(actor: carla.Actor) -> dict[str, Any]:
-    """The embedded server numbers the instances of actors by their id; CARLA's lights and signs look along their +y."""
-    pose = actor.get_transform()
-    return {
-        "instance": actor.id & 0x7FFF,
-        "x": round(pose.location.x, 2),
-        "y": round(pose.location.y, 2),
-        "yaw_deg": round(pose.rotation.yaw + 90.0, 2),
-    }
 
 
 if __name__ == "__main__":

@@ -61,7 +61,8 @@ class PilotAgent(RouteFollowingAgent):
 
     def _approach(self, gap_m: float) -> carla.VehicleControl:
         """Drive on, or towards a standstill `gap_m` ahead."""
-        cruise_mps = curve_speed_mps(self.route, self.progress.distance_m, CRUISE_MPS)
+        here_m = self.progress.distance_m
+        cruise_mps = min(curve_speed_mps(self.route, here_m, CRUISE_MPS), self._junctions.careful_mps(here_m))
         if gap_m == math.inf:
             return self.drive(cruise_mps)
         allowed_mps = math.sqrt(2.0 * BRAKING_MPS2 * max(gap_m, 0.0))

@@ -19,6 +19,9 @@ _CLEARLY_SEEN = 0.8  # summed probability of the cells that show a light
 _FORGET = 0.4  # per second
 _STOPPED_MPS = 0.15
 _STAND_S = 1.0
+# Lamps are a few pixels from far away: a junction is approached at a speed from which a late sight is soon enough.
+CAREFUL_MPS = 7.0
+_SLOWING_MPS2 = 1.5
 
 
 class Junctions:
@@ -58,3 +61,8 @@ class Junctions:
         red = self._red > 0.5
         sign = self._stop > 0.6 and not self._served
         return self._entry_m - LINE_BEFORE_M if red or sign else math.inf
+
+    def careful_mps(self, here_m: float) -> float:
+        """The speed from which the vehicle comes to the next junction's line at CAREFUL_MPS; inf past the last one."""
+        gap_m = max(self._entry_m - LINE_BEFORE_M - here_m, 0.0)
+        return math.sqrt(CAREFUL_MPS**2 + 2.0 * _SLOWING_MPS2 * gap_m)

@@ -108,15 +108,16 @@ def _options() -> argparse.Namespace:
 
 
 def _split(recordings: list[Path]) -> tuple[list[Path], list[Path]]:
-    """Frames as paths of their label files; whole episodes are held out, so that no neighbour leaks."""
+    """Frames as paths of their label files; whole episodes are held out, the same in every weather: nothing leaks."""
     training: list[Path] = []
     validation: list[Path] = []
     episodes = sorted(path.parent for recording in recordings for path in recording.rglob("frames.jsonl"))
     if not episodes:
         raise SystemExit(f"no recorded episode (frames.jsonl) below {', '.join(map(str, recordings))}")
-    for number, episode in enumerate(episodes):
-        labels = _label_episode(episode)
-        (validation if number % _VALIDATION_SHARE == _VALIDATION_SHARE - 1 else training).extend(labels)
+    names = sorted({episode.name for episode in episodes})
+    held_out = set(names[_VALIDATION_SHARE - 1 :: _VALIDATION_SHARE])
+    for episode in episodes:
+        (validation if episode.name in held_out else training).extend(_label_episode(episode))
     return training, validation
 
 
@@ -162,7 +163,7 @@ def _augmented(
     distance_m: NDArray[np.float32],
     generator: np.random.Generator,
 ) -> tuple[NDArray[np.float32], NDArray[np.uint8], NDArray[np.float32]]:
-    """What an ordinary RGB training does: mirror, crop, exposure, contrast, white balance, a little noise."""
+    """What an ordinary RGB training does: mirror, crop, exposure, contrast, colour, veil, blur, a little noise."""
     top = int(generator.integers(FIRST_ROW, END_ROW - _CROP_ROWS + 1))
     left = _crop_left(things[top : top + _CROP_ROWS], generator)
     rgb = rgb[top * STRIDE : (top + _CROP_ROWS) * STRIDE, left * STRIDE : (left + _CROP_COLUMNS) * STRIDE]
@@ -170,14 +171,26 @@ def _augmented(
     distance_m = distance_m[top : top + _CROP_ROWS, left : left + _CROP_COLUMNS]
     if generator.random() < 0.5:
         rgb, things, distance_m = rgb[:, ::-1], things[:, ::-1], distance_m[:, ::-1]
-    picture = rgb.astype(np.float32) / 255.0
+    return _other_camera(rgb.astype(np.float32) / 255.0, generator), things, distance_m
+
+
+def _other_camera(picture: NDArray[np.float32], generator: np.random.Generator) -> NDArray[np.float32]:
+    """The same picture (H, W, 3), 0..1, as another lens, another exposure and another white balance would give it."""
     mean = picture.mean()
-    picture = (picture - mean) * np.float32(generator.uniform(0.75, 1.3)) + mean * np.float32(
-        generator.uniform(0.7, 1.3)
+    picture = (picture - mean) * np.float32(generator.uniform(0.6, 1.35)) + mean * np.float32(
+        generator.uniform(0.65, 1.35)
     )
-    picture = picture * generator.uniform(0.93, 1.07, 3).astype(np.float32)
-    picture = picture + generator.normal(0.0, generator.uniform(0.0, 0.025), picture.shape).astype(np.float32)
-    return np.clip(picture, 0.0, 1.0), things, distance_m
+    if generator.random() < 0.5:
+        grey = picture.mean(axis=2, keepdims=True)
+        picture = grey + (picture - grey) * np.float32(generator.uniform(0.2, 1.4))
+    picture = picture * generator.uniform(0.9, 1.1, 3).astype(np.float32)
+    if generator.random() < 0.3:  # stray light in the lens
+        veil = np.float32(generator.uniform(0.0, 0.45))
+        picture = picture * (1.0 - veil) + veil * generator.uniform(0.3, 0.9, 3).astype(np.float32)
+    if generator.random() < 0.3:
+        picture = cv2.GaussianBlur(np.ascontiguousarray(picture), (5, 5), float(generator.uniform(0.4, 1.1)))
+    picture = picture + generator.normal(0.0, generator.uniform(0.0, 0.03), picture.shape).astype(np.float32)
+    return np.clip(picture, 0.0, 1.0).astype(np.float32)
 
 
 def _crop_left(things: NDArray[np.uint8], generator: np.random.Generator) -> int:

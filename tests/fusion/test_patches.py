@@ -1,0 +1,30 @@
+"""Patches go where the thermal frame shows something, and always lie inside the frame on the grid."""
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fusion.patches import patch_origin
+
+
+@settings(deadline=None)
+@given(
+    st.integers(6, 30), st.integers(6, 30), st.sampled_from([8, 16, 48]), st.floats(0.0, 1.0), st.integers(0, 2**32 - 1)
+)
+def test_a_patch_lies_inside_the_frame_on_the_grid(rows, columns, patch, share, seed):
+    rng = np.random.default_rng(seed)
+    thermal = rng.integers(0, 256, (rows * 8, columns * 8), np.uint8)
+    y, x = patch_origin(thermal, patch, 8, share, rng)
+    assert 0 <= y <= rows * 8 - patch
+    assert 0 <= x <= columns * 8 - patch
+    assert y % 8 == 0
+    assert x % 8 == 0
+
+
+def test_a_patch_at_the_evidence_holds_the_warm_figure():
+    thermal = np.full((360, 640), 60, np.uint8)
+    thermal[180:220, 300:312] = 230
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        y, x = patch_origin(thermal, 96, 8, 1.0, rng)
+        assert (thermal[y : y + 96, x : x + 96] == 230).any()
