@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sensors.fog import CLEAR_VISIBILITY_M, fog_density
+from sensors.rain import rain_mm_h
 from sensors.thermal import Ambient, ThermalCamera
-from sensors.thermal.ambient import rain_mm_h
 from simulator.render.camera import CameraModel
 from simulator.render.contact_sheet import camera_pose, depth_picture, instance_picture, staged
 from simulator.render.renderer import Renderer
@@ -64,6 +64,7 @@ class Row:
             visibility_m=self.visibility_m,
             rain_mm_h=rain_mm_h(self.precipitation),
             wetness=self.weather.wetness / 100.0,
+            puddles=self.weather.precipitation_deposits / 100.0,
         )
 
 
