@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sensors import fog
+from sensors import fog, rain
 
 if TYPE_CHECKING:
     import carla
@@ -19,7 +19,8 @@ class Ambient:
     """What a thermal camera's surroundings are like.
 
     relative_humidity and wetness are shares 0..1, cloudiness is CARLA's 0..100. local_time_h (0..24, sun highest at 13)
-    stands for the sun's history over the last day. droplet_radius_um: effective radius of the fog's droplets.
+    stands for the sun's history over the last day. droplet_radius_um: effective radius of the fog's droplets. puddles:
+    the share 0..1 of level wettable ground that stands under water.
     """
 
     air_temperature_c: float = 10.0
@@ -31,6 +32,7 @@ class Ambient:
     droplet_radius_um: float = 5.0
     rain_mm_h: float = 0.0
     wetness: float = 0.0
+    puddles: float = 0.0
 
     def __post_init__(self) -> None:
         limits = {
@@ -43,6 +45,7 @@ class Ambient:
             "droplet_radius_um": (1.0, 20.0),
             "rain_mm_h": (0.0, 200.0),
             "wetness": (0.0, 1.0),
+            "puddles": (0.0, 1.0),
         }
         for name, (low, high) in limits.items():
             value = getattr(self, name)
@@ -76,11 +79,6 @@ class Ambient:
         return min(wet, t) + ZERO_C_K
 
 
-def rain_mm_h(precipitation: float) -> float:
-    """Rain rate at CARLA's `precipitation` 0..100: soft 30 is 3.6, mid 60 is 14, hard 100 is 40 mm/h (our scale)."""
-    return 40.0 * (precipitation / 100.0) ** 2
-
-
 def ambient_of(
     weather: carla.WeatherParameters,
     air_temperature_c: float,
@@ -100,6 +98,7 @@ def ambient_of(
         local_time_h=local_time_h,
         visibility_m=fog.visibility_m(weather.fog_density) if visibility_m is None else visibility_m,
         droplet_radius_um=droplet_radius_um,
-        rain_mm_h=rain_mm_h(weather.precipitation),
+        rain_mm_h=rain.rain_mm_h(weather.precipitation),
         wetness=min(max(wetness / 100.0, 0.0), 1.0),
+        puddles=min(max(weather.precipitation_deposits / 100.0, 0.0), 1.0),
     )

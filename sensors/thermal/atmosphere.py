@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sensors import fog
+from sensors.rain import rain_extinction_per_m
 from sensors.thermal.ambient import Ambient
 
 DROPLET_RADIUS_UM = np.array([1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 15.0, 20.0])
@@ -32,11 +33,6 @@ def fog_extinction_per_m(visibility_m: float, droplet_radius_um: float) -> float
     if visibility_m >= 10_000.0:
         return 0.0
     return fog_ratio(droplet_radius_um) * fog.extinction_per_m(visibility_m)
-
-
-def rain_extinction_per_m(rain_mm_h: float) -> float:
-    """0.365 R^0.63 per km at any wavelength (LOWTRAN rain)."""
-    return 0.365e-3 * rain_mm_h**0.63 if rain_mm_h > 0.0 else 0.0
 
 
 def clear_air_transmission(

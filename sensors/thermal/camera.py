@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from sensors.thermal.ambient import ZERO_C_K, Ambient
 from sensors.thermal.heat import ActorState
 from sensors.thermal.materials import load_materials
 from sensors.thermal.microbolometer import FULL_SCALE, Microbolometer
+from sensors.thermal.mounting import Delay, seen_through
 from sensors.thermal.presets import ThermalConfig, preset
 from sensors.thermal.radiometry import band
 from sensors.thermal.scene import radiance_at_lens, thermal_world
@@ -27,13 +28,15 @@ from sensors.thermal.scene import radiance_at_lens, thermal_world
 class ThermalFrame:
     """counts (H, W) uint8 after gain control; kelvin (H, W) float32 apparent temperature, noise included.
 
-    frozen: the shutter was closed and the picture before is repeated.
+    frozen: the shutter was closed and the picture before is repeated. valid (H, W) bool: where a camera that is mounted
+    askew sees what the frames show, None for everywhere; elsewhere the border is repeated.
     """
 
     counts: NDArray[np.uint8]
     kelvin: NDArray[np.float32]
     frame: int
     frozen: bool = False
+    valid: NDArray[np.bool_] | None = None
 
 
 class ThermalCamera:
@@ -69,6 +72,8 @@ class ThermalCamera:
         low, high = (float(self._band.radiance(c + ZERO_C_K)) for c in config.detector.scene_c)
         counts = [(value - low) / (high - low) * FULL_SCALE for value in manual]
         self._gain = GainControl(config.agc, (counts[0], counts[1]))
+        self._mounting = config.mounting
+        self._delay = Delay(config.mounting.delay_s)
         self._last: ThermalFrame | None = None
 
     @property
@@ -85,7 +90,7 @@ class ThermalCamera:
         if frames.tags.shape != self.shape:
             raise ValueError(f"thermal camera for {self.shape} got frames of {frames.tags.shape} from {frames.id!r}")
         if self._last is not None and self._detector.shutter_closed(frames.time_s):
-            self._last = ThermalFrame(self._last.counts, self._last.kelvin, frames.frame, frozen=True)
+            self._last = replace(self._last, frame=frames.frame, frozen=True)
             return self._last
         radiance = radiance_at_lens(
             self._world,
@@ -96,11 +101,17 @@ class ThermalCamera:
             frames.fov_deg,
             tuple(actors),
         )
+        valid = None
+        if self._mounting.turned:
+            turned = self._mounting.rotation(frames.time_s)
+            radiance, valid = seen_through(radiance, turned, frames.fov_deg)
+        if self._mounting.delay_s > 0.0:
+            radiance = self._delay(radiance, frames.time_s)
         radiance = _resized(radiance, self._grid, cv2.INTER_AREA)
         counts = self._detector.expose(radiance, frames.frame, frames.time_s)
         grey, kelvin = self._gain.grey(counts, frames.time_s), self._detector.kelvin(counts)
         grey, kelvin = (_resized(image, self.shape, cv2.INTER_LINEAR) for image in (grey, kelvin))
-        self._last = ThermalFrame(grey, kelvin, frames.frame)
+        self._last = ThermalFrame(grey, kelvin, frames.frame, valid=valid)
         return self._last
 
 

@@ -11,12 +11,15 @@ import yaml
 
 from sensors.thermal.agc import Agc
 from sensors.thermal.microbolometer import Detector
+from sensors.thermal.mounting import Mounting
 
 
 @dataclass(frozen=True)
 class ThermalConfig:
     """A thermal camera. width, height: its own pixels. fov_deg: its own lens, used where it has a pose of its own;
-    beside an RGB camera its lens is taken to cover the same field. materials: another table than the built-in one."""
+    beside an RGB camera its lens is taken to cover the same field. mounting: how far from an ideal pair it is.
+    materials: another table than the built-in one.
+    """
 
     name: str = "adk"
     width: int = 640
@@ -25,6 +28,7 @@ class ThermalConfig:
     band_um: tuple[float, float] = (8.0, 14.0)
     detector: Detector = field(default_factory=Detector)
     agc: Agc = field(default_factory=Agc)
+    mounting: Mounting = field(default_factory=Mounting)
     materials: str | None = None
 
     def __post_init__(self) -> None:

@@ -20,6 +20,7 @@ from sensors.thermal.temperature import (
     EMISSIVITY,
     LEVEL_K,
     PATTERN_CELLS,
+    PUDDLE_K,
     SPECULAR,
     UPRIGHT_K,
     VARIATION_K,
@@ -33,6 +34,10 @@ DEPTH_LIMIT_M = 999.0
 
 PATTERN_SCALES_M = (2.3, 11.0)
 """Grid of the two layers of the pattern on surfaces: patches and wide drifts."""
+
+WATER_EMISSIVITY = 0.96
+SHORE = 0.15
+"""Width of a puddle's border, in deviations of the pattern: within which water and ground mix."""
 
 _f = np.float32
 
@@ -48,6 +53,8 @@ class World:
     transmission: NDArray[np.float32]
     pattern: NDArray[np.float32]
     air_radiance: float
+    shore: float
+    """Where the pattern is above this, level wettable ground lies under water."""
 
 
 def thermal_world(ambient: Ambient, band: Band, seed: int, materials: Mapping[int, SurfaceMaterial]) -> World:
@@ -55,15 +62,25 @@ def thermal_world(ambient: Ambient, band: Band, seed: int, materials: Mapping[in
     air = float(band.radiance(ambient.air_k))
     clear = atmosphere.sky_clearness(np.linspace(0.0, 1.0, SKY_STEPS + 1), ambient)
     sky = air + (float(band.radiance(ambient.sky_k)) - air) * clear
+    tile = pattern(seed)
     return World(
         ambient,
         band,
         surface_table(materials, ambient),
         sky.astype(np.float32),
         atmosphere.transmission_table(ambient),
-        pattern(seed),
+        tile,
         air,
+        _shore(tile, ambient.puddles),
     )
+
+
+def _shore(tile: NDArray[np.float32], share: float) -> float:
+    """What `share` 0..1 of level ground's pattern lies above: water gathers at the same places, the more the wider."""
+    if share <= 0.0:
+        return float("inf")
+    on_a_grid = np.arange(0.0, 320.0, 1.37, dtype=np.float32)
+    return float(np.quantile(_ground_pattern(tile, on_a_grid), 1.0 - share))
 
 
 def radiance_at_lens(
@@ -85,7 +102,7 @@ def radiance_at_lens(
     _radiance(
         tags, instances, depth_m, camera, focal, actor_of, frames, extents, part_table(actors), world.surfaces,
         world.sky, world.transmission, world.pattern, world.band.radiance_table, np.float32(world.air_radiance),
-        np.float32(world.ambient.air_k), out,
+        np.float32(world.ambient.air_k), np.float32(world.shore), out,
     )  # fmt: skip
     return out
 
@@ -107,9 +124,22 @@ def _pattern_at(tile, x, y, z):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
+def _ground_pattern(tile, metres):  # type: ignore[no-untyped-def]
+    """(n, n) pattern that `_radiance` lays over the level ground at height 0, every pair of `metres` (n,) float32."""
+    patch, drift = _f(1.0 / PATTERN_SCALES_M[0]), _f(1.0 / PATTERN_SCALES_M[1])
+    out = np.empty((len(metres), len(metres)), np.float32)
+    for i in range(len(metres)):
+        for j in range(len(metres)):
+            x, y = metres[i], metres[j]
+            out[i, j] = _pattern_at(tile, x * patch, y * patch, _f(0.0))
+            out[i, j] += _pattern_at(tile, x * drift, y * drift + _f(0.5), _f(0.0))
+    return out
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy")
 def _radiance(  # type: ignore[no-untyped-def]
     tags, instances, depth_m, pose, focal, actor_of, frames, extents, parts, surfaces,
-    sky, transmission, tile, planck, air_radiance, air_k, out,
+    sky, transmission, tile, planck, air_radiance, air_k, shore, out,
 ):  # fmt: skip
     height, width = tags.shape
     cx, cy = _f(0.5 * width - 0.5), _f(0.5 * height - 0.5)
@@ -189,6 +219,11 @@ def _radiance(  # type: ignore[no-untyped-def]
             grain = _pattern_at(tile, sample_x * patch, sample_y * patch, sample_z * patch)
             wide = _pattern_at(tile, sample_x * drift, sample_y * drift + half, sample_z * drift)
             kelvin += s[VARIATION_K] * (grain + wide)
+            if s[PUDDLE_K] > zero and grain + wide > shore - _f(SHORE) and up > _f(0.97):
+                depth = min(max((grain + wide - shore) * _f(0.5 / SHORE) + half, zero), one)
+                kelvin += depth * (s[PUDDLE_K] - kelvin)
+                emissivity += depth * (_f(WATER_EMISSIVITY) - emissivity)
+                specular += depth * (one - specular)
 
             t = (kelvin - lowest_k) * per_k
             i = np.int32(t)

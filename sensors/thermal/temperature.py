@@ -12,7 +12,7 @@ from sensors.thermal.ambient import Ambient
 from sensors.thermal.materials import SurfaceMaterial
 
 COLUMNS = 6
-LEVEL_K, UPRIGHT_K, EMISSIVITY, SPECULAR, VARIATION_K, WATER_FILM = range(COLUMNS)
+LEVEL_K, UPRIGHT_K, EMISSIVITY, SPECULAR, VARIATION_K, PUDDLE_K = range(COLUMNS)
 
 PATTERN_CELLS = 32
 FOG_HOURS = 6.0
@@ -35,6 +35,7 @@ def surface_table(materials: Mapping[int, SurfaceMaterial], ambient: Ambient) ->
 
     LEVEL_K and UPRIGHT_K: kelvin of surfaces that look up and sideways. Wind (m/s) brings both nearer to the air:
     convection grows about as 1 + 0.4 v beside a still-air share that radiation and free convection hold.
+    PUDDLE_K: kelvin of the water that stands on the level surface, 0 where none does.
     """
     table = np.zeros((256, COLUMNS), np.float32)
     calm = 1.4 / (1.4 + 0.4 * ambient.wind_mps)
@@ -48,10 +49,12 @@ def surface_table(materials: Mapping[int, SurfaceMaterial], ambient: Ambient) ->
         level = ambient.air_k + m.offset_k + sun - cooling
         upright = ambient.air_k + m.offset_k + 0.45 * sun - 0.5 * cooling
         wet = ambient.wetness if m.wettable else 0.0
+        # A film takes its warmth from the ground; standing water has more of its own and nears the wet bulb.
+        puddle = level + 0.85 * (ambient.wet_bulb_k - level) if m.wettable and ambient.puddles > 0.0 else 0.0
         level += 0.7 * wet * (ambient.wet_bulb_k - level)
         emissivity = m.emissivity + wet * (0.96 - m.emissivity)
         specular = m.specular + wet * (1.0 - m.specular)
-        table[tag] = (level, upright, emissivity, specular, m.variation_k * (1.0 - 0.6 * wet), wet)
+        table[tag] = (level, upright, emissivity, specular, m.variation_k * (1.0 - 0.6 * wet), puddle)
     return table
 
 

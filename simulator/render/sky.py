@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sensors.fog import extinction_per_m, visibility_m
+from sensors.rain import rain_extinction_per_m, rain_mm_h
 from simulator.types import WeatherParameters
 
 Rgb = tuple[float, float, float]
@@ -49,18 +50,12 @@ class Daylight:
     wetness: float
 
 
-def rain_extinction_per_m(precipitation: float) -> float:
-    """Optical extinction by rain: 0.365 R^0.63 per km (Atlas 1953), with R = 50 mm/h at CARLA's 100."""
-    rate_mm_h = 0.5 * max(precipitation, 0.0)
-    return 0.365e-3 * rate_mm_h**0.63 if rate_mm_h > 0.0 else 0.0
-
-
 def daylight(weather: WeatherParameters) -> Daylight:
     altitude = min(max(weather.sun_altitude_angle, -90.0), 90.0)
     azimuth = math.radians(weather.sun_azimuth_angle)
     cover = min(max(weather.cloudiness, 0.0), 100.0) / 100.0
     fog = min(max(weather.fog_density, 0.0), 100.0)
-    extinction = extinction_per_m(visibility_m(fog)) + rain_extinction_per_m(weather.precipitation)
+    extinction = extinction_per_m(visibility_m(fog)) + rain_extinction_per_m(rain_mm_h(weather.precipitation))
     h = math.radians(altitude)
     sun = (math.cos(h) * math.cos(azimuth), math.cos(h) * math.sin(azimuth), math.sin(h))
 

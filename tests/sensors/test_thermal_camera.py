@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 
@@ -166,6 +167,20 @@ def test_the_same_frames_give_the_same_picture_bit_for_bit():
         return b"".join(s.counts.tobytes() + s.kelvin.tobytes() for s in shots)
 
     assert film() == film()
+
+
+def test_the_picture_does_not_depend_on_the_number_of_threads():
+    def film(threads: int) -> bytes:
+        before = cv2.getNumThreads()
+        cv2.setNumThreads(threads)
+        try:
+            cam = ThermalCamera("adk", 640, 360, 90.0, FOG, seed=1)
+            shots = [cam.image(frames((PERSON,), 640, 360, frame=i), [person(FOG)]) for i in range(2)]
+        finally:
+            cv2.setNumThreads(before)
+        return b"".join(s.counts.tobytes() + s.kelvin.tobytes() for s in shots)
+
+    assert film(1) == film(2) == film(4)
 
 
 def test_a_closed_shutter_repeats_the_picture_before():
