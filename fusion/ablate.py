@@ -1,6 +1,6 @@
 """Does each part of the method earn its place? Trains the same student with and without, and tabulates.
 
-    python -m fusion.ablate --data DIR --ensembles DIR --out runs/ablation [--seeds 0,1,2] [--steps 400] [--only both,uniform]
+    python -m fusion.ablate --data DIR --ensembles DIR --out runs/ablation [--seeds 0,1,2] [--only both uniform]
 
     uniform     every pixel and every backbone alike
     pixel       w(p) in L_pix, L_twin and L_edge; every backbone alike

@@ -56,8 +56,9 @@ def from_transformers(name: str) -> FrozenModule:
     if "pixel_values" not in inspect.signature(vision.forward).parameters:
         raise FusionError(f"backbone '{name}' is not a vision model: it takes no pixel_values")
     config = getattr(model.config, "vision_config", model.config)
-    patch_px = getattr(config, "patch_size", None)
-    patch_px = int(patch_px if isinstance(patch_px, int) else _stride(vision))
+    # Transformers keep the resolution of their patches; convolutional and windowed models go on reducing it.
+    plain = hasattr(config, "num_attention_heads") and isinstance(getattr(config, "patch_size", None), int)
+    patch_px = int(config.patch_size) if plain else _stride(vision)
     # SAM adds positions of one size to every image; its frames are brought to that size.
     fixed_px = int(config.image_size) if "sam" in str(getattr(config, "model_type", "")) else 0
     module = VisionModel(vision, patch_px, fixed_px, *_normalisation(name))
@@ -65,9 +66,10 @@ def from_transformers(name: str) -> FrozenModule:
 
 
 def _stride(vision: Any) -> int:
-    """Of a convolutional model, by a trial image."""
+    """By a trial image: the last state is a map (B, C, h, w) or a list of places (B, h w, C)."""
     with torch.no_grad():
-        return 224 // int(vision.eval()(pixel_values=torch.zeros(1, 3, 224, 224)).last_hidden_state.shape[-1])
+        states = vision.eval()(pixel_values=torch.zeros(1, 3, 224, 224)).last_hidden_state
+    return 224 // int(states.shape[-1] if states.ndim == 4 else states.shape[1] ** 0.5)
 
 
 def _normalisation(name: str) -> tuple[list[float], list[float]]:

@@ -1,7 +1,6 @@
 """The feature statistic: formulas by hand, the cache beside the ensembles, and the loss against the whole frame."""
 
 import math
-import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +17,7 @@ from fusion.batches import Recipe, make_batch, read_scenes
 from fusion.cache import EnsembleCache
 from fusion.data import read_pairs
 from fusion.ensemble import draw
-from fusion.features import draw_features, read_features
+from fusion.features import draw_features, main, read_features
 from fusion.statistics import RunningMean, confidence, feature_statistics, resample, routing
 from fusion.student import Student
 from fusion.synthetic import write
@@ -227,15 +226,19 @@ def test_training_with_a_real_backbone_lowers_the_feature_loss(drawn, ensembles,
     assert losses[1] < losses[0]
 
 
-def test_the_command_draws_statistics_and_refuses_in_one_line(ensembles):
-    def run(*arguments: object) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "fusion.features", "--ensembles", *map(str, arguments)]
-        return subprocess.run(command, capture_output=True, text=True, timeout=100)
-
-    result = run(ensembles, "--backbones", "efficientnet-lite0", "--samples", 2)
-    assert result.returncode == 0, result.stderr
+def test_the_command_draws_statistics_and_refuses_in_one_line(ensembles, monkeypatch):
+    arguments = [
+        "fusion.features",
+        "--ensembles",
+        str(ensembles),
+        "--backbones",
+        "efficientnet-lite0",
+        "--samples",
+        "2",
+    ]
+    monkeypatch.setattr(sys, "argv", arguments)
+    main()
     assert (ensembles / "features" / "efficientnet-lite0-k2" / "manifest.json").exists()
-    result = run(ensembles / "none")
-    assert result.returncode == 1
-    assert result.stderr.count("\n") == 1
-    assert "no manifest.json" in result.stderr
+    monkeypatch.setattr(sys, "argv", [*arguments[:2], str(ensembles / "none")])
+    with pytest.raises(SystemExit, match=r"^fusion\.features: .*no manifest\.json$"):
+        main()
