@@ -22,6 +22,8 @@ class Processes:
         self._state: Any = None
         self.index, self.count = 0, 1
         self.device = torch.device(device)
+        if self.device.type == "cuda" and not torch.cuda.is_available():
+            raise FusionError("no CUDA device is available: give --device cpu")
         if int(os.environ.get("WORLD_SIZE", "1")) > 1:
             try:
                 from accelerate import PartialState
@@ -30,8 +32,6 @@ class Processes:
             self._state = PartialState(cpu=self.device.type == "cpu")
             self.index, self.count = self._state.process_index, self._state.num_processes
             self.device = self._state.device
-        elif self.device.type == "cuda" and not torch.cuda.is_available():
-            raise FusionError("no CUDA device is available: give --device cpu")
 
     @property
     def is_first(self) -> bool:

@@ -61,10 +61,10 @@ class PosteriorTeacher:
 
     def __init__(self, unet: Any, scheduler: Any, steps: int = 25, eta: float = 1.0, rounds: int = 2, tile: int = 0,
                  overlap: int = 32, checksum: str = "untrained") -> None:  # fmt: skip
-        from diffusers import DDIMScheduler
-
         self._unet = unet.eval().requires_grad_(False)
-        self._scheduler: Any = DDIMScheduler.from_config(scheduler.config, timestep_spacing="trailing")
+        self._kept: Tensor = scheduler.alphas_cumprod
+        self._prediction = str(scheduler.config.prediction_type)
+        self._multiple = 2 ** (len(unet.config.block_out_channels) - 1)
         self._steps, self._eta, self._rounds = steps, eta, rounds
         self._tile, self._overlap = tile, overlap
         self._checksum = checksum
@@ -81,35 +81,35 @@ class PosteriorTeacher:
     def sample(self, visible: Tensor, thermal: Tensor, n: int, seed: int) -> Tensor:
         """visible (3, h, w), thermal (1, h, w) in [0, 1] -> (n, 3, h, w), of any size."""
         height, width = visible.shape[-2:]
-        multiple = 2 ** (len(self._unet.config.block_out_channels) - 1)
-        padding = (0, -width % multiple, 0, -height % multiple)
+        padding = (0, -width % self._multiple, 0, -height % self._multiple)
         v, t = (F.pad(part[None] * 2.0 - 1.0, padding, mode="replicate") for part in (visible, thermal))
         v, t = v.expand(n, -1, -1, -1), t.expand(n, -1, -1, -1)
         generator = torch.Generator().manual_seed(seed)
         shape = (n, 3, *v.shape[-2:])
-        scheduler = self._scheduler
-        scheduler.set_timesteps(self._steps)
         image = torch.randn(shape, generator=generator).to(v)
-        for step in scheduler.timesteps:
-            kept = scheduler.alphas_cumprod[int(step)].to(image)
+        count = len(self._kept)
+        visited = [round(count - index * count / self._steps) - 1 for index in range(self._steps)]  # from pure noise on
+        for step, before in zip(visited, [*visited[1:], -1]):
+            kept = self._kept[step].to(image)
+            kept_before = self._kept[before].to(image) if before >= 0 else torch.ones_like(kept)
             guess = em_fusion(self._guess(image, step, kept), v, t, float(1.0 - kept), self._rounds).clamp(-1.0, 1.0)
+            # The noise is drawn on the CPU, so that a seed means the same on every device.
             noise = torch.randn(shape, generator=generator).to(image)
-            # The step is taken with the corrected guess: "sample" prediction, whatever the network itself predicts.
-            image = _ddim_step(scheduler, guess, int(step), image, self._steps, self._eta, noise)
+            image = _ddim_step(guess, image, kept, kept_before, self._eta, noise)
         return (image[..., :height, :width] * 0.5 + 0.5).clamp(0.0, 1.0)
 
-    def _guess(self, image: Tensor, step: Tensor, kept: Tensor) -> Tensor:
+    def _guess(self, image: Tensor, step: int, kept: Tensor) -> Tensor:
         """y_0 from what the network predicts; some checkpoints predict a variance too, which is not used."""
 
         def network(noisy: Tensor, at: Tensor) -> Tensor:
             predicted: Tensor = self._unet(noisy, at).sample[:, :3]
             return predicted
 
-        predicted = in_tiles(network, self._tile or max(image.shape), self._overlap, image, (), step.to(image.device))
-        kind = self._scheduler.config.prediction_type
-        if kind == "sample":
+        tile = -(-self._tile // self._multiple) * self._multiple or max(image.shape[-2:])
+        predicted = in_tiles(network, tile, self._overlap, image, (), torch.tensor(step, device=image.device))
+        if self._prediction == "sample":
             return predicted
-        if kind == "v_prediction":
+        if self._prediction == "v_prediction":
             return kept.sqrt() * image - (1.0 - kept).sqrt() * predicted
         return ((image - (1.0 - kept).sqrt() * predicted) / kept.sqrt()).clamp(-1.0, 1.0)
 
@@ -137,13 +137,8 @@ class PosteriorTeacher:
         return cls(unet, scheduler, steps, eta, tile=tile, overlap=overlap, checksum=digest.hexdigest())
 
 
-def _ddim_step(
-    scheduler: Any, guess: Tensor, step: int, image: Tensor, steps: int, eta: float, noise: Tensor
-) -> Tensor:
-    """Song et al. 2021, eq. 12 with eq. 16's sigma, from a guess of the clean image."""
-    before = step - scheduler.config.num_train_timesteps // steps
-    kept = scheduler.alphas_cumprod[step].to(image)
-    kept_before = scheduler.alphas_cumprod[before].to(image) if before >= 0 else torch.ones_like(kept)
+def _ddim_step(guess: Tensor, image: Tensor, kept: Tensor, kept_before: Tensor, eta: float, noise: Tensor) -> Tensor:
+    """Song et al. 2021, eq. 12 with eq. 16's sigma, from a guess of the clean image; `kept` are alpha_bar."""
     epsilon = (image - kept.sqrt() * guess) / (1.0 - kept).sqrt()
     sigma = eta * ((1.0 - kept_before) / (1.0 - kept) * (1.0 - kept / kept_before)).clamp(min=0.0).sqrt()
     return kept_before.sqrt() * guess + (1.0 - kept_before - sigma**2).clamp(min=0.0).sqrt() * epsilon + sigma * noise

@@ -84,7 +84,7 @@ def test_the_flicker_term_charges_noise_alone_for_a_student_that_maps_every_pixe
     student = Student()
     _, terms = loss_of(student, made, recipe, 4)
     grain = float(charbonnier(0.01 * torch.randn(100000)).mean())
-    assert terms["flicker"] == pytest.approx(grain, rel=0.35)
+    assert 0.4 * grain < terms["flicker"] < 1.2 * grain  # less where a dark frame cuts the noise off at zero
     still = {**made, "later": torch.cat([made["visible"], made["thermal"]], dim=1), "shift": [(0, 0)] * 4}
     pieces = [
         student(made["visible"], made["thermal"])[i : i + 1, :, y : y + 48, x : x + 48]
