@@ -189,29 +189,36 @@ def _element(scene: Scene, recipe: Recipe, scale: int, size: tuple[int, int], pa
         "origin": (y, x),
     }
     if backbones:
-        element["features"] = _feature_target(scene, recipe, place, patch // scale, backbones, scale, is_itself)
+        smallest = (size[0] // scale, size[1] // scale)
+        element["features"] = _feature_target(
+            scene, recipe, place, patch // scale, smallest, backbones, scale, is_itself
+        )
     if recipe.lambda_flicker > 0.0:
         later = next_moment(visible, thermal, rng)
         element |= {"later": torch.cat([_planes(later[0]), _planes(later[1][..., None])]), "shift": later[2]}
     return element
 
 
-def _feature_target(scene: Scene, recipe: Recipe, place: tuple[int, int], patch: int,
+def _feature_target(scene: Scene, recipe: Recipe, place: tuple[int, int], patch: int, smallest: tuple[int, int],
                     backbones: tuple[Backbone, ...], scale: int, is_itself: bool) -> FeatureTarget:  # fmt: skip
+    """`place` and `patch` in pixels of the reduced frame, as is `smallest`, the size of the batch's smallest frame."""
     frame = (int(scene.mean.shape[1]), int(scene.mean.shape[2]))
-    align, context = max(backbone.stride_px for backbone in backbones), recipe.context_px // scale
+    align = max(backbone.stride_px for backbone in backbones)
     origin, sides = [], []
-    for first, length in zip(place, frame):
+    for first, length, least in zip(place, frame, smallest):
         # The canvas begins at a cell's border, so that its cells are those of the whole frame wherever strides agree.
-        end = -(-length // align) * align
-        side = min(-(-(patch + 2 * context + align) // align) * align, end)
-        origin.append(min(max(first - context, 0) // align * align, end - side))
+        wanted = min(patch + 2 * (recipe.context_px // scale) + align, least)
+        side = max(_round_up(wanted, align), _round_up(patch + align, align))
+        context = (side - patch - align) // 2
+        first_cell = max(first - context, 0) // align * align
+        origin.append(max(min(first_cell, _round_up(length, align) - side), 0))
         sides.append(side)
     down, across = (
         torch.arange(start, start + side).clamp(max=length - 1) for start, side, length in zip(origin, sides, frame)
     )
     spans = [span_px(backbone, *frame) for backbone in backbones]
-    finest = min(span[0] / u.shape[0] for span, (_, u) in zip(spans, scene.features))
+    # Backbones of one fixed image size (stride 1) have no cell size of their own.
+    finest = min((backbone.stride_px for backbone in backbones if backbone.stride_px > 1), default=CELL_PX)
     count = max(round(patch / finest), 1)
     common = torch.stack(
         [
@@ -230,6 +237,10 @@ def _feature_target(scene: Scene, recipe: Recipe, place: tuple[int, int], patch:
         means=tuple(m for m, _ in scene.features),
         taught=torch.zeros_like(taught) if is_itself else taught,
     )
+
+
+def _round_up(value: int, multiple: int) -> int:
+    return -(-value // multiple) * multiple
 
 
 def _planes(image: "np.ndarray[Any, np.dtype[np.uint8]]") -> Tensor:

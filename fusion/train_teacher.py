@@ -146,7 +146,8 @@ def train(folders: list[Path], out: Path, recipe: Recipe, log_every: int = 200, 
     diffusion = Diffusion(schedule)
     optimizer = torch.optim.AdamW(network.parameters(), lr=recipe.learning_rate, weight_decay=1e-4)
     parts = {"network": network, "average": average, "optimizer": optimizer}
-    settings = asdict(recipe)
+    # In how many parts a batch is computed decides nothing but its rounding.
+    settings = {name: value for name, value in asdict(recipe).items() if name != "accumulate"}
     first = load_checkpoint(out, parts, settings) if resume else 0
     if not resume:
         start_folder(out, settings)

@@ -15,7 +15,7 @@ from fusion import FusionError
 from fusion.backbones import FrozenModule, unit_features
 from fusion.batches import Recipe, make_batch, read_scenes
 from fusion.cache import EnsembleCache
-from fusion.data import read_pairs
+from fusion.data import read_folders, read_pairs
 from fusion.ensemble import draw
 from fusion.features import draw_features, main, read_features
 from fusion.statistics import RunningMean, confidence, feature_statistics, resample, routing
@@ -204,6 +204,23 @@ def test_frames_that_are_their_own_target_ask_the_backbones_for_nothing(drawn, e
     recipe = replace(SMALL, anchor_share=1.0)
     batch = make_batch(scenes_of(drawn, ensembles, recipe, backbones), recipe, 4, 0, backbones)
     assert all(float(target.taught.abs().max()) == 0.0 for target in batch["features"])
+
+
+def test_frames_of_several_sizes_share_a_batch(tmp_path):
+    for name, width, height in (("wide", 160, 96), ("small", 72, 40)):
+        write(tmp_path / name, count=2, seed=0, width=width, height=height)
+    folders = [tmp_path / "wide", tmp_path / "small"]
+    cache = EnsembleCache.create(tmp_path / "cache", SETTINGS)
+    draw(read_folders(folders), Noisy(), cache)
+    backbones = (small_backbone("four", 4), small_backbone("eight", 8))
+    recipe = replace(SMALL, batch=8, context_px=128)
+    scenes, _ = read_scenes(folders, cache, recipe, backbones)
+    batch = make_batch(scenes, recipe, 4, 0, backbones)
+    assert {target.frame for target in batch["features"]} == {(24, 40), (10, 18)}
+    patch = batch["patch"] // 4
+    means = [target.canvas[:, y : y + patch, x : x + patch] for target in batch["features"] for y, x in [target.offset]]
+    assert torch.equal(torch.stack(means), batch["mean"])
+    assert 0.0 <= float(feature_term(batch["mean"], batch["features"], backbones)) < 0.05
 
 
 def test_training_with_a_real_backbone_lowers_the_feature_loss(drawn, ensembles, tmp_path):
