@@ -131,7 +131,7 @@ def measure(weights: str, frames: int, arrays_only: bool = False) -> dict[str, o
             floor = floor_ms(width, height, bins, 1, cpu_gb_s)
             figures[f"floor_{width}x{height}_ms"] = round(floor, 3)
             for name, path in arrays.items():
-                put(name, (width, height), fastest(lambda p=path: p(visible, thermal), frames), floor)  # type: ignore[misc]
+                put(name, (width, height), fastest(lambda p=path, v=visible, t=thermal: p(v, t), frames), floor)  # type: ignore[misc]
             if arrays_only:
                 continue
             few = max(frames // 10, 2)

@@ -99,8 +99,8 @@ def _in_eight_bits(model: Path, folders: Sequence[Path]) -> Path:
 
     smaller = model.with_name("int8.onnx")
     quantize_static(
-        str(model), str(smaller), Reader(), quant_format=QuantFormat.QDQ, op_types_to_quantize=["Conv"], per_channel=True,
-        activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8,
+        str(model), str(smaller), Reader(), quant_format=QuantFormat.QDQ, op_types_to_quantize=["Conv"],
+        per_channel=True, activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8,
     )  # fmt: skip
     return smaller
 

@@ -55,7 +55,7 @@ class _Writer:
 
 
 def build(student: Student) -> onnx.ModelProto:
-    """visible (batch, 3, height, width) RGB and thermal (batch, 1, height, width), float32 in [0, 1] -> fused, likewise.
+    """visible (batch, 3, height, width) RGB and thermal (batch, 1, height, width), float32 in [0, 1] -> fused.
 
     A frame whose thermal half is flat is not treated apart here: the runners in `fusion.runtimes` do that.
     """

@@ -21,9 +21,9 @@ class FusionProxy:
     """The distilled network behind a call: `fused = proxy(visible, thermal)`.
 
     Takes either uint8 arrays, visible (H, W, 3 or 4) and thermal (H, W), with or without a batch axis before them, or
-    float tensors in [0, 1], visible (B, 3 or 4, H, W) and thermal (B, 1, H, W). Any size is taken; what comes back is what
-    `visible` is. A fourth channel (alpha) is handed through. `channel_order` is "bgr" or
-    "rgb"; unless said, arrays are BGR (what CARLA and OpenCV hand out) and tensors RGB.
+    float tensors in [0, 1], visible (B, 3 or 4, H, W) and thermal (B, 1, H, W), of any size, and returns what `visible`
+    is: type, shape, dtype and device. A fourth channel (alpha) is handed through. `channel_order` is "bgr" or "rgb";
+    unless said, arrays are BGR (what CARLA and OpenCV hand out) and tensors RGB.
 
     Where the thermal frame is missing (None, all zero, or flat) the visible frame comes back unchanged, bit for bit.
     The input is never written to.

@@ -1,7 +1,7 @@
-"""Exported students run without PyTorch: `load("student.onnx")`, `load("student.xml")`, then `fused = run(visible, thermal)`.
+"""Exported students, run without PyTorch: `run = load("student.onnx")`, then `fused = run(visible, thermal)`.
 
-All of them take and return float32 arrays in [0, 1], visible (B, 3, H, W) RGB and thermal (B, 1, H, W), and hand back the
-visible frame of a pair whose thermal half is flat.
+All of them take and return float32 arrays in [0, 1], visible (B, 3, H, W) RGB and thermal (B, 1, H, W), and hand back
+the visible frame of a pair whose thermal half is flat.
 """
 
 from collections.abc import Callable
