@@ -87,7 +87,7 @@ def runtime_paths(weights: str, folder: Path) -> dict[str, Callable[[np.ndarray,
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m fusion.bench", description=__doc__.splitlines()[0])
     parser.add_argument("--weights", default="sim")
-    parser.add_argument("--frames", type=int, default=30)
+    parser.add_argument("--frames", type=int, default=30, help="frames per path and size")
     parser.add_argument("--arrays-only", action="store_true", help="the array path alone: seconds instead of a minute")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()

@@ -98,7 +98,7 @@ Matches = tuple[list[tuple[float, bool]], int]
 
 
 def matches(found: Sequence[Found], boxes: Sequence[tuple[float, float, float, float]]) -> Matches:
-    """Each box is found once at most, by the best-scored detection that overlaps it by half. Small ones do not count."""
+    """Each box is found at most once, by the best detection that overlaps it by half; small ones do not count."""
     taken: set[int] = set()
     judged: list[tuple[float, bool]] = []
     for one in sorted(found, key=lambda one: -one.score):

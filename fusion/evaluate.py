@@ -143,8 +143,16 @@ def detections(pairs: Sequence[Pair], by: dict[str, Fusion], detector: detection
     return result
 
 
-def evaluate(folders: Sequence[Path], out: Path, weights: Sequence[str] = ("sim",), every: int = 1,
-             with_curves: bool = False, detector: Path | None = None, quiet: bool = False) -> dict[str, Any]:  # fmt: skip
+def evaluate(
+    folders: Sequence[Path],
+    out: Path,
+    weights: Sequence[str] = ("sim",),
+    every: int = 1,
+    with_curves: bool = False,
+    detector: Path | None = None,
+    quiet: bool = False,
+) -> dict[str, Any]:
+    """Everything the command writes; returns what goes into summary.json."""
     pairs = [pair for folder in folders for pair in read_pairs(folder)[::every]]
     by = fusions(weights)
     judge = detection.Detector(detector) if detector else None
