@@ -1,64 +1,171 @@
-"""Time of one fused frame, from bytes in to bytes out, on this machine.
+"""Time of one fused frame on this machine, from bytes in to bytes out, by every path that is installed here.
 
-    python -m fusion.bench [--weights sim] [--frames 60] [--json FILE]
+    python -m fusion.bench [--weights sim] [--frames 30] [--json FILE]
 
-Prints a table and, with --json, writes the same figures by name: cpu_640x360_ms and cpu_640x480_ms are the medians of
-the wall time per frame, `..._cpu_ms` of the processor time all threads spent on it.
+Prints a table and, with --json, writes the same figures by name. Times are the smallest of all frames, because other
+work on the machine can only add to them: `..._ms` of the wall, `..._cpu_ms` of the processor time of all threads.
+cpu_WxH_ms is the array path with two threads, cpu_WxH_one_thread_ms with one. floor_WxH_ms is what the machine's memory
+alone would take for the frame: read it twice, write it once, write and read the grid.
 """
 
 import argparse
 import json
 import os
 import sys
+import tempfile
 import time
+from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from fusion.errors import FusionError
 from fusion.proxy import FusionProxy
-from fusion.student import parameter_count
+from fusion.student import CELL_PX, LANES, PAD_PX, parameter_count
 
-SIZES = ((320, 240), (640, 360), (640, 480), (1280, 720))
+SIZES = ((640, 360), (640, 480), (1024, 512), (1280, 720))
+Work = Callable[[], object]
 
 
-def measure(proxy: FusionProxy, width: int, height: int, frames: int) -> tuple[float, float]:
-    """Medians over `frames` frames of (wall time, processor time) per frame, both in ms."""
-    rng = np.random.default_rng(0)
-    visible = rng.integers(0, 256, (height, width, 4), dtype=np.uint8)
-    thermal = rng.integers(0, 256, (height, width), dtype=np.uint8)
-    for _ in range(5):
-        proxy(visible, thermal)
+def fastest(work: Work, frames: int, wait: Work = lambda: None) -> tuple[float, float]:
+    """Smallest (wall time, processor time) of `frames` calls, in ms; `wait` ends what a device still does."""
+    for _ in range(3):
+        work()
     wall, cpu = [], []
     for _ in range(frames):
+        wait()
         wall_start, cpu_start = time.perf_counter(), time.process_time()
-        proxy(visible, thermal)
+        work()
+        wait()
         wall.append(time.perf_counter() - wall_start)
         cpu.append(time.process_time() - cpu_start)
-    return float(np.median(wall)) * 1e3, float(np.median(cpu)) * 1e3
+    return min(wall) * 1e3, min(cpu) * 1e3
+
+
+def bandwidth_gb_s(device: str, frames: int = 8) -> float:
+    """Bytes read and written per second by a copy that no cache holds."""
+    source = torch.empty(64 * 2**20, dtype=torch.uint8, device=device).fill_(1)
+    target = torch.empty_like(source)
+    wait = torch.cuda.synchronize if device == "cuda" else lambda: None
+    wall_ms, _ = fastest(lambda: target.copy_(source), frames, wait)
+    return 2.0 * source.numel() / wall_ms / 1e6
+
+
+def floor_ms(width: int, height: int, bins: int, bytes_per_value: int, gb_s: float) -> float:
+    """Memory time of one frame: four channels read for the view and again to be fused, three or four written; the grid
+    written and read once. `bytes_per_value` of the frames; the grid is float32."""
+    cells = (-(-width // PAD_PX) * PAD_PX // CELL_PX) * (-(-height // PAD_PX) * PAD_PX // CELL_PX)
+    frame = width * height * bytes_per_value * (5 + 5 + 4)
+    return (frame + 2 * cells * bins * LANES * 4) / gb_s / 1e6
+
+
+def array_paths(weights: str) -> dict[str, FusionProxy]:
+    return {
+        "one_thread_": FusionProxy.from_pretrained(weights),
+        "": FusionProxy.from_pretrained(weights, threads=2),
+    }
+
+
+def runtime_paths(weights: str, folder: Path) -> dict[str, Callable[[np.ndarray, np.ndarray], object]]:
+    """Exported graphs on float frames, one thread, of the runtimes that are installed."""
+    from fusion.export import export
+    from fusion.runtimes import load
+    from fusion.weights import load_student, locate
+
+    student, paths = load_student(locate(weights)), {}
+    for form, package, suffix in (("onnx", "onnxruntime", ".onnx"), ("openvino", "openvino", ".xml")):
+        if find_spec("onnx") and find_spec("onnxruntime") and find_spec(package):
+            for precision in ("fp32", "int8"):
+                file = folder / f"{precision}{suffix}"
+                export(student, file, form, precision)
+                paths[f"{package}_{precision}_"] = load(file)
+    return paths
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m fusion.bench", description=__doc__.splitlines()[0])
     parser.add_argument("--weights", default="sim")
-    parser.add_argument("--frames", type=int, default=60)
+    parser.add_argument("--frames", type=int, default=30, help="frames per path and size")
+    parser.add_argument("--arrays-only", action="store_true", help="the array path alone: seconds instead of a minute")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     try:
-        proxy = FusionProxy.from_pretrained(options.weights)
+        figures = measure(options.weights, options.frames, options.arrays_only)
     except FusionError as error:
         sys.exit(f"fusion.bench: {error}")
-    figures: dict[str, object] = {"threads": 1, "cores": os.cpu_count(), "weights": proxy.checksum}
-    figures["parameters"] = parameter_count(proxy.student)
-    print(f"FusionProxy '{options.weights}', {figures['parameters']} parameters, one thread")
-    print(f"{'frame':>10} {'wall ms':>9} {'cpu ms':>9} {'frames/s':>9}")
-    for width, height in SIZES:
-        wall_ms, cpu_ms = measure(proxy, width, height, options.frames)
-        figures[f"cpu_{width}x{height}_ms"] = round(wall_ms, 3)
-        figures[f"cpu_{width}x{height}_cpu_ms"] = round(cpu_ms, 3)
-        print(f"{f'{width}x{height}':>10} {wall_ms:9.2f} {cpu_ms:9.2f} {1e3 / wall_ms:9.1f}")
     if options.json:
-        options.json.write_text(json.dumps(figures, indent=1, sort_keys=True) + "\n")
+        partial = options.json.with_name(options.json.name + ".partial")
+        partial.write_text(json.dumps(figures, indent=1, sort_keys=True) + "\n")
+        partial.replace(options.json)
+
+
+def measure(weights: str, frames: int, arrays_only: bool = False) -> dict[str, object]:
+    arrays = array_paths(weights)
+    proxy = arrays[""]
+    bins = proxy.student.config.bins
+    cpu_gb_s = bandwidth_gb_s("cpu")
+    figures: dict[str, object] = {
+        "cores": os.cpu_count(), "weights": proxy.checksum, "parameters": parameter_count(proxy.student),
+        "cpu_memory_gb_s": round(cpu_gb_s, 2),
+    }  # fmt: skip
+    print(f"FusionProxy '{weights}', {figures['parameters']} parameters; memory {cpu_gb_s:.1f} GB/s", flush=True)
+    print(f"{'path':>28} {'frame':>10} {'wall ms':>9} {'cpu ms':>9} {'frames/s':>9} {'floor ms':>9} {'factor':>7}")
+
+    def put(name: str, size: tuple[int, int], times: tuple[float, float], floor: float) -> None:
+        wall_ms, cpu_ms = times
+        frame = f"{size[0]}x{size[1]}"
+        key = f"{frame}_{name}" if name.startswith("cuda_") else f"cpu_{frame}_{name}"
+        figures[f"{key}ms"], figures[f"{key}cpu_ms"] = round(wall_ms, 3), round(cpu_ms, 3)
+        title = name.rstrip("_").replace("_", " ") or "two threads"
+        rate = f"{1e3 / wall_ms:9.1f} {floor:9.3f} {wall_ms / floor:7.1f}"
+        print(f"{title:>28} {frame:>10} {wall_ms:9.2f} {cpu_ms:9.2f} {rate}", flush=True)
+
+    rng = np.random.default_rng(0)
+    with tempfile.TemporaryDirectory() as folder:
+        runtimes = {} if arrays_only else runtime_paths(weights, Path(folder))
+        for width, height in SIZES:
+            visible = rng.integers(0, 256, (height, width, 4), dtype=np.uint8)
+            thermal = rng.integers(0, 256, (height, width), dtype=np.uint8)
+            floor = floor_ms(width, height, bins, 1, cpu_gb_s)
+            figures[f"floor_{width}x{height}_ms"] = round(floor, 3)
+            for name, path in arrays.items():
+                put(name, (width, height), fastest(lambda p=path, v=visible, t=thermal: p(v, t), frames), floor)  # type: ignore[misc]
+            if arrays_only:
+                continue
+            few = max(frames // 10, 2)
+            v = torch.from_numpy(visible[..., :3].copy()).permute(2, 0, 1)[None].float() / 255.0
+            t = torch.from_numpy(thermal)[None, None].float() / 255.0
+            floor = floor_ms(width, height, bins, 4, cpu_gb_s)
+            put("torch_tensors_", (width, height), fastest(lambda: arrays[""](v, t), few), floor)  # noqa: B023
+            for name, run in runtimes.items():
+                put(name, (width, height), fastest(lambda r=run: r(v.numpy(), t.numpy()), few), floor)  # type: ignore[misc] # noqa: B023
+    if torch.cuda.is_available() and not arrays_only:
+        _on_gpu(weights, frames, bins, figures, put)
+    return figures
+
+
+def _on_gpu(weights: str, frames: int, bins: int, figures: dict[str, object], put: Callable[..., None]) -> None:
+    gb_s = bandwidth_gb_s("cuda", 20)
+    figures["cuda_memory_gb_s"] = round(gb_s, 1)
+    print(
+        f"{torch.cuda.get_device_name()}, memory {gb_s:.0f} GB/s; float frames that lie on the GPU, one after another"
+    )
+    for precision in ("fp32", "fp16"):
+        for backend in ("eager", "cuda-graph", "compile"):
+            proxy = FusionProxy.from_pretrained(weights, device="cuda", precision=precision, backend=backend)
+            for width, height in SIZES:
+                v = torch.rand(1, 3, height, width, device="cuda")
+                t = torch.rand(1, 1, height, width, device="cuda")
+                floor = floor_ms(width, height, bins, 4, gb_s)
+                name = f"cuda_{precision}_{backend.replace('-', '_')}_"
+                try:
+                    times = fastest(lambda: proxy(v, t), 5 * frames, torch.cuda.synchronize)  # noqa: B023
+                except RuntimeError as error:  # no compiler, most likely
+                    print(f"{name}: {str(error).splitlines()[0]}")
+                    break
+                put(name, (width, height), times, floor)
 
 
 if __name__ == "__main__":

@@ -4,8 +4,8 @@
 
 A recording is a folder per drive with rgb/NNNNN.png, thermal/NNNNN.png and frames.jsonl, one line per frame with its
 `name` and the vehicle's pose `ego` (x and y in metres, yaw in degrees). Frames pair up by drive and name, but only
-where both drives stood at the same place: a twin a metre off teaches a blur. OUT gets rgb/, thermal/ and clear/ with
-files named DRIVE_NNNNN.png.
+where both drives stood at the same place: a twin a metre off teaches a blur. OUT gets rgb/, thermal/, clear/ and what
+was recorded of depth/, tags/ and instances/, with files named DRIVE_NNNNN.png.
 """
 
 import argparse
@@ -16,6 +16,7 @@ import sys
 from pathlib import Path
 
 from fusion.errors import FusionError
+from fusion.layouts import LABELS
 
 POSITION_M = 0.02
 YAW_DEG = 0.05
@@ -49,14 +50,22 @@ def gather(degraded: Path, clear: Path, out: Path) -> tuple[int, int]:
     drives = sorted(path.parent for path in degraded.glob("*/frames.jsonl"))
     if not drives:
         raise FusionError(f"{degraded} holds no finished recordings: no */frames.jsonl")
-    for kind in ("rgb", "thermal", "clear"):
+    # Labels are those of the degraded drive; they are kept only where every drive has them.
+    labels = [kind for kind in LABELS if all((drive / kind).is_dir() for drive in drives)]
+    for kind in ("rgb", "thermal", "clear", *labels):
         (out / kind).mkdir(parents=True, exist_ok=True)
     count = lost = 0
     for drive in drives:
+        beside = [(kind, drive / kind) for kind in labels]
         twin = clear / drive.name
         names = common_frames(drive, twin) if (twin / "frames.jsonl").exists() else []
         for name in names:
-            for kind, source in (("rgb", drive / "rgb"), ("thermal", drive / "thermal"), ("clear", twin / "rgb")):
+            for kind, source in (
+                ("rgb", drive / "rgb"),
+                ("thermal", drive / "thermal"),
+                ("clear", twin / "rgb"),
+                *beside,
+            ):
                 _copy(source / f"{name}.png", out / kind / f"{drive.name}_{name}.png")
         count += len(names)
         lost += len(read_drive(drive)) - len(names)

@@ -3,7 +3,12 @@
     python -m harness.record --scenario elm01_day --out data/elm01_day
 
 The same routes and seed under another weather show the same scene frame by frame, since nothing in the loop depends on
-light: a recording in fog and its clear twin pair up by file name.
+light: a recording in fog and its clear twin pair up by file name. One command records both and pairs them:
+
+    python -m harness.record --scenario elm01_night_fog --twin --out data/twins/elm01
+
+leaves the drives in OUT/drives/SCENARIO and the pairs in OUT/rgb, thermal, clear, depth, tags and instances, as
+`python -m fusion.train_teacher --data OUT` reads them. `--twin SCENARIO` names another twin than the scenario's own.
 """
 
 from __future__ import annotations
@@ -20,6 +25,8 @@ from typing import Any
 import carla
 
 from agents.loader import load_agent_class, make_agent
+from fusion import FusionError
+from fusion.twins import gather
 from harness.episode import PATIENCE_S, STEP_S, WARM_UP_TICKS, ambient_for, prepared_world
 from harness.errors import HarnessError
 from harness.recording import EVALUATION_TOWNS, finish_drive, is_finished, keep_frame
@@ -47,15 +54,51 @@ def main() -> int:
             count = record_route(definition, spec, options, folder)
             print(f"{folder}: {count} frames in {time.monotonic() - started:.0f} s", flush=True)
             return 0
-        for spec in definition.load_routes()[options.first :: options.every_route]:
-            if not is_finished(_folder(options, spec.id)):
-                # A process per route: a client's Traffic Manager goes on asking a server that has ended.
-                # A drawn route may have no room for one of its actors; the others are recorded all the same.
-                subprocess.run([sys.executable, "-m", "harness.record", *sys.argv[1:], "--route", spec.id], check=False)
-    except (HarnessError, ScenarioError) as error:
+        if options.twin is None:
+            record_all(definition, options)
+            return 0
+        record_twins(definition, options)
+    except (HarnessError, ScenarioError, FusionError) as error:
         print(f"nightloop: {error}", file=sys.stderr)
         return 2
     return 0
+
+
+def record_all(definition: ScenarioDefinition, options: argparse.Namespace) -> None:
+    """Every chosen route of the scenario that is not recorded yet."""
+    routes = definition.load_routes()[options.first :: options.every_route]
+    for spec in routes[: options.routes or None]:
+        if not is_finished(_folder(options, spec.id)):
+            # A process per route: a client's Traffic Manager goes on asking a server that has ended.
+            # A drawn route may have no room for one of its actors; the others are recorded all the same.
+            subprocess.run(
+                [sys.executable, "-m", "harness.record", *_arguments(options), "--route", spec.id], check=False
+            )
+
+
+def record_twins(definition: ScenarioDefinition, options: argparse.Namespace) -> None:
+    """The scenario and its clear twin, then the frames that both show from the same place as pairs."""
+    twin = load_scenario(options.twin) if options.twin else definition.clear_twin()
+    if twin.source == definition.source:
+        raise HarnessError(f"{options.scenario} names no clear twin: give --twin SCENARIO")
+    if twin.town != definition.town:
+        raise HarnessError(
+            f"{twin.town} cannot show the drives of {definition.town} by day: a twin needs the same town"
+        )
+    folders = []
+    for one in (definition, twin):
+        folders.append(Path(options.out) / "drives" / Path(one.source).stem)
+        each = {"scenario": str(one.source), "out": folders[-1], "labels": one is definition}
+        record_all(one, argparse.Namespace(**{**vars(options), **each}))
+    count, lost = gather(folders[0], folders[1], Path(options.out))
+    print(f"{count} pairs with their clear twin in {options.out}; {lost} frames had none", flush=True)
+
+
+def _arguments(options: argparse.Namespace) -> list[str]:
+    """The command line of these options, for one route's own process."""
+    named = ("scenario", "out", "seed", "period", "thermal", "threads", "max_time")
+    words = [word for name in named for word in (f"--{name.replace('_', '-')}", str(getattr(options, name)))]
+    return [*words, *(["--labels"] if options.labels else [])]
 
 
 def _options() -> argparse.Namespace:
@@ -72,6 +115,10 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--route", default="", metavar="ID", help="this route alone")
     parser.add_argument("--max-time", type=float, default=90.0, metavar="S", help="simulated seconds per route at most")
+    parser.add_argument("--routes", type=int, default=0, metavar="N", help="at most so many routes; 0 is all")
+    parser.add_argument(
+        "--twin", nargs="?", const="", metavar="SCENARIO", help="record the clear twin too and pair them, with labels"
+    )
     parser.add_argument("--labels", action="store_true", help="keep segmentation and depth too")
     return parser.parse_args()
 

@@ -50,6 +50,54 @@ def test_ssim_agrees_with_a_second_implementation(images):
     assert metrics.structural_similarity(one, one) == pytest.approx(1.0)
 
 
+def test_psnr_and_scd_agree_with_their_formulas(images):
+    one, other = images
+    error = sum((float(a) - float(b)) ** 2 for a, b in zip(one.ravel(), other.ravel())) / one.size
+    assert metrics.peak_signal_to_noise_db(one, other) == pytest.approx(20.0 * np.log10(255.0 / np.sqrt(error)))
+    assert metrics.peak_signal_to_noise_db(one, one) == np.inf
+    assert metrics.peak_signal_to_noise_db(np.zeros((4, 4)), np.full((4, 4), 255.0)) == pytest.approx(0.0)
+    fused = 0.5 * (one + other[::-1])
+    expected = np.corrcoef((fused - other[::-1]).ravel(), one.ravel())[0, 1]
+    expected += np.corrcoef((fused - one).ravel(), other[::-1].ravel())[0, 1]
+    assert metrics.correlations_of_differences(one, other[::-1], fused) == pytest.approx(expected)
+    assert metrics.correlations_of_differences(one, other, other) == pytest.approx(
+        np.corrcoef((other - one).ravel(), other.ravel())[0, 1]
+    )
+
+
+def test_vif_agrees_with_a_second_implementation(images):
+    """Sums over windows written out, as in the paper's formulas (20) and (21) with one subband a scale."""
+    one, other = images
+    x, y, kept, whole = one.copy(), other.copy(), 0.0, 0.0
+    for size in (17, 9, 5, 3):
+        axis = np.arange(size) - size // 2
+        window = np.exp(-(axis[:, None] ** 2 + axis[None, :] ** 2) / (2.0 * (size / 5.0) ** 2))
+        window /= window.sum()
+
+        def windows(image, size=size):
+            return np.lib.stride_tricks.sliding_window_view(image, (size, size))
+
+        if size < 17:
+            x, y = ((windows(image) * window).sum(axis=(2, 3))[::2, ::2] for image in (x, y))
+        for a, b in zip(windows(x).reshape(-1, size, size), windows(y).reshape(-1, size, size)):
+            mean_a, mean_b = (window * a).sum(), (window * b).sum()
+            var_a, var_b = (window * (a - mean_a) ** 2).sum(), (window * (b - mean_b) ** 2).sum()
+            covariance = (window * (a - mean_a) * (b - mean_b)).sum()
+            gain = covariance / (var_a + 1e-10)
+            rest = var_b if gain < 0.0 else var_b - gain * covariance
+            kept += np.log10(1.0 + max(gain, 0.0) ** 2 * var_a / (rest + 2.0))
+            whole += np.log10(1.0 + var_a / 2.0)
+    assert metrics.information_fidelity(one, other) == pytest.approx(kept / whole, rel=1e-6)
+    assert metrics.information_fidelity(one, one) == pytest.approx(1.0, abs=1e-6)
+    assert metrics.information_fidelity(one, np.full_like(one, 9.0)) == pytest.approx(0.0, abs=1e-6)
+
+
+def test_all_metrics_are_finite_on_ordinary_images(images):
+    values = metrics.all_metrics(images[0], images[1], 0.5 * (images[0] + images[1]))
+    assert set(values) == {"EN", "SD", "SF", "AG", "MI", "SSIM", "SCD", "VIF", "PSNR", "Qabf"}
+    assert all(np.isfinite(value) for value in values.values())
+
+
 def test_edges_are_kept_by_the_source_and_lost_by_a_flat_image(images):
     one, other = images
     assert metrics.edge_preservation(one, one, one) > 0.95

@@ -1,3 +1,5 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import torch
@@ -71,6 +73,79 @@ def test_bytes_and_tensors_agree_within_one_grey_level_at_any_size(height, width
     reference = proxy(as_tensor, torch.from_numpy(thermal)[None, None].float() / 255.0)
     difference = np.abs(fused[..., :3].astype(float) - reference[0].permute(1, 2, 0).numpy() * 255.0)
     assert difference.max() <= 1.0
+
+
+def test_a_batch_of_arrays_is_its_frames_one_by_one(proxy):
+    visible, thermal = np.stack([make_frames(40, 56, 4, seed)[0] for seed in range(3)]), make_frames(120, 56)[1]
+    thermal = thermal.reshape(3, 40, 56)
+    thermal[1] = 9
+    fused = proxy(visible, thermal)
+    for index in range(3):
+        assert np.array_equal(fused[index], proxy(visible[index], thermal[index]))
+    assert np.array_equal(fused[1], visible[1])
+    assert proxy(visible[:0], thermal[:0]).shape == (0, 40, 56, 4)
+
+
+def test_a_tensor_with_alpha_keeps_it(proxy):
+    visible, thermal = torch.rand(2, 4, 40, 56), torch.rand(2, 1, 40, 56)
+    fused = proxy(visible, thermal)
+    assert torch.equal(fused[:, 3], visible[:, 3])
+    assert torch.equal(fused[:, :3], proxy(visible[:, :3], thermal))
+
+
+@pytest.mark.parametrize("threads", [2, 3, 7])
+@pytest.mark.parametrize("channels", [3, 4])
+def test_any_number_of_threads_gives_the_same_bytes(proxy, threads, channels):
+    several = FusionProxy(proxy.student, threads=threads)
+    for size in ((1, 2), (37, 50), (97, 301)):
+        visible, thermal = make_frames(*size, channels)
+        assert np.array_equal(several(visible, thermal), proxy(visible, thermal))
+
+
+def test_a_proxy_may_be_called_from_several_threads(proxy):
+    frames = [make_frames(40 + 8 * (n % 3), 64, 4, n) for n in range(24)]
+    expected = [proxy(*pair) for pair in frames]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda pair: proxy(*pair), frames))
+    assert all(np.array_equal(one, other) for one, other in zip(found, expected))
+
+
+@pytest.mark.parametrize("precision", ["fp16", "bf16"])
+def test_half_precision_stays_near_full_precision(precision):
+    visible, thermal = torch.rand(1, 3, 64, 96), torch.rand(1, 1, 64, 96)
+    full = FusionProxy.from_pretrained("sim")(visible, thermal)
+    half = FusionProxy.from_pretrained("sim", precision=precision)(visible, thermal)
+    assert half.dtype == torch.float32
+    assert float((half - full).abs().max()) * 255.0 < (2.0 if precision == "fp16" else 12.0)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"precision": "int3"}, "precision is one of fp32, fp16, bf16"),
+        ({"backend": "abacus"}, "backend for tensors is one of"),
+        ({"device": "cuda:99"}, "device 'cuda:99' cannot be used"),
+        ({"backend": "cuda-graph"}, "needs a CUDA device, not cpu"),
+        ({"threads": 0}, "threads is 1 or more"),
+    ],
+)
+def test_a_machine_or_mode_that_is_not_there_is_named_in_one_line(options, says):
+    with pytest.raises(FusionError, match=says) as refusal:
+        FusionProxy.from_pretrained("sim", **options)
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("backend", ["eager", "compile", "cuda-graph"])
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+def test_a_gpu_agrees_with_the_cpu_within_two_grey_levels(backend, precision):
+    proxy = FusionProxy.from_pretrained("sim", device="cuda", backend=backend, precision=precision)
+    for seed in range(2):
+        torch.manual_seed(seed)
+        visible, thermal = torch.rand(1, 3, 100, 140), torch.rand(1, 1, 100, 140)
+        expected = FusionProxy.from_pretrained("sim")(visible, thermal)
+        found = proxy(visible.cuda(), thermal.cuda())
+        assert float((found.cpu() - expected).abs().max()) * 255.0 < 2.0
 
 
 def test_alpha_is_kept_and_colour_comes_out_the_same_with_and_without_it(proxy):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from fusion.slicing import view_of
+from fusion.small_view import CHANNELS, view_rows, view_shape
 from fusion.student import CELL_PX, Student
 
 
@@ -65,12 +65,22 @@ def test_the_guide_table_is_the_guide_at_every_byte():
 @pytest.mark.parametrize(("height", "width"), [(64, 96), (33, 50), (3, 5)])
 def test_the_view_is_the_mean_over_blocks_of_the_frame_with_its_border_repeated(height, width):
     rng = np.random.default_rng(1)
-    visible = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
+    visible = rng.integers(0, 256, (height, width, 4), dtype=np.uint8)
     thermal = rng.integers(0, 256, (height, width), dtype=np.uint8)
-    view, deviation = view_of(visible, thermal, 0, 2)
-    whole = np.dstack([visible, thermal]).astype(float) / 255.0
+    rows, columns = view_shape(height, width)
+    seen = np.empty((rows + 2, columns + 2, CHANNELS), np.float32)
+    half = rows // 2  # in two parts, as two threads share it
+    sums = [view_rows(visible.view(np.uint32)[..., 0], thermal, 0, seen, *part) for part in ((0, half), (half, rows))]
+    whole = np.dstack([visible[..., :3], thermal]).astype(float) / 255.0
     padding = ((0, -height % 32), (0, -width % 32), (0, 0))
     padded = np.pad(whole, padding, mode="edge")
-    expected = padded.reshape(padded.shape[0] // 4, 4, padded.shape[1] // 4, 4, 4).mean(axis=(1, 3)).transpose(2, 0, 1)
-    assert np.allclose(view, expected, atol=1e-6)
+    expected = padded.reshape(rows, 4, columns, 4, 4).mean(axis=(1, 3))
+    bordered = np.pad(expected, ((1, 1), (1, 1), (0, 0)), mode="edge")
+    assert np.allclose(seen[..., :4], 2.0 * bordered - 1.0, atol=1e-5)
+    assert np.allclose(seen[1:-1, :, 4], np.linspace(-1.0, 1.0, rows)[:, None], atol=1e-6)
+    total, squares = np.sum(sums, axis=0)
+    deviation = np.sqrt(squares / thermal.size - (total / thermal.size) ** 2)
     assert deviation == pytest.approx(float(thermal.astype(float).std()), abs=1e-6)
+    swapped = np.empty_like(seen)
+    view_rows(visible.view(np.uint32)[..., 0], thermal, 2, swapped, 0, rows)
+    assert np.array_equal(swapped[..., [2, 1, 0, 3, 4]], seen)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fusion import FusionError
-from fusion.data import load, read_pairs
+from fusion.data import load, load_labels, read_pairs
 from fusion.twins import gather
 
 
@@ -43,3 +43,18 @@ def test_folders_without_recordings_and_damaged_lists_are_named(tmp_path):
     (tmp_path / "day" / "1" / "frames.jsonl").write_text('{"name": "00000"}\n')
     with pytest.raises(FusionError, match=r"day/1/frames\.jsonl does not list frames"):
         gather(tmp_path / "night", tmp_path / "day", tmp_path / "out")
+
+
+def test_labels_go_with_their_frames_where_every_drive_has_them(tmp_path):
+    night, day = tmp_path / "night", tmp_path / "day"
+    for folder, grey in ((night, 10), (day, 100)):
+        record(folder, "1", [(0.0, 0.0, 0.0)], grey)
+    for kind in ("depth", "tags"):
+        (night / "1" / kind).mkdir()
+        cv2.imwrite(str(night / "1" / kind / "00000.png"), np.full((8, 8), 300 if kind == "depth" else 4, np.uint16))
+    assert gather(night, day, tmp_path / "twins") == (1, 0)
+    (pair,) = read_pairs(tmp_path / "twins")
+    labels = load_labels(pair)
+    assert float(labels["depth"][0, 0]) == pytest.approx(3.0)
+    assert int(labels["tags"][0, 0]) == 4
+    assert "instances" not in labels

@@ -1,0 +1,220 @@
+"""Fusion metrics of a student and of simple fusions on folders of pairs, per condition, with intervals.
+
+    python -m fusion.evaluate --data DIR ... --out runs/evaluation [--weights sim ...] [--every N] [--robustness]
+                              [--detector FastestDet.onnx]
+
+Writes metrics.csv (one line per pair and fusion), summary.json and summary.md (means with 95 % intervals of 1,000
+bootstrap draws over the pairs, for all pairs and per condition), with --robustness a picture of curves, and with
+--detector the AP50 of a frozen detector where the folders carry labels (tags/ and instances/ beside rgb/).
+"""
+
+import argparse
+import csv
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.progress import track
+
+from fusion import detection, robustness
+from fusion.data import Pair, load, read_pairs
+from fusion.errors import FusionError
+from fusion.metrics import all_metrics, grey
+from fusion.naive import FUSIONS, Fusion
+from fusion.proxy import FusionProxy
+
+DRAWS = 1000
+
+
+def condition_of(pair: Pair) -> str:
+    """night, day, fog, rain, snow or "unnamed", from the pair's name and its folders; MSRS ends in N or D."""
+    text = f"{pair.visible.parent.parent.name}/{pair.visible.stem}".lower()
+    for word, condition in (("haze", "fog"), ("fog", "fog"), ("rain", "rain"), ("snow", "snow"), ("night", "night"), ("day", "day")):  # fmt: skip # noqa: E501
+        if word in text:
+            return condition
+    stem = pair.visible.stem
+    if stem[:-1].isdigit() and stem[-1] in "ND":
+        return "night" if stem[-1] == "N" else "day"
+    return "unnamed"
+
+
+def interval(values: Sequence[Any], statistic: Callable[[Sequence[Any]], float], seed: int = 0) -> tuple[float, float]:
+    """95 % bootstrap interval of a statistic of frames, each drawn whole."""
+    rng = np.random.default_rng(seed)
+    drawn = [statistic([values[i] for i in rng.integers(0, len(values), len(values))]) for _ in range(DRAWS)]
+    low, high = np.nanpercentile(drawn, [2.5, 97.5])
+    return float(low), float(high)
+
+
+def fusions(weights: Sequence[str]) -> dict[str, Fusion]:
+    found = dict(FUSIONS)
+    for name in weights:
+        found[f"student {Path(name).stem}"] = _student(name)
+    return found
+
+
+def _student(name: str) -> Fusion:
+    proxy = FusionProxy.from_pretrained(name)
+    return lambda frame, thermal: proxy(frame, thermal, channel_order="rgb")
+
+
+def metric_rows(pairs: Sequence[Pair], by: dict[str, Fusion], quiet: bool = False) -> list[dict[str, Any]]:
+    rows = []
+    for pair in track(pairs, "metrics", disable=quiet):
+        images = load(pair)
+        visible, thermal = grey(images.visible), grey(images.thermal)
+        for name, fuse in by.items():
+            values = all_metrics(visible, thermal, grey(fuse(images.visible, images.thermal)))
+            if images.clear is not None:
+                from fusion.metrics import peak_signal_to_noise_db, structural_similarity
+
+                fused, clear = grey(fuse(images.visible, images.thermal)), grey(images.clear)
+                values["PSNR clear"] = peak_signal_to_noise_db(clear, fused)
+                values["SSIM clear"] = structural_similarity(clear, fused)
+            rows.append({"pair": str(pair.visible), "condition": condition_of(pair), "fusion": name} | values)
+    return rows
+
+
+def summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """condition -> fusion -> metric -> mean, low, high, count."""
+    table: dict[str, Any] = {}
+    conditions = sorted({row["condition"] for row in rows})
+    for condition in ["all", *conditions]:
+        for row in rows:
+            if condition in ("all", row["condition"]):
+                of_fusion = table.setdefault(condition, {}).setdefault(row["fusion"], {})
+                for metric, value in row.items():
+                    if metric not in ("pair", "condition", "fusion") and np.isfinite(value):
+                        of_fusion.setdefault(metric, []).append(float(value))
+    for by_fusion in table.values():
+        for by_metric in by_fusion.values():
+            for metric, values in by_metric.items():
+                low, high = mean_interval(np.asarray(values))
+                mean = float(np.mean(values))
+                by_metric[metric] = {"mean": mean, "low": low, "high": high, "count": len(values)}
+    return table
+
+
+def mean_interval(values: NDArray[np.float64], seed: int = 0) -> tuple[float, float]:
+    drawn = values[np.random.default_rng(seed).integers(0, len(values), (DRAWS, len(values)))].mean(axis=1)
+    low, high = np.percentile(drawn, [2.5, 97.5])
+    return float(low), float(high)
+
+
+def markdown(table: dict[str, Any]) -> str:
+    lines = []
+    for condition, by_fusion in table.items():
+        metrics = list(next(iter(by_fusion.values())))
+        count = max(entry["count"] for entry in next(iter(by_fusion.values())).values())
+        lines += [f"## {condition} ({count} pairs)", "", f"| fusion | {' | '.join(metrics)} |", "|---" * (len(metrics) + 1) + "|"]  # fmt: skip # noqa: E501
+        for name, by_metric in by_fusion.items():
+            cells = []
+            for metric in metrics:
+                one = by_metric.get(metric)
+                half = (one["high"] - one["low"]) / 2.0 if one else 0.0
+                cells.append(f"{one['mean']:.3g} ± {half:.1g}" if one else "")
+            lines.append(f"| {name} | {' | '.join(cells)} |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def detections(pairs: Sequence[Pair], by: dict[str, Fusion], detector: detection.Detector, quiet: bool = False) -> dict[str, Any]:  # fmt: skip # noqa: E501
+    """fusion -> class -> AP50 with its interval over the frames."""
+    judged: dict[str, dict[str, list[detection.Matches]]] = {name: {} for name in by}
+    for pair in track(pairs, "detection", disable=quiet):
+        images = load(pair)
+        boxes = detection.read_labels(pair.visible.parent.parent, pair.visible.stem)
+        for name, fuse in by.items():
+            found = detector(fuse(images.visible, images.thermal))
+            for kind in detection.TAGS:
+                judged[name].setdefault(kind, []).append(detection.matches(found[kind], boxes[kind]))
+    result: dict[str, Any] = {}
+    for name, by_kind in judged.items():
+        result[name] = {}
+        for kind, frames in by_kind.items():
+            low, high = interval(frames, detection.average_precision)
+            boxes_there = sum(count for _, count in frames)
+            ap50 = detection.average_precision(frames)
+            result[name][kind] = {"AP50": ap50, "low": low, "high": high, "boxes": boxes_there}
+    return result
+
+
+def evaluate(
+    folders: Sequence[Path],
+    out: Path,
+    weights: Sequence[str] = ("sim",),
+    every: int = 1,
+    with_curves: bool = False,
+    detector: Path | None = None,
+    quiet: bool = False,
+) -> dict[str, Any]:
+    """Everything the command writes; returns what goes into summary.json."""
+    pairs = [pair for folder in folders for pair in read_pairs(folder)[::every]]
+    by = fusions(weights)
+    judge = detection.Detector(detector) if detector else None
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FusionError(f"{out} cannot be made: {error.strerror}") from None
+    rows = metric_rows(pairs, by, quiet)
+    result: dict[str, Any] = {"metrics": summary(rows)}
+    text = markdown(result["metrics"])
+    if with_curves:
+        images = [load(pair) for pair in pairs[:24]]
+        frames = [(one.visible, one.thermal) for one in images]
+        compared = {name: fuse for name, fuse in by.items() if name not in ("visible", "thermal")}
+        result["robustness"] = {name: robustness.curves(frames, fuse) for name, fuse in compared.items()}
+        robustness.plot(result["robustness"], out / "robustness.png")
+    if judge:
+        labelled = [pair for pair in pairs if (pair.visible.parent.parent / "tags").is_dir()]
+        if not labelled:
+            raise FusionError("no folder carries labels (tags/ and instances/): record with --labels")
+        result["detection"] = detections(labelled, by, judge, quiet)
+        text += "\n## Detection, AP50\n\n| fusion | pedestrian | vehicle |\n|---|---|---|\n"
+        for name, by_kind in result["detection"].items():
+            cells = [f"{one['AP50']:.3f} ({one['low']:.3f} to {one['high']:.3f})" for one in by_kind.values()]
+            text += f"| {name} | {' | '.join(cells)} |\n"
+    _write(out / "summary.json", json.dumps(result, indent=1, sort_keys=True) + "\n")
+    _write(out / "summary.md", text)
+    _write_csv(out / "metrics.csv", rows)
+    return result
+
+
+def _write_csv(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+    partial = path.with_name(path.name + ".partial")
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    with partial.open("w", newline="") as file:
+        writer = csv.DictWriter(file, names)
+        writer.writeheader()
+        writer.writerows(rows)
+    partial.replace(path)
+
+
+def _write(path: Path, text: str) -> None:
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(text)
+    partial.replace(path)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m fusion.evaluate", description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, nargs="+", required=True, help="folders of pairs")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--weights", nargs="+", default=["sim"], help="shipped names or .safetensors files")
+    parser.add_argument("--every", type=int, default=1, metavar="N", help="every n-th pair of each folder")
+    parser.add_argument("--robustness", action="store_true", help="curves over shift, rotation, noise and the like")
+    parser.add_argument("--detector", type=Path, help="FastestDet as an ONNX file, for folders with labels")
+    options = parser.parse_args()
+    try:
+        evaluate(options.data, options.out, options.weights, options.every, options.robustness, options.detector)
+    except FusionError as error:
+        sys.exit(f"fusion.evaluate: {error}")
+    print((options.out / "summary.md").read_text())
+
+
+if __name__ == "__main__":
+    main()

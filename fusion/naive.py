@@ -1,0 +1,39 @@
+"""What a fused frame is compared with: each source alone, and the fusions that need no learning."""
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Bytes = NDArray[np.uint8]
+Fusion = Callable[[Bytes, Bytes], Bytes]
+"""RGB (H, W, 3) and thermal (H, W) -> RGB (H, W, 3)."""
+
+
+def visible(frame: Bytes, thermal: Bytes) -> Bytes:
+    return frame
+
+
+def thermal(frame: Bytes, thermal: Bytes) -> Bytes:
+    return np.repeat(thermal[..., None], 3, axis=2)
+
+
+def average(frame: Bytes, thermal: Bytes) -> Bytes:
+    return np.asarray((frame.astype(np.uint16) + thermal[..., None] + 1) // 2, np.uint8)
+
+
+def maximum(frame: Bytes, thermal: Bytes) -> Bytes:
+    return np.maximum(frame, thermal[..., None])
+
+
+def luminance_swap(frame: Bytes, thermal: Bytes) -> Bytes:
+    """The thermal frame as luminance, with the visible frame's colour (YCrCb)."""
+    planes = np.asarray(cv2.cvtColor(np.ascontiguousarray(frame), cv2.COLOR_RGB2YCrCb), np.uint8)
+    planes[..., 0] = thermal
+    return np.asarray(cv2.cvtColor(planes, cv2.COLOR_YCrCb2RGB), np.uint8)
+
+
+FUSIONS: dict[str, Fusion] = {
+    "visible": visible, "thermal": thermal, "average": average, "maximum": maximum, "luminance swap": luminance_swap,
+}  # fmt: skip

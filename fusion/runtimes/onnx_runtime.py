@@ -1,0 +1,24 @@
+"""ONNX Runtime on the CPU, or on a GPU where its CUDA or TensorRT build is installed."""
+
+from pathlib import Path
+
+import onnxruntime
+
+from fusion.errors import FusionError
+from fusion.runtimes import Floats, Run
+
+
+def session(path: Path, threads: int = 1, providers: tuple[str, ...] = ("CPUExecutionProvider",)) -> Run:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3
+    try:
+        made = onnxruntime.InferenceSession(str(path), options, providers=list(providers))
+    except Exception as error:  # its errors share no base of their own
+        raise FusionError(f"{path} cannot be run by ONNX Runtime: {str(error).splitlines()[0]}") from None
+
+    def run(visible: Floats, thermal: Floats) -> Floats:
+        fused: Floats = made.run(None, {"visible": visible, "thermal": thermal})[0]
+        return fused
+
+    return run

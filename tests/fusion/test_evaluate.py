@@ -1,0 +1,100 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from fusion import FusionError, detection, robustness
+from fusion.evaluate import evaluate
+from fusion.naive import average, luminance_swap
+
+
+def write_pairs(folder: Path, names: list[str]) -> None:
+    rng = np.random.default_rng(0)
+    for kind, channels in (("vi", 3), ("ir", 1)):
+        (folder / kind).mkdir(parents=True)
+        for name in names:
+            image = cv2.resize(rng.integers(0, 256, (9, 12, channels), dtype=np.uint8), (96, 72))
+            cv2.imwrite(str(folder / kind / f"{name}.png"), image)
+
+
+def test_an_evaluation_writes_tables_per_condition_with_intervals(tmp_path):
+    write_pairs(tmp_path / "set", ["00001D", "00002N", "00003N", "a_fog_1"])
+    result = evaluate([tmp_path / "set"], tmp_path / "out", with_curves=True, quiet=True)
+    metrics = result["metrics"]
+    assert set(metrics) == {"all", "day", "night", "fog"}
+    assert metrics["night"]["student sim"]["EN"]["count"] == 2
+    en = metrics["all"]["student sim"]["EN"]
+    assert en["low"] < en["mean"] < en["high"]
+    # Averages are nearest to both sources in the mean square: a law, not an observation.
+    assert metrics["all"]["average"]["PSNR"]["mean"] >= metrics["all"]["maximum"]["PSNR"]["mean"]
+    assert metrics["all"]["visible"]["SCD"]["mean"] != metrics["all"]["thermal"]["SCD"]["mean"]
+    assert json.loads((tmp_path / "out" / "summary.json").read_text())["metrics"]["all"]
+    assert "## night (2 pairs)" in (tmp_path / "out" / "summary.md").read_text()
+    assert len((tmp_path / "out" / "metrics.csv").read_text().splitlines()) == 1 + 4 * 6
+    curve = result["robustness"]["student sim"]["shift"]
+    assert curve[0] == (0.0, pytest.approx(1.0))
+    assert curve[-1][1] < 0.999
+    assert cv2.imread(str(tmp_path / "out" / "robustness.png")) is not None
+
+
+def test_without_labels_a_detector_is_refused_and_so_is_a_missing_one(tmp_path):
+    write_pairs(tmp_path / "set", ["1"])
+    with pytest.raises(FusionError, match="no detector"):
+        evaluate([tmp_path / "set"], tmp_path / "out", detector=tmp_path / "none.onnx", quiet=True)
+    (tmp_path / "bad.onnx").write_text("nothing")
+    with pytest.raises(FusionError, match="not a network"):
+        evaluate([tmp_path / "set"], tmp_path / "out", detector=tmp_path / "bad.onnx", quiet=True)
+    command = [sys.executable, "-m", "fusion.evaluate", "--data", str(tmp_path / "no"), "--out", str(tmp_path / "out")]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.startswith("fusion.evaluate: no folder")
+
+
+def test_labels_are_boxes_around_instances():
+    tags, instances = np.zeros((40, 60), np.uint8), np.zeros((40, 60), np.uint16)
+    tags[5:25, 10:16], instances[5:25, 10:16] = 12, 7
+    tags[20:36, 30:50], instances[20:36, 30:50] = 14, 8
+    assert detection.labels(tags, instances) == {"pedestrian": [(10, 5, 16, 25)], "vehicle": [(30, 20, 50, 36)]}
+
+
+def test_average_precision_on_cases_worked_by_hand():
+    boxes = [(0.0, 0.0, 20.0, 20.0), (40.0, 0.0, 60.0, 20.0)]
+    right, wrong = detection.Found(0.9, boxes[0]), detection.Found(0.8, (100.0, 0.0, 120.0, 20.0))
+    late = detection.Found(0.7, boxes[1])
+    frame = detection.matches([late, right, wrong], boxes)
+    assert frame == ([(0.9, True), (0.8, False), (0.7, True)], 2)
+    assert detection.average_precision([frame]) == pytest.approx(0.5 * 1.0 + 0.5 * 2.0 / 3.0)
+    twice = detection.matches([right, detection.Found(0.6, boxes[0])], boxes[:1])
+    assert twice == ([(0.9, True), (0.6, False)], 1)
+    tiny = detection.matches([detection.Found(0.9, (0.0, 0.0, 5.0, 5.0))], [(0.0, 0.0, 5.0, 5.0)])
+    assert tiny == ([], 0)
+    assert np.isnan(detection.average_precision([tiny]))
+
+
+def test_a_detectors_output_becomes_boxes_in_pixels():
+    out = np.zeros((85, 22, 22), np.float32)
+    out[0, 11, 5], out[5, 11, 5] = 1.0, 1.0  # a person whose centre is at the corner of cell (11, 5)
+    out[3:5, 11, 5] = np.log(0.25 / 0.75)  # a quarter of the frame each way
+    found = detection.decode(out, 440, 220, 0.1)
+    assert found["vehicle"] == []
+    assert found["pedestrian"][0].score == pytest.approx(1.0)
+    assert found["pedestrian"][0].box == pytest.approx((100 - 55, 110 - 27.5, 100 + 55, 110 + 27.5), abs=1e-3)
+
+
+def test_damages_are_what_they_say():
+    rng = np.random.default_rng(0)
+    thermal = rng.integers(1, 256, (40, 100), dtype=np.uint8)
+    assert np.array_equal(robustness.shifted(thermal, 5, rng)[:, 5:], thermal[:, :-5])
+    assert (robustness.with_dead_columns(thermal, 10, rng) == 0).all(axis=0).sum() == 10
+    assert np.std(robustness.noisy(np.full((200, 200), 128, np.uint8), 5, rng)) == pytest.approx(5.0, rel=0.05)
+    assert np.array_equal(robustness.rotated(thermal, 0, rng), thermal)
+
+
+def test_simple_fusions():
+    frame, thermal = np.full((4, 4, 3), 100, np.uint8), np.full((4, 4), 200, np.uint8)
+    assert (average(frame, thermal) == 150).all()
+    assert (np.abs(luminance_swap(frame, thermal).astype(int) - 200) <= 1).all()

@@ -1,0 +1,82 @@
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+pytest.importorskip("onnxruntime")
+pytest.importorskip("openvino")
+
+from fusion import FusionError
+from fusion.export import export
+from fusion.runtimes import load
+from fusion.student import Student, StudentConfig
+
+
+@pytest.fixture(scope="module")
+def student() -> Student:
+    """A small one, far from the identity it starts as."""
+    torch.manual_seed(0)
+    student = Student(StudentConfig(bins=4, fine=8, middle=16, coarse=16, blocks=1)).eval().requires_grad_(False)
+    for parameter in student.parameters():
+        parameter.add_(torch.randn_like(parameter) * 0.05)
+    return student
+
+
+def frames(batch: int, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(0)
+    return rng.random((batch, 3, height, width), np.float32), rng.random((batch, 1, height, width), np.float32)
+
+
+@pytest.mark.parametrize(("form", "name"), [("onnx", "s.onnx"), ("openvino", "s.xml")])
+def test_an_exported_student_takes_any_size_and_batch(student, form, name, tmp_path):
+    assert export(student, tmp_path / name, form) < 0.01
+    run = load(tmp_path / name)
+    for shape in ((1, 1, 1), (3, 37, 50), (1, 64, 96)):
+        visible, thermal = frames(*shape)
+        expected = student(torch.from_numpy(visible), torch.from_numpy(thermal)).clamp(0.0, 1.0).numpy()
+        if thermal.std() > 0.01:
+            assert np.abs(run(visible, thermal) - expected).max() < 1e-4
+        assert np.array_equal(run(visible, thermal * 0.0), visible)
+    assert not list(tmp_path.glob(".export-*"))
+
+
+@pytest.mark.parametrize(("form", "name"), [("onnx", "s.onnx"), ("openvino", "s.xml")])
+@pytest.mark.parametrize(("precision", "levels"), [("fp16", 2.0), ("int8", 40.0)])
+def test_smaller_numbers_are_near_and_make_a_smaller_file(student, form, name, precision, levels, tmp_path):
+    difference = export(student, tmp_path / name, form, precision)
+    assert 0.0 < difference < levels
+
+
+@pytest.mark.parametrize(
+    ("name", "says"), [("s.onnx", "no exported student"), ("s.pt", "ends neither in"), ("bad.onnx", "cannot be run")]
+)
+def test_a_file_that_cannot_be_run_is_named_in_one_line(name, says, tmp_path):
+    (tmp_path / "bad.onnx").write_text("not a graph")
+    with pytest.raises(FusionError, match=says) as refusal:
+        load(tmp_path / name)
+    assert "\n" not in str(refusal.value)
+
+
+def test_a_runner_refuses_what_it_cannot_fuse(student, tmp_path):
+    export(student, tmp_path / "s.onnx")
+    run = load(tmp_path / "s.onnx")
+    visible, thermal = frames(1, 32, 40)
+    for bad, says in (
+        ((visible, thermal[..., 1:]), "beside a visible frame"),
+        ((visible.astype(np.float64), thermal), "float32, not float64"),
+        ((visible, thermal * np.nan), "NaN"),
+        ((visible[0], thermal), r"\(B, 3, H, W\)"),
+    ):
+        with pytest.raises(FusionError, match=says):
+            run(*bad)
+
+
+def test_the_command_says_how_near_it_came_and_refuses_a_wrong_ending(tmp_path):
+    command = [sys.executable, "-m", "fusion.export", "--out"]
+    done = subprocess.run([*command, str(tmp_path / "s.onnx")], capture_output=True, text=True, check=True)
+    assert "grey levels from PyTorch" in done.stdout
+    done = subprocess.run([*command, str(tmp_path / "s.xml")], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.startswith("fusion.export: a file of the format onnx ends in .onnx")
