@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from simulator.render.camera import CameraModel
@@ -61,13 +60,12 @@ class Cameras:
                 self._renderer = None
                 self.prepare()
 
-    async def image(self, key: int, model: CameraModel, pose: Transform, view: SceneView) -> NDArray[np.uint8]:
-        """(H, W, 4) uint8 BGRA. `key` tells cameras of an episode apart."""
+    async def image(self, key: int, model: CameraModel, pose: Transform, view: SceneView) -> NDArray[Any]:
+        """(H, W, 4) uint8 BGRA, (H, W, 2) float32 flow or (n,) events. `key` tells cameras of an episode apart."""
         renderer = await self.prepare()
+        work = {"optical_flow": renderer.flow, "dvs": renderer.events}.get(model.kind, renderer.image)
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(
-            self._worker, renderer.image, key, model, (*pose.location, *pose.rotation), view
-        )
+        return await loop.run_in_executor(self._worker, work, key, model, (*pose.location, *pose.rotation), view)
 
     def _load(self, town: Town) -> Renderer:
         from simulator.render.renderer import Renderer

@@ -20,6 +20,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from simulator.cameras import Cameras
+from simulator.range_sensors import RangeSensors
 from simulator.session import Session
 from simulator.towns import Town, available_towns, build_town
 from simulator.types import ActorDescription
@@ -97,7 +98,10 @@ async def _serve(options: argparse.Namespace, rpc_listener: socket.socket, strea
         await cameras.prepare()
     streams = StreamServer(stream_listener)
     server, connections = await serve_rpc(lambda *call: session.call(*call), rpc_listener)
-    session = Session(World(town, options.seed), streams, cameras, connections, available_towns(), build_town)
+    range_sensors = RangeSensors(town, options.threads)
+    session = Session(
+        World(town, options.seed), streams, cameras, range_sensors, connections, available_towns(), build_town
+    )
     running = asyncio.create_task(session.run())
     ready = {
         "event": "ready",

@@ -11,9 +11,19 @@ from typing import Any
 from simulator.cameras import CAMERA, Cameras, camera_model
 from simulator.methods import METHODS
 from simulator.methods.registry import Refused
+from simulator.range_sensors import MODELS, RangeModel, RangeSensors, range_model, shot_of
+from simulator.raycast.lidar import Sweep
+from simulator.raycast.scene import Touch
 from simulator.render.camera import CameraModel
 from simulator.towns.town import Town
-from simulator.types import ActorDescription, ActorRecord, BoundingBox, EpisodeSettings, Transform
+from simulator.types import (
+    ActorDescription,
+    ActorRecord,
+    BoundingBox,
+    CityObjectLabel,
+    EpisodeSettings,
+    Transform,
+)
 from simulator.wire import payloads
 from simulator.wire.pacing import TrafficManagerPacing
 from simulator.wire.payloads import KIND_OF_BLUEPRINT, Part
@@ -22,6 +32,8 @@ from simulator.wire.snapshot import LIGHTS_CHANGED, MAP_CHANGED, snapshot_payloa
 from simulator.wire.streams import WORLD_STREAM, StreamServer
 from simulator.world.actor import Actor, ActorNotFound, Kind
 from simulator.world.events import StepEvents
+from simulator.world.obstacles import town_record
+from simulator.world.view import SceneView
 from simulator.world.world import World
 
 DEFAULT_DELTA_S = 0.05
@@ -36,11 +48,12 @@ class Session:
         world: World,
         streams: StreamServer,
         cameras: Cameras,
+        range_sensors: RangeSensors,
         connections: Collection[Connection],
         town_names: Sequence[str],
         build_town: Callable[[str], Town],
     ) -> None:
-        self.world, self.streams, self.cameras = world, streams, cameras
+        self.world, self.streams, self.cameras, self.range_sensors = world, streams, cameras, range_sensors
         self.town_names = town_names
         self.connections = connections
         self.caller: Connection | None = None
@@ -54,6 +67,7 @@ class Session:
         self._asynchronous = asyncio.Event()
         self._map_changed = False
         self._models: dict[int, CameraModel] = {}
+        self._range_models: dict[int, RangeModel] = {}
         self._boxes_of_the_dead: dict[int, BoundingBox] = {}
         self._started_s = time.perf_counter()
         self.failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -87,16 +101,22 @@ class Session:
         return record
 
     def spawn(self, description: ActorDescription, transform: Transform, parent_id: int = 0) -> ActorRecord:
-        model = None
-        if description.id.startswith(CAMERA):
-            try:
+        model: CameraModel | None = None
+        ranging: RangeModel | None = None
+        try:
+            if description.id.startswith(CAMERA):
                 model = camera_model(description)
-            except ValueError as error:
-                raise Refused(str(error)) from None
-            self.cameras.prepare()
+                self.cameras.prepare()
+            elif description.id in MODELS:
+                ranging = range_model(description)
+                self.range_sensors.prepare()
+        except ValueError as error:
+            raise Refused(str(error)) from None
         actor_id = self.world.spawn(description, transform, parent_id).id
         if model is not None:
             self._models[actor_id] = model
+        if ranging is not None:
+            self._range_models[actor_id] = ranging
         return self.record(actor_id)
 
     def destroy(self, actor_id: int) -> None:
@@ -113,6 +133,8 @@ class Session:
         for gone in before.keys() - self.world.actors.keys():
             self._boxes_of_the_dead[gone] = before[gone].bounding_box
             self._models.pop(gone, None)
+            self._range_models.pop(gone, None)
+            self.range_sensors.forget(gone)
 
     def was_alive(self, actor_id: int) -> bool:
         return actor_id in self._boxes_of_the_dead
@@ -158,6 +180,7 @@ class Session:
             self._bury(before)
             self.apply_settings(settings)
             self.cameras.show(town)
+            self.range_sensors.show(town)
             self._map_changed = True
 
     @property
@@ -182,6 +205,7 @@ class Session:
         self._tell_events(events, lossy)
         snapshot = self._snapshot(events)
         await self._tell_images(events, lossy)
+        await self._tell_ranges(events, lossy)
         if not lossy:
             await self._pacing.pause(self.connections)
         self.streams.publish(WORLD_STREAM, snapshot)
@@ -205,11 +229,7 @@ class Session:
             self._tell(hit.sensor_actor_id, events, (payloads.collision(hit.own, hit.other, hit.impulse),), lossy=False)
 
     async def _tell_images(self, events: StepEvents, lossy: bool) -> None:
-        watched = [
-            self.world.actors[actor_id]
-            for actor_id in sorted(self._models)
-            if actor_id in events.due and self.streams.has_subscribers(self.world.actors[actor_id].stream_id)
-        ]
+        watched = self._watched(self._models, events)
         if not watched or self.world.settings.no_rendering_mode:
             return
         # noise is drawn for the step of the episode, not the frame: what came before the episode leaves no trace
@@ -218,8 +238,47 @@ class Session:
         shots = [(actor, self._models[actor.id], self.world.transform_of(actor.id)) for actor in watched]
         for actor, model, pose in shots:
             # likewise a camera is known by its place among the actors of the episode
-            bgra = await self.cameras.image(actor.id - first_id, model, pose, view)
-            self._publish(actor, pose, events, payloads.image(bgra, model.fov_deg), lossy)
+            found = await self.cameras.image(actor.id - first_id, model, pose, view)
+            if model.kind == "optical_flow":
+                body = payloads.optical_flow(found, model.fov_deg)
+            elif model.kind == "dvs":
+                body = payloads.events(found, model.width, model.height, model.fov_deg) if len(found) else ()
+            else:
+                body = payloads.image(found, model.fov_deg)
+            if body:
+                self._publish(actor, pose, events, body, lossy)
+
+    async def _tell_ranges(self, events: StepEvents, lossy: bool) -> None:
+        watched = self._watched(self._range_models, events)
+        if not watched:
+            return
+        shots = [shot_of(self.world, actor, self._range_models[actor.id]) for actor in watched]
+        poses = [self.world.transform_of(actor.id) for actor in watched]
+        found = await self.range_sensors.measure(shots, self.world.view())
+        for actor, pose, measured in zip(watched, poses, found):
+            if isinstance(measured, Sweep):
+                body = payloads.lidar(*measured)
+            elif isinstance(measured, Touch):
+                other = self._touched(measured)
+                body = () if other is None else (payloads.obstacle(actor.record(), other, measured.distance_m),)
+            else:
+                body = () if measured is None else (payloads.radar(measured),)
+            if body:
+                self._publish(actor, pose, events, body, lossy)
+
+    def _touched(self, touch: Touch) -> ActorRecord | None:
+        """Nobody, if it was destroyed while the sensor was at work."""
+        if not touch.actor:
+            return town_record(CityObjectLabel(touch.tag))
+        return self.world.record(touch.actor) if touch.actor in self.world.actors else None
+
+    def _watched(self, sensors: Collection[int], events: StepEvents) -> list[Actor]:
+        """Those of the sensors that are due and have a listener, in the order of their ids."""
+        return [
+            self.world.actors[actor_id]
+            for actor_id in sorted(sensors)
+            if actor_id in events.due and self.streams.has_subscribers(self.world.actors[actor_id].stream_id)
+        ]
 
     def _tell(self, actor_id: int, events: StepEvents, body: Sequence[Part], lossy: bool) -> None:
         actor = self.world.actors.get(actor_id)

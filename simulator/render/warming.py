@@ -62,6 +62,7 @@ def warmup() -> float:
             lamps_on=np.ones(1, np.float32),
         )
         for kind in KINDS:
-            renderer.image(1, CameraModel(64, 32, 90.0, kind), (-8.0, 0.0, 2.0, 0.0, 0.0, 0.0), view)
+            draw = {"optical_flow": renderer.flow, "dvs": renderer.events}.get(kind, renderer.image)
+            draw(1, CameraModel(64, 32, 90.0, kind), (-8.0, 0.0, 2.0, 0.0, 0.0, 0.0), view)
     renderer.close()
     return time.perf_counter() - start

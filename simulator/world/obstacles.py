@@ -35,13 +35,20 @@ class Obstacles:
         self.grid = make_grid(self.boxes)
 
     def record(self, index: int) -> ActorRecord:
-        """CARLA names what belongs to the town by its tag, with id 0: `static.building`, `static.car` ..."""
-        tag = self.tags[index]
-        name = "static." + _NAMES.get(tag, tag.name.lower())
-        return ActorRecord(0, 0, ActorDescription(0, name), BoundingBox(), bytes([tag]))
+        return town_record(self.tags[index])
+
+
+def town_record(tag: CityObjectLabel) -> ActorRecord:
+    """CARLA names what belongs to the town by its tag, with id 0: `static.building`, `static.car` ..."""
+    name = "static." + _NAMES.get(tag, tag.name.lower())
+    return ActorRecord(0, 0, ActorDescription(0, name), BoundingBox(), bytes([tag]))
 
 
 _NAMES = {
+    CityObjectLabel.ROADS: "road",
+    CityObjectLabel.ROAD_LINES: "roadline",
+    CityObjectLabel.SIDEWALKS: "sidewalk",
+    CityObjectLabel.TRAFFIC_SIGNS: "trafficsign",
     CityObjectLabel.BUILDINGS: "building",
     CityObjectLabel.WALLS: "wall",
     CityObjectLabel.FENCES: "fence",

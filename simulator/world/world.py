@@ -35,6 +35,7 @@ from simulator.world.bodies import BODY_DTYPE, VEHICLE, WALKER, Bodies
 from simulator.world.events import Collision, GnssReading, ImuReading, StepEvents
 from simulator.world.lifecycle import POLE_TAGS, Lifecycle
 from simulator.world.light_commands import LightCommands
+from simulator.world.motion import Motion
 from simulator.world.obstacles import Obstacles
 from simulator.world.physics import GRIP_PER_TIRE_FRICTION
 from simulator.world.poses import matrices, matrix
@@ -50,7 +51,7 @@ _BRAKE_LAMP_FROM = 0.02
 _PEDAL_TURN_M = 5.0
 
 
-class World(Lifecycle, ActorCommands, VehicleCommands, WalkerCommands, LightCommands, RayQueries):
+class World(Lifecycle, ActorCommands, VehicleCommands, WalkerCommands, LightCommands, RayQueries, Motion):
     """One simulated world. Not for use by two threads at once."""
 
     def __init__(self, town: Town, seed: int = 0) -> None:
@@ -261,16 +262,8 @@ class World(Lifecycle, ActorCommands, VehicleCommands, WalkerCommands, LightComm
 
     def _imu(self, actor: Actor, due: frozenset[int]) -> ImuReading | None:
         """Every step follows its velocity, due or not: the acceleration is its change."""
-        carrier = actor
-        while carrier.parent_id in self.actors and not carrier.kind.has_body:
-            carrier = self.actors[carrier.parent_id]
         m = matrix(actor.transform)
-        velocity, turning = np.zeros(3), np.zeros(3)
-        if carrier.kind.has_body:
-            b = self.bodies.rows[carrier.row]
-            turning = np.array([b["wx"], b["wy"], b["wz"]])
-            arm = m[:3, 3] - np.array([b["x"], b["y"], b["z"]])
-            velocity = np.array([b["vx"], b["vy"], b["vz"]]) + np.cross(turning, arm)
+        velocity, turning = self.motion_of(actor)
         acceleration = (velocity - self._imu_velocity.get(actor.id, velocity)) / self.delta_s
         self._imu_velocity[actor.id] = velocity
         if actor.id not in due:
