@@ -1,4 +1,4 @@
-"""`simulator.serve` with cameras that hand out one and the same picture at once: all of an image's cost but rendering."""
+"""`simulator.serve` with cameras that hand out one picture at once: all that an image costs but rendering it."""
 
 from __future__ import annotations
 

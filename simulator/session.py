@@ -26,6 +26,7 @@ from simulator.world.world import World
 
 DEFAULT_DELTA_S = 0.05
 SUBSCRIBERS_WITHIN_S = 0.5
+REMEMBERED_DEAD = 1000
 
 
 class Session:
@@ -113,6 +114,8 @@ class Session:
         for gone in before.keys() - self.world.actors.keys():
             self._boxes_of_the_dead[gone] = before[gone].bounding_box
             self._models.pop(gone, None)
+        while len(self._boxes_of_the_dead) > REMEMBERED_DEAD:
+            del self._boxes_of_the_dead[next(iter(self._boxes_of_the_dead))]
 
     def was_alive(self, actor_id: int) -> bool:
         return actor_id in self._boxes_of_the_dead

@@ -66,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--town", default="Elm01")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
-        "--limit", type=float, default=60.0, help="seconds without 500 ticks that count as standing still"
+        "--limit", type=float, default=300.0, help="seconds without 500 ticks that count as standing still"
     )
     return parser
 

@@ -42,6 +42,10 @@ class Signals:
         names = sorted({site.junction for site in sites})
         self.junctions = [_junction(sites, name) for name in names]
         self.junction_of = {light: junction for junction in self.junctions for light in junction.lights}
+        self.pole_index: NDArray[np.uint32] = np.array(
+            [self.junction_of[light].lights.index(light) for light in range(len(sites))], np.uint32
+        )
+        """Place of each light among those of its junction."""
         self._seed = seed
         self.reset()
 
