@@ -35,6 +35,19 @@ def _at(centres, halves, cos, sin, travel, centre, front, forward) -> NDArray[np
     return found
 
 
+@njit(cache=True)
+def outlook(bodies, rows) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """(n, 2) each: middle of a vehicle and of its front bumper, m, and the unit vector forward."""
+    centre, front, forward = np.empty((len(rows), 2)), np.empty((len(rows), 2)), np.empty((len(rows), 2))
+    for k in range(len(rows)):
+        b = bodies[rows[k]]
+        forward[k, 0], forward[k, 1] = np.cos(b.yaw), np.sin(b.yaw)
+        centre[k, 0], centre[k, 1] = b.x, b.y
+        for axis in range(2):
+            front[k, axis] = centre[k, axis] + forward[k, axis] * (b.cx + b.hx)
+    return centre, front, forward
+
+
 class LightZones:
     """The stretches of lane before the stop lines, as turned rectangles."""
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import attrgetter
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simulator.wire.snapshot import ACTIVE, SNAPSHOT_DTYPE
-from simulator.world.actor import Actor, Kind
+from simulator.world.actor import Actor
 from simulator.world.signals import GREEN, RED, YELLOW
 from simulator.world.state import WorldState
 
 _CONTROLS = ("throttle", "steer", "brake", "hand_brake", "reverse", "manual_gear_shift")
+_controls_of = attrgetter(*_CONTROLS)
 _VECTORS = (("velocity", ("vx", "vy", "vz")), ("acceleration", ("ax", "ay", "az")))
 
 
@@ -31,9 +33,9 @@ def snapshot_rows(world: WorldState) -> NDArray[np.void]:
     if moving:
         rest["transform"][moving] = [(*others[k].transform.location, *others[k].transform.rotation) for k in moving]
         rest["velocity"][moving] = [others[k].velocity for k in moving]
-    lights = np.array([k for k, a in enumerate(others) if a.kind is Kind.TRAFFIC_LIGHT], np.intp)
+    lights = world.groups().lights
     if len(lights):
-        _fill_lights(world, rest, lights, np.array([others[k].row for k in lights], np.intp))
+        _fill_lights(world, rest, lights, np.arange(len(lights)))
     return rows
 
 
@@ -75,9 +77,8 @@ def _fill_vehicles(
     if not at:
         return
     vehicles = [world.vehicles[ids[k]] for k in at]
-    controls = [vehicle.control for vehicle in vehicles]
-    for name in _CONTROLS:
-        rows[f"vehicle.{name}"][at] = [getattr(control, name) for control in controls]
+    for name, column in zip(_CONTROLS, zip(*[_controls_of(vehicle.control) for vehicle in vehicles])):
+        rows[f"vehicle.{name}"][at] = column
     rows["vehicle.gear"][at] = world.bodies.drives["gear"][active[at]]
     rows["vehicle.speed_limit"][at] = [vehicle.speed_limit_kmh for vehicle in vehicles]
     light = np.array([vehicle.light for vehicle in vehicles], np.intp)

@@ -58,6 +58,8 @@ class Groups:
     """The live actors, sorted by what a step does with them; each group by id."""
 
     without_body: tuple[Actor, ...]
+    lights: NDArray[np.intp]
+    """Places of the traffic lights among those without a body, in the order of the rows of `signals`."""
     attached: tuple[Actor, ...]
     sensors: tuple[Actor, ...]
     triggers: tuple[Actor, ...]
@@ -99,8 +101,10 @@ class WorldState:
     def groups(self) -> Groups:
         if self._groups is None:
             actors = self.actors.values()
+            without_body = tuple(a for a in actors if not a.kind.has_body)
             self._groups = Groups(
-                tuple(a for a in actors if not a.kind.has_body),
+                without_body,
+                np.array([k for k, a in enumerate(without_body) if a.kind is Kind.TRAFFIC_LIGHT], np.intp),
                 tuple(a for a in actors if a.relative is not None),
                 tuple(a for a in actors if a.kind is Kind.SENSOR),
                 tuple(a for a in actors if a.kind is Kind.TRIGGER),

@@ -29,7 +29,7 @@ from simulator.types import (
 from simulator.world import contacts, dynamics, gnss, imu, motion, snapshot
 from simulator.world.actor import Actor, Kind
 from simulator.world.actor_commands import ActorCommands
-from simulator.world.approach import LightZones, SpeedLimits
+from simulator.world.approach import LightZones, SpeedLimits, outlook
 from simulator.world.blueprints import catalogue
 from simulator.world.blueprints.vehicles import VEHICLES
 from simulator.world.bodies import BODY_DTYPE, VEHICLE, Bodies
@@ -188,12 +188,10 @@ class World(Lifecycle, ActorCommands, VehicleCommands, WalkerCommands, LightComm
         """Which light and which limit each vehicle has before it."""
         active = self.bodies.active
         cars = active[self.bodies.rows["kind"][active] == VEHICLE]
-        b = self.bodies.rows[cars]
-        forward = np.stack([np.cos(b["yaw"]), np.sin(b["yaw"])], axis=1)
-        centre = np.stack([b["x"], b["y"]], axis=1)
-        at = self.zones.at(centre, centre + forward * (b["cx"] + b["hx"])[:, None], forward)
+        centre, front, forward = outlook(self.bodies.rows, cars)
+        at = self.zones.at(centre, front, forward)
         limits = self.limits.kmh(centre)
-        for actor_id, light, limit in zip(b["actor"].tolist(), at.tolist(), limits.tolist()):
+        for actor_id, light, limit in zip(self.bodies.rows["actor"][cars].tolist(), at.tolist(), limits.tolist()):
             vehicle = self.vehicles[actor_id]
             vehicle.light, vehicle.speed_limit_kmh = light, limit
 
