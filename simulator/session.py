@@ -111,11 +111,11 @@ class Session:
 
     def _bury(self, before: dict[int, Actor]) -> None:
         """Keeps of those who were there `before` and are no more what the Traffic Manager may still ask for."""
+        while len(self._boxes_of_the_dead) > REMEMBERED_DEAD:
+            del self._boxes_of_the_dead[next(iter(self._boxes_of_the_dead))]
         for gone in before.keys() - self.world.actors.keys():
             self._boxes_of_the_dead[gone] = before[gone].bounding_box
             self._models.pop(gone, None)
-        while len(self._boxes_of_the_dead) > REMEMBERED_DEAD:
-            del self._boxes_of_the_dead[next(iter(self._boxes_of_the_dead))]
 
     def was_alive(self, actor_id: int) -> bool:
         return actor_id in self._boxes_of_the_dead

@@ -26,7 +26,7 @@ from simulator.types import (
     VehicleLightState,
     WeatherParameters,
 )
-from simulator.world import contacts, dynamics, gnss, imu, motion, snapshot
+from simulator.world import contacts, dynamics, gnss, imu, settling, snapshot
 from simulator.world.actor import Actor, Kind
 from simulator.world.actor_commands import ActorCommands
 from simulator.world.approach import LightZones, SpeedLimits, outlook
@@ -179,7 +179,7 @@ class World(Lifecycle, ActorCommands, VehicleCommands, WalkerCommands, LightComm
 
     def _finish_motion(self, delta_s: float) -> None:
         """Mean accelerations, velocities of what is moved by hand, phases of stride and pedals."""
-        motion.finish(self.bodies.rows, self.bodies.active, delta_s)
+        settling.finish(self.bodies.rows, self.bodies.active, delta_s)
         for actor_id, vehicle in self.vehicles.items():
             if not vehicle.sticky:
                 self._set_control(vehicle, self.actors[actor_id].row, VehicleControl())
