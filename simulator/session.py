@@ -38,6 +38,7 @@ from simulator.world.world import World
 
 DEFAULT_DELTA_S = 0.05
 SUBSCRIBERS_WITHIN_S = 0.5
+REMEMBERED_DEAD = 1000
 
 
 class Session:
@@ -130,6 +131,8 @@ class Session:
 
     def _bury(self, before: dict[int, Actor]) -> None:
         """Keeps of those who were there `before` and are no more what the Traffic Manager may still ask for."""
+        while len(self._boxes_of_the_dead) > REMEMBERED_DEAD:
+            del self._boxes_of_the_dead[next(iter(self._boxes_of_the_dead))]
         for gone in before.keys() - self.world.actors.keys():
             self._boxes_of_the_dead[gone] = before[gone].bounding_box
             self._models.pop(gone, None)

@@ -263,12 +263,16 @@ def advance(bodies, drives, rows, ground, h: float) -> None:
         b.x, b.y, b.yaw = b.x + b.vx * h, b.y + b.vy * h, b.yaw + b.wz * h
 
 
-def wheel_points(bodies: NDArray[np.void], drives: NDArray[np.void], rows: NDArray[np.intp]) -> NDArray[np.float64]:
+@njit(cache=True)
+def wheel_points(bodies, drives, rows) -> NDArray[np.float64]:
     """(n, 4, 2): where the wheels of vehicles stand; four times the origin for what has none."""
-    b, d = bodies[rows], drives[rows]
-    cos, sin = np.cos(b["yaw"])[:, None], np.sin(b["yaw"])[:, None]
-    along = np.stack([d["front_m"], d["front_m"], -d["rear_m"], -d["rear_m"]], axis=1)
-    across = 0.5 * d["track_m"][:, None] * np.array([-1.0, 1.0, -1.0, 1.0])
-    return np.stack(
-        [b["x"][:, None] + along * cos - across * sin, b["y"][:, None] + along * sin + across * cos], axis=2
-    )
+    points = np.empty((len(rows), 4, 2))
+    for k in range(len(rows)):
+        b, d = bodies[rows[k]], drives[rows[k]]
+        cos, sin = np.cos(b.yaw), np.sin(b.yaw)
+        for wheel in range(4):
+            along = d.front_m if wheel < 2 else -d.rear_m
+            across = 0.5 * d.track_m * (-1.0 if wheel % 2 == 0 else 1.0)
+            points[k, wheel, 0] = b.x + along * cos - across * sin
+            points[k, wheel, 1] = b.y + along * sin + across * cos
+    return points

@@ -64,6 +64,7 @@ class Lifecycle(WorldState):
             if description.id not in sensors.WITHOUT_STREAM:
                 actor.stream_id, self._next_stream_id = self._next_stream_id, self._next_stream_id + 1
         self.actors[actor.id] = actor
+        self.forget_groups()
         self._next_id += 1
         self._follow_parent(actor)
         return actor.record()
@@ -79,6 +80,7 @@ class Lifecycle(WorldState):
             self.vehicles.pop(actor_id, None)
             self.walkers.pop(actor_id, None)
         del self.actors[actor_id]
+        self.forget_groups()
 
     def _new(self, kind: Kind, description: ActorDescription, parent_id: int = 0) -> Actor:
         box = replace(catalogue.bounding_box(description.id), actor_id=self._next_id)
@@ -92,6 +94,7 @@ class Lifecycle(WorldState):
         actor.bounding_box = replace(box, actor_id=actor.id)
         actor.transform, actor.sign_id, actor.row = transform, sign_id, row
         self.actors[actor.id] = actor
+        self.forget_groups()
         self._next_id += 1
         return actor
 

@@ -22,7 +22,7 @@ from simulator.types import (
     WalkerControl,
     WeatherParameters,
 )
-from simulator.world.actor import Actor, ActorNotFound
+from simulator.world.actor import Actor, ActorNotFound, Kind
 from simulator.world.approach import NO_LIGHT, LightZones, SpeedLimits
 from simulator.world.blueprints import catalogue
 from simulator.world.bodies import Bodies
@@ -53,6 +53,18 @@ class WalkerState:
     control: WalkerControl = field(default_factory=WalkerControl)
 
 
+@dataclass(frozen=True)
+class Groups:
+    """The live actors, sorted by what a step does with them; each group by id."""
+
+    without_body: tuple[Actor, ...]
+    lights: NDArray[np.intp]
+    """Places of the traffic lights among those without a body, in the order of the rows of `signals`."""
+    attached: tuple[Actor, ...]
+    sensors: tuple[Actor, ...]
+    triggers: tuple[Actor, ...]
+
+
 class WorldState:
     """Fields only; see `world.World`."""
 
@@ -81,6 +93,27 @@ class WorldState:
     lamps: list[LightState]
     obstacles: Obstacles
     georeference: GeoReference
+
+    still_rows: NDArray[np.void] | None = None
+    """What `snapshot` keeps from one step to the next."""
+    _groups: Groups | None = None
+
+    def groups(self) -> Groups:
+        if self._groups is None:
+            actors = self.actors.values()
+            without_body = tuple(a for a in actors if not a.kind.has_body)
+            self._groups = Groups(
+                without_body,
+                np.array([k for k, a in enumerate(without_body) if a.kind is Kind.TRAFFIC_LIGHT], np.intp),
+                tuple(a for a in actors if a.relative is not None),
+                tuple(a for a in actors if a.kind is Kind.SENSOR),
+                tuple(a for a in actors if a.kind is Kind.TRIGGER),
+            )
+        return self._groups
+
+    def forget_groups(self) -> None:
+        """To be called when an actor came, went or was moved that has no body."""
+        self._groups = self.still_rows = None
 
     def actor(self, actor_id: int) -> Actor:
         found = self.actors.get(actor_id)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,13 +26,13 @@ from simulator.types import (
     VehicleLightState,
     WeatherParameters,
 )
-from simulator.world import contacts, dynamics, gnss, imu, snapshot
+from simulator.world import contacts, dynamics, gnss, imu, settling, snapshot
 from simulator.world.actor import Actor, Kind
 from simulator.world.actor_commands import ActorCommands
-from simulator.world.approach import LightZones, SpeedLimits
+from simulator.world.approach import LightZones, SpeedLimits, outlook
 from simulator.world.blueprints import catalogue
 from simulator.world.blueprints.vehicles import VEHICLES
-from simulator.world.bodies import BODY_DTYPE, VEHICLE, WALKER, Bodies
+from simulator.world.bodies import BODY_DTYPE, VEHICLE, Bodies
 from simulator.world.events import Collision, GnssReading, ImuReading, StepEvents
 from simulator.world.lifecycle import POLE_TAGS, Lifecycle
 from simulator.world.light_commands import LightCommands
@@ -45,10 +46,8 @@ from simulator.world.vehicle_commands import VehicleCommands
 from simulator.world.view import SceneView
 from simulator.world.walker_commands import WalkerCommands
 
-_TELEPORT_M_S = 70.0
 _LEAST_IMPULSE_N_S = 1.0
 _BRAKE_LAMP_FROM = 0.02
-_PEDAL_TURN_M = 5.0
 
 
 class World(Lifecycle, ActorCommands, VehicleCommands, WalkerCommands, LightCommands, RayQueries, Motion):
@@ -101,6 +100,11 @@ class World(Lifecycle, ActorCommands, VehicleCommands, WalkerCommands, LightComm
         poles = [(actor.id, actor.transform, POLE_TAGS[actor.kind]) for actor in self._fixtures]
         self.obstacles = Obstacles(town.obstacles, poles)
 
+    def destroy(self, actor_id: int) -> None:
+        super().destroy(actor_id)
+        self._palettes.pop(actor_id, None)
+        self._imu_velocity.pop(actor_id, None)
+
     def step(self, delta_s: float) -> StepEvents:
         """Advances by one frame of `delta_s` seconds."""
         if not (math.isfinite(delta_s) and delta_s > 0.0):
@@ -112,11 +116,10 @@ class World(Lifecycle, ActorCommands, VehicleCommands, WalkerCommands, LightComm
         self._apply_friction_triggers()
         pairs, impulses = self._move(delta_s)
         self._finish_motion(delta_s)
-        for actor in self.actors.values():
-            if actor.relative is not None:
-                self._follow_parent(actor)
+        for actor in self.groups().attached:
+            self._follow_parent(actor)
         self._read_the_road()
-        sensors = [actor for actor in self.actors.values() if actor.kind is Kind.SENSOR]
+        sensors = self.groups().sensors
         due = frozenset(actor.id for actor in sensors if self._due(actor))
         return StepEvents(
             self.frame,
@@ -177,23 +180,7 @@ class World(Lifecycle, ActorCommands, VehicleCommands, WalkerCommands, LightComm
 
     def _finish_motion(self, delta_s: float) -> None:
         """Mean accelerations, velocities of what is moved by hand, phases of stride and pedals."""
-        active = self.bodies.active
-        b = self.bodies.rows[active]
-        by_hand = ~b["physics"] | b["pinned"]
-        moved = np.stack([b[name] - b[f"last_{name}"] for name in "xyz"]) / delta_s
-        moved[:, np.linalg.norm(moved, axis=0) > _TELEPORT_M_S] = 0.0
-        for k, name in enumerate("xyz"):
-            b[f"v{name}"] = np.where(by_hand, moved[k], b[f"v{name}"])
-            b[f"a{name}"] = (b[f"v{name}"] - b[f"last_v{name}"]) / delta_s
-            b[f"last_v{name}"], b[f"last_{name}"] = b[f"v{name}"], b[name]
-        speed = np.hypot(b["vx"], b["vy"])
-        # a walker's stride (two steps) grows with the pace; a cyclist pedals once per 5 m
-        stride = np.where(b["kind"] == WALKER, 0.8 + 0.45 * speed, _PEDAL_TURN_M)
-        b["phase"] = np.where(b["down_s"] < 0.0, (b["phase"] + speed * delta_s / stride) % 1.0, b["phase"])
-        b["collides"] &= b["down_s"] < 0.6  # who lies on the ground is out of the way
-        for name in ("fx", "fy", "fz", "tz"):
-            b[name] = 0.0
-        self.bodies.rows[active] = b
+        settling.finish(self.bodies.rows, self.bodies.active, delta_s)
         for actor_id, vehicle in self.vehicles.items():
             if not vehicle.sticky:
                 self._set_control(vehicle, self.actors[actor_id].row, VehicleControl())
@@ -202,17 +189,15 @@ class World(Lifecycle, ActorCommands, VehicleCommands, WalkerCommands, LightComm
         """Which light and which limit each vehicle has before it."""
         active = self.bodies.active
         cars = active[self.bodies.rows["kind"][active] == VEHICLE]
-        b = self.bodies.rows[cars]
-        forward = np.stack([np.cos(b["yaw"]), np.sin(b["yaw"])], axis=1)
-        centre = np.stack([b["x"], b["y"]], axis=1)
-        at = self.zones.at(centre, centre + forward * (b["cx"] + b["hx"])[:, None], forward)
+        centre, front, forward = outlook(self.bodies.rows, cars)
+        at = self.zones.at(centre, front, forward)
         limits = self.limits.kmh(centre)
-        for actor_id, light, limit in zip(b["actor"].tolist(), at.tolist(), limits.tolist()):
+        for actor_id, light, limit in zip(self.bodies.rows["actor"][cars].tolist(), at.tolist(), limits.tolist()):
             vehicle = self.vehicles[actor_id]
             vehicle.light, vehicle.speed_limit_kmh = light, limit
 
     def _apply_friction_triggers(self) -> None:
-        triggers = [actor for actor in self.actors.values() if actor.kind is Kind.TRIGGER]
+        triggers = self.groups().triggers
         if not triggers:
             return
         for actor_id, vehicle in self.vehicles.items():
@@ -305,5 +290,5 @@ def _burning(lamp: LightState, nominal_lm: float) -> float:
     return min(1.0, max(0.0, lamp.intensity / max(nominal_lm, 1.0))) if lamp.active else 0.0
 
 
-def _of_type(actors: list[Actor], type_id: str) -> list[Actor]:
+def _of_type(actors: Sequence[Actor], type_id: str) -> list[Actor]:
     return [actor for actor in actors if actor.type_id == type_id]
