@@ -51,3 +51,18 @@ class Relief:
         with np.errstate(invalid="ignore", divide="ignore"):
             deck = (counted * np.where(counted > 0.0, mixed, 0.0)).sum(axis=0) / counted.sum(axis=0)
         return np.where(on & np.isfinite(deck), deck, height)
+
+    def slopes(self, wheels: NDArray[np.float64], z: NDArray[np.float64]) -> NDArray[np.float64]:
+        """wheels (n, 4, 2): front left, front right, rear left, rear right -> (n, 2): rise per metre along x and y.
+
+        That of the plane through the ground below the wheels; around the point itself where all four are one.
+        """
+        middle = wheels.mean(axis=1)
+        ahead = 0.5 * (wheels[:, 0] + wheels[:, 1] - wheels[:, 2] - wheels[:, 3])
+        right = 0.5 * (wheels[:, 1] + wheels[:, 3] - wheels[:, 0] - wheels[:, 2])
+        ahead = np.where(np.hypot(*ahead.T)[:, None] < 0.2, [1.0, 0.0], ahead)
+        right = np.where(np.hypot(*right.T)[:, None] < 0.2, np.stack([-ahead[:, 1], ahead[:, 0]], axis=1), right)
+        heights = [self.at(middle + sign * arm / 2, z) for arm in (ahead, right) for sign in (1.0, -1.0)]
+        rises = np.stack([heights[0] - heights[1], heights[2] - heights[3]], axis=1)
+        arms = np.stack([ahead, right], axis=1)
+        return np.linalg.solve(arms, rises[:, :, None])[:, :, 0]

@@ -5,7 +5,10 @@ All paint is white: the renderer has no yellow one.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
+from numpy.typing import NDArray
 
 from simulator.render.materials import Material
 from simulator.render.mesh import MeshBuilder
@@ -15,10 +18,12 @@ from simulator.towns.roadways import strip
 from simulator.towns.xodr.geometry import CentreLine, evaluate
 from simulator.towns.xodr.lanes import Strip, section_ends
 from simulator.towns.xodr.records import Lane, Road, RoadObject
+from simulator.towns.xodr.roads import JunctionPlan
 from simulator.towns.xodr.terrain import Terrain
 
 DOUBLE_GAP_M = 0.13
 _PIECE_M = 3.0
+Hides = Callable[[Array], NDArray[np.bool_]]
 _DOUBLE = {
     "solid solid": ("solid", "solid"),
     "broken broken": ("broken", "broken"),
@@ -27,17 +32,28 @@ _DOUBLE = {
 }
 
 
-def add_lane_marks(builder: MeshBuilder, road: Road, lanes: list[Strip]) -> None:
-    """The marks of the centre line and of the outer border of each lane."""
+def add_lane_marks(builder: MeshBuilder, road: Road, lanes: list[Strip], plan: JunctionPlan | None) -> None:
+    """The marks of the centre line and of the outer border of each lane. plan: of the junction that the road is in."""
     line = CentreLine(road)
+    driving = {(lane.section.s, lane.lane.id) for lane in lanes if lane.is_driving}
+
+    def hides(section_s: float, id: int, sign: int) -> Hides | None:
+        if plan is None:
+            return None
+        pair = {(section_s, id or -1), (section_s, id + sign)}
+        return lambda xy: plan.hides(xy, between_lanes=pair <= driving)
+
     for section, start, end in section_ends(road):
         centre = next(lane for lane in section.lanes if lane.id == 0)
         s = np.array([start, end])
-        _marks(builder, line, centre, start, end, s, None)
+        _marks(builder, line, centre, start, end, s, None, hides=hides(section.s, 0, 1))
     for lane in lanes:
         if lane.surface is not None and not lane.is_raised and len(lane.s) > 1:
             sign = 1.0 if lane.lane.id > 0 else -1.0
-            _marks(builder, line, lane.lane, float(lane.s[0]), float(lane.s[-1]), lane.s, lane.outer - sign * 0.1, sign)
+            hidden = hides(lane.section.s, lane.lane.id, int(sign))
+            _marks(
+                builder, line, lane.lane, float(lane.s[0]), float(lane.s[-1]), lane.s, lane.outer - sign * 0.1, hidden
+            )
 
 
 def _marks(
@@ -48,7 +64,7 @@ def _marks(
     end: float,
     s: Array,
     t: Array | None,
-    sign: float = 1.0,
+    hides: Hides | None,
 ) -> None:
     marks = sorted(lane.marks, key=lambda mark: mark.s)
     for k, mark in enumerate(marks):
@@ -63,7 +79,17 @@ def _marks(
                 middle = (evaluate(line.road.lane_offset, at) if t is None else np.interp(at, s, t)) + aside
                 if b - a > 0.3 and (t is None or _is_wide(lane, at - start)):
                     half = 0.5 * min(max(mark.width, 0.08), 0.4)
-                    paint(builder, line, at, middle - half, middle + half)
+                    for run in _shown(line, at, middle, hides):
+                        paint(builder, line, at[run], middle[run] - half, middle[run] + half)
+
+
+def _shown(line: CentreLine, s: Array, t: Array, hides: Hides | None) -> list[slice]:
+    """The stretches of a line that are not hidden."""
+    if hides is None:
+        return [slice(0, len(s))]
+    shown = ~hides(line.point(s, t)[:, :2])
+    edges = np.diff(np.pad(shown.astype(int), 1))
+    return [slice(a, b) for a, b in zip(np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)) if b - a > 1]
 
 
 def _is_wide(lane: Lane, ds: Array) -> bool:

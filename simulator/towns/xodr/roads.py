@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from simulator.render.materials import Material
 from simulator.render.mesh import MeshBuilder
@@ -21,6 +23,7 @@ FILL_BELOW_M = 0.015
 FILL_CELL_M = 0.25
 FILL_REACH_M = 3.0
 """Gaps between the lanes of a junction up to about twice this wide are paved over."""
+MOST_FALL_M, MOST_PLAN_CELLS = 6.0, 4_000_000
 DECK_M = 0.8
 BARRIER_HALF_M, BARRIER_HEIGHT_M = 0.3, 0.9
 
@@ -65,36 +68,63 @@ def add_soffits(builder: MeshBuilder, lane: Strip, terrain: Terrain) -> None:
         builder.quads(np.stack([a[:-1], b[:-1], b[1:], a[1:]], axis=1)[wanted], Material.CONCRETE)
 
 
-def add_junction_fill(builder: MeshBuilder, lanes: Sequence[Strip], terrain: Terrain) -> None:
-    """Asphalt in the gaps between the lanes that cross a junction, in rows of cells just below them.
-
-    The gaps are what a closing by `FILL_REACH_M` adds to the carriageways, without the sidewalks.
+@dataclass(frozen=True, eq=False)
+class JunctionPlan:
+    """Rasters of a junction seen from above. paved, walked: its carriageways and sidewalks; closed: the carriageways
+    with the gaps between them; shared: where the lanes of more than one road run.
     """
-    roads = [lane for lane in lanes if lane.surface is not None and not lane.is_raised]
-    if not roads:
-        return
-    outlines = [np.concatenate([lane.points(0.0), lane.points(1.0)[::-1]]) for lane in lanes if lane.surface is not None]
-    points = np.concatenate(outlines)
-    if np.ptp(points[:, 2]) > 6.0:
-        return
-    margin = FILL_REACH_M + 1.0
-    low = points[:, :2].min(axis=0) - margin
-    columns, rows = (int(n) for n in np.ceil((points[:, :2].max(axis=0) + margin - low) / FILL_CELL_M).astype(int) + 1)
-    if rows * columns > 4_000_000:
-        return
-    paved, walked = np.zeros((rows, columns), np.uint8), np.zeros((rows, columns), np.uint8)
-    for lane in lanes:
-        if lane.surface is not None:
-            polygon = np.concatenate([lane.points(0.0), lane.points(1.0)[::-1]])[:, :2]
-            pixels = np.round((polygon - low) / FILL_CELL_M * 64.0).astype(np.int32)
-            cv2.fillPoly(walked if lane.is_raised else paved, [pixels], 1, shift=6)
+
+    low: Array
+    paved: NDArray[np.uint8]
+    walked: NDArray[np.uint8]
+    closed: NDArray[np.uint8]
+    shared: NDArray[np.uint8]
+
+    def hides(self, xy: Array, between_lanes: bool) -> NDArray[np.bool_]:
+        """(n,): where a lane's mark would lie in the way of other lanes and is not painted.
+
+        Edge lines are painted along the outside of the junction, lines between lanes where only their road runs.
+        """
+        mask = self.shared if between_lanes else cv2.erode(self.closed, np.ones((5, 5), np.uint8))
+        j, i = np.round((xy - self.low) / FILL_CELL_M).astype(int).T
+        inside = (i >= 0) & (i < mask.shape[0]) & (j >= 0) & (j < mask.shape[1])
+        out = np.zeros(len(xy), bool)
+        out[inside] = mask[i[inside], j[inside]] > 0
+        return out
+
+
+def junction_plan(lanes: Sequence[Strip]) -> JunctionPlan | None:
+    """None where there is nothing to fill: no lanes, or bridges among them."""
+    built = [lane for lane in lanes if lane.surface is not None]
+    outlines = [np.concatenate([lane.points(0.0), lane.points(1.0)[::-1]]) for lane in built]
+    if not outlines or np.ptp(np.concatenate(outlines)[:, 2]) > MOST_FALL_M:
+        return None
+    points = np.concatenate(outlines)[:, :2]
+    margin = 2.0 * FILL_REACH_M
+    low = points.min(axis=0) - margin
+    columns, rows = (int(n) for n in np.ceil((points.max(axis=0) + margin - low) / FILL_CELL_M).astype(int) + 1)
+    if rows * columns > MOST_PLAN_CELLS:
+        return None
+    walked, count = np.zeros((rows, columns), np.uint8), np.zeros((rows, columns), np.uint8)
+    for id in {lane.road.id: None for lane in built}:
+        own = np.zeros((rows, columns), np.uint8)
+        for lane, outline in zip(built, outlines):
+            if lane.road.id == id:
+                pixels = np.round((outline[:, :2] - low) / FILL_CELL_M * 64.0).astype(np.int32)
+                cv2.fillPoly(walked if lane.is_raised else own, [pixels], 1, shift=6)
+        count += own
+    paved = (count > 0).astype(np.uint8)
     size = 2 * round(FILL_REACH_M / FILL_CELL_M) + 1
     closed = cv2.morphologyEx(paved, cv2.MORPH_CLOSE, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size)))
-    outside = np.zeros((rows + 2, columns + 2), np.uint8)
-    flooded = np.pad(closed, 1)[1:-1, 1:-1].copy()
-    cv2.floodFill(flooded, outside, (0, 0), 2)
-    gaps = (flooded != 2) & (paved == 0)
-    gaps = cv2.dilate(gaps.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool) & (walked == 0)
+    flooded = closed.copy()
+    cv2.floodFill(flooded, np.zeros((rows + 2, columns + 2), np.uint8), (0, 0), 2)
+    return JunctionPlan(low, paved, walked, (flooded != 2).astype(np.uint8), (count > 1).astype(np.uint8))
+
+
+def add_junction_fill(builder: MeshBuilder, plan: JunctionPlan, terrain: Terrain) -> None:
+    """Asphalt in the gaps between the lanes that cross a junction, in rows of cells just below them."""
+    gaps = (plan.closed > 0) & (plan.paved == 0)
+    gaps = cv2.dilate(gaps.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool) & (plan.walked == 0)
     edges = np.diff(np.pad(gaps.astype(np.int8), ((0, 0), (1, 1))), axis=1)
     (row, start), (_, end) = np.nonzero(edges == 1), np.nonzero(edges == -1)
     # long runs are cut, so that they follow the ground
@@ -104,10 +134,8 @@ def add_junction_fill(builder: MeshBuilder, lanes: Sequence[Strip], terrain: Ter
     if not pieces:
         return
     i, a, b = np.array(pieces, float).T
-    corners = np.stack(
-        [np.stack([u, v], axis=1) for u, v in ((a, i), (b, i), (b, i + 1), (a, i + 1))], axis=1
-    ) * FILL_CELL_M + (low - 0.5 * FILL_CELL_M)
-    flat = corners.reshape(-1, 2)
+    corners = np.stack([np.stack([u, v], axis=1) for u, v in ((a, i), (b, i), (b, i + 1), (a, i + 1))], axis=1)
+    flat = (corners * FILL_CELL_M + plan.low - 0.5 * FILL_CELL_M).reshape(-1, 2)
     z = terrain.height_m(flat) - FILL_BELOW_M
     builder.quads(np.concatenate([flat, z[:, None]], axis=1).reshape(-1, 4, 3), Material.ASPHALT)
 

@@ -131,6 +131,12 @@ def _poles(signs: Signs) -> Array:
 def _add_roads(
     builder: MeshBuilder, found: OpenDrive, lanes: dict[int, list[Strip]], terrain: Terrain, wider_m: float
 ) -> None:
+    plans = {}
+    for junction in found.junctions.values():
+        inside = [road.id for road in found.roads.values() if road.junction == junction.id]
+        plan = plans[junction.id] = roads.junction_plan([lane for id in inside for lane in lanes[id]])
+        if plan is not None:
+            roads.add_junction_fill(builder, plan, terrain)
     for road in found.roads.values():
         own = lanes[road.id]
         for lane in own:
@@ -138,10 +144,7 @@ def _add_roads(
             roads.add_soffits(builder, lane, terrain)
         for outermost in _outermost(own):
             roads.add_border(builder, outermost, terrain)
-        paint.add_lane_marks(builder, road, own)
-    for junction in found.junctions.values():
-        inside = [road.id for road in found.roads.values() if road.junction == junction.id]
-        roads.add_junction_fill(builder, [lane for id in inside for lane in lanes[id]], terrain)
+        paint.add_lane_marks(builder, road, own, plans.get(road.junction))
 
 
 def _widened(lane: Strip, by_m: float) -> Strip:
