@@ -9,6 +9,7 @@ A vehicle is a single-track model with load transfer and a friction ellipse per 
   standing one stands.
 
 Springs and tyres are not modelled up and down: the body follows the ground below its wheels and leans with the forces.
+On a slope gravity pulls along it; brakes and tyres hold against that as far as they grip.
 """
 
 from __future__ import annotations
@@ -100,8 +101,11 @@ def _steer(d, speed: float) -> float:
 
 
 @njit(cache=True)
-def _drive(b, d, h: float) -> None:
-    """One sub-step of a vehicle's velocity in the plane."""
+def _drive(b, d, h: float, climb: float, bank: float) -> None:
+    """One sub-step of a vehicle's velocity in the plane; climb, bank: rise of the ground per metre ahead, to the right.
+
+    Speeds are those in the plane, so gravity acts with `g tan / (1 + tan^2)` on them.
+    """
     d.throttle_now = _towards(d.throttle_now, d.throttle, _PEDAL_UP * h, _PEDAL_DOWN * h)
     d.brake_now = _towards(d.brake_now, d.brake, _PEDAL_UP * h, _PEDAL_DOWN * h)
     d.hand_now = _towards(d.hand_now, 1.0 if d.hand_brake else 0.0, 12.0 * h, 12.0 * h)
@@ -155,7 +159,8 @@ def _drive(b, d, h: float) -> None:
 
     # along: forces that push, then those that only ever slow down, to rest at most
     push = drive - mix * side_front * sin_delta
-    faster = push / b.mass * h
+    steepness = 1.0 + climb * climb + bank * bank
+    faster = push / b.mass * h - GRAVITY * climb / steepness * h
     slower = resist / b.mass * h
     u_next = u + faster
     u_next = 0.0 if abs(u_next) <= slower else u_next - math.copysign(slower, u_next)
@@ -167,7 +172,7 @@ def _drive(b, d, h: float) -> None:
     slide = d.grip * GRAVITY * h
     spin = d.grip * weight * 0.5 * wheelbase / b.inertia * h
     # the body frame turns below the velocity: `- u r` of the single-track equations lies in the world-axes update below
-    v_next = v + mix * side + (1.0 - mix) * _clamp(v_rolling - v, slide)
+    v_next = v + mix * side + (1.0 - mix) * _clamp(v_rolling - v, slide) - mix * GRAVITY * bank / steepness * h
     r_next = r + mix * turn + (1.0 - mix) * _clamp(r_rolling - r, spin)
 
     u_next += b.fx / b.mass * h * cos + b.fy / b.mass * h * sin
@@ -226,20 +231,25 @@ def _stand(b, foot: float, level: float, h: float) -> None:
 
 
 @njit(cache=True)
-def advance(bodies, drives, rows, ground, h: float) -> None:
+def advance(bodies, drives, rows, ground, slopes, h: float) -> None:
     """Moves the bodies of `rows` by `h` seconds.
 
     ground (len(rows), 4): height of the ground, m, below the wheels of a vehicle (front left, front right, rear left,
-    rear right); of other bodies the first column.
+    rear right); of other bodies the first column. slopes (len(rows), 2): rise of the land per metre along x and y. The
+    heights are carried along with the body from sub-step to sub-step, so that it climbs evenly.
     """
     for k in range(len(rows)):
         b, d = bodies[rows[k]], drives[rows[k]]
         if b.pinned or not b.physics:
             continue
+        gx, gy = slopes[k, 0], slopes[k, 1]
+        # up and down is reckoned from the slope: what drives along it does not leave the ground
+        b.vz -= gx * b.vx + gy * b.vy
         if b.kind == _VEHICLE:
             level = 0.25 * (ground[k, 0] + ground[k, 1] + ground[k, 2] + ground[k, 3])
             if b.z - level < _AIRBORNE_M:
-                _drive(b, d, h)
+                cos, sin = math.cos(b.yaw), math.sin(b.yaw)
+                _drive(b, d, h, gx * cos + gy * sin, gy * cos - gx * sin)
             _stand(b, b.foot, level, h)
             wheelbase = d.front_m + d.rear_m
             pitch = math.atan((ground[k, 0] + ground[k, 1] - ground[k, 2] - ground[k, 3]) / (2.0 * wheelbase))
@@ -260,6 +270,11 @@ def advance(bodies, drives, rows, ground, h: float) -> None:
         else:
             _slide(b, h)
             _stand(b, b.foot, ground[k, 0], h)
+        rise = gx * b.vx + gy * b.vy
+        b.vz += rise
+        b.z += rise * h
+        for wheel in range(4):
+            ground[k, wheel] += rise * h
         b.x, b.y, b.yaw = b.x + b.vx * h, b.y + b.vy * h, b.yaw + b.wz * h
 
 

@@ -130,7 +130,7 @@ class Lifecycle(WorldState):
 
     def _lift_to_ground(self, row: int) -> None:
         body = self.bodies.rows[row]
-        ground = float(self.town.ground_height_m(np.array([[body["x"], body["y"]]]))[0])
+        ground = float(self.town.ground_height_m(np.array([[body["x"], body["y"]]]), np.array([body["z"]]))[0])
         body["z"] = max(float(body["z"]), ground + float(body["foot"]))
 
     def _occupied(self, actor: Actor, transform: Transform) -> bool:
@@ -139,7 +139,7 @@ class Lifecycle(WorldState):
         own = (math.cos(yaw), math.sin(yaw), box.extent.x, box.extent.y)
         x = transform.location.x + box.location.x * own[0] - box.location.y * own[1]
         y = transform.location.y + box.location.x * own[1] + box.location.y * own[0]
-        ground = float(self.town.ground_height_m(np.array([[x, y]]))[0])
+        ground = float(self.town.ground_height_m(np.array([[x, y]]), np.array([transform.location.z]))[0])
         z = max(transform.location.z + box.location.z, ground + box.extent.z)
         reach, low = math.hypot(box.extent.x, box.extent.y), z - box.extent.z + _CLEARANCE_M[actor.kind]
         others = self.bodies.rows[self.bodies.active]

@@ -32,17 +32,19 @@ class RayQueries(WorldState):
         return tuple(LabelledPoint(Vector3D(*(a + t * (b - a)).tolist()), tag) for t, tag in sorted(hits))
 
     def _ground(self, a: NDArray[np.float64], b: NDArray[np.float64]) -> list[tuple[float, CityObjectLabel]]:
-        """Samples in steps of 0.25 m in the plane; the ground is flat between kerbs."""
-        count = min(8000, max(2, int(np.linalg.norm((b - a)[:2]) / _GROUND_STEP_M) + 2))
+        """Samples in steps of 0.25 m in the plane (in space where there are bridges)."""
+        relief = self.town.relief
+        length = float(np.linalg.norm(b - a if relief is not None and relief.deck is not None else (b - a)[:2]))
+        count = min(8000, max(2, int(length / _GROUND_STEP_M) + 2))
         t = np.linspace(0.0, 1.0, count)
         points = a + t[:, None] * (b - a)
-        above = points[:, 2] - self.town.ground_height_m(points[:, :2])
+        above = points[:, 2] - self.town.ground_height_m(points[:, :2], points[:, 2])
         below = np.flatnonzero((above[:-1] > 0.0) & (above[1:] <= 0.0))
         if not len(below):
             return []
         k = int(below[0])
         at = float(t[k] + (t[k + 1] - t[k]) * above[k] / (above[k] - above[k + 1]))
-        height = float(self.town.ground_height_m((a + at * (b - a))[None, :2])[0])
+        height = float(self.town.ground.at((a + at * (b - a))[None, :2])[0])
         return [(at, CityObjectLabel.SIDEWALKS if height > 0.05 else CityObjectLabel.ROADS)]
 
     def _boxes(self, a: NDArray[np.float64], b: NDArray[np.float64]) -> list[tuple[float, CityObjectLabel]]:

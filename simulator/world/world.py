@@ -168,15 +168,26 @@ class World(Lifecycle, ActorCommands, VehicleCommands, WalkerCommands, LightComm
         bodies, active = self.bodies, self.bodies.active
         count = max(1, math.ceil(delta_s / dynamics.MAX_SUBSTEP_S - 1e-9))
         wheels = dynamics.wheel_points(bodies.rows, bodies.drives, active)
-        ground = np.asarray(self.town.ground_height_m(wheels.reshape(-1, 2)), np.float64).reshape(-1, 4)
+        ground, slopes = self._ground_below(wheels)
         pairs = contacts.near(bodies.rows, active, self.obstacles.boxes, self.obstacles.grid, delta_s)
         impulses = np.zeros((len(pairs), 2))
         for _ in range(count):
-            dynamics.advance(bodies.rows, bodies.drives, active, ground, delta_s / count)
+            dynamics.advance(bodies.rows, bodies.drives, active, ground, slopes, delta_s / count)
             if len(pairs):
                 contacts.collide(bodies.rows, self.obstacles.boxes, self._wall, pairs, impulses)
         bodies.calm()
         return pairs, impulses
+
+    def _ground_below(self, wheels: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """wheels (n, 4, 2) -> heights of the ground (n, 4), m, and slopes of the land (n, 2) along x and y."""
+        relief, points = self.town.relief, wheels.reshape(-1, 2)
+        if relief is None:
+            return np.asarray(self.town.ground_height_m(points), np.float64).reshape(-1, 4), np.zeros((len(wheels), 2))
+        z = np.repeat(self.bodies.rows["z"][self.bodies.active], 4)
+        return (
+            self.town.ground_height_m(points, z).astype(np.float64).reshape(-1, 4),
+            relief.slopes(wheels, z[::4]),
+        )
 
     def _finish_motion(self, delta_s: float) -> None:
         """Mean accelerations, velocities of what is moved by hand, phases of stride and pedals."""
