@@ -98,6 +98,7 @@ async def _serve(options: argparse.Namespace, rpc_listener: socket.socket, strea
     streams = StreamServer(stream_listener)
     server, connections = await serve_rpc(lambda *call: session.call(*call), rpc_listener)
     session = Session(World(town, options.seed), streams, cameras, connections, available_towns(), build_town)
+    await asyncio.wait([stopping, asyncio.ensure_future(session.navigation())], return_when=asyncio.FIRST_COMPLETED)
     running = asyncio.create_task(session.run())
     ready = {
         "event": "ready",

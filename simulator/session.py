@@ -11,6 +11,7 @@ from typing import Any
 from simulator.cameras import CAMERA, Cameras, camera_model
 from simulator.methods import METHODS
 from simulator.methods.registry import Refused
+from simulator.navigation import NavigationFile, navigation_file
 from simulator.render.camera import CameraModel
 from simulator.towns.town import Town
 from simulator.types import ActorDescription, ActorRecord, BoundingBox, EpisodeSettings, Transform
@@ -59,6 +60,7 @@ class Session:
         self.failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Gets the exception that ended the simulation."""
         self.apply_settings(world.settings)
+        self._navigation = _navigation_of(world.town)
 
     def call(self, connection: Connection, method: str, arguments: Sequence[Any]) -> Any:
         """Answers one RPC: the result as it travels, or an awaitable of it."""
@@ -126,6 +128,10 @@ class Session:
             return self._boxes_of_the_dead[actor_id]
         raise ActorNotFound(actor_id)
 
+    async def navigation(self) -> NavigationFile | None:
+        """The navigation mesh of the town. Every client asks for it when it connects, so it is begun before."""
+        return await asyncio.shield(self._navigation)
+
     # Time
 
     async def run(self) -> None:
@@ -151,10 +157,13 @@ class Session:
         """Starts a new episode: all actors but the town's are gone, time starts at 0."""
         same = town_name == self.world.town.name
         town = self.world.town if same else await asyncio.to_thread(self._build_town, town_name)
+        navigation = self._navigation if same else _navigation_of(town)
+        await asyncio.wait([navigation])
         async with self._ticking:
             settings = EpisodeSettings() if reset_settings else self.world.settings
             before = self.world.actors
             self.world.load(town)
+            self._navigation = navigation
             self._bury(before)
             self.apply_settings(settings)
             self.cameras.show(town)
@@ -229,3 +238,7 @@ class Session:
     def _publish(self, actor: Actor, pose: Transform, events: StepEvents, body: Sequence[Part], lossy: bool) -> None:
         head = payloads.header(KIND_OF_BLUEPRINT[actor.type_id], events.frame, events.elapsed_s, pose)
         self.streams.publish(actor.stream_id, (head, *body), lossy)
+
+
+def _navigation_of(town: Town) -> asyncio.Future[NavigationFile | None]:
+    return asyncio.ensure_future(asyncio.to_thread(navigation_file, town))
