@@ -17,6 +17,7 @@ import threading
 import time
 import traceback
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NoReturn
 
 from simulator.cameras import Cameras
@@ -55,6 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=0, help="seed of all that is random in the world")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="threads that render")
     parser.add_argument("--cameras", action="store_true", help="load the renderer first, not at the first camera")
+    parser.add_argument("--recordings", type=Path, default=Path("recordings"), help="folder of recorder files")
     parser.add_argument("--parent-pid", type=int, default=None, help="end when this process ends")
     return parser
 
@@ -97,7 +99,8 @@ async def _serve(options: argparse.Namespace, rpc_listener: socket.socket, strea
         await cameras.prepare()
     streams = StreamServer(stream_listener)
     server, connections = await serve_rpc(lambda *call: session.call(*call), rpc_listener)
-    session = Session(World(town, options.seed), streams, cameras, connections, available_towns(), build_town)
+    world = World(town, options.seed)
+    session = Session(world, streams, cameras, connections, available_towns(), build_town, options.recordings)
     await asyncio.wait([stopping, asyncio.ensure_future(session.navigation())], return_when=asyncio.FIRST_COMPLETED)
     running = asyncio.create_task(session.run())
     ready = {
@@ -118,6 +121,7 @@ async def _serve(options: argparse.Namespace, rpc_listener: socket.socket, strea
         await asyncio.sleep(0.1)  # lets the answer out that tells the waiting client
         code = CRASHED
     running.cancel()
+    session.recordings.stop()
     server.close()
     streams.close()
     return code

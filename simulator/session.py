@@ -6,12 +6,16 @@ import asyncio
 import time
 from collections.abc import Callable, Collection, Coroutine, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from simulator.cameras import CAMERA, Cameras, camera_model
 from simulator.methods import METHODS
 from simulator.methods.registry import Refused
 from simulator.navigation import NavigationFile, navigation_file
+from simulator.recording.desk import RecordingDesk
+from simulator.recording.file import NotARecording, read_recording
+from simulator.recording.replayer import Wishes
 from simulator.render.camera import CameraModel
 from simulator.towns.town import Town
 from simulator.types import ActorDescription, ActorRecord, BoundingBox, EpisodeSettings, Transform
@@ -40,6 +44,7 @@ class Session:
         connections: Collection[Connection],
         town_names: Sequence[str],
         build_town: Callable[[str], Town],
+        recordings: Path = Path("recordings"),
     ) -> None:
         self.world, self.streams, self.cameras = world, streams, cameras
         self.town_names = town_names
@@ -49,6 +54,7 @@ class Session:
         self.traffic_managers: dict[int, tuple[str, Connection | None]] = {}
         """By port: on which host, and which client said so."""
         self.lights_changed = False
+        self.recordings = RecordingDesk(recordings)
         self._build_town = build_town
         self._pacing = TrafficManagerPacing()
         self._ticking = asyncio.Lock()
@@ -88,7 +94,9 @@ class Session:
             return replace(record, stream_token=self.streams.token(stream_id))
         return record
 
-    def spawn(self, description: ActorDescription, transform: Transform, parent_id: int = 0) -> ActorRecord:
+    def spawn(
+        self, description: ActorDescription, transform: Transform, parent_id: int = 0, wanted_id: int = 0
+    ) -> ActorRecord:
         model = None
         if description.id.startswith(CAMERA):
             try:
@@ -96,7 +104,7 @@ class Session:
             except ValueError as error:
                 raise Refused(str(error)) from None
             self.cameras.prepare()
-        actor_id = self.world.spawn(description, transform, parent_id).id
+        actor_id = self.world.spawn(description, transform, parent_id, wanted_id).id
         if model is not None:
             self._models[actor_id] = model
         return self.record(actor_id)
@@ -162,12 +170,36 @@ class Session:
         async with self._ticking:
             settings = EpisodeSettings() if reset_settings else self.world.settings
             before = self.world.actors
+            self.recordings.new_episode()
             self.world.load(town)
             self._navigation = navigation
             self._bury(before)
             self.apply_settings(settings)
             self.cameras.show(town)
             self._map_changed = True
+
+    async def replay(self, path: Path, wishes: Wishes) -> str:
+        """Begins to replay a recording; says so in the words of CARLA's server."""
+        text = f"Replaying File: {path}\n"
+        try:
+            recording = await asyncio.to_thread(read_recording, path)
+        except NotARecording:
+            return text + "File is not a CARLA recorder\n"
+        except OSError:
+            return text + f"File {path} not found on server\n"
+        name = recording.header.map_name.rsplit("/", 1)[-1]
+        if name != self.world.town.name:
+            if name not in self.town_names:
+                return text + f"Could not load mapfile {name}\n"
+            await self.load(name, reset_settings=False)
+            text += f"Loading map {name}\nReplayer will start after map is loaded...\n"
+        async with self._ticking:
+            begun = self.recordings.begin_replay(recording, self.world, self.spawn, self.destroy, wishes)
+        total_s = recording.duration_s
+        text += f"Total time recorded: {total_s:g}\n"
+        text += f"Replaying from {begun.start_s:g} s - {begun.end_s:g} s ({total_s:g} s) at {begun.time_factor:.1f}x\n"
+        text += "Ignoring Hero vehicle\n" * self.recordings.ignore_hero
+        return text + "Ignoring Spectator camera\n" * self.recordings.ignore_spectator
 
     @property
     def _delta_s(self) -> float:
@@ -187,7 +219,9 @@ class Session:
             await self.streams.expected_arrived(SUBSCRIBERS_WITHIN_S)
             await self.streams.caught_up()
             await self._pacing.settled(self.connections)
+        self.recordings.before_step(self._delta_s)
         events = world.step(self._delta_s)
+        self.recordings.after_step(world, events)
         self._tell_events(events, lossy)
         snapshot = self._snapshot(events)
         await self._tell_images(events, lossy)
