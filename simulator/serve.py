@@ -17,6 +17,7 @@ import threading
 import time
 import traceback
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NoReturn
 
 from simulator.cameras import Cameras
@@ -56,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=0, help="seed of all that is random in the world")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="threads that render")
     parser.add_argument("--cameras", action="store_true", help="load the renderer first, not at the first camera")
+    parser.add_argument("--recordings", type=Path, default=Path("recordings"), help="folder of recorder files")
     parser.add_argument("--parent-pid", type=int, default=None, help="end when this process ends")
     return parser
 
@@ -99,9 +101,11 @@ async def _serve(options: argparse.Namespace, rpc_listener: socket.socket, strea
     streams = StreamServer(stream_listener)
     server, connections = await serve_rpc(lambda *call: session.call(*call), rpc_listener)
     range_sensors = RangeSensors(town, options.threads)
+    world = World(town, options.seed)
     session = Session(
-        World(town, options.seed), streams, cameras, range_sensors, connections, available_towns(), build_town
+        world, streams, cameras, range_sensors, connections, available_towns(), build_town, options.recordings
     )
+    await asyncio.wait([stopping, asyncio.ensure_future(session.navigation())], return_when=asyncio.FIRST_COMPLETED)
     running = asyncio.create_task(session.run())
     ready = {
         "event": "ready",
@@ -121,6 +125,7 @@ async def _serve(options: argparse.Namespace, rpc_listener: socket.socket, strea
         await asyncio.sleep(0.1)  # lets the answer out that tells the waiting client
         code = CRASHED
     running.cancel()
+    session.recordings.stop()
     server.close()
     streams.close()
     return code

@@ -6,14 +6,19 @@ import asyncio
 import time
 from collections.abc import Callable, Collection, Coroutine, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from simulator.cameras import CAMERA, Cameras, camera_model
 from simulator.methods import METHODS
 from simulator.methods.registry import Refused
+from simulator.navigation import NavigationFile, navigation_file
 from simulator.range_sensors import MODELS, RangeModel, RangeSensors, range_model, shot_of
 from simulator.raycast.lidar import Sweep
 from simulator.raycast.scene import Touch
+from simulator.recording.desk import RecordingDesk
+from simulator.recording.file import NotARecording, read_recording
+from simulator.recording.replayer import Wishes
 from simulator.render.camera import CameraModel
 from simulator.towns.town import Town
 from simulator.types import (
@@ -53,6 +58,7 @@ class Session:
         connections: Collection[Connection],
         town_names: Sequence[str],
         build_town: Callable[[str], Town],
+        recordings: Path = Path("recordings"),
     ) -> None:
         self.world, self.streams, self.cameras, self.range_sensors = world, streams, cameras, range_sensors
         self.town_names = town_names
@@ -62,6 +68,7 @@ class Session:
         self.traffic_managers: dict[int, tuple[str, Connection | None]] = {}
         """By port: on which host, and which client said so."""
         self.lights_changed = False
+        self.recordings = RecordingDesk(recordings)
         self._build_town = build_town
         self._pacing = TrafficManagerPacing()
         self._ticking = asyncio.Lock()
@@ -74,6 +81,7 @@ class Session:
         self.failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Gets the exception that ended the simulation."""
         self.apply_settings(world.settings)
+        self._navigation = _navigation_of(world.town)
 
     def call(self, connection: Connection, method: str, arguments: Sequence[Any]) -> Any:
         """Answers one RPC: the result as it travels, or an awaitable of it."""
@@ -101,7 +109,9 @@ class Session:
             return replace(record, stream_token=self.streams.token(stream_id))
         return record
 
-    def spawn(self, description: ActorDescription, transform: Transform, parent_id: int = 0) -> ActorRecord:
+    def spawn(
+        self, description: ActorDescription, transform: Transform, parent_id: int = 0, wanted_id: int = 0
+    ) -> ActorRecord:
         model: CameraModel | None = None
         ranging: RangeModel | None = None
         try:
@@ -113,7 +123,7 @@ class Session:
                 self.range_sensors.prepare()
         except ValueError as error:
             raise Refused(str(error)) from None
-        actor_id = self.world.spawn(description, transform, parent_id).id
+        actor_id = self.world.spawn(description, transform, parent_id, wanted_id).id
         if model is not None:
             self._models[actor_id] = model
         if ranging is not None:
@@ -151,6 +161,10 @@ class Session:
             return self._boxes_of_the_dead[actor_id]
         raise ActorNotFound(actor_id)
 
+    async def navigation(self) -> NavigationFile | None:
+        """The navigation mesh of the town. Every client asks for it when it connects, so it is begun before."""
+        return await asyncio.shield(self._navigation)
+
     # Time
 
     async def run(self) -> None:
@@ -176,15 +190,42 @@ class Session:
         """Starts a new episode: all actors but the town's are gone, time starts at 0."""
         same = town_name == self.world.town.name
         town = self.world.town if same else await asyncio.to_thread(self._build_town, town_name)
+        navigation = self._navigation if same else _navigation_of(town)
+        await asyncio.wait([navigation])
         async with self._ticking:
             settings = EpisodeSettings() if reset_settings else self.world.settings
             before = self.world.actors
+            self.recordings.new_episode()
             self.world.load(town)
+            self._navigation = navigation
             self._bury(before)
             self.apply_settings(settings)
             self.cameras.show(town)
             self.range_sensors.show(town)
             self._map_changed = True
+
+    async def replay(self, path: Path, wishes: Wishes) -> str:
+        """Begins to replay a recording; says so in the words of CARLA's server."""
+        text = f"Replaying File: {path}\n"
+        try:
+            recording = await asyncio.to_thread(read_recording, path)
+        except NotARecording:
+            return text + "File is not a CARLA recorder\n"
+        except OSError:
+            return text + f"File {path} not found on server\n"
+        name = recording.header.map_name.rsplit("/", 1)[-1]
+        if name != self.world.town.name:
+            if name not in self.town_names:
+                return text + f"Could not load mapfile {name}\n"
+            await self.load(name, reset_settings=False)
+            text += f"Loading map {name}\nReplayer will start after map is loaded...\n"
+        async with self._ticking:
+            begun = self.recordings.begin_replay(recording, self.world, self.spawn, self.destroy, wishes)
+        total_s = recording.duration_s
+        text += f"Total time recorded: {total_s:g}\n"
+        text += f"Replaying from {begun.start_s:g} s - {begun.end_s:g} s ({total_s:g} s) at {begun.time_factor:.1f}x\n"
+        text += "Ignoring Hero vehicle\n" * self.recordings.ignore_hero
+        return text + "Ignoring Spectator camera\n" * self.recordings.ignore_spectator
 
     @property
     def _delta_s(self) -> float:
@@ -204,7 +245,9 @@ class Session:
             await self.streams.expected_arrived(SUBSCRIBERS_WITHIN_S)
             await self.streams.caught_up()
             await self._pacing.settled(self.connections)
+        self.recordings.before_step(self._delta_s)
         events = world.step(self._delta_s)
+        self.recordings.after_step(world, events)
         self._tell_events(events, lossy)
         snapshot = self._snapshot(events)
         await self._tell_images(events, lossy)
@@ -291,3 +334,7 @@ class Session:
     def _publish(self, actor: Actor, pose: Transform, events: StepEvents, body: Sequence[Part], lossy: bool) -> None:
         head = payloads.header(KIND_OF_BLUEPRINT[actor.type_id], events.frame, events.elapsed_s, pose)
         self.streams.publish(actor.stream_id, (head, *body), lossy)
+
+
+def _navigation_of(town: Town) -> asyncio.Future[NavigationFile | None]:
+    return asyncio.ensure_future(asyncio.to_thread(navigation_file, town))

@@ -86,20 +86,32 @@ def get_available_maps(session: Session) -> tuple[str, ...]:
     return tuple(f"/Game/Carla/Maps/{name}" for name in session.town_names)
 
 
-@rpc
-def get_required_files(session: Session, folder: str) -> tuple[str, ...]:
-    """None: the client parses whatever it gets for "TM" unchecked, and it asks for the map by `get_map_data` anyway."""
-    return ()
+NAVIGATION = "Nav"
+"""The folder by which clients ask for the navigation mesh."""
 
 
 @rpc
-def request_file(session: Session, name: str) -> bytes:
-    raise Refused(f"file '{name}' not found")
+async def get_required_files(session: Session, folder: str) -> tuple[str, ...]:
+    """The navigation mesh, if that is what is asked for.
+
+    Nothing else: the client parses whatever it gets for "TM" unchecked, and it asks for the map by `get_map_data`.
+    """
+    mesh = await session.navigation() if folder.strip("/").rsplit("/", 1)[-1] == NAVIGATION else None
+    return (mesh.name,) if mesh else ()
 
 
 @rpc
-def get_navigation_mesh(session: Session) -> bytes:
-    return b""
+async def request_file(session: Session, name: str) -> bytes:
+    mesh = await session.navigation()
+    if mesh is None or name != mesh.name:
+        raise Refused(f"file '{name}' not found")
+    return mesh.content
+
+
+@rpc
+async def get_navigation_mesh(session: Session) -> bytes:
+    mesh = await session.navigation()
+    return mesh.content if mesh else b""
 
 
 @rpc

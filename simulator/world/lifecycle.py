@@ -39,17 +39,26 @@ class Lifecycle(WorldState):
 
     _next_id: int = 1
     _next_stream_id: int = 2  # stream 1 is the world's
+    _types_of_ids: dict[int, str]
 
-    def spawn(self, description: ActorDescription, transform: Transform, parent_id: int = 0) -> ActorRecord:
-        """`transform` is relative to the parent if there is one. Raises SpawnError with the text of CARLA's server."""
+    def spawn(
+        self, description: ActorDescription, transform: Transform, parent_id: int = 0, wanted_id: int = 0
+    ) -> ActorRecord:
+        """`transform` is relative to the parent if there is one. Raises SpawnError with the text of CARLA's server.
+
+        `wanted_id`: the id of an actor that a replay brings back. It gets it if that id is free and no client can
+        know another kind of actor by it.
+        """
         if catalogue.fault_of(description) or not all(math.isfinite(v) for part in transform for v in part):
             raise SpawnError(INVALID)
         if parent_id and parent_id not in self.actors:
             raise SpawnError(NO_PARENT)
         actor = self._new(_kind_of(description.id), _with_defaults(description), parent_id)
+        if wanted_id and self._may_have_id(wanted_id, description.id):
+            actor.id, actor.bounding_box = wanted_id, replace(actor.bounding_box, actor_id=wanted_id)
         if actor.kind is Kind.TRIGGER:
             half = Vector3D(*(float(actor.description.get(f"extent_{axis}", "1")) for axis in "xyz"))
-            actor.bounding_box = BoundingBox(extent=half)
+            actor.bounding_box = BoundingBox(extent=half, actor_id=actor.id)
         if parent_id:
             actor.relative = transform
         else:
@@ -65,7 +74,8 @@ class Lifecycle(WorldState):
                 actor.stream_id, self._next_stream_id = self._next_stream_id, self._next_stream_id + 1
         self.actors[actor.id] = actor
         self.forget_groups()
-        self._next_id += 1
+        self._next_id = max(self._next_id, actor.id + 1)
+        self._types_of_ids[actor.id] = description.id
         self._follow_parent(actor)
         return actor.record()
 
@@ -81,6 +91,10 @@ class Lifecycle(WorldState):
             self.walkers.pop(actor_id, None)
         del self.actors[actor_id]
         self.forget_groups()
+
+    def _may_have_id(self, wanted_id: int, type_id: str) -> bool:
+        never_used = wanted_id >= self._next_id
+        return wanted_id not in self.actors and (never_used or self._types_of_ids.get(wanted_id) == type_id)
 
     def _new(self, kind: Kind, description: ActorDescription, parent_id: int = 0) -> Actor:
         box = replace(catalogue.bounding_box(description.id), actor_id=self._next_id)

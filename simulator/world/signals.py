@@ -78,6 +78,12 @@ class Signals:
         """Shows `state` until its junction's next change; for good while it is frozen."""
         self.states[light] = state
 
+    def show(self, light: int, state: TrafficLightState, elapsed_s: float, frozen: bool) -> None:
+        """What a recording says of a light; its junction's clock goes on from there."""
+        junction = self.junction_of[light]
+        self.states[light] = state
+        junction.elapsed_s, junction.frozen = elapsed_s, frozen
+
     def set_time_s(self, light: int, state: int, time_s: float) -> None:
         """How long the phase of this light is green or yellow, or how long all are red after it."""
         junction = self.junction_of[light]

@@ -59,6 +59,7 @@ class World(Lifecycle, ActorCommands, VehicleCommands, WalkerCommands, LightComm
         self.episode_id = 0
         self.settings = EpisodeSettings()
         self.gravity = dynamics.GRAVITY
+        self._types_of_ids = {}
         self.load(town)
 
     def load(self, town: Town) -> None:
