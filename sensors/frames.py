@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -26,3 +27,23 @@ class CameraFrames:
     depth_m: NDArray[np.float32]
     transform: NDArray[np.float32]
     fov_deg: float
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy")
+def decode(instances, depth):  # type: ignore[no-untyped-def]
+    """(H, W, 4) BGRA of the instance and depth cameras -> tags uint8, ids uint16, metres float32.
+
+    CARLA: instance R = tag, G + 256 B = id; depth (R + 256 G + 65536 B) / (2^24 - 1) of 1000 m.
+    """
+    height, width, _ = instances.shape
+    tags = np.empty((height, width), np.uint8)
+    ids = np.empty((height, width), np.uint16)
+    metres = np.empty((height, width), np.float32)
+    scale = 1000.0 / 16777215.0
+    for v in range(height):
+        for u in range(width):
+            tags[v, u] = instances[v, u, 2]
+            ids[v, u] = np.uint16(instances[v, u, 1]) + np.uint16(256) * np.uint16(instances[v, u, 0])
+            code = np.int64(depth[v, u, 2]) + 256 * np.int64(depth[v, u, 1]) + 65536 * np.int64(depth[v, u, 0])
+            metres[v, u] = np.float32(code * scale)
+    return tags, ids, metres

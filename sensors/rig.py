@@ -10,11 +10,10 @@ from functools import partial
 from typing import Any
 
 import carla
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from sensors.frames import CameraFrames
+from sensors.frames import CameraFrames, decode
 
 __all__ = ["CameraFrames", "Rig", "RigError"]
 
@@ -171,7 +170,7 @@ def _close(sensors: list[carla.Sensor]) -> None:
 
 
 def _decode(name: str, rgb: carla.Image | None, instances: carla.Image, depth: carla.Image) -> CameraFrames:
-    tags, ids, depth_m = _split(_pixels(instances), _pixels(depth))
+    tags, ids, depth_m = decode(_pixels(instances), _pixels(depth))
     return CameraFrames(
         id=name,
         frame=depth.frame,
@@ -190,23 +189,3 @@ def _decode(name: str, rgb: carla.Image | None, instances: carla.Image, depth: c
 def _pixels(image: carla.Image) -> NDArray[np.uint8]:
     """(H, W, 4) BGRA, a view of the message."""
     return np.frombuffer(image.raw_data, np.uint8).reshape(image.height, image.width, 4)
-
-
-@numba.njit(nogil=True, cache=True, error_model="numpy")
-def _split(instances, depth):  # type: ignore[no-untyped-def]
-    """(H, W, 4) BGRA of the instance and depth cameras -> tags uint8, ids uint16, metres float32.
-
-    CARLA: instance R = tag, G + 256 B = id; depth (R + 256 G + 65536 B) / (2^24 - 1) of 1000 m.
-    """
-    height, width, _ = instances.shape
-    tags = np.empty((height, width), np.uint8)
-    ids = np.empty((height, width), np.uint16)
-    metres = np.empty((height, width), np.float32)
-    scale = 1000.0 / 16777215.0
-    for v in range(height):
-        for u in range(width):
-            tags[v, u] = instances[v, u, 2]
-            ids[v, u] = np.uint16(instances[v, u, 1]) + np.uint16(256) * np.uint16(instances[v, u, 0])
-            code = np.int64(depth[v, u, 2]) + 256 * np.int64(depth[v, u, 1]) + 65536 * np.int64(depth[v, u, 0])
-            metres[v, u] = np.float32(code * scale)
-    return tags, ids, metres
