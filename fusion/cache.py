@@ -9,7 +9,7 @@ entry. Bytes are precise enough: rounding adds a variance of 1/12 of a squared g
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -64,25 +64,43 @@ class EnsembleCache:
 
     def append(self, samples: Mapping[str, Tensor], sources: Mapping[str, str]) -> None:
         """Adds one shard: name -> uint8 (K, 3, h, w), and name -> checksum of the source images."""
-        data = save({name: tensor.contiguous() for name, tensor in samples.items()})
         name = f"shard-{len(self._shards):05d}.safetensors"
-        _write(self.folder / name, data)
-        entry = {"file": name, "sha256": hashlib.sha256(data).hexdigest(), "pairs": dict(sources)}
-        manifest = {"settings": self.settings, "shards": [*self._shards, entry]}
-        _write(self.folder / "manifest.json", (json.dumps(manifest, indent=1, sort_keys=True) + "\n").encode())
+        entry = {"file": name, "sha256": write_shard(self.folder / name, samples), "pairs": dict(sources)}
+        write_manifest(self.folder, {"settings": self.settings, "shards": [*self._shards, entry]})
         self._shards.append(entry)
 
     def ensembles(self) -> Iterator[tuple[str, Tensor]]:
         """(name, samples uint8 (K, 3, h, w)) of every pair; raises FusionError that names a damaged shard."""
+        for _, samples in self.shards():
+            yield from samples.items()
+
+    def shards(self, skip: Container[str] = ()) -> Iterator[tuple[str, dict[str, Tensor]]]:
+        """(checksum, name -> samples) shard by shard; those whose checksum is in `skip` are not read."""
         for shard in self._shards:
-            path = self.folder / shard["file"]
-            try:
-                data = path.read_bytes()
-                if hashlib.sha256(data).hexdigest() != shard["sha256"]:
-                    raise FusionError(f"{path} is damaged: its checksum is not the manifest's")
-                yield from load(data).items()
-            except (OSError, SafetensorError) as error:
-                raise FusionError(f"{path} cannot be read: {error}") from None
+            if shard["sha256"] not in skip:
+                yield shard["sha256"], read_shard(self.folder / shard["file"], shard["sha256"])
+
+
+def write_shard(path: Path, tensors: Mapping[str, Tensor]) -> str:
+    """Writes tensors by name, whole or not at all; returns the SHA-256 of the file."""
+    data = save({name: tensor.contiguous() for name, tensor in tensors.items()})
+    _write(path, data)
+    return hashlib.sha256(data).hexdigest()
+
+
+def read_shard(path: Path, sha256: str) -> dict[str, Tensor]:
+    """The tensors of a shard; raises FusionError that names it where it is damaged."""
+    try:
+        data = path.read_bytes()
+        if hashlib.sha256(data).hexdigest() != sha256:
+            raise FusionError(f"{path} is damaged: its checksum is not the manifest's")
+        return load(data)
+    except (OSError, SafetensorError) as error:
+        raise FusionError(f"{path} cannot be read: {error}") from None
+
+
+def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
+    _write(folder / "manifest.json", (json.dumps(manifest, indent=1, sort_keys=True) + "\n").encode())
 
 
 def as_bytes(samples: Tensor) -> Tensor:

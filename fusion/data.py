@@ -1,38 +1,25 @@
-"""Folders of image pairs, read by name, with every fault named by file.
+"""Pixels of image pairs, checked as they are read, and which pairs are held out.
 
-Two layouts, told apart by their folders:
-
-    FOLDER/vi, FOLDER/ir                    pairs (MSRS, RoadScene and most public sets)
-    FOLDER/rgb, FOLDER/thermal, FOLDER/clear  recordings of a simulator; clear (same scene on a clear day) may be absent
-
-Files belong together by their stem: rgb/0007.png, thermal/0007.png, clear/0007.png.
+`fusion.layouts` finds the files; every fault is named by file.
 """
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from fusion.errors import FusionError
+from fusion.layouts import SUFFIXES, Pair, read_folders, read_pairs
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
-LAYOUTS = (("rgb", "thermal"), ("vi", "ir"))
+__all__ = ["SUFFIXES", "Images", "Pair", "load", "load_labels", "read_folders", "read_pairs", "reduce", "split"]
+
 BLOCK_FRAMES = 25
 """Numbered frames are split in blocks of this many: neighbours in a recording are nearly the same picture."""
-
-
-@dataclass(frozen=True)
-class Pair:
-    """Files of one scene."""
-
-    name: str
-    visible: Path
-    thermal: Path
-    clear: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -45,39 +32,11 @@ class Images:
     clear: NDArray[np.uint8] | None
 
 
-def read_pairs(folder: Path) -> tuple[Pair, ...]:
-    """All pairs of a folder in order of their names; raises FusionError that names the first file without a partner."""
-    if not folder.is_dir():
-        raise FusionError(f"no folder {folder}")
-    for visible_name, thermal_name in LAYOUTS:
-        if (folder / visible_name).is_dir() and (folder / thermal_name).is_dir():
-            break
-    else:
-        raise FusionError(f"{folder} has neither the folders rgb and thermal nor vi and ir")
-    visible = _images_by_stem(folder / visible_name)
-    thermal = _images_by_stem(folder / thermal_name)
-    _same_names(visible, thermal, folder / visible_name, folder / thermal_name)
-    clear: dict[str, Path] = {}
-    if (folder / "clear").is_dir():
-        clear = _images_by_stem(folder / "clear")
-        _same_names(visible, clear, folder / visible_name, folder / "clear")
-    return tuple(Pair(name, visible[name], thermal[name], clear.get(name)) for name in sorted(visible))
-
-
-def read_folders(folders: Sequence[Path]) -> tuple[Pair, ...]:
-    """Pairs of several folders; with more than one, names are "folder/name" so that they stay unique."""
-    if len(folders) == 1:
-        return read_pairs(folders[0])
-    if len({folder.name for folder in folders}) < len(folders):
-        raise FusionError("folders of pairs must differ in their last name: pairs are told apart by it")
-    return tuple(replace(pair, name=f"{folder.name}/{pair.name}") for folder in folders for pair in read_pairs(folder))
-
-
 def load(pair: Pair) -> Images:
     """Reads and checks one pair."""
-    visible = _read(pair.visible, cv2.IMREAD_COLOR)[..., ::-1]
-    thermal = _read(pair.thermal, cv2.IMREAD_GRAYSCALE)
-    clear = _read(pair.clear, cv2.IMREAD_COLOR)[..., ::-1] if pair.clear else None
+    visible = np.asarray(_read(pair.visible, cv2.IMREAD_COLOR), np.uint8)[..., ::-1]
+    thermal = _thermal(pair.thermal)
+    clear = np.asarray(_read(pair.clear, cv2.IMREAD_COLOR), np.uint8)[..., ::-1] if pair.clear else None
     for path, image in ((pair.thermal, thermal), (pair.clear, clear)):
         if image is not None and image.shape[:2] != visible.shape[:2]:
             sizes = [f"{one.shape[1]}x{one.shape[0]}" for one in (image, visible)]
@@ -87,11 +46,29 @@ def load(pair: Pair) -> Images:
     )
 
 
+def load_labels(pair: Pair) -> dict[str, NDArray[np.float32] | NDArray[np.uint16]]:
+    """What a recording knows of a frame: depth (H, W) float32 in metres, tags and instances (H, W) uint16."""
+    labels: dict[str, NDArray[np.float32] | NDArray[np.uint16]] = {}
+    for kind, path in pair.labels.items():
+        image = _read(path, cv2.IMREAD_UNCHANGED)
+        if image.ndim != 2:
+            raise FusionError(f"{path} has {image.shape[2]} channels where labels have one")
+        labels[kind] = image.astype(np.float32) / np.float32(100.0) if kind == "depth" else image.astype(np.uint16)
+    return labels
+
+
 def split(pairs: Sequence[Pair], held_out: float = 0.1) -> tuple[tuple[Pair, ...], tuple[Pair, ...]]:
-    """(training, held out), decided by each name alone: a frame never changes sides when others come or go."""
-    held = [_share(_block(pair.name)) < held_out for pair in pairs]
+    """(training, held out), decided by each name alone: a frame never changes sides when others come or go.
+
+    What the set itself keeps for tests or validation is held out, however small the share.
+    """
+    held = [_is_kept_apart(pair.name) or _share(_block(pair.name)) < held_out for pair in pairs]
     training = tuple(pair for pair, out in zip(pairs, held) if not out)
     return training, tuple(pair for pair, out in zip(pairs, held) if out)
+
+
+def _is_kept_apart(name: str) -> bool:
+    return not {"test", "val"}.isdisjoint(name.split("/")[:-1])
 
 
 def reduce(image: NDArray[np.uint8], scale: int) -> NDArray[np.float32]:
@@ -102,27 +79,18 @@ def reduce(image: NDArray[np.uint8], scale: int) -> NDArray[np.float32]:
     return np.ascontiguousarray(means.transpose(2, 0, 1))
 
 
-def _images_by_stem(folder: Path) -> dict[str, Path]:
-    found: dict[str, Path] = {}
-    for path in sorted(folder.iterdir()):
-        if path.suffix.lower() not in SUFFIXES:
-            continue
-        if path.stem in found:
-            raise FusionError(f"{path} and {found[path.stem].name} share a name")
-        found[path.stem] = path
-    if not found:
-        raise FusionError(f"no images in {folder}")
-    return found
+def _thermal(path: Path) -> NDArray[np.uint8]:
+    """(H, W) bytes. Raw counts (14 or 16 bits) are stretched between their 1st and 99th percentile, as a camera's own
+    gain control would: divided by 256 they would be one dark grey."""
+    image = _read(path, cv2.IMREAD_UNCHANGED)
+    if image.dtype != np.uint16:
+        return np.asarray(_read(path, cv2.IMREAD_GRAYSCALE), np.uint8)
+    counts = image.astype(np.float32) if image.ndim == 2 else image[..., 0].astype(np.float32)
+    low, high = np.percentile(counts, (1.0, 99.0))
+    return np.asarray(((counts - low) / max(high - low, 1.0)).clip(0.0, 1.0) * 255.0 + 0.5, np.uint8)
 
 
-def _same_names(left: dict[str, Path], right: dict[str, Path], left_folder: Path, right_folder: Path) -> None:
-    for name in sorted(left.keys() ^ right.keys()):
-        if name in left:
-            raise FusionError(f"{left[name]} has no partner in {right_folder}")
-        raise FusionError(f"{right[name]} has no partner in {left_folder}")
-
-
-def _read(path: Path, flags: int) -> NDArray[np.uint8]:
+def _read(path: Path, flags: int) -> NDArray[Any]:
     try:
         data = np.fromfile(path, np.uint8)
     except OSError as error:
@@ -133,7 +101,9 @@ def _read(path: Path, flags: int) -> NDArray[np.uint8]:
         image = None
     if image is None:
         raise FusionError(f"{path} is not an image that can be read")
-    return np.asarray(image, np.uint8)
+    if image.dtype not in (np.uint8, np.uint16):
+        raise FusionError(f"{path} holds {image.dtype} where an image has 8 or 16 bits per channel")
+    return np.asarray(image)
 
 
 def _block(name: str) -> str:

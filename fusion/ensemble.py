@@ -2,8 +2,9 @@
 
     python -m fusion.ensemble --data DIR --teacher runs/teacher/teacher.safetensors --out DIR [--samples 8] [--steps 8]
 
-`--teacher reference` puts the clear twin itself in the teacher's place (one sample, no variances): the baseline without
-diffusion. A draw that was interrupted goes on where it stopped.
+`--teacher FOLDER` with an unconditional DDPM of `diffusers` samples the posterior (fusion.teacher.posterior; take 25
+steps or more). `--teacher reference` puts the clear twin itself in the teacher's place (one sample, no variances): the
+baseline without diffusion. A draw that was interrupted goes on where it stopped.
 """
 
 import argparse
@@ -22,12 +23,17 @@ from fusion.teacher import Teacher
 SHARD_PAIRS = 16
 
 
-def load_teacher(name_or_path: str, steps: int, eta: float) -> Teacher:
-    """A trained teacher by the path of its weights, or the reference."""
+def load_teacher(name_or_path: str, steps: int, eta: float, tile: int = 0, overlap: int = 32) -> Teacher:
+    """A trained teacher by the path of its weights, a folder of `diffusers` as prior, or the reference."""
     from fusion.teacher.conditional import ConditionalTeacher
+    from fusion.teacher.posterior import PosteriorTeacher
     from fusion.teacher.reference import Reference
 
-    return Reference() if name_or_path == "reference" else ConditionalTeacher.load(Path(name_or_path), steps, eta)
+    if name_or_path == "reference":
+        return Reference()
+    path = Path(name_or_path)
+    kind = PosteriorTeacher if path.is_dir() else ConditionalTeacher
+    return kind.load(path, steps, eta, tile, overlap)
 
 
 def source_checksum(pair: Pair) -> str:
@@ -75,12 +81,18 @@ def draw(pairs: tuple[Pair, ...], teacher: Teacher, cache: EnsembleCache, device
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m fusion.ensemble", description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, nargs="+", required=True, help="folders of pairs")
-    parser.add_argument("--teacher", required=True, help="weights of a teacher, or 'reference'")
+    parser.add_argument(
+        "--teacher",
+        required=True,
+        help="weights of a teacher, folder of an unconditional diffusers model, or 'reference'",
+    )
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--samples", type=int, default=8, help="K")
     parser.add_argument("--steps", type=int, default=8, help="DDIM steps")
     parser.add_argument("--eta", type=float, default=1.0)
     parser.add_argument("--scale", type=int, default=4, help="the teacher sees frames reduced by this factor")
+    parser.add_argument("--tile", type=int, default=0, metavar="PX", help="sample frames larger than this in tiles")
+    parser.add_argument("--overlap", type=int, default=32, metavar="PX", help="of neighbouring tiles (default: 32)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--limit", type=int, default=0, help="every n-th pair so that at most this many are drawn")
     parser.add_argument("--device", default="cpu")
@@ -89,7 +101,9 @@ def main() -> None:
         pairs = read_folders(options.data)
         if 0 < options.limit < len(pairs):
             pairs = tuple(pairs[index * len(pairs) // options.limit] for index in range(options.limit))
-        teacher = load_teacher(options.teacher, options.steps, options.eta)
+        if options.tile and not 0 <= options.overlap <= options.tile // 2:
+            raise FusionError(f"--overlap {options.overlap} must be at most half of --tile {options.tile}")
+        teacher = load_teacher(options.teacher, options.steps, options.eta, options.tile, options.overlap)
         if hasattr(teacher, "to"):
             teacher.to(options.device)
         settings = {
@@ -100,6 +114,8 @@ def main() -> None:
             "seed": options.seed,
             "scale": options.scale,
         }
+        if options.tile:
+            settings |= {"tile": options.tile, "overlap": options.overlap}
         draw(pairs, teacher, EnsembleCache.create(options.out, settings), options.device)
     except FusionError as error:
         sys.exit(f"fusion.ensemble: {error}")

@@ -1,8 +1,12 @@
 """The terms of the student's loss; weights are maps of mean 1 over an image."""
 
+from collections.abc import Callable, Sequence
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+Resampling = Callable[[Tensor, int], Tensor]
 
 CHARBONNIER_EPSILON = 1e-3
 NOISE_FLOOR = 0.03
@@ -59,6 +63,19 @@ def edge_loss(fused: Tensor, visible: Tensor, thermal: Tensor, weight: Tensor) -
     strongest = torch.maximum(_magnitude(luminance(visible)), _magnitude(thermal)) - NOISE_FLOOR
     lack = (strongest - _magnitude(luminance(fused))).clamp(min=0.0)
     return (weight * lack).mean()
+
+
+def feature_loss(features: Sequence[Tensor], means: Sequence[Tensor], taught: Tensor, to_common: Resampling) -> Tensor:
+    """L_feat = sum_b mean_q r_b(q) c(q) (1 - cos(phi_b(f)(q), m_b(q))).
+
+    Per backbone b, features and means (B, C_b, h_b, w_b) on its own grid; taught (B, backbones, rows, columns) is
+    r_b(q) c(q) on the common grid, and `to_common(distance, b)` brings a map (B, 1, h_b, w_b) onto that grid.
+    """
+    total = taught.new_zeros(())
+    for index, (seen, wanted) in enumerate(zip(features, means)):
+        distance = 1.0 - F.cosine_similarity(seen, wanted, dim=1, eps=1e-6)
+        total = total + (taught[:, index] * to_common(distance[:, None], index)[:, 0]).mean()
+    return total
 
 
 def _magnitude(plane: Tensor) -> Tensor:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, TypeVar
 
 R = TypeVar("R")
 
 
-def add_options(parser: argparse.ArgumentParser, recipe: Any) -> None:
+def add_options(parser: argparse.ArgumentParser, recipe: Any, without: Sequence[str] = ()) -> None:
     """`--learning-rate 0.001` for `learning_rate: float`, `--twin / --no-twin` for a bool; defaults from `recipe`."""
     for name, value in asdict(recipe).items():
+        if name in without:
+            continue
         flag = "--" + name.replace("_", "-")
         if isinstance(value, bool):
             parser.add_argument(flag, action=argparse.BooleanOptionalAction, default=value)
@@ -21,4 +24,4 @@ def add_options(parser: argparse.ArgumentParser, recipe: Any) -> None:
 
 def from_options(recipe: R, options: dict[str, Any]) -> R:
     """A recipe of the same kind with the values that the options ask for."""
-    return type(recipe)(**{name: options[name] for name in asdict(recipe)})  # type: ignore[call-overload]
+    return type(recipe)(**{name: options.get(name, value) for name, value in asdict(recipe).items()})  # type: ignore[call-overload]

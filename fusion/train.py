@@ -1,14 +1,16 @@
 """Distils an ensemble cache into a student. One file, top to bottom.
 
     python -m fusion.train --data DIR --ensembles DIR --out runs/student [--steps 2000] [--resume]
+    torchrun --nproc-per-node 2 -m fusion.train ...        the same batch shared by several processes or machines
 
-    L = L_pix + lambda_twin L_twin + lambda_edge L_edge
+    L = L_pix + lambda_feat L_feat + lambda_twin L_twin + lambda_edge L_edge + lambda_flicker L_flicker
     L_pix  = mean_p w(p) charbonnier(f(p) - mu(p))        at the ensembles' resolution
+    L_feat = sum_b mean_q r_b(q) c(q) (1 - cos(phi_b(f)(q), m_b(q)))        at the ensembles' resolution, on the
+        backbones' grids: see fusion.batches and fusion.statistics
     L_twin = mean_p w(p) e(p) charbonnier(f(p) - clear(p))        at full resolution, where there is a clear twin;
         e: `evidence_weight`, more where the thermal frame shows a thing against its surroundings
     L_edge = mean_p w(p) max(0, |strongest gradient of v, t| - |gradient of f|)        at full resolution
-
-The feature term (routing between frozen backbones) is not part of this trainer yet.
+    L_flicker = mean_p charbonnier(f(p) - f'(p + shift))        f' of the frame a moment later: `augment.next_moment`
 
 Writes student.safetensors (moving average of the weights), checkpoint.pt, log.csv and sample grids (v | t | f | mu).
 Every random choice hangs on (seed, step) alone: a run that was killed and resumed ends with the weights of an
@@ -22,7 +24,7 @@ import json
 import math
 import sys
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -33,151 +35,97 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from fusion.augment import Disturbance, disturb_thermal
+from fusion.backbones import Backbone, load_backbones, span_px, unit_features
+from fusion.batches import FeatureTarget, Recipe, Scene, make_batch, read_scenes
 from fusion.cache import EnsembleCache
 from fusion.checkpoint import load_checkpoint, save_checkpoint
-from fusion.data import Images, load, read_folders, reduce, split
+from fusion.data import Images
 from fusion.errors import FusionError
-from fusion.losses import edge_loss, evidence_weight, pixel_loss
-from fusion.patches import patch_origin
+from fusion.losses import charbonnier, edge_loss, evidence_weight, feature_loss, pixel_loss
+from fusion.processes import Processes
 from fusion.recipe import add_options, from_options
-from fusion.statistics import pixel_statistics, pixel_weight
+from fusion.statistics import resample
 from fusion.student import CELL_PX, Student
 from fusion.weights import load_student, locate, save_student
 
-
-@dataclass(frozen=True)
-class Recipe:
-    """What decides the weights, besides the data."""
-
-    steps: int = 2000
-    batch: int = 4
-    patch_px: int = 96
-    learning_rate: float = 2e-3
-    ema: float = 0.995
-    tau_pix: float = 0.005
-    lambda_edge: float = 0.2
-    lambda_twin: float = 1.0
-    evidence_gain: float = 1.0
-    evidence_patches: float = 0.5  # share of the patches that are laid where the thermal frame shows a thing
-    pixel_weighting: bool = True
-    samples: int = 0  # how many of the K samples to use; 0 is all
-    anchor_share: float = 0.1  # share of clear frames, whose target is the frame itself
-    drift_px: float = 3.0
-    drift_deg: float = 0.5
-    held_out: float = 0.1
-    init: str = ""  # weights to start from, by name or path; none is the identity
-    seed: int = 0
+__all__ = ["Recipe", "Scene", "held_out_psnr", "make_batch", "read_scenes", "train"]
 
 
-@dataclass(frozen=True)
-class Scene:
-    """One pair with what its ensemble says: mu (3, h, w) and s2 (h, w), of the frame reduced by the cache's scale."""
-
-    images: Images
-    mean: Tensor
-    variance: Tensor
-
-
-def read_scenes(folders: list[Path], cache: EnsembleCache, recipe: Recipe) -> tuple[list[Scene], list[Scene]]:
-    """(training, held out) scenes, all cropped to the size of the smallest."""
-    from fusion.ensemble import source_checksum
-
-    pairs = {pair.name: pair for pair in read_folders(folders)}
-    wanted = tuple(pairs[name] for name in sorted(cache.sources) if name in pairs)
-    if not wanted:
-        raise FusionError(
-            f"none of the ensembles in {cache.folder} belongs to a pair in {', '.join(map(str, folders))}"
-        )
-    for pair in wanted:
-        if cache.sources[pair.name] != source_checksum(pair):
-            raise FusionError(
-                f"{pair.visible} or its partners changed since the ensembles in {cache.folder} were drawn"
-            )
-    statistics = {}
-    for name, samples in cache.ensembles():
-        used = samples[: recipe.samples] if recipe.samples else samples
-        statistics[name] = pixel_statistics(used.float() / 255.0)
-    training, held = (
-        [Scene(load(pair), *statistics[pair.name]) for pair in side] for side in split(wanted, recipe.held_out)
-    )
-    if not training:
-        raise FusionError("no pair is left for training: all of them are held out")
-    return training, held
-
-
-def make_batch(scenes: list[Scene], recipe: Recipe, scale: int, step: int) -> dict[str, Any]:
-    """Whole frames for the network, and of each frame one patch for the loss."""
-    rng = np.random.default_rng([recipe.seed, step])
-    chosen = [scenes[int(index)] for index in rng.integers(0, len(scenes), recipe.batch)]
-    height = min(scene.images.thermal.shape[0] for scene in chosen) // CELL_PX * CELL_PX
-    width = min(scene.images.thermal.shape[1] for scene in chosen) // CELL_PX * CELL_PX
-    patch = min(recipe.patch_px, height, width) // CELL_PX * CELL_PX
-    rows: dict[str, list[Any]] = {
-        "visible": [],
-        "thermal": [],
-        "mean": [],
-        "weight": [],
-        "clear": [],
-        "known": [],
-        "origin": [],
-    }
-    disturbance = Disturbance(drift_px=recipe.drift_px, drift_deg=recipe.drift_deg)
-    for scene in chosen:
-        # Frames larger than the smallest one are cropped, at a place that is a multiple of the cell and of the scale.
-        unit = math.lcm(CELL_PX, scale)
-        top, left = (
-            int(rng.integers(0, (have - want) // unit + 1)) * unit
-            for have, want in zip(scene.images.thermal.shape, (height, width))
-        )
-        whole = (slice(top, top + height), slice(left, left + width))
-        visible, target, variance = scene.images.visible[whole], scene.mean, scene.variance
-        thermal = disturb_thermal(scene.images.thermal, disturbance, rng)[whole]
-        if scene.images.clear is not None and rng.random() < recipe.anchor_share:
-            visible = scene.images.clear[whole]
-            target, variance = torch.from_numpy(reduce(scene.images.clear, scale)), torch.zeros_like(variance)
-        y, x = patch_origin(thermal, patch, unit, recipe.evidence_patches, rng)
-        small = (
-            slice((top + y) // scale, (top + y + patch) // scale),
-            slice((left + x) // scale, (left + x + patch) // scale),
-        )
-        weight = pixel_weight(variance, recipe.tau_pix) if recipe.pixel_weighting else torch.ones_like(variance)
-        rows["visible"].append(torch.from_numpy(np.ascontiguousarray(visible)).permute(2, 0, 1))
-        rows["thermal"].append(torch.from_numpy(np.ascontiguousarray(thermal))[None])
-        rows["mean"].append(target[:, small[0], small[1]])
-        rows["weight"].append(weight[small])
-        rows["clear"].append(_clear_patch(scene.images, top + y, left + x, patch))
-        rows["known"].append(torch.tensor(float(scene.images.clear is not None)))
-        rows["origin"].append((y, x))
-    batch = {key: torch.stack(value) for key, value in rows.items() if key != "origin"}
-    batch["visible"], batch["thermal"] = batch["visible"].float() / 255.0, batch["thermal"].float() / 255.0
-    return {**batch, "origin": rows["origin"], "patch": patch}
-
-
-def _clear_patch(images: Images, y: int, x: int, patch: int) -> Tensor:
-    """(3, patch, patch) of the clear twin at full resolution; zeros where there is none."""
-    if images.clear is None:
-        return torch.zeros(3, patch, patch)
-    return torch.from_numpy(images.clear[y : y + patch, x : x + patch]).permute(2, 0, 1).float() / 255.0
-
-
-def loss_of(student: Student, batch: dict[str, Any], recipe: Recipe, scale: int) -> tuple[Tensor, dict[str, float]]:
+def loss_of(student: Student, batch: dict[str, Any], recipe: Recipe, scale: int,
+            backbones: tuple[Backbone, ...] = ()) -> tuple[Tensor, dict[str, float]]:  # fmt: skip
     visible, thermal, patch = batch["visible"], batch["thermal"], batch["patch"]
-    grid = student.grid(visible, thermal)
+    grid = _grid(student, visible, thermal, recipe)
     pieces = []
     for index, (y, x) in enumerate(batch["origin"]):
         v = visible[index : index + 1, :, y : y + patch, x : x + patch]
         t = thermal[index : index + 1, :, y : y + patch, x : x + patch]
         pieces.append((student.apply_grid(grid[index : index + 1], v, t, (y, x)), v, t))
     fused, v, t = (torch.cat(parts) for parts in zip(*pieces))
-    pix = pixel_loss(F.avg_pool2d(fused, scale), batch["mean"], batch["weight"])
+    small = F.avg_pool2d(fused, scale)
     full_weight = batch["weight"].repeat_interleave(scale, dim=1).repeat_interleave(scale, dim=2)
-    edge = edge_loss(fused, v, t, full_weight)
     evidence = evidence_weight(t, recipe.evidence_gain)
-    twin = pixel_loss(fused, batch["clear"], full_weight * evidence * batch["known"][:, None, None])
-    loss = pix + recipe.lambda_twin * twin + recipe.lambda_edge * edge
-    terms = {"loss": loss, "pix": pix, "twin": twin, "edge": edge}
-    return loss, {name: float(term.detach()) for name, term in terms.items()}
+    terms = {
+        "pix": pixel_loss(small, batch["mean"], batch["weight"]),
+        "twin": pixel_loss(fused, batch["clear"], full_weight * evidence * batch["known"][:, None, None]),
+        "edge": edge_loss(fused, v, t, full_weight),
+    }
+    loss = terms["pix"] + recipe.lambda_twin * terms["twin"] + recipe.lambda_edge * terms["edge"]
+    if "features" in batch:
+        terms["feat"] = feature_term(small, batch["features"], backbones)
+        loss = loss + recipe.lambda_feat * terms["feat"]
+    if "later" in batch:
+        terms["flicker"] = flicker_term(student, fused, batch, recipe)
+        loss = loss + recipe.lambda_flicker * terms["flicker"]
+    return loss, {"loss": float(loss.detach()), **{name: float(term.detach()) for name, term in terms.items()}}
+
+
+def _grid(student: Student, visible: Tensor, thermal: Tensor, recipe: Recipe) -> Tensor:
+    with torch.autocast(visible.device.type, torch.bfloat16, enabled=recipe.bf16):
+        grid = student.grid(visible, thermal)
+    return grid.float()
+
+
+def feature_term(small: Tensor, targets: list[FeatureTarget], backbones: tuple[Backbone, ...]) -> Tensor:
+    """L_feat of patches (B, 3, h, w) at the ensembles' resolution; what lies around them is the ensembles' mean."""
+    patch, cells = small.shape[-1], targets[0].taught.shape[-1]
+    canvas = torch.stack([target.canvas for target in targets]).to(small)
+    for index, (y, x) in enumerate(target.offset for target in targets):
+        canvas[index, :, y : y + patch, x : x + patch] = small[index]
+    size = (canvas.shape[2], canvas.shape[3])
+    spans = [span_px(backbone, *size) for backbone in backbones]
+    seen = [unit_features(backbone, canvas) for backbone in backbones]
+    means = []
+    for b, (backbone, features, span) in enumerate(zip(backbones, seen, spans)):
+        shape = (features.shape[2], features.shape[3])
+        cell = (span[0] / shape[0], span[1] / shape[1])
+        whole = [
+            resample(target.means[b][None].to(small), span_px(backbone, *target.frame), [target.origin], cell, shape)
+            for target in targets
+        ]
+        means.append(torch.cat(whole))
+
+    def to_common(distance: Tensor, b: int) -> Tensor:
+        offsets = [target.offset for target in targets]
+        return resample(distance, spans[b], offsets, (patch / cells, patch / cells), (cells, cells))
+
+    return feature_loss(seen, means, torch.stack([target.taught for target in targets]).to(small), to_common)
+
+
+def flicker_term(student: Student, fused: Tensor, batch: dict[str, Any], recipe: Recipe) -> Tensor:
+    """L_flicker: how far the student moves on what has only shifted by less than a cell and gained fresh noise."""
+    later, patch = batch["later"], batch["patch"]
+    grid = _grid(student, later[:, :3], later[:, 3:], recipe)
+    differences = []
+    for index, ((y, x), (down, right)) in enumerate(zip(batch["origin"], batch["shift"])):
+        # The patch without its first cell: what was there has left the view if the patch lies at the frame's border.
+        top, left = y + CELL_PX - down, x + CELL_PX - right
+        start = (top // CELL_PX * CELL_PX, left // CELL_PX * CELL_PX)
+        view = later[index : index + 1, :, start[0] : start[0] + patch, start[1] : start[1] + patch]
+        again = student.apply_grid(grid[index : index + 1], view[:, :3], view[:, 3:], start)
+        side = patch - CELL_PX
+        again = again[..., top - start[0] : top - start[0] + side, left - start[1] : left - start[1] + side]
+        differences.append(again - fused[index : index + 1, :, CELL_PX:, CELL_PX:])
+    return charbonnier(torch.cat(differences)).mean()
 
 
 def learning_rate(recipe: Recipe, step: int) -> float:
@@ -192,7 +140,8 @@ def held_out_psnr(student: Student, scenes: list[Scene], scale: int) -> float:
     values = []
     for scene in scenes:
         visible, thermal = as_tensors(scene.images)
-        fused = F.avg_pool2d(student(visible, thermal).clamp(0.0, 1.0), scale)[0]
+        device = student.curves.device
+        fused = F.avg_pool2d(student(visible.to(device), thermal.to(device)).clamp(0.0, 1.0), scale)[0].cpu()
         mean = scene.mean[:, : fused.shape[1], : fused.shape[2]]
         values.append(-10.0 * math.log10(max(float(F.mse_loss(fused, mean)), 1e-10)))
     return float(np.mean(values)) if values else math.nan
@@ -204,7 +153,8 @@ def sample_grid(student: Student, scenes: list[Scene], scale: int) -> NDArray[np
     rows = []
     for scene in scenes:
         visible, thermal = as_tensors(scene.images)
-        fused = student(visible, thermal).clamp(0.0, 1.0)[0]
+        device = student.curves.device
+        fused = student(visible.to(device), thermal.to(device)).clamp(0.0, 1.0)[0].cpu()
         height, width = 180, 180 * visible.shape[3] // visible.shape[2]
         tiles = (visible[0], thermal[0].expand(3, -1, -1), fused, scene.mean)
         images = ((tile.permute(1, 2, 0).numpy()[..., ::-1] * 255.0 + 0.5).astype(np.uint8) for tile in tiles)
@@ -219,31 +169,49 @@ def as_tensors(images: Images) -> tuple[Tensor, Tensor]:
 
 
 def train(folders: list[Path], ensembles: Path, out: Path, recipe: Recipe, log_every: int = 50, resume: bool = False,
-          stop_after: int | None = None) -> Student:  # fmt: skip
+          stop_after: int | None = None, device: str = "cpu") -> Student:  # fmt: skip
     """Trains and returns the averaged student. `stop_after` ends the run early at that step, as a kill would."""
+    processes = Processes(device)
+    if recipe.batch % processes.count:
+        raise FusionError(f"a batch of {recipe.batch} cannot be shared evenly by {processes.count} processes")
     cache = EnsembleCache.open(ensembles)
     scale = int(cache.settings["scale"])
     if CELL_PX % scale:
         raise FusionError(f"ensembles drawn at scale {scale}: the trainer needs one that divides {CELL_PX}")
-    training, held = read_scenes(folders, cache, recipe)
+    backbones = load_backbones(recipe.backbones) if recipe.lambda_feat > 0.0 else ()
+    with processes.first_alone():  # it draws the feature statistics that are missing; the others find them
+        training, held = read_scenes(folders, cache, recipe, backbones)
+    for backbone in backbones:
+        backbone.to(processes.device)
     torch.manual_seed(recipe.seed)
     student = load_student(locate(recipe.init)).train().requires_grad_(True) if recipe.init else Student()
+    student.to(processes.device)
     average = copy.deepcopy(student).requires_grad_(False)
     optimizer = torch.optim.AdamW(student.parameters(), lr=recipe.learning_rate, betas=(0.9, 0.99), weight_decay=1e-4)
     parts = {"student": student, "average": average, "optimizer": optimizer}
-    settings = {**asdict(recipe), "teacher": cache.settings["teacher"]}
-    first = load_checkpoint(out, parts, settings) if resume else 0
-    if not resume:
+    settings = {
+        **asdict(recipe),
+        "teacher": cache.settings["teacher"],
+        "backbone_weights": [backbone.identity for backbone in backbones],
+    }
+    if processes.is_first and not resume:
         start_folder(out, settings)
+        save_checkpoint(out, parts, settings, 0)  # a run that is killed before its first log line can be resumed too
+    processes.wait()
+    first = load_checkpoint(out, parts, settings) if resume else 0
+    if processes.is_first and resume:
+        forget_after(out / "log.csv", first)
     scenes = held or training
     shown = [scenes[index * len(scenes) // min(4, len(scenes))] for index in range(min(4, len(scenes)))]
     started = time.monotonic()
     for step in range(first, recipe.steps):
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(recipe, step)
-        loss, terms = loss_of(student, make_batch(training, recipe, scale, step), recipe, scale)
+        batch = make_batch(training, recipe, scale, step, backbones, (processes.index, processes.count))
+        loss, terms = loss_of(student, processes.here(batch), recipe, scale, backbones)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
+        processes.average_gradients(student)
         torch.nn.utils.clip_grad_norm_(student.parameters(), 1.0)
         optimizer.step()
         with torch.no_grad():
@@ -252,17 +220,21 @@ def train(folders: list[Path], ensembles: Path, out: Path, recipe: Recipe, log_e
                 kept.lerp_(new, 1.0 - decay)
         done = step + 1
         if done % log_every == 0 or done == recipe.steps:
-            terms["held_out_psnr_db"] = held_out_psnr(average, shown, scale)
-            log(out / "log.csv", {"step": done, **terms})
-            figures = f"loss {terms['loss']:.4f}  psnr {terms['held_out_psnr_db']:.2f} dB"
-            print(f"{done:6d}  {figures}  {time.monotonic() - started:.0f} s", flush=True)
-            save_checkpoint(out, parts, settings, done)
-        if done % (10 * log_every) == 0 or done == recipe.steps:
+            terms = processes.average_terms(terms)
+            if processes.is_first:
+                terms["held_out_psnr_db"] = held_out_psnr(average, shown, scale)
+                log(out / "log.csv", {"step": done, **terms})
+                figures = f"loss {terms['loss']:.4f}  psnr {terms['held_out_psnr_db']:.2f} dB"
+                print(f"{done:6d}  {figures}  {time.monotonic() - started:.0f} s", flush=True)
+                save_checkpoint(out, parts, settings, done)
+        if processes.is_first and (done % (10 * log_every) == 0 or done == recipe.steps):
             cv2.imwrite(str(out / f"samples-{done:06d}.png"), sample_grid(average, shown, scale))
         if stop_after is not None and done >= stop_after:
-            return average
-    save_student(average, out / "student.safetensors")
-    return average
+            return average.cpu()
+    if processes.is_first:
+        save_student(average, out / "student.safetensors")
+    processes.wait()
+    return average.cpu()
 
 
 def start_folder(out: Path, settings: dict[str, Any]) -> None:
@@ -274,6 +246,16 @@ def start_folder(out: Path, settings: dict[str, Any]) -> None:
         (out / "recipe.json").write_text(json.dumps(settings, indent=1) + "\n")
     except OSError as error:
         raise FusionError(f"{out} cannot be written: {error.strerror}") from None
+
+
+def forget_after(path: Path, step: int) -> None:
+    """Drops the lines of steps that a killed run had logged but that its last checkpoint does not hold."""
+    if path.exists():
+        lines = path.read_text().splitlines(keepends=True)
+        kept = [line for line in lines[1:] if line.endswith("\n") and int(line.split(",", 1)[0]) <= step]
+        path.write_text("".join([*lines[:1], *kept]) if kept else "")
+        if not kept:
+            path.unlink()
 
 
 def log(path: Path, row: dict[str, float]) -> None:
@@ -292,11 +274,13 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--resume", action="store_true")
     parser.add_argument("--log-every", type=int, default=50, help="steps between log lines and checkpoints")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda; with torchrun, each process takes its own card")
     add_options(parser, Recipe())
     options = vars(parser.parse_args())
     recipe = from_options(Recipe(), options)
     try:
-        train(options["data"], options["ensembles"], options["out"], recipe, options["log_every"], options["resume"])
+        train(options["data"], options["ensembles"], options["out"], recipe, options["log_every"], options["resume"],
+              device=options["device"])  # fmt: skip
     except FusionError as error:
         sys.exit(f"fusion.train: {error}")
 

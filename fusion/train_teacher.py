@@ -41,6 +41,7 @@ class Recipe:
 
     steps: int = 3000
     batch: int = 8
+    accumulate: int = 1  # parts that a batch is computed in, one after the other: less memory, the same gradient
     crop: int = 64
     scale: int = 4
     learning_rate: float = 5e-4
@@ -126,6 +127,8 @@ def train(folders: list[Path], out: Path, recipe: Recipe, log_every: int = 200, 
     training, held = ([read_example(pair, recipe.scale) for pair in side] for side in sides)
     if not training:
         raise FusionError("no pair is left for training: all of them are held out")
+    if recipe.accumulate < 1 or recipe.batch % recipe.accumulate:
+        raise FusionError(f"a batch of {recipe.batch} cannot be computed in {recipe.accumulate} equal parts")
     smallest = min(min(example.thermal.shape[1:]) for example in training)
     if smallest < recipe.crop:
         raise FusionError(
@@ -156,17 +159,21 @@ def train(folders: list[Path], out: Path, recipe: Recipe, log_every: int = 200, 
             )
         condition, target = (part.to(recipe.device) for part in make_batch(training, recipe, step))
         generator = torch.Generator().manual_seed(recipe.seed * 1_000_003 + step)
-        with torch.autocast(torch.device(recipe.device).type, torch.bfloat16, enabled=recipe.bf16):
-            loss = diffusion.loss(network, target, condition, generator)
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        total = 0.0
+        whole = (target, condition, *diffusion.draw(target, generator))
+        for part in zip(*(tensor.chunk(recipe.accumulate) for tensor in whole)):
+            with torch.autocast(torch.device(recipe.device).type, torch.bfloat16, enabled=recipe.bf16):
+                loss = diffusion.loss_at(network, *part) / recipe.accumulate
+            loss.backward()  # type: ignore[no-untyped-call]
+            total += float(loss.detach())
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()
         with torch.no_grad():
             decay = min(recipe.ema, (step + 1) / (step + 10))
             for kept, new in zip(average.parameters(), network.parameters()):
                 kept.lerp_(new, 1.0 - decay)
-        recent.append(float(loss.detach()))
+        recent.append(total)
         done = step + 1
         if done % log_every == 0 or done == recipe.steps:
             teacher = ConditionalTeacher(copy.deepcopy(average).to("cpu"), schedule)

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from fusion.errors import FusionError
 from fusion.teacher.diffusion import Diffusion, DiffusionConfig
 from fusion.teacher.network import NetworkConfig, TeacherNetwork
+from fusion.teacher.tiles import in_tiles
 
 KIND = "nightloop-fusion-teacher"
 
@@ -28,11 +29,15 @@ class ConditionalTeacher:
         steps: int = 8,
         eta: float = 1.0,
         checksum: str = "untrained",
+        tile: int = 0,
+        overlap: int = 32,
     ) -> None:
+        """`tile` and `overlap` in pixels of the frames that are sampled; 0 takes frames whole."""
         self._network = network.eval()
         self._diffusion = Diffusion(diffusion)
         self._steps, self._eta = steps, eta
         self._checksum = checksum
+        self._tile, self._overlap = tile, overlap
 
     @property
     def identity(self) -> str:
@@ -55,11 +60,19 @@ class ConditionalTeacher:
         padding = (0, -width % multiple, 0, -height % multiple)
         condition = F.pad(condition, padding, mode="replicate").expand(n, -1, -1, -1)
         generator = torch.Generator().manual_seed(seed)
-        image = self._diffusion.sample(self._network, condition, self._steps, self._eta, generator)
+        # Tiles must fit the U-Net's own reductions.
+        tile = -(-self._tile // multiple) * multiple or max(condition.shape[-2:])
+
+        def network(noisy: Tensor, views: Tensor, step: Tensor) -> Tensor:
+            return in_tiles(self._network, tile, self._overlap, noisy, (views,), step)
+
+        image = self._diffusion.sample(network, condition, self._steps, self._eta, generator)
         return (image[..., :height, :width] * 0.5 + 0.5).clamp(0.0, 1.0)
 
     @classmethod
-    def load(cls, path: Path, steps: int = 8, eta: float = 1.0) -> "ConditionalTeacher":
+    def load(
+        cls, path: Path, steps: int = 8, eta: float = 1.0, tile: int = 0, overlap: int = 32
+    ) -> "ConditionalTeacher":
         if not path.is_file():
             raise FusionError(f"no teacher {path}")
         try:
@@ -77,7 +90,7 @@ class ConditionalTeacher:
         except RuntimeError as error:
             raise FusionError(f"teacher {path} has another shape: {' '.join(str(error).split())[:160]}") from None
         diffusion = DiffusionConfig(**sizes["diffusion"])
-        return cls(network, diffusion, steps, eta, hashlib.sha256(path.read_bytes()).hexdigest())
+        return cls(network, diffusion, steps, eta, hashlib.sha256(path.read_bytes()).hexdigest(), tile, overlap)
 
 
 def save_teacher(network: TeacherNetwork, diffusion: DiffusionConfig, path: Path) -> None:

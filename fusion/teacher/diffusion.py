@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from fusion.teacher.network import TeacherNetwork
+from fusion.teacher.tiles import Denoiser
 
 
 @dataclass(frozen=True)
@@ -48,10 +49,18 @@ class Diffusion:
 
     def loss(self, network: TeacherNetwork, target: Tensor, condition: Tensor, generator: torch.Generator) -> Tensor:
         """Mean squared error of the prediction at random steps; target (B, 3, h, w), condition (B, 4, h, w)."""
+        return self.loss_at(network, target, condition, *self.draw(target, generator))
+
+    def draw(self, target: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """A random step (B,) and noise (B, 3, h, w) for every image of a batch."""
         share = 1.0 - torch.rand(target.shape[0], generator=generator, device=generator.device) ** self.config.emphasis
         step = (share * self.config.train_steps).long().clamp(max=self.config.train_steps - 1)
         noise = torch.randn(target.shape, generator=generator, device=generator.device)
-        step, noise = step.to(target.device), noise.to(target)
+        return step.to(target.device), noise.to(target)
+
+    def loss_at(
+        self, network: TeacherNetwork, target: Tensor, condition: Tensor, step: Tensor, noise: Tensor
+    ) -> Tensor:
         noisy = self.ddpm.add_noise(target, noise, step)
         prediction = network(noisy, condition, step)
         wanted = {"sample": target, "epsilon": noise}.get(self.config.prediction)
@@ -61,7 +70,7 @@ class Diffusion:
 
     @torch.no_grad()
     def sample(
-        self, network: TeacherNetwork, condition: Tensor, steps: int, eta: float, generator: torch.Generator
+        self, network: Denoiser, condition: Tensor, steps: int, eta: float, generator: torch.Generator
     ) -> Tensor:
         """One image per condition (B, 4, h, w), by DDIM (Song et al. 2021, eq. 12); eta = 1 is ancestral sampling."""
         scheduler: Any = DDIMScheduler(**_schedule(self.config), timestep_spacing="trailing", set_alpha_to_one=True)

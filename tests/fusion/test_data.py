@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from fusion import FusionError
-from fusion.data import Pair, load, read_folders, read_pairs, reduce, split
+from fusion.data import Pair, load, load_labels, read_folders, read_pairs, reduce, split
 from fusion.synthetic import scene, write
 
 
@@ -62,7 +62,7 @@ def test_several_folders_keep_their_names_apart(tmp_path):
         (lambda f: (f / "ir" / "b.png").unlink(), r"vi/b\.png has no partner in .*ir"),
         (lambda f: (f / "vi" / "b.png").unlink(), r"ir/b\.png has no partner in .*vi"),
         (lambda f: [path.unlink() for path in (f / "vi").iterdir()], "no images in .*vi"),
-        (lambda f: (f / "ir").rename(f / "infrared"), "neither the folders rgb and thermal nor vi and ir"),
+        (lambda f: (f / "ir").rename(f / "infrared"), "no two folders of visible and thermal images .*vi and ir"),
         (lambda f: (f / "vi" / "a.png").rename(f / "vi" / "b.jpg"), "share a name"),
         (lambda f: (f / "vi").joinpath("a.png").write_bytes(b""), r"vi/a\.png is not an image"),
         (lambda f: (f / "vi").joinpath("a.png").write_bytes(b"GIF89a nothing"), r"vi/a\.png is not an image"),
@@ -108,3 +108,67 @@ def test_reducing_takes_means_of_blocks():
     small = reduce(image, 4)
     assert small.shape == (3, 1, 2)
     assert small[1, 0, 1] == pytest.approx(image[:4, 4:8, 1].mean() / 255.0)
+
+
+def picture(path: Path, value: int = 0, channels: int = 3, size: tuple[int, int] = (24, 32)) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    shape = size if channels == 1 else (*size, channels)
+    cv2.imwrite(str(path), np.random.default_rng(value).integers(0, 256, shape, dtype=np.uint8))
+
+
+LAYOUTS = {
+    "MSRS": (["train/vi/00001N.png", "train/ir/00001N.png", "test/vi/00002D.png", "test/ir/00002D.png"],
+             ["train/00001N", "test/00002D"]),
+    "M3FD": (["Vis/00001.png", "Ir/00001.png"], ["00001"]),
+    "LLVIP": (["visible/train/010001.jpg", "infrared/train/010001.jpg",
+               "visible/test/190001.jpg", "infrared/test/190001.jpg"], ["train/010001", "test/190001"]),
+    "RoadScene": (["crop_LR_visible/FLIR_00006.jpg", "cropinfrared/FLIR_00006.jpg"], ["FLIR_00006"]),
+    "TNO": (["vi/VIS001.png", "ir/IR001.png"], ["001"]),
+    "FLIR ADAS 1": (["train/RGB/FLIR_00001.jpg", "train/thermal_8_bit/FLIR_00001.jpeg"], ["train/FLIR_00001"]),
+    "FLIR aligned": (["JPEGImages/FLIR_00002_RGB.jpg", "JPEGImages/FLIR_00002_PreviewData.jpeg"], ["FLIR_00002"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_public_sets_are_read_as_they_are_unpacked(tmp_path, name):
+    files, names = LAYOUTS[name]
+    for number, file in enumerate(files):
+        picture(tmp_path / file, number)
+    pairs = read_pairs(tmp_path)
+    assert [pair.name for pair in pairs] == names
+    for pair in pairs:
+        assert load(pair).thermal.shape == (24, 32)
+    training, held = split(pairs, 0.0)
+    assert [pair.name for pair in held] == [name for name in names if name.startswith("test/")]
+    assert len(training) == len(pairs) - len(held)
+
+
+def test_the_second_flir_set_is_paired_by_its_own_map(tmp_path):
+    picture(tmp_path / "images_rgb_train/data/video-a-frame-000001.jpg")
+    picture(tmp_path / "images_thermal_train/data/video-b-frame-000009.jpg", channels=1)
+    with pytest.raises(FusionError, match=r"rgb_to_thermal_vid_map\.json cannot be read"):
+        read_pairs(tmp_path)
+    table = '{"video-a-frame-000001.jpg": "video-b-frame-000009.jpg", "video-a-frame-000002.jpg": "gone.jpg"}'
+    (tmp_path / "rgb_to_thermal_vid_map.json").write_text(table)
+    (pair,) = read_pairs(tmp_path)
+    assert (pair.name, pair.thermal.name) == ("train/video-a-frame-000001", "video-b-frame-000009.jpg")
+
+
+def test_recordings_carry_their_labels(tmp_path):
+    write(tmp_path, count=1, seed=0, width=64, height=48)
+    for kind, value in (("depth", 1234), ("tags", 12), ("instances", 40000)):
+        (tmp_path / kind).mkdir()
+        cv2.imwrite(str(tmp_path / kind / "0000.png"), np.full((48, 64), value, np.uint16))
+    labels = load_labels(read_pairs(tmp_path)[0])
+    assert float(labels["depth"][3, 4]) == pytest.approx(12.34)
+    assert (int(labels["tags"][0, 0]), int(labels["instances"][0, 0])) == (12, 40000)
+
+
+def test_raw_counts_of_a_thermal_camera_are_stretched_not_cut_off(tmp_path):
+    picture(tmp_path / "vi" / "a.png")
+    (tmp_path / "ir").mkdir()
+    counts = (7000 + 10 * np.arange(24 * 32)).reshape(24, 32).astype(np.uint16)
+    cv2.imwrite(str(tmp_path / "ir" / "a.png"), counts)
+    thermal = load(read_pairs(tmp_path)[0]).thermal
+    assert (int(thermal.min()), int(thermal.max())) == (0, 255)
+    assert abs(int(thermal[12, 0]) - 128) < 4

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -119,3 +121,14 @@ def test_a_resumed_teacher_ends_with_the_weights_of_an_undisturbed_one(tmp_path)
     assert list((tmp_path / "whole").glob("samples-*.png"))
     with pytest.raises(FusionError, match="crops of 99 px do not fit"):
         train([tmp_path / "drawn"], tmp_path / "big", Recipe(steps=1, crop=99, held_out=0.0))
+
+
+def test_a_batch_in_parts_gives_the_same_teacher_as_a_batch_at_once(tmp_path):
+    write(tmp_path / "drawn", count=2, seed=0, width=128, height=96)
+    recipe = Recipe(steps=2, batch=4, crop=16, channels="8,16", held_out=0.0)
+    whole = train([tmp_path / "drawn"], tmp_path / "whole", recipe)
+    parts = train([tmp_path / "drawn"], tmp_path / "parts", replace(recipe, accumulate=2))
+    for name, tensor in whole.state_dict().items():
+        assert torch.allclose(tensor, parts.state_dict()[name], atol=1e-5), name
+    with pytest.raises(FusionError, match="batch of 4 cannot be computed in 3 equal parts"):
+        train([tmp_path / "drawn"], tmp_path / "odd", replace(recipe, accumulate=3))

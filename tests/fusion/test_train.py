@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from fusion.teacher.reference import Reference
 from fusion.train import Recipe, held_out_psnr, read_scenes, train
 
 SETTINGS = {"teacher": "reference", "samples": 1, "steps": 1, "eta": 1.0, "seed": 0, "scale": 4}
-SMALL = Recipe(steps=20, batch=2, patch_px=32, held_out=0.0, learning_rate=1e-3)
+SMALL = Recipe(steps=20, batch=2, patch_px=32, held_out=0.0, learning_rate=1e-3, lambda_feat=0.0)
 
 
 class Noisy:
@@ -44,9 +45,7 @@ def ensembles(drawn, tmp_path_factory) -> Path:
 
 def test_twenty_steps_bring_the_student_closer_to_the_ensemble_mean(drawn, ensembles, tmp_path):
     scenes, _ = read_scenes([drawn], EnsembleCache.open(ensembles), SMALL)
-    before = train(
-        [drawn], ensembles, tmp_path / "none", Recipe(steps=20, batch=2, patch_px=32, held_out=0.0), stop_after=1
-    )
+    before = train([drawn], ensembles, tmp_path / "none", replace(SMALL, learning_rate=2e-3), stop_after=1)
     after = train([drawn], ensembles, tmp_path / "some", SMALL)
     assert held_out_psnr(after, scenes, 4) > held_out_psnr(before, scenes, 4) + 0.3
     assert FusionProxy.from_pretrained(tmp_path / "some" / "student.safetensors").checksum
@@ -55,7 +54,7 @@ def test_twenty_steps_bring_the_student_closer_to_the_ensemble_mean(drawn, ensem
 
 
 def test_a_resumed_run_ends_with_the_weights_of_an_undisturbed_one(drawn, ensembles, tmp_path):
-    recipe = Recipe(steps=8, batch=2, patch_px=32, held_out=0.0)
+    recipe = replace(SMALL, steps=8)
     whole = train([drawn], ensembles, tmp_path / "whole", recipe, log_every=3)
     train([drawn], ensembles, tmp_path / "killed", recipe, log_every=3, stop_after=5)
     assert not (tmp_path / "killed" / "student.safetensors").exists()
@@ -78,7 +77,7 @@ def test_a_student_may_start_from_given_weights(drawn, ensembles, tmp_path):
 
 
 def test_a_folder_with_another_run_is_left_alone(drawn, ensembles, tmp_path):
-    recipe = Recipe(steps=2, batch=1, patch_px=32, held_out=0.0)
+    recipe = replace(SMALL, steps=2, batch=1)
     train([drawn], ensembles, tmp_path / "run", recipe)
     with pytest.raises(FusionError, match="holds another run"):
         train([drawn], ensembles, tmp_path / "run", recipe)

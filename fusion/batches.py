@@ -1,0 +1,245 @@
+"""What the student is shown, step by step: scenes with what their ensembles say, cut into batches.
+
+Every random choice of element i of step s hangs on (seed, s, i) alone: neither a restart nor the number of processes
+that share a batch changes what any element is.
+"""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fusion.augment import Disturbance, disturb_thermal, drop_thermal, next_moment
+from fusion.backbones import DEFAULT, Backbone, span_px
+from fusion.cache import EnsembleCache
+from fusion.data import Images, load, read_folders, reduce, split
+from fusion.errors import FusionError
+from fusion.features import FeatureStatistics, draw_features, read_features
+from fusion.patches import patch_origin
+from fusion.statistics import RunningMean, confidence, pixel_statistics, pixel_weight, resample, routing
+from fusion.student import CELL_PX
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What decides the student's weights, besides the data."""
+
+    steps: int = 2000
+    batch: int = 4
+    patch_px: int = 96
+    learning_rate: float = 2e-3
+    ema: float = 0.995
+    tau_pix: float = 0.005
+    tau_feat: float = 0.5
+    lambda_feat: float = 0.1
+    lambda_edge: float = 0.2
+    lambda_twin: float = 1.0
+    lambda_flicker: float = 0.0
+    evidence_gain: float = 1.0
+    evidence_patches: float = 0.5  # share of the patches that are laid where the thermal frame shows a thing
+    pixel_weighting: bool = True
+    routing: bool = True  # off: every backbone teaches alike, everywhere
+    backbones: str = DEFAULT
+    context_px: int = 64  # how much of the frame around a patch the backbones see with it
+    samples: int = 0  # how many of the K samples to use; 0 is all
+    anchor_share: float = 0.1  # share of clear frames, whose target is the frame itself
+    missing_share: float = 0.0  # share of frames without their thermal half, whose target is the frame itself
+    drift_px: float = 3.0
+    drift_deg: float = 0.5
+    parallax_px: float = 0.0
+    polarity_share: float = 0.0
+    motion_blur_px: float = 0.0
+    rolling_frames: float = 0.0
+    held_out: float = 0.1
+    init: str = ""  # weights to start from, by name or path; none is the identity
+    bf16: bool = False
+    seed: int = 0
+
+    @property
+    def disturbance(self) -> Disturbance:
+        return Disturbance(
+            drift_px=self.drift_px,
+            drift_deg=self.drift_deg,
+            parallax_px=self.parallax_px,
+            polarity_share=self.polarity_share,
+            motion_blur_px=self.motion_blur_px,
+            rolling_frames=self.rolling_frames,
+        )
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One pair with what its ensemble says: mu (3, h, w) and s2 (h, w), of the frame reduced by the cache's scale, and
+    per backbone m (C, gh, gw) and u (gh, gw), u divided by its mean over the training pairs."""
+
+    images: Images
+    mean: Tensor
+    variance: Tensor
+    features: tuple[tuple[Tensor, Tensor], ...] = ()
+
+
+@dataclass(frozen=True)
+class FeatureTarget:
+    """What the backbones should see in a patch. Lengths are pixels of the reduced frame.
+
+    The patch is shown to them inside `canvas` (3, h, w), a piece of mu around it, at `offset` (row, column).
+    `taught` (backbones, rows, columns) is r_b(q) c(q) on the patch's common grid; zero where the patch has no ensemble.
+    """
+
+    canvas: Tensor
+    origin: tuple[int, int]
+    offset: tuple[int, int]
+    frame: tuple[int, int]
+    means: tuple[Tensor, ...]
+    taught: Tensor
+
+
+def read_scenes(folders: list[Path], cache: EnsembleCache, recipe: Recipe,
+                backbones: tuple[Backbone, ...] = ()) -> tuple[list[Scene], list[Scene]]:  # fmt: skip
+    """(training, held out) scenes; with backbones, their feature statistics are drawn first where they are missing."""
+    from fusion.ensemble import source_checksum
+
+    pairs = {pair.name: pair for pair in read_folders(folders)}
+    wanted = tuple(pairs[name] for name in sorted(cache.sources) if name in pairs)
+    if not wanted:
+        raise FusionError(
+            f"none of the ensembles in {cache.folder} belongs to a pair in {', '.join(map(str, folders))}"
+        )
+    for pair in wanted:
+        if cache.sources[pair.name] != source_checksum(pair):
+            raise FusionError(
+                f"{pair.visible} or its partners changed since the ensembles in {cache.folder} were drawn"
+            )
+    statistics = {}
+    for name, samples in cache.ensembles():
+        used = samples[: recipe.samples] if recipe.samples else samples
+        statistics[name] = pixel_statistics(used.float() / 255.0)
+    sides = split(wanted, recipe.held_out)
+    if not sides[0]:
+        raise FusionError("no pair is left for training: all of them are held out")
+    features: dict[str, list[tuple[Tensor, Tensor]]] = {pair.name: [] for pair in wanted}
+    for backbone in backbones:
+        seen = dict(read_features(draw_features(cache, backbone, recipe.samples)))
+        average = _average(seen, [pair.name for pair in sides[0]])
+        for pair in wanted:
+            features[pair.name].append((seen[pair.name].mean, average.divide(seen[pair.name].variance)))
+    training, held = (
+        [Scene(load(pair), *statistics[pair.name], tuple(features[pair.name])) for pair in side] for side in sides
+    )
+    return training, held
+
+
+def _average(seen: dict[str, FeatureStatistics], names: list[str]) -> RunningMean:
+    average = RunningMean()
+    for name in names:
+        average.update(seen[name].variance_mean)
+    return average
+
+
+def make_batch(scenes: list[Scene], recipe: Recipe, scale: int, step: int, backbones: tuple[Backbone, ...] = (),
+               share: tuple[int, int] = (0, 1)) -> dict[str, Any]:  # fmt: skip
+    """Whole frames for the network, and of each frame one patch for the loss. `share` is (process, processes)."""
+    chosen = np.random.default_rng([recipe.seed, step]).integers(0, len(scenes), recipe.batch)
+    shapes = [scenes[int(index)].images.thermal.shape for index in chosen]
+    height, width = (min(shape[axis] for shape in shapes) // CELL_PX * CELL_PX for axis in (0, 1))
+    patch = min(recipe.patch_px, height, width) // CELL_PX * CELL_PX
+    rows = []
+    for number in range(share[0], recipe.batch, share[1]):
+        rng = np.random.default_rng([recipe.seed, step, number])
+        rows.append(_element(scenes[int(chosen[number])], recipe, scale, (height, width), patch, backbones, rng))
+    lists = {key: [row[key] for row in rows] for key in rows[0]}
+    tensors = {key: torch.stack(values) for key, values in lists.items() if isinstance(values[0], Tensor)}
+    return {**lists, **tensors, "patch": patch}
+
+
+def _element(scene: Scene, recipe: Recipe, scale: int, size: tuple[int, int], patch: int,
+             backbones: tuple[Backbone, ...], rng: np.random.Generator) -> dict[str, Any]:  # fmt: skip
+    images, target, variance = scene.images, scene.mean, scene.variance
+    # Frames larger than the smallest one are cropped, at a place that is a multiple of the cell and of the scale.
+    unit = math.lcm(CELL_PX, scale)
+    top, left = (
+        int(rng.integers(0, (have - want) // unit + 1)) * unit for have, want in zip(images.thermal.shape, size)
+    )
+    whole = (slice(top, top + size[0]), slice(left, left + size[1]))
+    visible = images.visible[whole]
+    thermal = disturb_thermal(images.thermal, recipe.disturbance, rng)[whole]
+    known, is_itself = images.clear is not None, False
+    if images.clear is not None and rng.random() < recipe.anchor_share:
+        visible, is_itself = images.clear[whole], True
+        target = torch.from_numpy(reduce(images.clear, scale))
+    if recipe.missing_share > 0.0 and rng.random() < recipe.missing_share:
+        visible, is_itself, known = images.visible[whole], True, False
+        thermal = drop_thermal(thermal)
+        target = torch.from_numpy(reduce(images.visible, scale))
+    if is_itself:
+        variance = torch.zeros_like(variance)
+    y, x = patch_origin(thermal, patch, unit, recipe.evidence_patches, rng)
+    weight = pixel_weight(variance, recipe.tau_pix) if recipe.pixel_weighting else torch.ones_like(variance)
+    place = ((top + y) // scale, (left + x) // scale)
+    small = (slice(place[0], place[0] + patch // scale), slice(place[1], place[1] + patch // scale))
+    element: dict[str, Any] = {
+        "visible": _planes(visible),
+        "thermal": _planes(thermal[..., None]),
+        "mean": target[:, small[0], small[1]],
+        "weight": weight[small],
+        "clear": _clear_patch(images, top + y, left + x, patch),
+        "known": torch.tensor(float(known)),
+        "origin": (y, x),
+    }
+    if backbones:
+        element["features"] = _feature_target(scene, recipe, place, patch // scale, backbones, scale, is_itself)
+    if recipe.lambda_flicker > 0.0:
+        later = next_moment(visible, thermal, rng)
+        element |= {"later": torch.cat([_planes(later[0]), _planes(later[1][..., None])]), "shift": later[2]}
+    return element
+
+
+def _feature_target(scene: Scene, recipe: Recipe, place: tuple[int, int], patch: int,
+                    backbones: tuple[Backbone, ...], scale: int, is_itself: bool) -> FeatureTarget:  # fmt: skip
+    frame = (int(scene.mean.shape[1]), int(scene.mean.shape[2]))
+    align, context = max(backbone.stride_px for backbone in backbones), recipe.context_px // scale
+    origin, sides = [], []
+    for first, length in zip(place, frame):
+        # The canvas begins at a cell's border, so that its cells are those of the whole frame wherever strides agree.
+        end = -(-length // align) * align
+        side = min(-(-(patch + 2 * context + align) // align) * align, end)
+        origin.append(min(max(first - context, 0) // align * align, end - side))
+        sides.append(side)
+    down, across = (
+        torch.arange(start, start + side).clamp(max=length - 1) for start, side, length in zip(origin, sides, frame)
+    )
+    spans = [span_px(backbone, *frame) for backbone in backbones]
+    finest = min(span[0] / u.shape[0] for span, (_, u) in zip(spans, scene.features))
+    count = max(round(patch / finest), 1)
+    common = torch.stack(
+        [
+            resample(u[None, None], span, [place], (patch / count, patch / count), (count, count))[0, 0]
+            for span, (_, u) in zip(spans, scene.features)
+        ]
+    )
+    taught = torch.full_like(common, 1.0 / len(backbones))
+    if recipe.routing:
+        taught = routing(common, recipe.tau_feat) * confidence(common)
+    return FeatureTarget(
+        canvas=scene.mean[:, down][:, :, across],
+        origin=(origin[0], origin[1]),
+        offset=(place[0] - origin[0], place[1] - origin[1]),
+        frame=frame,
+        means=tuple(m for m, _ in scene.features),
+        taught=torch.zeros_like(taught) if is_itself else taught,
+    )
+
+
+def _planes(image: "np.ndarray[Any, np.dtype[np.uint8]]") -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1).float() / 255.0
+
+
+def _clear_patch(images: Images, y: int, x: int, patch: int) -> Tensor:
+    """(3, patch, patch) of the clear twin at full resolution; zeros where there is none."""
+    if images.clear is None:
+        return torch.zeros(3, patch, patch)
+    return _planes(images.clear[y : y + patch, x : x + patch])

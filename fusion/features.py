@@ -1,0 +1,128 @@
+"""Feature statistics of an ensemble cache, kept on disk beside it, so that training only reads them.
+
+    python -m fusion.features --ensembles DIR [--backbones efficientnet-lite0,vgg16] [--samples K]
+
+    DIR/features/BACKBONE-kK/manifest.json     which backbone, how many samples, and per shard its checksum, the
+                                               ensemble shard it belongs to and the mean of raw u of every pair
+    DIR/features/BACKBONE-kK/shard-00000.safetensors   per pair m (C, h, w) float16 and raw u (h, w) float32
+
+`fusion.train` draws what is missing by itself. A draw that was interrupted goes on after the last shard.
+"""
+
+import argparse
+import json
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from fusion.backbones import DEFAULT, Backbone, load_backbones, unit_features
+from fusion.cache import EnsembleCache, read_shard, write_manifest, write_shard
+from fusion.errors import FusionError
+from fusion.progress import bar
+from fusion.statistics import feature_statistics
+
+
+@dataclass(frozen=True)
+class FeatureStatistics:
+    """What one backbone sees in the K samples of one pair: m (C, h, w) float16, raw u (h, w) float32 and its mean."""
+
+    mean: Tensor
+    variance: Tensor
+    variance_mean: float
+
+
+def draw_features(cache: EnsembleCache, backbone: Backbone, samples: int = 0) -> Path:
+    """Fills the folder of this backbone and number of samples (0: all), and returns it."""
+    drawn = int(cache.settings["samples"])
+    if samples > drawn:
+        raise FusionError(f"{cache.folder} holds {drawn} samples per pair, not {samples}")
+    count = samples or drawn
+    settings = {"backbone": backbone.identity, "samples": count, "stride_px": backbone.stride_px}
+    folder = cache.folder / "features" / f"{_slug(backbone.name)}-k{count}"
+    shards = _open(folder, settings)
+    have = {shard["of"] for shard in shards}
+    with bar(f"features of {backbone.name}", len(cache.sources)) as advance:
+        advance(sum(len(shard["pairs"]) for shard in shards))
+        for checksum, ensembles in cache.shards(skip=have):
+            tensors: dict[str, Tensor] = {}
+            means: dict[str, float] = {}
+            for name, images in ensembles.items():
+                tensors[f"m:{name}"], tensors[f"u:{name}"] = _of_pair(backbone, images[:count])
+                means[name] = float(tensors[f"u:{name}"].double().mean())
+                advance(1)
+            file = f"shard-{len(shards):05d}.safetensors"
+            entry = {"file": file, "sha256": write_shard(folder / file, tensors), "of": checksum, "pairs": means}
+            write_manifest(folder, {"settings": settings, "shards": [*shards, entry]})
+            shards.append(entry)
+    return folder
+
+
+def read_features(folder: Path) -> Iterator[tuple[str, FeatureStatistics]]:
+    """(name, statistics) of every pair; raises FusionError that names a damaged shard."""
+    for shard in _manifest(folder)["shards"]:
+        tensors = read_shard(folder / shard["file"], shard["sha256"])
+        for name, mean in shard["pairs"].items():
+            yield name, FeatureStatistics(tensors[f"m:{name}"], tensors[f"u:{name}"], float(mean))
+
+
+@torch.inference_mode()
+def _of_pair(backbone: Backbone, samples: Tensor) -> tuple[Tensor, Tensor]:
+    # One sample at a time: eight maps of a large backbone need not fit into memory with their intermediate results.
+    images = samples.float() / 255.0
+    features = torch.cat([unit_features(backbone, image[None]).cpu() for image in images])
+    mean, variance = feature_statistics(features)
+    return mean.half(), variance
+
+
+def _open(folder: Path, settings: dict[str, Any]) -> list[dict[str, Any]]:
+    if not (folder / "manifest.json").exists():
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise FusionError(f"{folder} cannot be made: {error.strerror}") from None
+        return []
+    manifest = _manifest(folder)
+    for key, value in settings.items():
+        if manifest["settings"].get(key) != value:
+            before = manifest["settings"].get(key)
+            raise FusionError(f"{folder} was drawn with {key} = {before!r}, not {value!r}: remove it to draw it again")
+    return list(manifest["shards"])
+
+
+def _manifest(folder: Path) -> dict[str, Any]:
+    path = folder / "manifest.json"
+    try:
+        manifest: dict[str, Any] = json.loads(path.read_text())
+        manifest["settings"], manifest["shards"]
+    except (OSError, json.JSONDecodeError, KeyError, TypeError):
+        raise FusionError(f"{path} is not the manifest of feature statistics") from None
+    return manifest
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"[^\w.-]+", "-", name)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m fusion.features", description=__doc__.splitlines()[0])
+    parser.add_argument("--ensembles", type=Path, required=True, help="cache that fusion.ensemble drew")
+    parser.add_argument("--backbones", default=DEFAULT, help=f"separated by commas (default: {DEFAULT})")
+    parser.add_argument("--samples", type=int, default=0, help="use the first K samples; 0 is all")
+    parser.add_argument("--device", default="cpu")
+    options = parser.parse_args()
+    try:
+        cache = EnsembleCache.open(options.ensembles)
+        for backbone in load_backbones(options.backbones):
+            print(draw_features(cache, backbone.to(options.device), options.samples))
+    except FusionError as error:
+        sys.exit(f"fusion.features: {error}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,107 @@
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from fusion import FusionError
+from fusion.augment import next_moment
+from fusion.batches import Recipe
+from fusion.cache import EnsembleCache
+from fusion.data import read_pairs
+from fusion.ensemble import draw
+from fusion.flicker import flicker, warp
+from fusion.losses import charbonnier
+from fusion.student import Student
+from fusion.synthetic import write
+from fusion.teacher.reference import Reference
+from fusion.train import flicker_term, loss_of, make_batch, read_scenes
+
+
+def drive(count: int = 4, step_px: int = 3) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """A camera that pans over a textured wall."""
+    rng = np.random.default_rng(0)
+    wall = cv2.GaussianBlur(rng.integers(0, 256, (96, 200, 3)).astype(np.float32), (0, 0), 2.0)
+    wall = ((wall - wall.mean()) * 4.0 + 120.0).clip(0, 255).astype(np.uint8)
+    heat = cv2.GaussianBlur(rng.integers(0, 256, (96, 200)).astype(np.float32), (0, 0), 3.0)
+    heat = ((heat - heat.mean()) * 5.0 + 120.0).clip(0, 255).astype(np.uint8)
+    views = [slice(step_px * index, step_px * index + 128) for index in range(count)]
+    return [wall[:, view] for view in views], [heat[:, view] for view in views]
+
+
+def test_a_video_that_only_moves_does_not_flicker_and_one_that_blinks_does():
+    visible, thermal = drive()
+    steady = [np.asarray(frame * 0.8 + 20.0, np.uint8) for frame in visible]
+    blinking = [np.asarray(frame * 0.8 + 40.0 * (index % 2), np.uint8) for index, frame in enumerate(steady)]
+    calm, restless = flicker(steady, visible, thermal), flicker(blinking, visible, thermal)
+    assert calm.known > 0.8
+    assert calm.fused < 4.0  # grey levels: interpolation along the flow
+    assert calm.ratio == pytest.approx(1.0, abs=0.25)  # contrast alone changes nothing
+    assert restless.fused == pytest.approx(40.0, abs=5.0)
+    assert restless.visible == pytest.approx(calm.visible)
+    assert restless.ratio > 5.0 * calm.ratio
+
+
+def test_warping_follows_the_flow():
+    image = np.arange(40.0, dtype=np.float32).reshape(5, 8, 1)
+    flow = np.zeros((5, 8, 2), np.float32)
+    flow[..., 0] = 2.0
+    assert np.array_equal(warp(image, flow).reshape(5, 8)[:, :6], image[:, 2:, 0])
+
+
+def test_too_few_frames_are_refused():
+    visible, thermal = drive(2)
+    with pytest.raises(FusionError, match="two or more frames of each kind, not on 2 fused, 2 visible and 1 thermal"):
+        flicker(visible, visible, thermal[:1])
+
+
+def test_a_moment_later_the_view_has_moved_by_less_than_a_cell():
+    visible, thermal = drive(1)
+    later, heat, (down, right) = next_moment(visible[0], thermal[0], np.random.default_rng(3))
+    assert 0 <= down <= 7
+    assert 0 <= right <= 7
+    height, width = thermal[0].shape
+    moved = np.abs(later[: height - down, : width - right].astype(int) - visible[0][down:, right:])
+    assert float(moved.mean()) < 4.0  # noise of 1 %
+    assert heat.shape == thermal[0].shape
+
+
+@pytest.fixture(scope="module")
+def batch(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pairs")
+    write(folder / "drawn", count=3, seed=0, width=96, height=64)
+    settings = {"teacher": "reference", "samples": 1, "steps": 1, "eta": 1.0, "seed": 0, "scale": 4}
+    draw(read_pairs(folder / "drawn"), Reference(), EnsembleCache.create(folder / "ensembles", settings))
+    recipe = Recipe(batch=4, patch_px=48, held_out=0.0, lambda_feat=0.0, lambda_flicker=1.0)
+    scenes, _ = read_scenes([folder / "drawn"], EnsembleCache.open(folder / "ensembles"), recipe)
+    return recipe, make_batch(scenes, recipe, 4, 0)
+
+
+def test_the_flicker_term_charges_noise_alone_for_a_student_that_maps_every_pixel_alike(batch):
+    """The untrained student hands the visible frame through: what has only moved must cost nothing but its grain."""
+    recipe, made = batch
+    student = Student()
+    _, terms = loss_of(student, made, recipe, 4)
+    grain = float(charbonnier(0.01 * torch.randn(100000)).mean())
+    assert terms["flicker"] == pytest.approx(grain, rel=0.35)
+    still = {**made, "later": torch.cat([made["visible"], made["thermal"]], dim=1), "shift": [(0, 0)] * 4}
+    pieces = [
+        student(made["visible"], made["thermal"])[i : i + 1, :, y : y + 48, x : x + 48]
+        for i, (y, x) in enumerate(made["origin"])
+    ]
+    assert float(flicker_term(student, torch.cat(pieces), still, recipe)) < 1e-6
+
+
+def test_a_student_whose_cells_differ_is_charged_more(batch):
+    recipe, made = batch
+    torch.manual_seed(0)
+    restless = Student()
+    with torch.no_grad():
+        restless.network.head.weight.mul_(300.0)
+    calm = loss_of(Student(), made, recipe, 4)[1]["flicker"]
+    assert loss_of(restless, made, recipe, 4)[1]["flicker"] > 1.5 * calm
+    without = loss_of(
+        restless, {k: v for k, v in made.items() if k not in ("later", "shift")}, replace(recipe, lambda_flicker=0.0), 4
+    )
+    assert "flicker" not in without[1]
