@@ -115,7 +115,13 @@ class RayScene:
         return self._hits(d, distance, slots, rows)
 
     def sweep(
-        self, start: Floats, direction: Floats, reach_m: float, radius_m: float, seen: frozenset[int] | None, ignored: int
+        self,
+        start: Floats,
+        direction: Floats,
+        reach_m: float,
+        radius_m: float,
+        seen: frozenset[int] | None,
+        ignored: int,
     ) -> Touch | None:
         """The first thing that a sphere touches whose centre goes `reach_m` along the unit vector `direction`.
 
@@ -152,9 +158,7 @@ class RayScene:
         found = np.flatnonzero(self._ids == actor) if actor != NO_ACTOR else ()
         return np.int32(found[0]) if len(found) else np.int32(-1)
 
-    def _hits(
-        self, directions: Floats, distance: Floats, slots: NDArray[np.int32], rows: NDArray[np.int32]
-    ) -> Hits:
+    def _hits(self, directions: Floats, distance: Floats, slots: NDArray[np.int32], rows: NDArray[np.int32]) -> Hits:
         count = len(distance)
         edges, tag = np.zeros((count, 9), np.float32), np.zeros(count, np.uint8)
         actor, thing = np.zeros(count, np.int32), np.zeros(count, np.int32)
@@ -175,11 +179,9 @@ class RayScene:
             model = self._model_of(name)
             self._first[name] = (len(self._shapes), len(model.frames))
             for frame in model.frames:
-                found = bvh_of(frame)
-                low, high = frame.vertices.min(axis=0), frame.vertices.max(axis=0)
-                self._shapes.append(
-                    _Shape(found, tags_of(frame)[found.order], (high + low) / np.float32(2), (high - low) / np.float32(2))
-                )
+                found, half = bvh_of(frame), np.float32(0.5)
+                low, high = frame.vertices.min(axis=0) * half, frame.vertices.max(axis=0) * half
+                self._shapes.append(_Shape(found, tags_of(frame)[found.order], high + low, high - low))
         self._models, self._roots = joined([shape.tree for shape in self._shapes])
         self._tags = np.concatenate([shape.tags for shape in self._shapes])
 
