@@ -92,7 +92,8 @@ def test_a_semantic_lidar_names_what_it_meets_and_at_which_angle():
     assert int(sweep.counts.sum()) == len(points)
     car, wall = points[points["object"] == 41], points[points["tag"] == CityObjectLabel.WALLS]
     road = points[points["tag"] == CityObjectLabel.ROADS]
-    assert len(car) > 50 and set(car["tag"]) == {int(CityObjectLabel.CAR)}
+    assert len(car) > 50
+    assert set(car["tag"]) == {int(CityObjectLabel.CAR)}
     assert car["y"].min() > 7.0
     assert wall["x"] == pytest.approx(np.full(len(wall), 20.0), abs=1e-3)
     assert wall["cos_incidence"] == pytest.approx(20.0 / np.linalg.norm([wall[n] for n in "xyz"], axis=0), abs=1e-4)
@@ -105,7 +106,8 @@ def test_points_are_in_the_axes_of_the_sensor():
     local = np.stack([sweep.points[n] for n in "xyz"] + [np.ones(len(sweep.points))])
     world = at(tilted) @ local
     on_road, on_wall = sweep.points["tag"] == CityObjectLabel.ROADS, sweep.points["tag"] == CityObjectLabel.WALLS
-    assert on_road.sum() > 100 and on_wall.sum() > 20
+    assert on_road.sum() > 100
+    assert on_wall.sum() > 20
     assert np.abs(world[2, on_road]).max() < 1e-3
     assert world[0, on_wall].min() > 19.9
 
