@@ -70,7 +70,7 @@ class Shot:
 
 def shot_of(world: World, actor: Actor, model: RangeModel) -> Shot:
     """Of this frame."""
-    noise_seed = int(float(actor.description.get("noise_seed", "0") or 0))
+    noise_seed = int(actor.description.get("noise_seed", "0") or 0)
     carrier = world.carrier_of(actor)
     return Shot(
         actor.id,

@@ -19,6 +19,8 @@ from simulator.world.view import SceneView
 
 Floats = NDArray[np.float32]
 NO_ACTOR = 0
+LONGEST_M = 1e6
+"""No ray goes farther."""
 _AXES = np.concatenate([np.eye(3), -np.eye(3)]).astype(np.float32)
 
 
@@ -109,7 +111,7 @@ class RayScene:
         distance = np.empty(len(d), np.float32)
         slots, rows = np.empty(len(d), np.int32), np.empty(len(d), np.int32)
         self._workers.run(
-            cast_rays, o, d, np.float32(near_m), np.float32(reach_m), self._slot(ignored), self._static.tree,
+            cast_rays, o, d, np.float32(near_m), np.float32(min(reach_m, LONGEST_M)), self._slot(ignored), self._static.tree,
             self._models, self._placed, distance, slots, rows,
         )  # fmt: skip
         return self._hits(d, distance, slots, rows)
