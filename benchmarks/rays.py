@@ -109,9 +109,8 @@ def main() -> None:
     }
     print(f"{options.town}: {figures['triangles']} triangles, {figures['actors']} actors; CPU ms of one thread")
     print(f"tree of the town, once {built_ms:19.1f}\nplacing the actors {placed_ms:23.3f}")
-    print(
-        f"rays strewn to all sides {figures['incoherent_rays_per_s']:17} rays/s\n\n{'per tick':28}{'ms':>14}{'floor':>10}"
-    )
+    print(f"rays strewn to all sides {figures['incoherent_rays_per_s']:17} rays/s\n")
+    print(f"{'per tick':28}{'ms':>14}{'floor':>10}")
     for name, value in costs.items():
         print(f"{name:28}{value:14.3f}{floors[name]:10.3f}")
     if options.json:

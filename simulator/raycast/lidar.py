@@ -110,14 +110,17 @@ def scan(
     if not model.semantic and model.general_loss > 0.0:
         kept = random.random(len(local)) >= model.general_loss
         local, channel = local[kept], channel[kept]
-    hits = scene.cast(pose[:3, 3], (local @ pose[:3, :3].T).astype(np.float32), model.range_m, ignored=mount)
-    met = np.flatnonzero(np.isfinite(hits.distance))
-    local, channel = local[met], channel[met]
+    origin, directions = pose[:3, 3].astype(np.float32), (local @ pose[:3, :3].T).astype(np.float32)
+    points: NDArray[np.float32] | NDArray[np.void]
     if model.semantic:
-        points: NDArray[np.float32] | NDArray[np.void] = _named(local, Hits(*(part[met] for part in hits)), pose)
+        hits = scene.cast(origin, directions, model.range_m, ignored=mount)
+        met = np.flatnonzero(np.isfinite(hits.distance))
+        points, channel = _named(local[met], Hits(*(part[met] for part in hits)), pose), channel[met]
     else:
-        points, kept = _weakened(model, local, hits.distance[met], random)
-        channel = channel[kept]
+        distance = scene.meet(origin, directions, model.range_m, ignored=mount).distance
+        met = np.flatnonzero(np.isfinite(distance))
+        points, back = _weakened(model, local[met], distance[met], random)
+        channel = channel[met][back]
     return Sweep(stopped_rad, np.bincount(channel, minlength=model.channels).astype(np.uint32), points)
 
 

@@ -64,10 +64,10 @@ def events_until(
     threshold = np.maximum(threshold, np.float32(LEAST_THRESHOLD))
     at_most = float(np.sum(np.floor(np.abs(brightness - pixels.crossed) / threshold) + 1.0))
     found = np.empty(min(MOST_EVENTS, math.ceil(at_most)), EVENT_DTYPE)
-    now_ns = _ns(elapsed_s)
+    now_ns, rest_ns = _ns(elapsed_s), min(int(camera.text("refractory_period_ns", "0")), 1 << 60)
     count = _crossings(
-        pixels.brightness, brightness, pixels.crossed, pixels.fired_ns, threshold, pixels.time_ns, now_ns,
-        min(int(camera.text("refractory_period_ns", "0")), 1 << 60), found["x"], found["y"], found["t_ns"], found["polarity"],
+        pixels.brightness, brightness, pixels.crossed, pixels.fired_ns, threshold, pixels.time_ns, now_ns, rest_ns,
+        found["x"], found["y"], found["t_ns"], found["polarity"],
     )  # fmt: skip
     pixels.brightness, pixels.time_ns = brightness, now_ns
     return found[np.argsort(found["t_ns"][:count], kind="stable")]
