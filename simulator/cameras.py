@@ -7,6 +7,7 @@ without cameras does not wait for it.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -63,7 +64,9 @@ class Cameras:
     async def image(self, key: int, model: CameraModel, pose: Transform, view: SceneView) -> NDArray[Any]:
         """(H, W, 4) uint8 BGRA, (H, W, 2) float32 flow or (n,) events. `key` tells cameras of an episode apart."""
         renderer = await self.prepare()
-        work = {"optical_flow": renderer.flow, "dvs": renderer.events}.get(model.kind, renderer.image)
+        work: Callable[..., NDArray[Any]] = {"optical_flow": renderer.flow, "dvs": renderer.events}.get(
+            model.kind, renderer.image
+        )
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._worker, work, key, model, (*pose.location, *pose.rotation), view)
 

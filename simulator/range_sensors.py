@@ -70,7 +70,7 @@ class Shot:
 
 def shot_of(world: World, actor: Actor, model: RangeModel) -> Shot:
     """Of this frame."""
-    noise_seed = int(float(actor.description.get("noise_seed", "0") or 0))
+    noise_seed = int(actor.description.get("noise_seed", "0") or 0)
     carrier = world.carrier_of(actor)
     return Shot(
         actor.id,
@@ -84,6 +84,15 @@ def shot_of(world: World, actor: Actor, model: RangeModel) -> Shot:
         # a sensor is known by its place among the actors of the episode: what came before leaves no trace
         generator(seed=world.seed ^ noise_seed << 32, sensor=actor.id - world.spectator_id, step=world.steps),
     )
+
+
+def _load(town: Town, workers: Workers) -> RayScene:
+    """With everything compiled, so that no client waits for it in a tick."""
+    scene = RayScene(town, workers)
+    start, ahead = np.zeros(3, np.float32), np.array([1.0, 0.0, 0.0], np.float32)
+    scene.cast(start, ahead[None], 1.0)
+    scene.sweep(start, ahead, 1.0, 0.1, None, 0)
+    return scene
 
 
 class RangeSensors:
@@ -100,7 +109,7 @@ class RangeSensors:
         """Begins to build the town's tree unless that was done; may be called often."""
         if self._scene is None:
             loop = asyncio.get_running_loop()
-            self._scene = loop.run_in_executor(self._worker, RayScene, self._town, self._workers)
+            self._scene = loop.run_in_executor(self._worker, _load, self._town, self._workers)
         return self._scene
 
     def show(self, town: Town) -> None:

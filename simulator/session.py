@@ -38,7 +38,6 @@ from simulator.wire.streams import WORLD_STREAM, StreamServer
 from simulator.world.actor import Actor, ActorNotFound, Kind
 from simulator.world.events import StepEvents
 from simulator.world.obstacles import town_record
-from simulator.world.view import SceneView
 from simulator.world.world import World
 
 DEFAULT_DELTA_S = 0.05

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.raycast.scene import Floats, Hits, RayScene
+from simulator.raycast.scene import LONGEST_M, Floats, Hits, RayScene
 from simulator.types import ActorDescription
 
 SEMANTIC_POINT = np.dtype(
@@ -44,10 +44,12 @@ class LidarModel:
     def __post_init__(self) -> None:
         if not 1 <= self.channels <= MOST_CHANNELS:
             raise ValueError(f"a lidar has 1 to {MOST_CHANNELS} channels, got {self.channels}")
-        if not (self.range_m > 0.0 and self.points_per_second >= 0.0 and 0.0 < self.horizontal_fov_deg <= 360.0):
-            raise ValueError("a lidar needs a range above 0, points_per_second of 0 or more, horizontal_fov in 0..360")
-        if not all(map(math.isfinite, (self.rotation_hz, self.upper_fov_deg, self.lower_fov_deg, self.range_m))):
-            raise ValueError("a lidar's range, rotation_frequency and fields of view must be finite")
+        if not (0.0 < self.range_m <= LONGEST_M and 0.0 <= self.points_per_second <= 1e9):
+            raise ValueError("a lidar needs a range above 0 and points_per_second of 0 to 1000000000")
+        if not 0.0 < self.horizontal_fov_deg <= 360.0:
+            raise ValueError(f"a lidar's horizontal_fov must lie in 0..360 degrees, got {self.horizontal_fov_deg}")
+        if not all(map(math.isfinite, (self.rotation_hz, self.upper_fov_deg, self.lower_fov_deg))):
+            raise ValueError("a lidar's rotation_frequency and fields of view must be finite")
 
     @cached_property
     def vertical_rad(self) -> NDArray[np.float64]:
@@ -108,14 +110,17 @@ def scan(
     if not model.semantic and model.general_loss > 0.0:
         kept = random.random(len(local)) >= model.general_loss
         local, channel = local[kept], channel[kept]
-    hits = scene.cast(pose[:3, 3], (local @ pose[:3, :3].T).astype(np.float32), model.range_m, ignored=mount)
-    met = np.flatnonzero(np.isfinite(hits.distance))
-    local, channel = local[met], channel[met]
+    origin, directions = pose[:3, 3].astype(np.float32), (local @ pose[:3, :3].T).astype(np.float32)
+    points: NDArray[np.float32] | NDArray[np.void]
     if model.semantic:
-        points: NDArray[np.float32] | NDArray[np.void] = _named(local, Hits(*(part[met] for part in hits)), pose)
+        hits = scene.cast(origin, directions, model.range_m, ignored=mount)
+        met = np.flatnonzero(np.isfinite(hits.distance))
+        points, channel = _named(local[met], Hits(*(part[met] for part in hits)), pose), channel[met]
     else:
-        points, kept = _weakened(model, local, hits.distance[met], random)
-        channel = channel[kept]
+        distance = scene.meet(origin, directions, model.range_m, ignored=mount).distance
+        met = np.flatnonzero(np.isfinite(distance))
+        points, back = _weakened(model, local[met], distance[met], random)
+        channel = channel[met][back]
     return Sweep(stopped_rad, np.bincount(channel, minlength=model.channels).astype(np.uint32), points)
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.raycast.scene import RayScene, Touch
+from simulator.raycast.scene import LONGEST_M, RayScene, Touch
 from simulator.types import ActorDescription
 
 
@@ -21,7 +20,7 @@ class ObstacleModel:
     only_dynamics: bool = False
 
     def __post_init__(self) -> None:
-        if not (0.0 <= self.distance_m < math.inf and 0.0 <= self.hit_radius_m < math.inf):
+        if not (0.0 <= self.distance_m <= LONGEST_M and 0.0 <= self.hit_radius_m <= LONGEST_M):
             raise ValueError("an obstacle detector needs a distance and a hit_radius of 0 or more")
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.raycast.scene import RayScene
+from simulator.raycast.scene import LONGEST_M, RayScene
 from simulator.types import ActorDescription
 
 
@@ -24,7 +24,7 @@ class RadarModel:
     def __post_init__(self) -> None:
         if not (0.0 < self.horizontal_fov_deg < 180.0 and 0.0 < self.vertical_fov_deg < 180.0):
             raise ValueError("a radar's fields of view must lie in 0..180 degrees")
-        if not (0.0 < self.range_m < math.inf and 0.0 <= self.points_per_second <= 1e7):
+        if not (0.0 < self.range_m <= LONGEST_M and 0.0 <= self.points_per_second <= 1e7):
             raise ValueError("a radar needs a range above 0 and 0 to 10000000 points_per_second")
 
 

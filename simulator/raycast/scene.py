@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,13 +12,15 @@ from numpy.typing import NDArray
 from simulator.raycast.bvh import Bvh, bvh_of, joined, tree
 from simulator.raycast.kernels import MISSED, STATIC, Placed, cast_rays
 from simulator.raycast.sweep import sweep_sphere
+from simulator.render.mesh import Mesh
 from simulator.render.templates import TAG_OF_MATERIAL, Model, tags_of
 from simulator.render.workers import Workers
-from simulator.towns.town import Town
 from simulator.world.view import SceneView
 
 Floats = NDArray[np.float32]
 NO_ACTOR = 0
+LONGEST_M = 1e6
+"""No ray goes farther."""
 _AXES = np.concatenate([np.eye(3), -np.eye(3)]).astype(np.float32)
 
 
@@ -35,6 +37,14 @@ class Hits(NamedTuple):
     actor: NDArray[np.int32]
     object: NDArray[np.int32]
     tag: NDArray[np.uint8]
+
+
+class Met(NamedTuple):
+    """distance: (n,) float32 m, infinite where nothing was met. slots, rows: (n,) int32, see `kernels.cast_rays`."""
+
+    distance: Floats
+    slots: NDArray[np.int32]
+    rows: NDArray[np.int32]
 
 
 class Touch(NamedTuple):
@@ -63,8 +73,15 @@ class StaticTown(NamedTuple):
     objects: NDArray[np.int32]
 
 
+class Meshed(Protocol):
+    """What is needed of a `simulator.towns.town.Town`."""
+
+    @property
+    def mesh(self) -> Mesh: ...
+
+
 @lru_cache(maxsize=2)
-def static_town(town: Town) -> StaticTown:
+def static_town(town: Meshed) -> StaticTown:
     """Made once for each town in memory (a town is what it is: the key is its identity)."""
     mesh = town.mesh
     found = bvh_of(mesh)
@@ -74,7 +91,7 @@ def static_town(town: Town) -> StaticTown:
 class RayScene:
     """For one thread at a time; it spreads many rays over `workers` itself. The result does not depend on how many."""
 
-    def __init__(self, town: Town, workers: Workers, model_of: Callable[[str], Model] | None = None) -> None:
+    def __init__(self, town: Meshed, workers: Workers, model_of: Callable[[str], Model] | None = None) -> None:
         if model_of is None:
             from simulator.models import model_of as of_blueprint
 
@@ -103,19 +120,35 @@ class RayScene:
     def cast(
         self, origins: Floats, directions: Floats, reach_m: float, near_m: float = 0.0, ignored: int = NO_ACTOR
     ) -> Hits:
-        """origins: (3,) of all rays or (n, 3), m; directions: (n, 3) unit vectors, world axes. ignored: an actor."""
+        """What each ray meets first. origins: (3,) of all or (n, 3), m; directions: (n, 3) unit vectors, world axes.
+
+        Nothing nearer than `near_m` or farther than `reach_m` counts, and nothing of the actor `ignored`.
+        """
+        return self._hits(directions, self.meet(origins, directions, reach_m, near_m, ignored))
+
+    def meet(
+        self, origins: Floats, directions: Floats, reach_m: float, near_m: float = 0.0, ignored: int = NO_ACTOR
+    ) -> Met:
+        """How far each ray gets, see `cast`; cheaper than to ask also what it meets."""
         o = np.ascontiguousarray(np.asarray(origins, np.float32).reshape(-1, 3))
         d = np.ascontiguousarray(directions, np.float32)
         distance = np.empty(len(d), np.float32)
         slots, rows = np.empty(len(d), np.int32), np.empty(len(d), np.int32)
+        near, far = np.float32(near_m), np.float32(min(reach_m, LONGEST_M))
         self._workers.run(
-            cast_rays, o, d, np.float32(near_m), np.float32(reach_m), self._slot(ignored), self._static.tree,
-            self._models, self._placed, distance, slots, rows,
+            cast_rays, o, d, near, far, self._slot(ignored), self._static.tree, self._models, self._placed, distance,
+            slots, rows,
         )  # fmt: skip
-        return self._hits(d, distance, slots, rows)
+        return Met(distance, slots, rows)
 
     def sweep(
-        self, start: Floats, direction: Floats, reach_m: float, radius_m: float, seen: frozenset[int] | None, ignored: int
+        self,
+        start: Floats,
+        direction: Floats,
+        reach_m: float,
+        radius_m: float,
+        seen: frozenset[int] | None,
+        ignored: int,
     ) -> Touch | None:
         """The first thing that a sphere touches whose centre goes `reach_m` along the unit vector `direction`.
 
@@ -152,9 +185,8 @@ class RayScene:
         found = np.flatnonzero(self._ids == actor) if actor != NO_ACTOR else ()
         return np.int32(found[0]) if len(found) else np.int32(-1)
 
-    def _hits(
-        self, directions: Floats, distance: Floats, slots: NDArray[np.int32], rows: NDArray[np.int32]
-    ) -> Hits:
+    def _hits(self, directions: Floats, met: Met) -> Hits:
+        distance, slots, rows = met
         count = len(distance)
         edges, tag = np.zeros((count, 9), np.float32), np.zeros(count, np.uint8)
         actor, thing = np.zeros(count, np.int32), np.zeros(count, np.int32)
@@ -175,11 +207,9 @@ class RayScene:
             model = self._model_of(name)
             self._first[name] = (len(self._shapes), len(model.frames))
             for frame in model.frames:
-                found = bvh_of(frame)
-                low, high = frame.vertices.min(axis=0), frame.vertices.max(axis=0)
-                self._shapes.append(
-                    _Shape(found, tags_of(frame)[found.order], (high + low) / np.float32(2), (high - low) / np.float32(2))
-                )
+                found, half = bvh_of(frame), np.float32(0.5)
+                low, high = frame.vertices.min(axis=0) * half, frame.vertices.max(axis=0) * half
+                self._shapes.append(_Shape(found, tags_of(frame)[found.order], high + low, high - low))
         self._models, self._roots = joined([shape.tree for shape in self._shapes])
         self._tags = np.concatenate([shape.tags for shape in self._shapes])
 

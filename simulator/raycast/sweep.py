@@ -1,7 +1,7 @@
 """A sphere that moves along a line: where it first touches a triangle.
 
-It does so where the line of its centre enters the triangle thickened by the radius: two faces, three cylinders along the
-edges and three spheres at the corners (Ericson, "Real-time collision detection", 2005, section 5.5).
+It does so where the line of its centre enters the triangle thickened by the radius: two faces, three cylinders along
+the edges and three spheres at the corners (Ericson, "Real-time collision detection", 2005, section 5.5).
 """
 
 from __future__ import annotations

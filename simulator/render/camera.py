@@ -42,8 +42,11 @@ class CameraModel:
         if not 0.0 < self.fov_deg < 180.0:
             raise ValueError(f"field of view must lie in 0..180 degrees, got {self.fov_deg}")
 
-        if self.kind == "dvs" and min(self.number(f"{sign}_threshold", 0.3) for sign in ("positive", "negative")) <= 0:
-            raise ValueError("the thresholds of a dynamic vision sensor must be greater than 0")
+        if self.kind == "dvs":
+            needed = {"positive_threshold": 0.3, "negative_threshold": 0.3, "log_eps": 1e-3}
+            for name, default in needed.items():
+                if not 0.0 < self.number(name, default) < math.inf:
+                    raise ValueError(f"{name} must be greater than 0, got {self.text(name, str(default))}")
 
     def text(self, name: str, default: str) -> str:
         return next((value for key, value in self.attributes if key == name), default)

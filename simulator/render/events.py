@@ -17,7 +17,7 @@ from simulator.render.camera import CameraModel
 from simulator.types import EVENT_DTYPE
 
 MOST_EVENTS = 1 << 24
-"""Of one frame; later ones in the picture's rows are lost."""
+"""Of one frame; what is beyond that, in the lower rows of the picture, is lost."""
 LEAST_THRESHOLD = 0.01
 TOLERANCE = 1e-6
 LUMA_BGR = np.array([0.114, 0.587, 0.2989], np.float32)
@@ -64,10 +64,10 @@ def events_until(
     threshold = np.maximum(threshold, np.float32(LEAST_THRESHOLD))
     at_most = float(np.sum(np.floor(np.abs(brightness - pixels.crossed) / threshold) + 1.0))
     found = np.empty(min(MOST_EVENTS, math.ceil(at_most)), EVENT_DTYPE)
-    now_ns = _ns(elapsed_s)
+    now_ns, rest_ns = _ns(elapsed_s), min(int(camera.text("refractory_period_ns", "0")), 1 << 60)
     count = _crossings(
-        pixels.brightness, brightness, pixels.crossed, pixels.fired_ns, threshold, pixels.time_ns, now_ns,
-        int(camera.number("refractory_period_ns", 0.0)), found["x"], found["y"], found["t_ns"], found["polarity"],
+        pixels.brightness, brightness, pixels.crossed, pixels.fired_ns, threshold, pixels.time_ns, now_ns, rest_ns,
+        found["x"], found["y"], found["t_ns"], found["polarity"],
     )  # fmt: skip
     pixels.brightness, pixels.time_ns = brightness, now_ns
     return found[np.argsort(found["t_ns"][:count], kind="stable")]

@@ -32,9 +32,7 @@ def seen_by(eye: Pinhole, ids: NDArray[np.int32], poses: NDArray[np.float32]) ->
     return Seen(eye, dict(zip(ids.tolist(), poses)))
 
 
-def back_in_time(
-    eye: Pinhole, ids: NDArray[np.int32], poses: NDArray[np.float32], before: Seen
-) -> NDArray[np.float32]:
+def back_in_time(eye: Pinhole, ids: NDArray[np.int32], poses: NDArray[np.float32], before: Seen) -> NDArray[np.float32]:
     """(1 + n, 3, 4): camera axes now -> camera axes at the picture before, of what stands still and of each actor.
 
     Limbs and wheels move with their body. Who was not there before is taken to have stood still.
