@@ -48,7 +48,8 @@ class Lifecycle(WorldState):
             raise SpawnError(NO_PARENT)
         actor = self._new(_kind_of(description.id), _with_defaults(description), parent_id)
         if actor.kind is Kind.TRIGGER:
-            half = Vector3D(*(float(actor.description.get(f"extent_{axis}", "1")) for axis in "xyz"))
+            # in centimetres, as CARLA takes them
+            half = Vector3D(*(0.01 * float(actor.description.get(f"extent_{axis}", "1")) for axis in "xyz"))
             actor.bounding_box = BoundingBox(extent=half)
         if parent_id:
             actor.relative = transform
