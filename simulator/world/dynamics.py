@@ -31,6 +31,7 @@ _SHIFT_AGAIN_S = 0.8
 # rates of the actuators per second, up and down: those of the vehicle movement component of Unreal Engine 4
 _STEER_UP, _STEER_DOWN, _PEDAL_UP, _PEDAL_DOWN = 2.5, 5.0, 6.0, 10.0
 _KINEMATIC_BELOW, _DYNAMIC_ABOVE = 1.5, 4.0  # m/s
+_ROLLS_FROM = 0.1  # grip from which on the road turns the wheels; below, they drag neither engine nor tread
 _PITCH_PER_ACCEL = 0.004  # rad per m/s^2: about 2 degrees of dive in an emergency stop
 _LEAN_TIME_S = 0.18
 _KERB_RATE = 1.5  # m/s at which the body rises over a kerb
@@ -133,7 +134,8 @@ def _drive(b, d, h: float, climb: float, bank: float) -> None:
     pedal = d.brake_n * d.brake_now
     brake_front = min(pedal * load_front / weight, grip_front)
     brake_rear = min(pedal * load_rear / weight + d.handbrake_n * d.hand_now, grip_rear)
-    rolling = d.rolling * weight
+    hold = min(1.0, d.grip / _ROLLS_FROM)
+    rolling, engine_drag = d.rolling * weight * hold, engine_drag * hold
     along_front = min(abs(drive_front) + brake_front, 0.98 * grip_front)
     along_rear = min(abs(drive_rear) + brake_rear, 0.98 * grip_rear)
 

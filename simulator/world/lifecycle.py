@@ -57,7 +57,8 @@ class Lifecycle(WorldState):
         if wanted_id and self._may_have_id(wanted_id, description.id):
             actor.id, actor.bounding_box = wanted_id, replace(actor.bounding_box, actor_id=wanted_id)
         if actor.kind is Kind.TRIGGER:
-            half = Vector3D(*(float(actor.description.get(f"extent_{axis}", "1")) for axis in "xyz"))
+            # in centimetres, as CARLA takes them
+            half = Vector3D(*(0.01 * float(actor.description.get(f"extent_{axis}", "1")) for axis in "xyz"))
             actor.bounding_box = BoundingBox(extent=half, actor_id=actor.id)
         if parent_id:
             actor.relative = transform

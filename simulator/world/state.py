@@ -43,6 +43,8 @@ class VehicleState:
     speed_limit_kmh: float = 30.0
     light: int = NO_LIGHT
     """Row of the traffic light that it is at."""
+    trigger_friction: float | None = None
+    """Of the friction trigger that it is in; holds instead of that of its tyres."""
     ackermann: VehicleAckermannControl | None = None
     ackermann_settings: AckermannControllerSettings = field(default_factory=AckermannControllerSettings)
     ackermann_memory: list[float] = field(default_factory=lambda: [0.0, 0.0, 0.0, 0.0])

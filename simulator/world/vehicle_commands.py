@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+import numpy as np
+
 from simulator.types import (
     AckermannControllerSettings,
     Vector3D,
@@ -17,7 +19,7 @@ from simulator.types import (
 )
 from simulator.world.actor import Kind, WrongKind
 from simulator.world.dynamics import GRAVITY
-from simulator.world.physics import set_drive
+from simulator.world.physics import grip_of, set_drive
 from simulator.world.state import VehicleState, WorldState
 
 
@@ -40,13 +42,14 @@ class VehicleCommands(WorldState):
         self._vehicle(actor_id)[0].ackermann_settings = settings
 
     def get_physics_control(self, actor_id: int) -> VehiclePhysicsControl:
-        """Wheel positions in cm in world axes, as CARLA gives them."""
+        """Wheel positions in cm in world axes, as CARLA gives them; in a friction trigger with the friction there."""
         vehicle, row = self._vehicle(actor_id)
         b = self.bodies.rows[row]
         cos, sin = math.cos(b["yaw"]), math.sin(b["yaw"])
         wheels = tuple(
             replace(
                 wheel,
+                tire_friction=wheel.tire_friction if vehicle.trigger_friction is None else vehicle.trigger_friction,
                 position=Vector3D(
                     100.0 * float(b["x"]) + wheel.position.x * cos - wheel.position.y * sin,
                     100.0 * float(b["y"]) + wheel.position.x * sin + wheel.position.y * cos,
@@ -68,6 +71,13 @@ class VehicleCommands(WorldState):
         vehicle.physics = replace(physics, wheels=wheels)
         actor = self.actor(actor_id)
         set_drive(self.bodies.drives[row], self.bodies.rows[row], vehicle.physics, actor.bounding_box, actor.type_id)
+        self._set_grip(vehicle, row)
+
+    def _set_grip(self, vehicle: VehicleState, row: int) -> None:
+        friction = vehicle.trigger_friction
+        if friction is None:
+            friction = float(np.mean([wheel.tire_friction for wheel in vehicle.physics.wheels]))
+        self.bodies.drives[row]["grip"] = grip_of(friction)
 
     def get_telemetry_data(self, actor_id: int) -> VehicleTelemetryData:
         vehicle, row = self._vehicle(actor_id)

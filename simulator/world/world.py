@@ -38,7 +38,6 @@ from simulator.world.lifecycle import POLE_TAGS, Lifecycle
 from simulator.world.light_commands import LightCommands
 from simulator.world.motion import Motion
 from simulator.world.obstacles import Obstacles
-from simulator.world.physics import GRIP_PER_TIRE_FRICTION
 from simulator.world.poses import matrices, matrix
 from simulator.world.rays import RayQueries
 from simulator.world.signals import Signals
@@ -210,18 +209,19 @@ class World(Lifecycle, ActorCommands, VehicleCommands, WalkerCommands, LightComm
 
     def _apply_friction_triggers(self) -> None:
         triggers = self.groups().triggers
-        if not triggers:
-            return
         for actor_id, vehicle in self.vehicles.items():
-            row = self.actors[actor_id].row
-            place = self.transform_of(actor_id).location
-            friction = float(np.mean([wheel.tire_friction for wheel in vehicle.physics.wheels]))
-            for trigger in triggers:
-                m = matrix(self.transform_of(trigger.id))
-                local = m[:3, :3].T @ (np.array(place) - m[:3, 3])
-                if (np.abs(local) <= np.array(trigger.bounding_box.extent)).all():
-                    friction = float(trigger.description.get("friction", "3.5"))
-            self.bodies.drives[row]["grip"] = max(0.02, GRIP_PER_TIRE_FRICTION * friction)
+            if not triggers and vehicle.trigger_friction is None:
+                continue
+            within = [float(t.description.get("friction", "3.5")) for t in triggers if self._is_within(actor_id, t)]
+            friction = within[-1] if within else None
+            if friction != vehicle.trigger_friction:
+                vehicle.trigger_friction = friction
+                self._set_grip(vehicle, self.actors[actor_id].row)
+
+    def _is_within(self, actor_id: int, trigger: Actor) -> bool:
+        m = matrix(self.transform_of(trigger.id))
+        local = m[:3, :3].T @ (np.array(self.transform_of(actor_id).location) - m[:3, 3])
+        return bool((np.abs(local) <= np.array(trigger.bounding_box.extent)).all())
 
     # Sensors
 
