@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Coroutine, Sequence
+from collections.abc import Collection, Coroutine, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +12,7 @@ from simulator.cameras import CAMERA, Cameras, camera_model
 from simulator.methods import METHODS
 from simulator.methods.registry import Refused
 from simulator.render.camera import CameraModel
-from simulator.towns.town import Town
+from simulator.towns.maps import OPENDRIVE_MAP, Maps
 from simulator.types import ActorDescription, ActorRecord, BoundingBox, EpisodeSettings, Transform
 from simulator.wire import payloads
 from simulator.wire.pacing import TrafficManagerPacing
@@ -37,18 +37,16 @@ class Session:
         streams: StreamServer,
         cameras: Cameras,
         connections: Collection[Connection],
-        town_names: Sequence[str],
-        build_town: Callable[[str], Town],
+        maps: Maps,
     ) -> None:
         self.world, self.streams, self.cameras = world, streams, cameras
-        self.town_names = town_names
+        self.maps = maps
         self.connections = connections
         self.caller: Connection | None = None
         """Whose call is being answered."""
         self.traffic_managers: dict[int, tuple[str, Connection | None]] = {}
         """By port: on which host, and which client said so."""
         self.lights_changed = False
-        self._build_town = build_town
         self._pacing = TrafficManagerPacing()
         self._ticking = asyncio.Lock()
         self._asynchronous = asyncio.Event()
@@ -149,8 +147,9 @@ class Session:
 
     async def load(self, town_name: str, reset_settings: bool) -> None:
         """Starts a new episode: all actors but the town's are gone, time starts at 0."""
-        same = town_name == self.world.town.name
-        town = self.world.town if same else await asyncio.to_thread(self._build_town, town_name)
+        # a client's text may be another one under the same name
+        same = town_name == self.world.town.name and town_name != OPENDRIVE_MAP
+        town = self.world.town if same else await asyncio.to_thread(self.maps.build, town_name)
         async with self._ticking:
             settings = EpisodeSettings() if reset_settings else self.world.settings
             before = self.world.actors

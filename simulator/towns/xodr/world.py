@@ -99,7 +99,12 @@ def town_from_opendrive(
                 _add_stop_line(builder, found, place)
     add_land(builder, terrain)
     scene = scenery.scenery(
-        builder, list(found.roads.values()), lanes, terrain, _poles(signs), zlib.crc32(text.encode()) if seed is None else seed
+        builder,
+        list(found.roads.values()),
+        lanes,
+        terrain,
+        _poles(signs),
+        zlib.crc32(text.encode()) if seed is None else seed,
     )
     for road in found.roads.values():
         scenery.add_barriers(scene, road)
