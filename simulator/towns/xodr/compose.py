@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -182,9 +183,7 @@ class Draft:
         lanes = [Lane(0, "none")]
         for k, ((before, behind), kind) in enumerate(zip(pairs, kinds), 1):
             first, last = self.width_m(start.road, before), self.width_m(end.road, behind)
-            widths = (
-                Cubic(0.0, first, 0.0, 3 * (last - first) / path.length**2, -2 * (last - first) / path.length**3),
-            )
+            widths = (_hermite(0.0, path.length, first, last, 0.0, 0.0),)
             between = kind == "driving" and k < len(pairs) and kinds[k] == "driving"
             mark = "broken" if between else "solid" if kind == "driving" else "none"
             marks = (RoadMark(0.0, mark, lane_change="both" if between else "none"),)
@@ -370,7 +369,7 @@ def _geometry(path: Path) -> tuple[Geometry, ...]:
 
 def through(poses: Sequence[Pose]) -> Path:
     """A smooth path through poses, arcs between them."""
-    return joined(piece for a, b in zip(poses[:-1], poses[1:]) for piece in biarc(a, b).pieces)
+    return joined(piece for a, b in pairwise(poses) for piece in biarc(a, b).pieces)
 
 
 def _hermite(s: float, length: float, z0: float, z1: float, g0: float, g1: float) -> Cubic:
@@ -397,9 +396,5 @@ def profile_through(s: Array, z: Array) -> tuple[Cubic, ...]:
     """Cubics through knots, grades from their neighbours, 0 at both ends."""
     grade = np.gradient(z, s)
     grade[0] = grade[-1] = 0.0
-    return tuple(
-        _hermite(
-            float(s[k]), float(s[k + 1] - s[k]), float(z[k]), float(z[k + 1]), float(grade[k]), float(grade[k + 1])
-        )
-        for k in range(len(s) - 1)
-    )
+    knots = list(zip(s.tolist(), z.tolist(), grade.tolist()))
+    return tuple(_hermite(s0, s1 - s0, z0, z1, g0, g1) for (s0, z0, g0), (s1, z1, g1) in pairwise(knots))
