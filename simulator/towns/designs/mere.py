@@ -128,7 +128,8 @@ class _Straight:
         s = np.linspace(0.0, bridge.length, 9)
         rise = np.clip(np.minimum(s, bridge.length - s) / 42.0, 0.0, 1.0)
         z = TERMINAL_M + (BRIDGE_M - TERMINAL_M) * rise * rise * (3.0 - 2.0 * rise)
-        road = draft.road(bridge, LOCAL, "town", LOCAL_KMH, profile_through(s, z))
+        # rural: no lamps and houses on the bridge
+        road = draft.road(bridge, LOCAL, "rural", LOCAL_KMH, profile_through(s, z))
         draft.limit_signs(road, 30.0)
         # outside: the off-ramp, the bridge, the on-ramp, counter-clockwise from the arm that points back
         outside = [End(self.on_right, "start"), End(road, "start"), End(self.off_right, "end")]

@@ -190,7 +190,7 @@ class Draft:
             lanes.append(Lane(-k, kind, widths, marks, before, behind, _kerb(kind)))
         if shoulder_m:
             lanes.append(Lane(-len(lanes), "shoulder", (Cubic(0.0, shoulder_m),), ()))
-        id = 10 * junction + len([road for road in self.roads.values() if road.junction == junction])
+        id = 20 * junction + len([road for road in self.roads.values() if road.junction == junction])
         objects = ()
         if barrier_m:
             objects = (_barrier(f"{id}1", path.length, barrier_m),)
