@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from simulator.towns.curves import Array, Path, Pose, biarc, joined
-from simulator.towns.xodr.compose import Draft, End, LaneShape, Profile, draped, through
+from simulator.towns.xodr.compose import Draft, End, Height, LaneShape, Profile, draped, through
 from simulator.towns.xodr.records import OpenDrive
 
 LANE_M, SHOULDER_M = 3.3, 0.8
@@ -59,7 +59,7 @@ def compose_fell(name: str, seed: int) -> OpenDrive:
         ]
     )
     roads = [
-        draft.road(path, COUNTRY_ROAD, "rural", LIMIT_KMH, draped(path, _about(height, west, east), (14.0, 14.0)))
+        draft.road(path, COUNTRY_ROAD, "rural", LIMIT_KMH, draped(path, _about(height, west, east)))
         for path in (north, middle, south)
     ]
     for contact, order in (("start", (0, 2, 1)), ("end", (0, 2, 1))):
@@ -81,17 +81,17 @@ def _country(poses: list[Pose]) -> Path:
     return joined([*biarc(first, start).pieces, *path.pieces, *biarc(end, last).pieces])
 
 
-def _about(height: object, west: Pose, east: Pose) -> object:
+def _about(height: Height, west: Pose, east: Pose) -> Height:
     """The land's height, level around both junctions, so that their roads meet at one height."""
 
     def levelled(x: ArrayLike, y: ArrayLike) -> Array:
         x, y = np.asarray(x, float), np.asarray(y, float)
-        z = height(x, y)  # type: ignore[operator]
+        z = height(x, y)
         for centre in (west, east):
             gap = np.hypot(x - centre.x, y - centre.y)
-            share = np.clip((gap - 30.0) / 60.0, 0.0, 1.0)
+            share = np.clip((gap - 35.0) / 110.0, 0.0, 1.0)
             share = share * share * (3.0 - 2.0 * share)
-            there = float(height(centre.x, centre.y))  # type: ignore[operator]
+            there = float(height(centre.x, centre.y))
             z = there + (z - there) * share
         return z
 

@@ -379,17 +379,11 @@ def _hermite(s: float, length: float, z0: float, z1: float, g0: float, g1: float
     return Cubic(s, z0, g0, c, d)
 
 
-def draped(path: Path, height: Height, level_ends_m: tuple[float, float], ease_m: float = 70.0) -> tuple[Cubic, ...]:
-    """The elevation of a road that lies on hills: level for some metres at its ends, at the land's height there."""
+def draped(path: Path, height: Height) -> tuple[Cubic, ...]:
+    """The elevation of a road that lies on the land."""
     s = np.linspace(0.0, path.length, max(4, round(path.length / KNOT_M)) + 1)
     x, y, _ = path.at(s)
-    z = height(x, y)
-    for from_end, level in ((s, level_ends_m[0]), (path.length - s, level_ends_m[1])):
-        end_z = z[0] if from_end is s else z[-1]
-        share = np.clip((from_end - level) / ease_m, 0.0, 1.0)
-        share = share * share * (3.0 - 2.0 * share)
-        z = end_z + (z - end_z) * share
-    return profile_through(s, z)
+    return profile_through(s, height(x, y))
 
 
 def profile_through(s: Array, z: Array) -> tuple[Cubic, ...]:
