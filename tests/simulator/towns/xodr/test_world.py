@@ -56,10 +56,8 @@ def test_signs_stand_beside_the_lanes_that_obey_them(street: Town) -> None:
     assert [end.x for end in light.stop_line] == pytest.approx([74.0, 74.0])
     for site, s, length in ((light, 74.0, 10.0), (stop, 120.0, 3.5)):
         # the actor faces the driver: its y axis points against the traffic, its x axis to the driver's right
-        middle = (
-            site.transform.location.x - site.trigger.location.y,
-            site.transform.location.y + site.trigger.location.x,
-        )
+        foot, box = site.transform.location, site.trigger.location
+        middle = foot.x - box.y, foot.y + box.x
         assert middle == pytest.approx((s - length / 2, 1.75), abs=0.05)
         assert site.trigger.extent.y == pytest.approx(length / 2)
     assert street.speed_limits[0].limit_kmh == 30
