@@ -28,12 +28,18 @@ def town(request: pytest.FixtureRequest) -> tuple[str, OpenDrive, carla.Map]:
 
 @pytest.mark.parametrize(("name", "seed"), [(name, seed) for name in DESIGNS for seed in (DESIGNS[name][1], 11, 12)])
 def test_one_can_drive_from_every_lane_to_every_other(name: str, seed: int) -> None:
+    """By following lanes and, where the markings allow it, by changing them."""
     _, carla_map = read(DESIGNS[name][0], seed)
     graph = nx.DiGraph()
     for waypoint in carla_map.generate_waypoints(2.0):
         onward = waypoint.next(2.0)
         assert onward, f"road {waypoint.road_id} lane {waypoint.lane_id} ends at s = {waypoint.s:.1f}"
+        if waypoint.lane_change & carla.LaneChange.Left:
+            onward.append(waypoint.get_left_lane())
+        if waypoint.lane_change & carla.LaneChange.Right:
+            onward.append(waypoint.get_right_lane())
         graph.add_edges_from(((waypoint.road_id, waypoint.lane_id), (w.road_id, w.lane_id)) for w in onward)
+        assert all(w.lane_type == carla.LaneType.Driving for w in onward)
     assert nx.is_strongly_connected(graph)
 
 
@@ -41,9 +47,9 @@ def test_lanes_join_without_gap_or_kink(town: tuple[str, OpenDrive, carla.Map]) 
     for waypoint in town[2].generate_waypoints(4.0):
         for after in waypoint.next(1.0):
             assert 0.6 < waypoint.transform.location.distance(after.transform.location) < 1.45
-            turn = (waypoint.transform.rotation.yaw - after.transform.rotation.yaw + 180.0) % 360.0 - 180.0
-            assert abs(turn) < 9.0
-            assert abs(waypoint.transform.rotation.pitch - after.transform.rotation.pitch) < 1.5
+            here, there = waypoint.transform.rotation, after.transform.rotation
+            assert abs((here.yaw - there.yaw + 180.0) % 360.0 - 180.0) < 9.0
+            assert abs((here.pitch - there.pitch + 180.0) % 360.0 - 180.0) < 1.5
 
 
 def test_each_town_is_what_its_name_says(town: tuple[str, OpenDrive, carla.Map]) -> None:
