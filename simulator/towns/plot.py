@@ -23,7 +23,9 @@ def draw(town: Town, path: Path, dots_per_inch: int = 130) -> None:
     """Writes a picture of the town as seen from above: x to the right, y downwards as in CARLA."""
     figure, axes = plt.subplots(figsize=(14, 14))
     corners = town.mesh.vertices[town.mesh.triangles]
-    order = np.argsort(corners[:, :, 2].mean(axis=1), kind="stable")
+    middle = corners.mean(axis=1)
+    land = 0.0 if town.relief is None else town.relief.at(middle[:, :2])
+    order = np.argsort(middle[:, 2] - land, kind="stable")
     albedo = np.array([SURFACES[m].albedo if m in SURFACES else (1, 0, 1) for m in sorted(Material)])
     colour = np.clip(albedo, 0.0, 1.0) ** (1 / 2.2)
     axes.add_collection(
