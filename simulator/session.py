@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Coroutine, Sequence
+from collections.abc import Collection, Coroutine, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 from simulator.cameras import CAMERA, Cameras, camera_model
 from simulator.methods import METHODS
 from simulator.methods.registry import Refused
-from simulator.navigation import NavigationFile, navigation_file
+from simulator.navigation import Navigation, NavigationFile
 from simulator.range_sensors import MODELS, RangeModel, RangeSensors, range_model, shot_of
 from simulator.raycast.lidar import Sweep
 from simulator.raycast.scene import Touch
@@ -20,7 +20,7 @@ from simulator.recording.desk import RecordingDesk
 from simulator.recording.file import NotARecording, read_recording
 from simulator.recording.replayer import Wishes
 from simulator.render.camera import CameraModel
-from simulator.towns.town import Town
+from simulator.towns.maps import OPENDRIVE_MAP, Maps
 from simulator.types import (
     ActorDescription,
     ActorRecord,
@@ -55,12 +55,11 @@ class Session:
         cameras: Cameras,
         range_sensors: RangeSensors,
         connections: Collection[Connection],
-        town_names: Sequence[str],
-        build_town: Callable[[str], Town],
+        maps: Maps,
         recordings: Path = Path("recordings"),
     ) -> None:
         self.world, self.streams, self.cameras, self.range_sensors = world, streams, cameras, range_sensors
-        self.town_names = town_names
+        self.maps = maps
         self.connections = connections
         self.caller: Connection | None = None
         """Whose call is being answered."""
@@ -68,7 +67,6 @@ class Session:
         """By port: on which host, and which client said so."""
         self.lights_changed = False
         self.recordings = RecordingDesk(recordings)
-        self._build_town = build_town
         self._pacing = TrafficManagerPacing()
         self._ticking = asyncio.Lock()
         self._asynchronous = asyncio.Event()
@@ -80,7 +78,7 @@ class Session:
         self.failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Gets the exception that ended the simulation."""
         self.apply_settings(world.settings)
-        self._navigation = _navigation_of(world.town)
+        self._navigation = Navigation(world.town)
 
     def call(self, connection: Connection, method: str, arguments: Sequence[Any]) -> Any:
         """Answers one RPC: the result as it travels, or an awaitable of it."""
@@ -161,8 +159,8 @@ class Session:
         raise ActorNotFound(actor_id)
 
     async def navigation(self) -> NavigationFile | None:
-        """The navigation mesh of the town. Every client asks for it when it connects, so it is begun before."""
-        return await asyncio.shield(self._navigation)
+        """The navigation mesh of the town, made when a client first asks for it."""
+        return await self._navigation.file()
 
     # Time
 
@@ -187,10 +185,10 @@ class Session:
 
     async def load(self, town_name: str, reset_settings: bool) -> None:
         """Starts a new episode: all actors but the town's are gone, time starts at 0."""
-        same = town_name == self.world.town.name
-        town = self.world.town if same else await asyncio.to_thread(self._build_town, town_name)
-        navigation = self._navigation if same else _navigation_of(town)
-        await asyncio.wait([navigation])
+        # a client's text may be another one under the same name
+        same = town_name == self.world.town.name and town_name != OPENDRIVE_MAP
+        town = self.world.town if same else await asyncio.to_thread(self.maps.build, town_name)
+        navigation = self._navigation if same else Navigation(town)
         async with self._ticking:
             settings = EpisodeSettings() if reset_settings else self.world.settings
             before = self.world.actors
@@ -212,10 +210,11 @@ class Session:
             return text + "File is not a CARLA recorder\n"
         except OSError:
             return text + f"File {path} not found on server\n"
-        name = recording.header.map_name.rsplit("/", 1)[-1]
-        if name != self.world.town.name:
-            if name not in self.town_names:
-                return text + f"Could not load mapfile {name}\n"
+        wanted = recording.header.map_name.rsplit("/", 1)[-1]
+        if wanted != self.world.town.name:
+            name = self.maps.resolve(wanted)
+            if name is None:
+                return text + f"Could not load mapfile {wanted}\n"
             await self.load(name, reset_settings=False)
             text += f"Loading map {name}\nReplayer will start after map is loaded...\n"
         async with self._ticking:
@@ -333,7 +332,3 @@ class Session:
     def _publish(self, actor: Actor, pose: Transform, events: StepEvents, body: Sequence[Part], lossy: bool) -> None:
         head = payloads.header(KIND_OF_BLUEPRINT[actor.type_id], events.frame, events.elapsed_s, pose)
         self.streams.publish(actor.stream_id, (head, *body), lossy)
-
-
-def _navigation_of(town: Town) -> asyncio.Future[NavigationFile | None]:
-    return asyncio.ensure_future(asyncio.to_thread(navigation_file, town))

@@ -1,5 +1,5 @@
 """The navigation mesh of a town: where the walkers of CARLA's own AI, which runs in the client, may go."""
 
-from simulator.navigation.file import NavigationFile, navigation_file
+from simulator.navigation.store import Navigation, NavigationFile
 
-__all__ = ["NavigationFile", "navigation_file"]
+__all__ = ["Navigation", "NavigationFile"]

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass
-
 import shapely
 
 from simulator.navigation.convex import convex_pieces
 from simulator.navigation.detour import MOST_POLYGONS, MOST_VERTICES, Tile, tile_of, write_mesh
+from simulator.navigation.store import NavigationFile, named
 from simulator.navigation.walkable import walkable_regions
 from simulator.towns.town import Town
 
@@ -16,15 +14,12 @@ TOLERANCES_M = (0.05, 0.15, 0.4)
 """How far outlines may be simplified: a large town gets the next coarser one when it does not fit the format."""
 
 
-@dataclass(frozen=True)
-class NavigationFile:
-    """`name` as clients ask for it; it bears a hash of `content` because they keep files by name for ever."""
-
-    name: str
-    content: bytes
-
-
 def navigation_file(town: Town) -> NavigationFile | None:
+    content = navigation_bytes(town)
+    return None if content is None else named(town, content)
+
+
+def navigation_bytes(town: Town) -> bytes | None:
     """None for a town without sidewalks and crosswalks, or one too large for the format."""
     for tolerance_m in TOLERANCES_M:
         try:
@@ -34,9 +29,7 @@ def navigation_file(town: Town) -> NavigationFile | None:
         if tile is None:
             return None
         if len(tile.polygons) <= MOST_POLYGONS and len(tile.vertices) <= MOST_VERTICES:
-            content = write_mesh(tile)
-            digest = hashlib.sha256(content).hexdigest()[:12]
-            return NavigationFile(f"Carla/Maps/Nav/{town.name}-{digest}.bin", content)
+            return write_mesh(tile)
     return None
 
 

@@ -32,12 +32,16 @@ def opendrive_text(network: Network, name: str) -> str:
     root = Element("OpenDRIVE")
     xs, ys = zip(*((p.start.x, p.start.y) for r in network.roads.values() for p in r.path.pieces), strict=True)
     bounds = {"north": max(ys) + 100, "south": min(ys) - 100, "east": max(xs) + 100, "west": min(xs) - 100}
-    header = add_element(root, "header", revMajor=1, revMinor=4, name=name, version=1, date="2026-01-01T00:00:00", **bounds)
+    header = add_element(
+        root, "header", revMajor=1, revMinor=4, name=name, version=1, date="2026-01-01T00:00:00", **bounds
+    )
     add_element(header, "geoReference").text = GEO_REFERENCE
     for road in network.roads.values():
         _road(root, road, [s for s in network.signals if s.road == road.id])
     for controller in sorted({s.controller for s in network.signals if s.controller >= 0}):
-        element = add_element(root, "controller", name=f"Controller {controller}", id=controller, sequence=controller % 2)
+        element = add_element(
+            root, "controller", name=f"Controller {controller}", id=controller, sequence=controller % 2
+        )
         for signal in network.signals:
             if signal.controller == controller:
                 add_element(element, "control", signalId=signal.id, type="")

@@ -143,14 +143,16 @@ class Scene:
         """The frame raised by the height of the land below its origin."""
         if self.relief is None:
             return frame
-        return replace(frame, origin=frame.origin + [0.0, 0.0, float(self.relief.at(frame.origin[None, :2])[0])])
+        return replace(
+            frame, origin=frame.origin + np.array([0.0, 0.0, float(self.relief.at(frame.origin[None, :2])[0])])
+        )
 
     def sunk(self, frame: Frame, footprint: Array) -> Frame:
         """The frame lowered to the lowest ground below a building, so that no corner of it hangs in the air."""
         if self.relief is None:
             return frame
         lowest = float(self.relief.at(footprint).min()) - float(self.relief.at(frame.origin[None, :2])[0])
-        return replace(frame, origin=frame.origin + [0.0, 0.0, min(0.0, lowest)])
+        return replace(frame, origin=frame.origin + np.array([0.0, 0.0, min(0.0, lowest)]))
 
     def is_off_road(self, frame: Frame, reach_m: float = 0.1) -> bool:
         if self.roadway is None:

@@ -68,7 +68,7 @@ class TrafficLightSite:
 
 @dataclass(frozen=True)
 class StopSignSite:
-    """A stop or yield sign at the right edge of the road beside its stop line; its face looks along the actor's +y axis.
+    """A stop or yield sign at the right edge of the road beside its line; its face looks along the actor's +y axis.
 
     trigger: box relative to `transform` on the lane just before the stop line. It is square because the leaderboard's
     stop criterion tests it without rotation.

@@ -95,7 +95,10 @@ class World(Lifecycle, ActorCommands, VehicleCommands, WalkerCommands, LightComm
             )
             for s in town.speed_limits
         ]
-        self._fixtures = [*lights, *stops, *limits]
+        yields = [
+            self._add_fixture(Kind.SIGN, "traffic.yield", s.transform, s.trigger, s.signal_id) for s in town.yield_signs
+        ]
+        self._fixtures = [*lights, *stops, *limits, *yields]
         self._fixture_poses = matrices([[*a.transform.location, *a.transform.rotation] for a in self._fixtures])[:, :3]
         poles = [(actor.id, actor.transform, POLE_TAGS[actor.kind]) for actor in self._fixtures]
         self.obstacles = Obstacles(town.obstacles, poles)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 
@@ -125,7 +126,7 @@ def stations(road: Road, start: float, end: float, step_m: float) -> Array:
         fixed |= {g.s, g.s + g.length}
     marks = sorted(v for v in fixed if start <= v <= end)
     runs = []
-    for a, b in zip(marks[:-1], marks[1:]):
+    for a, b in pairwise(marks):
         step = min(step_m, 1.5) if road.junction != -1 else step_m
         runs.append(np.linspace(a, b, max(1, math.ceil((b - a) / step)), endpoint=False))
     s = np.concatenate([*runs, [end]])

@@ -43,15 +43,16 @@ def add_lane(builder: MeshBuilder, lane: Strip) -> None:
 
 
 def add_border(builder: MeshBuilder, outermost: Strip, terrain: Terrain) -> None:
-    """The verge beside a road's last lane: down to the meadow, or a wall of concrete where the road bridges something."""
+    """The verge beside a road's last lane: down to the meadow, or a parapet of concrete where the road is a bridge."""
     sign = 1.0 if outermost.lane.id > 0 else -1.0
     edge = outermost.points(1.0, outermost.lift_m)
     foot = outermost.line.point(outermost.s, outermost.outer + sign * VERGE_M, -LAND_BELOW_M)
+    up = np.array([0.0, 0.0, 1.0])
     bridge = edge[:, 2] - terrain.height_m(foot[:, :2]) > 1.5
     on_ground = ~(bridge[:-1] | bridge[1:])
     for a, b, material, wanted in (
         (edge, foot, Material.GRASS, on_ground),
-        (edge + [0.0, 0.0, 0.9], edge - [0.0, 0.0, DECK_M], Material.CONCRETE, ~on_ground),
+        (edge + up * 0.9, edge - up * DECK_M, Material.CONCRETE, ~on_ground),
     ):
         quads = np.stack([a[:-1], b[:-1], b[1:], a[1:]], axis=1)[wanted]
         if len(quads):

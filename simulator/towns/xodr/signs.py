@@ -107,9 +107,7 @@ def _strips_at(line: CentreLine, s: float) -> list[Strip]:
 
 def _place(strip: Strip) -> StopPlace:
     heading = float(strip.line.at(strip.s[:1])[2][0]) + (0.0 if strip.forward else math.pi)
-    return StopPlace(
-        strip.road.id, strip.lane.id, strip.points(0.5)[0], yaw_deg(heading), float(strip.width_m[0])
-    )
+    return StopPlace(strip.road.id, strip.lane.id, strip.points(0.5)[0], yaw_deg(heading), float(strip.width_m[0]))
 
 
 def _turn(a: float, b: float) -> float:

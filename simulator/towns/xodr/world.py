@@ -69,7 +69,7 @@ def check_opendrive(text: str) -> OpenDrive:
 def town_from_opendrive(
     text: str, name: str, parameters: GenerationParameters | None = None, seed: int | None = None
 ) -> Town:
-    """The same bytes for the same text. `seed`: of the scenery; drawn from the text when None. Raises OpenDriveError."""
+    """The same bytes for the same text. seed: of the scenery; drawn from the text if None. Raises OpenDriveError."""
     import carla
 
     parameters = parameters or GenerationParameters()
@@ -99,7 +99,12 @@ def town_from_opendrive(
                 _add_stop_line(builder, found, place)
     add_land(builder, terrain)
     scene = scenery.scenery(
-        builder, list(found.roads.values()), lanes, terrain, _poles(signs), zlib.crc32(text.encode()) if seed is None else seed
+        builder,
+        list(found.roads.values()),
+        lanes,
+        terrain,
+        _poles(signs),
+        zlib.crc32(text.encode()) if seed is None else seed,
     )
     for road in found.roads.values():
         scenery.add_barriers(scene, road)
@@ -162,7 +167,7 @@ def _outermost(lanes: Sequence[Strip]) -> list[Strip]:
             key = (lane.section.s, lane.lane.id > 0)
             if key not in last or abs(lane.lane.id) > abs(last[key].lane.id):
                 last[key] = lane
-    for (start, left), lane in list(last.items()):
+    for start, left in list(last):
         if (start, not left) not in last:
             first = next(other for other in lanes if other.section.s == start and abs(other.lane.id) == 1)
             last[start, not left] = replace(

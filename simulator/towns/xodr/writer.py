@@ -21,7 +21,9 @@ def write_opendrive(found: OpenDrive) -> str:
     root = Element("OpenDRIVE")
     xs, ys = zip(*((g.x, g.y) for road in found.roads.values() for g in road.geometry), strict=True)
     bounds = {"north": max(ys) + 100, "south": min(ys) - 100, "east": max(xs) + 100, "west": min(xs) - 100}
-    header = add(root, "header", revMajor=1, revMinor=4, name=found.name, version=1, date="2026-01-01T00:00:00", **bounds)
+    header = add(
+        root, "header", revMajor=1, revMinor=4, name=found.name, version=1, date="2026-01-01T00:00:00", **bounds
+    )
     if found.georeference:
         add(header, "geoReference").text = found.georeference
     for road in found.roads.values():
@@ -34,7 +36,12 @@ def write_opendrive(found: OpenDrive) -> str:
         element = add(root, "junction", id=junction.id, name=junction.name)
         for k, c in enumerate(junction.connections):
             connection = add(
-                element, "connection", id=k, incomingRoad=c.incoming, connectingRoad=c.connecting, contactPoint=c.contact
+                element,
+                "connection",
+                id=k,
+                incomingRoad=c.incoming,
+                connectingRoad=c.connecting,
+                contactPoint=c.contact,
             )
             for from_lane, to_lane in c.links:
                 add(connection, "laneLink", **{"from": from_lane, "to": to_lane})

@@ -11,9 +11,9 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulator.navigation import navigation_file
 from simulator.navigation.convex import MOST_CORNERS, convex_pieces
 from simulator.navigation.detour import Tile, tile_of
+from simulator.navigation.file import navigation_file
 from simulator.navigation.walkable import Area, Region, walkable_regions
 from simulator.render.mesh import MeshBuilder
 from simulator.towns import build_town
