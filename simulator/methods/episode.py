@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from simulator.methods.registry import Refused, rpc
 from simulator.types import EpisodeSettings, MapInfo, WeatherParameters
 from simulator.wire.streams import WORLD_STREAM
+from simulator.world.level_objects import ALL_LAYERS
 
 if TYPE_CHECKING:
     from simulator.session import Session
@@ -121,21 +122,12 @@ async def load_new_episode(session: Session, name: str, reset_settings: bool, la
     if town_name not in session.town_names:
         raise Refused(f"Map '{name}' not found")
     await session.load(town_name, reset_settings)
+    session.world.unload_map_layer(~layers & ALL_LAYERS)
 
 
 @rpc
 def copy_opendrive_to_file(session: Session, opendrive: str, parameters: OpendriveGenerationParameters) -> None:
     raise Refused("worlds from OpenDRIVE text are not supported")
-
-
-@rpc
-def load_map_layer(session: Session, layers: int) -> None:
-    """The towns are in one piece, like CARLA's maps without `_Opt`."""
-
-
-@rpc
-def unload_map_layer(session: Session, layers: int) -> None:
-    """The towns are in one piece, like CARLA's maps without `_Opt`."""
 
 
 @rpc

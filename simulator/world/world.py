@@ -32,9 +32,11 @@ from simulator.world.approach import LightZones, SpeedLimits
 from simulator.world.blueprints import catalogue
 from simulator.world.blueprints.vehicles import VEHICLES
 from simulator.world.bodies import BODY_DTYPE, VEHICLE, WALKER, Bodies
+from simulator.world.bone_commands import BoneCommands
+from simulator.world.debug_shapes import DebugShapes
 from simulator.world.events import Collision, GnssReading, ImuReading, StepEvents
+from simulator.world.level_objects import LevelObjects
 from simulator.world.lifecycle import POLE_TAGS, Lifecycle
-from simulator.world.light_commands import LightCommands
 from simulator.world.obstacles import Obstacles
 from simulator.world.physics import GRIP_PER_TIRE_FRICTION
 from simulator.world.poses import matrices, matrix
@@ -50,7 +52,9 @@ _BRAKE_LAMP_FROM = 0.02
 _PEDAL_TURN_M = 5.0
 
 
-class World(Lifecycle, ActorCommands, VehicleCommands, WalkerCommands, LightCommands, RayQueries):
+class World(
+    Lifecycle, ActorCommands, VehicleCommands, WalkerCommands, BoneCommands, LevelObjects, RayQueries, DebugShapes
+):
     """One simulated world. Not for use by two threads at once."""
 
     def __init__(self, town: Town, seed: int = 0) -> None:
@@ -100,6 +104,9 @@ class World(Lifecycle, ActorCommands, VehicleCommands, WalkerCommands, LightComm
         self._fixture_poses = matrices([[*a.transform.location, *a.transform.rotation] for a in self._fixtures])[:, :3]
         poles = [(actor.id, actor.transform, POLE_TAGS[actor.kind]) for actor in self._fixtures]
         self.obstacles = Obstacles(town.obstacles, poles)
+        self.day_night_cycle = False
+        self.show_all_objects()
+        self.clear_debug_shapes()
 
     def step(self, delta_s: float) -> StepEvents:
         """Advances by one frame of `delta_s` seconds."""
@@ -143,7 +150,9 @@ class World(Lifecycle, ActorCommands, VehicleCommands, WalkerCommands, LightComm
         lights[len(moving) : len(moving) + len(self.light_ids)] = 1 << self.signals.states.astype(np.uint32)
         gait = np.zeros(len(shown), np.float32)
         gait[: len(moving)] = bodies["phase"]
-        lamps = zip(self.lamps, self.town.street_lamps)
+        burning = [_burning(lamp, site.luminous_flux_lm) for lamp, site in zip(self.lamps, self.town.street_lamps)]
+        lamps_on = np.array(burning, np.float32)
+        lamps_on[list(self._dark_lamps)] = 0.0
         return SceneView(
             self.frame,
             self.elapsed_s,
@@ -155,7 +164,9 @@ class World(Lifecycle, ActorCommands, VehicleCommands, WalkerCommands, LightComm
             gait,
             lights,
             np.array([self._palette(actor) for actor in shown], np.float32).reshape(-1, 3, 3),
-            np.array([_burning(lamp, site.luminous_flux_lm) for lamp, site in lamps], np.float32),
+            lamps_on,
+            self.hidden,
+            self.visible_strokes(),
         )
 
     # The parts of a step

@@ -89,7 +89,6 @@ def test_a_replayed_car_goes_where_it_went(client: carla.Client, world: carla.Wo
         assert car.id == actor_id
         assert car.get_location().distance(expected.location) < 0.01
         assert abs(car.get_transform().rotation.yaw - expected.rotation.yaw) < 0.01
-    print([p.location.x for p in poses][::6], car.get_location(), [p.location.y for p in poses][-3:])
     assert car.get_velocity().length() > 3.0
     assert car.get_control().throttle == pytest.approx(0.7)
 
