@@ -68,7 +68,7 @@ def test_a_line_has_its_own_colour_by_day_and_by_night(renderer: Renderer) -> No
 
 
 def test_what_stands_before_a_line_hides_it(renderer: Renderer) -> None:
-    behind = debug_shapes.line(Vector3D(15.0, -6.0, 1.5), Vector3D(15.0, 6.0, 1.5), 0.3, PINK)
+    behind = debug_shapes.line(Vector3D(15.0, -12.0, 1.5), Vector3D(15.0, 6.0, 1.5), 0.3, PINK)
     changed = _changed(renderer, *behind)
     columns = np.nonzero(changed)[1]
     box = (80 + 80 * -5.0 / 9.5, 80 + 80 * -3.0 / 9.5)
