@@ -95,14 +95,12 @@ def test_a_parked_car_that_is_hidden_is_neither_seen_nor_met_by_rays_nor_run_int
     assert world.try_spawn_actor(blueprint, spot) is None
     world.enable_environment_objects({parked.id}, False)
     assert int((eye.look()[..., 2] == CAR_TAG).sum()) < 0.3 * seen
-    assert world.project_point(above, carla.Vector3D(0, 0, -1), 10.0).label == Label.Roads
-    car = world.try_spawn_actor(blueprint, spot)
-    assert car is not None
-    car.destroy()
     assert parked.id in {o.id for o in world.get_environment_objects(Label.Car)}
     world.enable_environment_objects({parked.id}, True)
     assert int((eye.look()[..., 2] == CAR_TAG).sum()) == seen
-    assert world.try_spawn_actor(blueprint, spot) is None
+    world.enable_environment_objects({parked.id}, False)
+    assert world.project_point(above, carla.Vector3D(0, 0, -1), 10.0).label == Label.Roads
+    assert world.try_spawn_actor(blueprint, spot) is not None
 
 
 def test_boxes_of_a_kind_surround_what_they_name(world: carla.World) -> None:
@@ -150,7 +148,8 @@ def test_the_light_of_a_lamp_goes_with_its_post(world: carla.World) -> None:
     lamp = manager.get_all_lights()[0].location
     below = carla.Transform(carla.Location(lamp.x, lamp.y, 5.0), carla.Rotation(pitch=-89.0))
     eye = Eye(world, "rgb", below, shutter_speed="20", iso="1600")
-    lit = eye.look()[..., :3].mean()
+    for _ in range(3):  # the client sends what its light manager was told with a tick
+        lit = eye.look()[..., :3].mean()
     world.unload_map_layer(carla.MapLayer.StreetLights)
     assert eye.look()[..., :3].mean() < 0.5 * lit
     manager.turn_off(manager.get_all_lights())
