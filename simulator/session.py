@@ -243,6 +243,7 @@ class Session:
             await self.streams.expected_arrived(SUBSCRIBERS_WITHIN_S)
             await self.streams.caught_up()
             await self._pacing.settled(self.connections)
+        self.lights_changed |= world.follow_the_sun()
         self.recordings.before_step(self._delta_s)
         events = world.step(self._delta_s)
         self.recordings.after_step(world, events)

@@ -9,6 +9,7 @@ from simulator.methods.registry import Refused, rpc
 from simulator.towns.xodr import GenerationParameters, OpenDriveError
 from simulator.types import EpisodeSettings, MapInfo, WeatherParameters
 from simulator.wire.streams import WORLD_STREAM
+from simulator.world.level_objects import ALL_LAYERS
 
 if TYPE_CHECKING:
     from simulator.session import Session
@@ -123,6 +124,7 @@ async def load_new_episode(session: Session, name: str, reset_settings: bool, la
     if town_name is None:
         raise Refused(f"Map '{name}' not found")
     await session.load(town_name, reset_settings)
+    session.world.unload_map_layer(~layers & ALL_LAYERS)
 
 
 @rpc
@@ -142,16 +144,6 @@ async def copy_opendrive_to_file(session: Session, opendrive: str, parameters: O
         await asyncio.to_thread(session.maps.receive, opendrive, chosen)
     except OpenDriveError as error:
         raise Refused(f"opendrive could not be correctly parsed: {error}") from None
-
-
-@rpc
-def load_map_layer(session: Session, layers: int) -> None:
-    """The towns are in one piece, like CARLA's maps without `_Opt`."""
-
-
-@rpc
-def unload_map_layer(session: Session, layers: int) -> None:
-    """The towns are in one piece, like CARLA's maps without `_Opt`."""
 
 
 @rpc

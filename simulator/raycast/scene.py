@@ -21,6 +21,7 @@ Floats = NDArray[np.float32]
 NO_ACTOR = 0
 LONGEST_M = 1e6
 """No ray goes farther."""
+_NOWHERE_M = 1e9
 _AXES = np.concatenate([np.eye(3), -np.eye(3)]).astype(np.float32)
 
 
@@ -88,6 +89,15 @@ def static_town(town: Meshed) -> StaticTown:
     return StaticTown(found, TAG_OF_MATERIAL[mesh.materials][found.order], mesh.objects[found.order])
 
 
+def _without(town: StaticTown, object_ids: tuple[int, ...]) -> StaticTown:
+    """The same town with the triangles of some objects where no ray gets."""
+    if not object_ids:
+        return town
+    triangles = town.tree.triangles.copy()
+    triangles[np.isin(town.objects, object_ids) & (town.objects > 0)] = [_NOWHERE_M] * 3 + [0.0] * 6
+    return town._replace(tree=town.tree._replace(triangles=triangles))
+
+
 class RayScene:
     """For one thread at a time; it spreads many rays over `workers` itself. The result does not depend on how many."""
 
@@ -97,7 +107,8 @@ class RayScene:
 
             model_of = of_blueprint
         self._model_of = model_of
-        self._static = static_town(town)
+        self._whole_town = self._static = static_town(town)
+        self._hidden: tuple[int, ...] = ()
         self._workers = workers
         self._first: dict[str, tuple[int, int]] = {}
         self._shapes: list[_Shape] = []
@@ -107,7 +118,9 @@ class RayScene:
         self._placed = self._tree_of(np.zeros(0, np.int32), np.zeros((0, 3, 4), np.float32))
 
     def show(self, view: SceneView) -> None:
-        """Puts the actors where they are at this frame."""
+        """Puts the actors where they are at this frame; leaves hidden objects of the town out."""
+        if view.hidden != self._hidden:
+            self._hidden, self._static = view.hidden, _without(self._whole_town, view.hidden)
         missing = [name for name in dict.fromkeys(view.models) if name not in self._first]
         if missing:
             self._load(missing)

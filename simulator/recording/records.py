@@ -1,7 +1,8 @@
 """The records of CARLA's recorder file, one class per packet, in the order in which the file has their fields.
 
 Facts of the format: "Recorder Binary File Format" of CARLA's documentation (version 1). Little endian, no padding.
-Lengths are centimetres (Unreal's), angles degrees in the order roll, pitch, yaw; velocities of `Kinematics` m/s and deg/s.
+Lengths are centimetres (Unreal's), angles degrees in the order roll, pitch, yaw; velocities of `Kinematics` are m/s
+and deg/s.
 """
 
 from __future__ import annotations

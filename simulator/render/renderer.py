@@ -29,11 +29,12 @@ from simulator.render.motion import Seen, back_in_time, encode_normals, optical_
 from simulator.render.radiance import render_rows
 from simulator.render.resolve import Slots
 from simulator.render.rows import PLANES
-from simulator.render.scenery import TownScenery, scenery_of
+from simulator.render.scenery import TownScenery, scenery_of, without
 from simulator.render.sensor import develop, gamma_table, gaussian_tile, noise_variance
 from simulator.render.shade import air_of
 from simulator.render.shadows import Casters, casters_of
 from simulator.render.sky import Daylight, daylight
+from simulator.render.strokes import draw_strokes
 from simulator.render.templates import Model, Templates
 from simulator.render.visibility import Instances, ParallelDepth, Visibility, VisibilityBuffer
 from simulator.render.workers import Workers
@@ -96,6 +97,8 @@ class Renderer:
         self._event_pixels: dict[int, EventPixels] = {}
         self._sun_map: tuple[NDArray[np.float64], ParallelDepth] | None = None
         self._tables: dict[float, NDArray[np.uint8]] = {}
+        self._whole_town = self._town
+        self._hidden: tuple[int, ...] = ()
 
     def image(
         self, sensor_id: int, camera: CameraModel, transform: Sequence[float], view: SceneView
@@ -105,7 +108,10 @@ class Renderer:
         eye = pinhole(camera, transform)
         buffer = self._seen(frame, eye)
         if camera.kind in ("rgb", "dvs"):
-            return self._develop(sensor_id, camera, self._radiance(frame, eye, buffer, camera), view)
+            picture = self._develop(sensor_id, camera, self._radiance(frame, eye, buffer, camera), view)
+            if view.strokes and camera.kind == "rgb":
+                draw_strokes(view.strokes, eye, buffer.inverse_depth, picture)
+            return picture
         out = np.empty((camera.height, camera.width), np.uint32)
         if camera.kind == "depth":
             self._workers.run(encode_depth, buffer.inverse_depth, out)
@@ -170,10 +176,12 @@ class Renderer:
 
     def _prepare(self, view: SceneView) -> _Frame:
         changing = (view.ids, view.poses, view.gait, view.lights, view.palettes, view.lamps_on)
-        key = (view.frame, view.elapsed_s, view.weather, view.models, *(a.tobytes() for a in changing))
+        key = (view.frame, view.elapsed_s, view.weather, view.models, view.hidden, *(a.tobytes() for a in changing))
         if self._frame is not None and self._frame.key == key:
             return self._frame
         self._release()
+        if view.hidden != self._hidden:
+            self._hide(view.hidden)
         template = self._templates.index(view.models, np.asarray(view.gait, np.float32))
         poses = np.ascontiguousarray(view.poses, np.float32).reshape(-1, 3, 4)
         day = daylight(view.weather)
@@ -194,6 +202,11 @@ class Renderer:
         slot_ids = (np.asarray(view.ids, np.uint32) & np.uint32(0x7FFF)).astype(np.uint32)
         self._frame = _Frame(key, day, Instances(template, poses), slots, slot_ids, lamps)
         return self._frame
+
+    def _hide(self, object_ids: tuple[int, ...]) -> None:
+        """Leaves these objects of the town out, and no others."""
+        self._hidden, self._town, self._sun_map = object_ids, without(self._whole_town, object_ids), None
+        self._visibility = Visibility(self._town.chunks, self._templates, self._workers)
 
     def _seen(self, frame: _Frame, eye: Pinhole) -> VisibilityBuffer:
         key = (eye.rotation.tobytes(), eye.eye.tobytes(), float(eye.focal_px), eye.width, eye.height)

@@ -13,6 +13,7 @@ from simulator.types import ActorDescription, ActorRecord, BoundingBox, CityObje
 from simulator.world.contacts import BOX_DTYPE, make_grid
 
 POLE_HALF_M, POLE_HEIGHT_M = 0.12, 3.0
+OUT_OF_THE_WORLD_M = -1e9
 
 
 class Obstacles:
@@ -33,6 +34,13 @@ class Obstacles:
             half = POLE_HEIGHT_M / 2.0
             _fill(row, (x, y, z + half), (POLE_HALF_M, POLE_HALF_M, half), transform.rotation.yaw)
         self.grid = make_grid(self.boxes)
+        self._object_ids = np.array([obstacle.object_id for obstacle in obstacles] + [0] * len(poles), np.int64)
+        self._heights = self.boxes["z"].copy()
+
+    def hide(self, object_ids: Sequence[int]) -> None:
+        """These objects of the town are not there any more, all others are: nothing touches what is so far below."""
+        gone = np.isin(self._object_ids, object_ids) & (self._object_ids > 0)
+        self.boxes["z"] = np.where(gone, OUT_OF_THE_WORLD_M, self._heights)
 
     def record(self, index: int) -> ActorRecord:
         return town_record(self.tags[index])

@@ -47,12 +47,20 @@ class VehicleState:
     """Of the friction trigger that it is in; holds instead of that of its tyres."""
     ackermann: VehicleAckermannControl | None = None
     ackermann_settings: AckermannControllerSettings = field(default_factory=AckermannControllerSettings)
+    wheel_steer_deg: dict[int, float] = field(default_factory=dict)
+    wheel_pitch_deg: dict[int, float] = field(default_factory=dict)
+    """Angles that a client has set, by wheel."""
+    open_doors: set[int] = field(default_factory=set)
     ackermann_memory: list[float] = field(default_factory=lambda: [0.0, 0.0, 0.0, 0.0])
 
 
 @dataclass(eq=False)
 class WalkerState:
+    """`pose`: relative transforms of bones that a client has set. `blend`: their share, 0..1."""
+
     control: WalkerControl = field(default_factory=WalkerControl)
+    pose: dict[str, Transform] = field(default_factory=dict)
+    blend: float = 0.0
 
 
 @dataclass(frozen=True)

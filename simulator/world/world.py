@@ -33,9 +33,11 @@ from simulator.world.approach import LightZones, SpeedLimits, outlook
 from simulator.world.blueprints import catalogue
 from simulator.world.blueprints.vehicles import VEHICLES
 from simulator.world.bodies import BODY_DTYPE, VEHICLE, Bodies
+from simulator.world.bone_commands import BoneCommands
+from simulator.world.debug_shapes import DebugShapes
 from simulator.world.events import Collision, GnssReading, ImuReading, StepEvents
+from simulator.world.level_objects import LevelObjects
 from simulator.world.lifecycle import POLE_TAGS, Lifecycle
-from simulator.world.light_commands import LightCommands
 from simulator.world.motion import Motion
 from simulator.world.obstacles import Obstacles
 from simulator.world.poses import matrices, matrix
@@ -49,7 +51,17 @@ _LEAST_IMPULSE_N_S = 1.0
 _BRAKE_LAMP_FROM = 0.02
 
 
-class World(Lifecycle, ActorCommands, VehicleCommands, WalkerCommands, LightCommands, RayQueries, Motion):
+class World(
+    Lifecycle,
+    ActorCommands,
+    VehicleCommands,
+    WalkerCommands,
+    BoneCommands,
+    LevelObjects,
+    RayQueries,
+    DebugShapes,
+    Motion,
+):
     """One simulated world. Not for use by two threads at once."""
 
     def __init__(self, town: Town, seed: int = 0) -> None:
@@ -102,6 +114,9 @@ class World(Lifecycle, ActorCommands, VehicleCommands, WalkerCommands, LightComm
         self._fixture_poses = matrices([[*a.transform.location, *a.transform.rotation] for a in self._fixtures])[:, :3]
         poles = [(actor.id, actor.transform, POLE_TAGS[actor.kind]) for actor in self._fixtures]
         self.obstacles = Obstacles(town.obstacles, poles)
+        self.day_night_cycle = False
+        self.show_all_objects()
+        self.clear_debug_shapes()
 
     def destroy(self, actor_id: int) -> None:
         super().destroy(actor_id)
@@ -149,7 +164,9 @@ class World(Lifecycle, ActorCommands, VehicleCommands, WalkerCommands, LightComm
         lights[len(moving) : len(moving) + len(self.light_ids)] = 1 << self.signals.states.astype(np.uint32)
         gait = np.zeros(len(shown), np.float32)
         gait[: len(moving)] = bodies["phase"]
-        lamps = zip(self.lamps, self.town.street_lamps)
+        burning = [_burning(lamp, site.luminous_flux_lm) for lamp, site in zip(self.lamps, self.town.street_lamps)]
+        lamps_on = np.array(burning, np.float32)
+        lamps_on[list(self._dark_lamps)] = 0.0
         return SceneView(
             self.frame,
             self.elapsed_s,
@@ -161,7 +178,9 @@ class World(Lifecycle, ActorCommands, VehicleCommands, WalkerCommands, LightComm
             gait,
             lights,
             np.array([self._palette(actor) for actor in shown], np.float32).reshape(-1, 3, 3),
-            np.array([_burning(lamp, site.luminous_flux_lm) for lamp, site in lamps], np.float32),
+            lamps_on,
+            self.hidden,
+            self.visible_strokes(),
         )
 
     # The parts of a step

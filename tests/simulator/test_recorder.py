@@ -83,14 +83,15 @@ def test_a_replayed_car_goes_where_it_went(client: carla.Client, world: carla.Wo
     told = client.replay_file("drive.log", 0.0, 0.0, 0)
     assert "Total time recorded: 2.95" in told
     assert "Replaying from 0 s - 2.95 s (2.95 s) at 1.0x" in told
+    fastest = 0.0
     for expected in poses[1:]:
         world.tick()
         (car,) = world.get_actors().filter("vehicle.*")
         assert car.id == actor_id
         assert car.get_location().distance(expected.location) < 0.01
         assert abs(car.get_transform().rotation.yaw - expected.rotation.yaw) < 0.01
-    print([p.location.x for p in poses][::6], car.get_location(), [p.location.y for p in poses][-3:])
-    assert car.get_velocity().length() > 3.0
+        fastest = max(fastest, car.get_velocity().length())
+    assert fastest > 3.0
     assert car.get_control().throttle == pytest.approx(0.7)
 
 
