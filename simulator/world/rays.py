@@ -39,7 +39,7 @@ class RayQueries(WorldState):
         length = float(np.linalg.norm(way))
         if not length or not math.isfinite(length):
             return ()
-        scene = self._shown()
+        scene = self._scene_now()
         direction = (way / length).astype(np.float32)
         found: dict[tuple[int, int, int], LabelledPoint] = {}
         near_m = 0.0
@@ -55,7 +55,7 @@ class RayQueries(WorldState):
             near_m = distance_m + _BEYOND_M
         return tuple(found.values())
 
-    def _shown(self) -> RayScene:
+    def _scene_now(self) -> RayScene:
         """The town's triangles (their tree takes a moment, once) with the actors as they are now."""
         if self._ray_scene is None or self._ray_scene[0] is not self.town:
             self._ray_scene = (self.town, RayScene(self.town, Workers(1)))

@@ -179,10 +179,10 @@ def _section(element: Element, where: str) -> Section:
     where = f"{where}, lane section at s = {s:g} m"
     lanes = [_lane(lane, where) for side in ("left", "center", "right") for lane in element.findall(f"{side}/lane")]
     ids = sorted((lane.id for lane in lanes), reverse=True)
-    if ids and ids != list(range(ids[0], ids[-1] - 1, -1)):
-        raise OpenDriveError(f"{where}: lane ids {ids} leave a gap or occur twice")
     if 0 not in ids:
         raise OpenDriveError(f"{where}: there is no centre lane (id 0)")
+    if ids != list(range(ids[0], ids[-1] - 1, -1)):
+        raise OpenDriveError(f"{where}: lane ids {ids} leave a gap or occur twice")
     return Section(s, tuple(sorted(lanes, key=lambda lane: -lane.id)))
 
 

@@ -32,12 +32,16 @@ def test_one_can_drive_from_every_lane_to_every_other(name: str, seed: int) -> N
     _, carla_map = read(DESIGNS[name][0], seed)
     graph = nx.DiGraph()
     for waypoint in carla_map.generate_waypoints(2.0):
-        onward = waypoint.next(2.0)
+        # the last one may lie just 2 m before the end: then 2.5 m lead beyond it
+        onward = waypoint.next(2.0) + waypoint.next(2.5)
         assert onward, f"road {waypoint.road_id} lane {waypoint.lane_id} ends at s = {waypoint.s:.1f}"
+        beside = []
         if waypoint.lane_change & carla.LaneChange.Left:
-            onward.append(waypoint.get_left_lane())
+            beside.append(waypoint.get_left_lane())
         if waypoint.lane_change & carla.LaneChange.Right:
-            onward.append(waypoint.get_right_lane())
+            beside.append(waypoint.get_right_lane())
+        # beyond a broken line there may also be oncoming traffic, or a shoulder
+        onward += [w for w in beside if w and w.lane_id * waypoint.lane_id > 0 and w.lane_type == waypoint.lane_type]
         graph.add_edges_from(((waypoint.road_id, waypoint.lane_id), (w.road_id, w.lane_id)) for w in onward)
         assert all(w.lane_type == carla.LaneType.Driving for w in onward)
     assert nx.is_strongly_connected(graph)
