@@ -134,6 +134,8 @@ async def _serve(
     range_sensors = RangeSensors(town, options.threads)
     world = World(town, options.seed)
     session = Session(world, streams, cameras, range_sensors, connections, maps, options.recordings)
+    # every client asks for it when it connects
+    await asyncio.wait([stopping, asyncio.ensure_future(session.navigation())], return_when=asyncio.FIRST_COMPLETED)
     running = asyncio.create_task(session.run())
     ready = {
         "event": "ready",

@@ -159,7 +159,7 @@ class Session:
         raise ActorNotFound(actor_id)
 
     async def navigation(self) -> NavigationFile | None:
-        """The navigation mesh of the town, made when a client first asks for it."""
+        """The navigation mesh of the town."""
         return await self._navigation.file()
 
     # Time
@@ -189,6 +189,7 @@ class Session:
         same = town_name == self.world.town.name and town_name != OPENDRIVE_MAP
         town = self.world.town if same else await asyncio.to_thread(self.maps.build, town_name)
         navigation = self._navigation if same else Navigation(town)
+        await navigation.file()
         async with self._ticking:
             settings = EpisodeSettings() if reset_settings else self.world.settings
             before = self.world.actors

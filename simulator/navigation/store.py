@@ -1,7 +1,7 @@
-"""The navigation mesh of a town for the clients of a server: made when one first asks, and kept on disk.
+"""The navigation mesh of a town for the clients of a server, kept on disk.
 
-A mesh takes seconds to make and every client that starts a walker of CARLA's AI asks for it, so one that was made is
-kept in the user's cache folder (`$XDG_CACHE_HOME/nightloop/navigation`) by a hash of all that it is made of.
+A mesh takes seconds to make and every client asks for it when it connects, so one that was made is kept in the user's
+cache folder (`$XDG_CACHE_HOME/nightloop/navigation`) by a hash of all that it is made of.
 """
 
 from __future__ import annotations

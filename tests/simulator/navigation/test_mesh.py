@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,9 +12,11 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from simulator.navigation import file
 from simulator.navigation.convex import MOST_CORNERS, convex_pieces
-from simulator.navigation.detour import Tile, tile_of
+from simulator.navigation.detour import Tile, tile_of, write_mesh
 from simulator.navigation.file import navigation_file
+from simulator.navigation.store import named, stored_navigation
 from simulator.navigation.walkable import Area, Region, walkable_regions
 from simulator.render.mesh import MeshBuilder
 from simulator.towns import build_town
@@ -113,14 +116,30 @@ def test_the_mesh_lies_on_the_ground_of_a_hilly_town(town: Town, regions: list[R
     assert vertices[:, 1] == pytest.approx(hilly.ground_height_m(vertices[:, [0, 2]]), abs=0.2)
 
 
-def test_the_file_is_the_same_every_time_and_named_by_what_is_in_it(town: Town) -> None:
-    first = navigation_file(town)
-    assert first is not None
-    assert first == navigation_file(replace(town))
+def test_the_file_is_the_same_every_time_and_named_by_what_is_in_it(town: Town, tile: Tile, tmp_path: Path) -> None:
+    kept = stored_navigation(town, tmp_path)
+    assert kept == named(town, write_mesh(tile))
+    raised = replace(tile, vertices=tile.vertices + np.float32(1.0))
+    assert named(town, write_mesh(raised)).name != kept.name
+
+
+def test_a_mesh_is_made_once_for_each_town(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Town] = []
+
+    def make(town: Town) -> bytes:
+        made.append(town)
+        return town.name.encode()
+
+    monkeypatch.setattr(file, "navigation_bytes", make)
+    town = build_town("Elm01")
+    first = stored_navigation(town, tmp_path)
+    assert stored_navigation(town, tmp_path) == first
+    assert made == [town]
     raised = replace(town, ground=replace(town.ground, heights_m=town.ground.heights_m + np.float32(1.0)))
-    other = navigation_file(raised)
-    assert other is not None
-    assert other.name != first.name
+    stored_navigation(raised, tmp_path)
+    assert made == [town, raised]
+    (tmp_path / "file").touch()
+    assert stored_navigation(town, tmp_path / "file") == first
 
 
 def test_a_town_without_ways_for_walkers_has_no_file(town: Town) -> None:
