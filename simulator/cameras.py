@@ -30,10 +30,10 @@ def camera_model(description: ActorDescription) -> CameraModel:
     try:
         size = int(description.get("image_size_x", "800")), int(description.get("image_size_y", "600"))
         fov_deg = float(description.get("fov", "90"))
+        rest = tuple(sorted((a.id, a.value) for a in description.attributes if a.id not in _OF_THE_MODEL))
+        return CameraModel(*size, fov_deg, description.id.removeprefix(CAMERA), rest)
     except ValueError as error:
         raise ValueError(f"{description.id}: {error}") from None
-    rest = tuple(sorted((a.id, a.value) for a in description.attributes if a.id not in _OF_THE_MODEL))
-    return CameraModel(*size, fov_deg, description.id.removeprefix(CAMERA), rest)
 
 
 class Cameras:

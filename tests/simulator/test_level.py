@@ -100,7 +100,13 @@ def test_a_parked_car_that_is_hidden_is_neither_seen_nor_met_by_rays_nor_run_int
     assert int((eye.look()[..., 2] == CAR_TAG).sum()) == seen
     world.enable_environment_objects({parked.id}, False)
     assert world.project_point(above, carla.Vector3D(0, 0, -1), 10.0).label == Label.Roads
-    assert world.try_spawn_actor(blueprint, spot) is not None
+    car = world.try_spawn_actor(blueprint, spot)
+    assert car is not None
+    world.tick()
+    assert car.destroy()
+    world.enable_environment_objects({parked.id}, True)
+    assert int((eye.look()[..., 2] == CAR_TAG).sum()) == seen
+    assert world.try_spawn_actor(blueprint, spot) is None
 
 
 def test_boxes_of_a_kind_surround_what_they_name(world: carla.World) -> None:
