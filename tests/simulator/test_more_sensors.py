@@ -181,7 +181,8 @@ def test_normals_point_at_the_camera_in_the_axes_of_the_world(stage: Stage) -> N
     normal = bgra[..., 2::-1].astype(float) / 127.5 - 1.0
     assert np.linalg.norm(normal[~far], axis=1) == pytest.approx(np.ones((~far).sum()), abs=0.02)
     assert np.abs(normal[far]).max(initial=0.0) < 0.01
-    assert normal[-1, :, 2].mean() > 0.95  # the road before the car faces upwards
+    middle = slice(WIDTH // 3, 2 * WIDTH // 3)
+    assert normal[-1, middle, 2].mean() > 0.95  # the road before the car faces upwards
     assert (bgra[..., 3] == 255).all()
 
 
@@ -189,9 +190,10 @@ def test_optical_flow_says_where_each_point_was_in_the_frame_before(stage: Stage
     stage.spawn("vehicle.audi.tt", stage.ahead(10.0))
     stage.car.enable_constant_velocity(carla.Vector3D(6.0, 0.0, 0.0))
     flow, depth = stage.camera("optical_flow"), stage.camera("depth")
-    stage.tick(4)
-    flows = [flow.get(timeout=60.0) for _ in range(4)]
-    depths = [depth.get(timeout=60.0) for _ in range(4)]
+    ticks = 14  # then the other car has come to rest on the road
+    stage.tick(ticks)
+    flows = [flow.get(timeout=60.0) for _ in range(ticks)]
+    depths = [depth.get(timeout=60.0) for _ in range(ticks)]
     assert not np.frombuffer(flows[0].raw_data, np.float32).any()  # nothing to compare with
     assert (flows[-1].width, flows[-1].height) == (WIDTH, HEIGHT)
     pixel = np.frombuffer(flows[-1].raw_data, np.float32).reshape(HEIGHT, WIDTH, 2)
