@@ -28,7 +28,7 @@ from harness.errors import (
     EXIT_OK,
     HarnessError,
 )
-from harness.executor import Job, Outcome, run_jobs
+from harness.executor import TICK_LIMIT_S, Job, Outcome, run_jobs
 from harness.kernels import compile_kernels
 from harness.progress import RunDisplay
 from harness.server import EMBEDDED, check_reachable, parse_address
@@ -83,7 +83,10 @@ def run(options: argparse.Namespace, console: Console) -> int:
     started = time.monotonic()
     failures: list[str] = []
     with RunDisplay(total, total - len(todo), console) as display:
-        for outcome in run_jobs(jobs, workers, lambda job, message: display.message(job.name, message)):
+        outcomes = run_jobs(
+            jobs, workers, lambda job, message: display.message(job.name, message), tick_limit_s=options.tick_limit
+        )
+        for outcome in outcomes:
             line, failed = _line_of(outcome, folder)
             failures += [line] if failed else []
             display.ended(outcome.job.name, line)
@@ -139,6 +142,13 @@ def _parser() -> argparse.ArgumentParser:
         default=None,
         metavar="N",
         help="episodes at a time (default: one per core, at most 8)",
+    )
+    add(
+        "--tick-limit",
+        type=_positive,
+        default=round(TICK_LIMIT_S),
+        metavar="S",
+        help="a drive that does not tick for so many seconds is ended and run again (default: %(default)s)",
     )
     return parser
 

@@ -7,10 +7,10 @@ without cameras does not wait for it.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from simulator.render.camera import CameraModel
@@ -30,10 +30,10 @@ def camera_model(description: ActorDescription) -> CameraModel:
     try:
         size = int(description.get("image_size_x", "800")), int(description.get("image_size_y", "600"))
         fov_deg = float(description.get("fov", "90"))
+        rest = tuple(sorted((a.id, a.value) for a in description.attributes if a.id not in _OF_THE_MODEL))
+        return CameraModel(*size, fov_deg, description.id.removeprefix(CAMERA), rest)
     except ValueError as error:
         raise ValueError(f"{description.id}: {error}") from None
-    rest = tuple(sorted((a.id, a.value) for a in description.attributes if a.id not in _OF_THE_MODEL))
-    return CameraModel(*size, fov_deg, description.id.removeprefix(CAMERA), rest)
 
 
 class Cameras:
@@ -61,13 +61,14 @@ class Cameras:
                 self._renderer = None
                 self.prepare()
 
-    async def image(self, key: int, model: CameraModel, pose: Transform, view: SceneView) -> NDArray[np.uint8]:
-        """(H, W, 4) uint8 BGRA. `key` tells cameras of an episode apart."""
+    async def image(self, key: int, model: CameraModel, pose: Transform, view: SceneView) -> NDArray[Any]:
+        """(H, W, 4) uint8 BGRA, (H, W, 2) float32 flow or (n,) events. `key` tells cameras of an episode apart."""
         renderer = await self.prepare()
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(
-            self._worker, renderer.image, key, model, (*pose.location, *pose.rotation), view
+        work: Callable[..., NDArray[Any]] = {"optical_flow": renderer.flow, "dvs": renderer.events}.get(
+            model.kind, renderer.image
         )
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._worker, work, key, model, (*pose.location, *pose.rotation), view)
 
     def _load(self, town: Town) -> Renderer:
         from simulator.render.renderer import Renderer

@@ -17,11 +17,15 @@ import threading
 import time
 import traceback
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NoReturn
 
 from simulator.cameras import Cameras
+from simulator.range_sensors import RangeSensors
 from simulator.session import Session
-from simulator.towns import Town, available_towns, build_town
+from simulator.towns import Town
+from simulator.towns.maps import Maps
+from simulator.towns.xodr import OpenDriveError
 from simulator.types import ActorDescription
 from simulator.wire.rpc import serve_rpc
 from simulator.wire.streams import StreamServer
@@ -35,8 +39,11 @@ _PR_SET_PDEATHSIG = 1
 def main(arguments: Sequence[str] | None = None) -> int:
     """Returns the exit code."""
     options = _parser().parse_args(arguments)
-    if options.town not in available_towns():
-        return _wrong_use(f"no town '{options.town}': there are {', '.join(available_towns())}")
+    maps = Maps(options.carla_town_aliases)
+    try:
+        town_name = _first_town(options.town, maps)
+    except ValueError as error:
+        return _wrong_use(str(error))
     if not watch_parent(options.parent_pid):
         return _wrong_use(f"the parent process {options.parent_pid} is gone")
     try:
@@ -44,19 +51,40 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         why = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error.strerror or error)
         return _wrong_use(f"cannot listen on {options.host}:{options.port}: {why}")
-    return asyncio.run(_serve(options, rpc_listener, stream_listener))
+    return asyncio.run(_serve(options, maps, town_name, rpc_listener, stream_listener))
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m simulator.serve", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
     parser.add_argument("--port", type=int, default=2000, help="for clients; streams use the next; 0 picks free ones")
-    parser.add_argument("--town", default="Elm01", help="town of the first episode")
+    parser.add_argument("--town", default="Elm01", help="town of the first episode, or an OpenDRIVE file (.xodr)")
     parser.add_argument("--seed", type=int, default=0, help="seed of all that is random in the world")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="threads that render")
     parser.add_argument("--cameras", action="store_true", help="load the renderer first, not at the first camera")
+    parser.add_argument("--recordings", type=Path, default=Path("recordings"), help="folder of recorder files")
+    parser.add_argument(
+        "--carla-town-aliases", action="store_true", help="load the town of ours that is nearest for Town01, Town02 ..."
+    )
     parser.add_argument("--parent-pid", type=int, default=None, help="end when this process ends")
     return parser
+
+
+def _first_town(name: str, maps: Maps) -> str:
+    """The map's name as `Maps` knows it. Raises ValueError with one clear line."""
+    if name.endswith(".xodr"):
+        try:
+            return maps.add_file(Path(name))
+        except OSError as error:
+            raise ValueError(f"cannot read {name}: {os.strerror(error.errno or 0)}") from None
+        except UnicodeDecodeError:
+            raise ValueError(f"cannot read {name}: it is not UTF-8 text") from None
+        except OpenDriveError as error:
+            raise ValueError(f"{name}: {error}") from None
+    found = maps.resolve(name)
+    if found is None:
+        raise ValueError(f"no town '{name}': there are {', '.join(maps.names)}, or an OpenDRIVE file (.xodr)")
+    return found
 
 
 def _wrong_use(problem: str) -> int:
@@ -81,13 +109,19 @@ def _listen(host: str, port: int) -> socket.socket:
         raise OSError(str(error)) from None
 
 
-async def _serve(options: argparse.Namespace, rpc_listener: socket.socket, stream_listener: socket.socket) -> int:
+async def _serve(
+    options: argparse.Namespace,
+    maps: Maps,
+    town_name: str,
+    rpc_listener: socket.socket,
+    stream_listener: socket.socket,
+) -> int:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     stopping: asyncio.Future[Any] = asyncio.ensure_future(stop.wait())
-    town = build_town(options.town)
+    town = maps.build(town_name)
     _rehearse(town)
     cameras = Cameras(town, options.threads, options.seed)
     if options.cameras:
@@ -97,7 +131,11 @@ async def _serve(options: argparse.Namespace, rpc_listener: socket.socket, strea
         await cameras.prepare()
     streams = StreamServer(stream_listener)
     server, connections = await serve_rpc(lambda *call: session.call(*call), rpc_listener)
-    session = Session(World(town, options.seed), streams, cameras, connections, available_towns(), build_town)
+    range_sensors = RangeSensors(town, options.threads)
+    world = World(town, options.seed)
+    session = Session(world, streams, cameras, range_sensors, connections, maps, options.recordings)
+    # every client asks for it when it connects
+    await asyncio.wait([stopping, asyncio.ensure_future(session.navigation())], return_when=asyncio.FIRST_COMPLETED)
     running = asyncio.create_task(session.run())
     ready = {
         "event": "ready",
@@ -117,6 +155,7 @@ async def _serve(options: argparse.Namespace, rpc_listener: socket.socket, strea
         await asyncio.sleep(0.1)  # lets the answer out that tells the waiting client
         code = CRASHED
     running.cancel()
+    session.recordings.stop()
     server.close()
     streams.close()
     return code
@@ -125,7 +164,8 @@ async def _serve(options: argparse.Namespace, rpc_listener: socket.socket, strea
 def _rehearse(town: Town) -> None:
     """Steps a world that is thrown away: what a step compiles or loads is then there before a client waits for it."""
     world = World(town)
-    world.spawn(ActorDescription(0, "vehicle.tesla.model3"), town.spawn_points[0])
+    if town.spawn_points:
+        world.spawn(ActorDescription(0, "vehicle.tesla.model3"), town.spawn_points[0])
     for _ in range(2):
         world.step(0.05)
         world.snapshot_rows()

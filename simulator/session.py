@@ -4,16 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Coroutine, Sequence
+from collections.abc import Collection, Coroutine, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from simulator.cameras import CAMERA, Cameras, camera_model
 from simulator.methods import METHODS
 from simulator.methods.registry import Refused
+from simulator.navigation import Navigation, NavigationFile
+from simulator.range_sensors import MODELS, RangeModel, RangeSensors, range_model, shot_of
+from simulator.raycast.lidar import Sweep
+from simulator.raycast.scene import Touch
+from simulator.recording.desk import RecordingDesk
+from simulator.recording.file import NotARecording, read_recording
+from simulator.recording.replayer import Wishes
 from simulator.render.camera import CameraModel
-from simulator.towns.town import Town
-from simulator.types import ActorDescription, ActorRecord, BoundingBox, EpisodeSettings, Transform
+from simulator.towns.maps import OPENDRIVE_MAP, Maps
+from simulator.types import (
+    ActorDescription,
+    ActorRecord,
+    BoundingBox,
+    CityObjectLabel,
+    EpisodeSettings,
+    Transform,
+)
 from simulator.wire import payloads
 from simulator.wire.pacing import TrafficManagerPacing
 from simulator.wire.payloads import KIND_OF_BLUEPRINT, Part
@@ -22,10 +37,12 @@ from simulator.wire.snapshot import LIGHTS_CHANGED, MAP_CHANGED, snapshot_payloa
 from simulator.wire.streams import WORLD_STREAM, StreamServer
 from simulator.world.actor import Actor, ActorNotFound, Kind
 from simulator.world.events import StepEvents
+from simulator.world.obstacles import town_record
 from simulator.world.world import World
 
 DEFAULT_DELTA_S = 0.05
 SUBSCRIBERS_WITHIN_S = 0.5
+REMEMBERED_DEAD = 1000
 
 
 class Session:
@@ -36,29 +53,32 @@ class Session:
         world: World,
         streams: StreamServer,
         cameras: Cameras,
+        range_sensors: RangeSensors,
         connections: Collection[Connection],
-        town_names: Sequence[str],
-        build_town: Callable[[str], Town],
+        maps: Maps,
+        recordings: Path = Path("recordings"),
     ) -> None:
-        self.world, self.streams, self.cameras = world, streams, cameras
-        self.town_names = town_names
+        self.world, self.streams, self.cameras, self.range_sensors = world, streams, cameras, range_sensors
+        self.maps = maps
         self.connections = connections
         self.caller: Connection | None = None
         """Whose call is being answered."""
         self.traffic_managers: dict[int, tuple[str, Connection | None]] = {}
         """By port: on which host, and which client said so."""
         self.lights_changed = False
-        self._build_town = build_town
+        self.recordings = RecordingDesk(recordings)
         self._pacing = TrafficManagerPacing()
         self._ticking = asyncio.Lock()
         self._asynchronous = asyncio.Event()
         self._map_changed = False
         self._models: dict[int, CameraModel] = {}
+        self._range_models: dict[int, RangeModel] = {}
         self._boxes_of_the_dead: dict[int, BoundingBox] = {}
         self._started_s = time.perf_counter()
         self.failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Gets the exception that ended the simulation."""
         self.apply_settings(world.settings)
+        self._navigation = Navigation(world.town)
 
     def call(self, connection: Connection, method: str, arguments: Sequence[Any]) -> Any:
         """Answers one RPC: the result as it travels, or an awaitable of it."""
@@ -86,17 +106,25 @@ class Session:
             return replace(record, stream_token=self.streams.token(stream_id))
         return record
 
-    def spawn(self, description: ActorDescription, transform: Transform, parent_id: int = 0) -> ActorRecord:
-        model = None
-        if description.id.startswith(CAMERA):
-            try:
+    def spawn(
+        self, description: ActorDescription, transform: Transform, parent_id: int = 0, wanted_id: int = 0
+    ) -> ActorRecord:
+        model: CameraModel | None = None
+        ranging: RangeModel | None = None
+        try:
+            if description.id.startswith(CAMERA):
                 model = camera_model(description)
-            except ValueError as error:
-                raise Refused(str(error)) from None
-            self.cameras.prepare()
-        actor_id = self.world.spawn(description, transform, parent_id).id
+                self.cameras.prepare()
+            elif description.id in MODELS:
+                ranging = range_model(description)
+                self.range_sensors.prepare()
+        except ValueError as error:
+            raise Refused(str(error)) from None
+        actor_id = self.world.spawn(description, transform, parent_id, wanted_id).id
         if model is not None:
             self._models[actor_id] = model
+        if ranging is not None:
+            self._range_models[actor_id] = ranging
         return self.record(actor_id)
 
     def destroy(self, actor_id: int) -> None:
@@ -110,9 +138,13 @@ class Session:
 
     def _bury(self, before: dict[int, Actor]) -> None:
         """Keeps of those who were there `before` and are no more what the Traffic Manager may still ask for."""
+        while len(self._boxes_of_the_dead) > REMEMBERED_DEAD:
+            del self._boxes_of_the_dead[next(iter(self._boxes_of_the_dead))]
         for gone in before.keys() - self.world.actors.keys():
             self._boxes_of_the_dead[gone] = before[gone].bounding_box
             self._models.pop(gone, None)
+            self._range_models.pop(gone, None)
+            self.range_sensors.forget(gone)
 
     def was_alive(self, actor_id: int) -> bool:
         return actor_id in self._boxes_of_the_dead
@@ -125,6 +157,10 @@ class Session:
         if actor_id in self._boxes_of_the_dead:
             return self._boxes_of_the_dead[actor_id]
         raise ActorNotFound(actor_id)
+
+    async def navigation(self) -> NavigationFile | None:
+        """The navigation mesh of the town."""
+        return await self._navigation.file()
 
     # Time
 
@@ -149,16 +185,46 @@ class Session:
 
     async def load(self, town_name: str, reset_settings: bool) -> None:
         """Starts a new episode: all actors but the town's are gone, time starts at 0."""
-        same = town_name == self.world.town.name
-        town = self.world.town if same else await asyncio.to_thread(self._build_town, town_name)
+        # a client's text may be another one under the same name
+        same = town_name == self.world.town.name and town_name != OPENDRIVE_MAP
+        town = self.world.town if same else await asyncio.to_thread(self.maps.build, town_name)
+        navigation = self._navigation if same else Navigation(town)
+        await navigation.file()
         async with self._ticking:
             settings = EpisodeSettings() if reset_settings else self.world.settings
             before = self.world.actors
+            self.recordings.new_episode()
             self.world.load(town)
+            self._navigation = navigation
             self._bury(before)
             self.apply_settings(settings)
             self.cameras.show(town)
+            self.range_sensors.show(town)
             self._map_changed = True
+
+    async def replay(self, path: Path, wishes: Wishes) -> str:
+        """Begins to replay a recording; says so in the words of CARLA's server."""
+        text = f"Replaying File: {path}\n"
+        try:
+            recording = await asyncio.to_thread(read_recording, path)
+        except NotARecording:
+            return text + "File is not a CARLA recorder\n"
+        except OSError:
+            return text + f"File {path} not found on server\n"
+        wanted = recording.header.map_name.rsplit("/", 1)[-1]
+        if wanted != self.world.town.name:
+            name = self.maps.resolve(wanted)
+            if name is None:
+                return text + f"Could not load mapfile {wanted}\n"
+            await self.load(name, reset_settings=False)
+            text += f"Loading map {name}\nReplayer will start after map is loaded...\n"
+        async with self._ticking:
+            begun = self.recordings.begin_replay(recording, self.world, self.spawn, self.destroy, wishes)
+        total_s = recording.duration_s
+        text += f"Total time recorded: {total_s:g}\n"
+        text += f"Replaying from {begun.start_s:g} s - {begun.end_s:g} s ({total_s:g} s) at {begun.time_factor:.1f}x\n"
+        text += "Ignoring Hero vehicle\n" * self.recordings.ignore_hero
+        return text + "Ignoring Spectator camera\n" * self.recordings.ignore_spectator
 
     @property
     def _delta_s(self) -> float:
@@ -178,10 +244,14 @@ class Session:
             await self.streams.expected_arrived(SUBSCRIBERS_WITHIN_S)
             await self.streams.caught_up()
             await self._pacing.settled(self.connections)
+        self.lights_changed |= world.follow_the_sun()
+        self.recordings.before_step(self._delta_s)
         events = world.step(self._delta_s)
+        self.recordings.after_step(world, events)
         self._tell_events(events, lossy)
         snapshot = self._snapshot(events)
         await self._tell_images(events, lossy)
+        await self._tell_ranges(events, lossy)
         if not lossy:
             await self._pacing.pause(self.connections)
         self.streams.publish(WORLD_STREAM, snapshot)
@@ -205,11 +275,7 @@ class Session:
             self._tell(hit.sensor_actor_id, events, (payloads.collision(hit.own, hit.other, hit.impulse),), lossy=False)
 
     async def _tell_images(self, events: StepEvents, lossy: bool) -> None:
-        watched = [
-            self.world.actors[actor_id]
-            for actor_id in sorted(self._models)
-            if actor_id in events.due and self.streams.has_subscribers(self.world.actors[actor_id].stream_id)
-        ]
+        watched = self._watched(self._models, events)
         if not watched or self.world.settings.no_rendering_mode:
             return
         # noise is drawn for the step of the episode, not the frame: what came before the episode leaves no trace
@@ -218,8 +284,47 @@ class Session:
         shots = [(actor, self._models[actor.id], self.world.transform_of(actor.id)) for actor in watched]
         for actor, model, pose in shots:
             # likewise a camera is known by its place among the actors of the episode
-            bgra = await self.cameras.image(actor.id - first_id, model, pose, view)
-            self._publish(actor, pose, events, payloads.image(bgra, model.fov_deg), lossy)
+            found = await self.cameras.image(actor.id - first_id, model, pose, view)
+            if model.kind == "optical_flow":
+                body = payloads.optical_flow(found, model.fov_deg)
+            elif model.kind == "dvs":
+                body = payloads.events(found, model.width, model.height, model.fov_deg) if len(found) else ()
+            else:
+                body = payloads.image(found, model.fov_deg)
+            if body:
+                self._publish(actor, pose, events, body, lossy)
+
+    async def _tell_ranges(self, events: StepEvents, lossy: bool) -> None:
+        watched = self._watched(self._range_models, events)
+        if not watched:
+            return
+        shots = [shot_of(self.world, actor, self._range_models[actor.id]) for actor in watched]
+        poses = [self.world.transform_of(actor.id) for actor in watched]
+        found = await self.range_sensors.measure(shots, self.world.view())
+        for actor, pose, measured in zip(watched, poses, found):
+            if isinstance(measured, Sweep):
+                body = payloads.lidar(*measured)
+            elif isinstance(measured, Touch):
+                other = self._touched(measured)
+                body = () if other is None else (payloads.obstacle(actor.record(), other, measured.distance_m),)
+            else:
+                body = () if measured is None else (payloads.radar(measured),)
+            if body:
+                self._publish(actor, pose, events, body, lossy)
+
+    def _touched(self, touch: Touch) -> ActorRecord | None:
+        """Nobody, if it was destroyed while the sensor was at work."""
+        if not touch.actor:
+            return town_record(CityObjectLabel(touch.tag))
+        return self.world.record(touch.actor) if touch.actor in self.world.actors else None
+
+    def _watched(self, sensors: Collection[int], events: StepEvents) -> list[Actor]:
+        """Those of the sensors that are due and have a listener, in the order of their ids."""
+        return [
+            self.world.actors[actor_id]
+            for actor_id in sorted(sensors)
+            if actor_id in events.due and self.streams.has_subscribers(self.world.actors[actor_id].stream_id)
+        ]
 
     def _tell(self, actor_id: int, events: StepEvents, body: Sequence[Part], lossy: bool) -> None:
         actor = self.world.actors.get(actor_id)

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 from enum import IntEnum, IntFlag
 from typing import NamedTuple
 
+import numpy as np
+
 __all__ = ["replace"]
 
 
@@ -109,6 +111,10 @@ class VehicleLightState(IntFlag):
     INTERIOR = 256
     SPECIAL_1 = 512
     SPECIAL_2 = 1024
+
+
+EVENT_DTYPE = np.dtype([("x", "<u2"), ("y", "<u2"), ("t_ns", "<i8"), ("polarity", "u1")])
+"""One event of a dynamic vision sensor, packed as on the wire: 13 bytes."""
 
 
 @dataclass(frozen=True)

@@ -165,11 +165,47 @@ def get_actor_component_relative_transform(session: Session, actor_id: int, comp
 
 @rpc
 def get_actor_bone_names(session: Session, actor_id: int) -> tuple[str, ...]:
+    return tuple(bone.name for bone in session.world.get_actor_bones(actor_id))
+
+
+@rpc
+def get_actor_bone_world_transforms(session: Session, actor_id: int) -> tuple[Transform, ...]:
+    """In the order of the bones' names, as all that follow."""
+    return tuple(bone.world for bone in session.world.get_actor_bones(actor_id))
+
+
+@rpc
+def get_actor_bone_relative_transforms(session: Session, actor_id: int) -> tuple[Transform, ...]:
+    """In the frame of the component, as CARLA's server gives them."""
+    return tuple(bone.component for bone in session.world.get_actor_bones(actor_id))
+
+
+@rpc
+def get_vehicle_bone_world_transforms(session: Session, actor_id: int) -> tuple[Transform, ...]:
+    session.world.get_vehicle_light_state(actor_id)  # refuses what is no vehicle
+    return tuple(bone.world for bone in session.world.get_actor_bones(actor_id))
+
+
+@rpc
+def get_actor_socket_names(session: Session, actor_id: int) -> tuple[str, ...]:
+    """Our models have none."""
     session.world.record(actor_id)
     return ()
 
 
 @rpc
-def get_actor_socket_names(session: Session, actor_id: int) -> tuple[str, ...]:
+def get_actor_socket_world_transforms(session: Session, actor_id: int) -> tuple[Transform, ...]:
     session.world.record(actor_id)
     return ()
+
+
+@rpc
+def get_actor_socket_relative_transforms(session: Session, actor_id: int) -> tuple[Transform, ...]:
+    session.world.record(actor_id)
+    return ()
+
+
+@rpc
+def set_actor_autopilot(session: Session, actor_id: int, enabled: bool) -> None:
+    """The Traffic Manager is in the client, which tells it."""
+    session.world.record(actor_id)

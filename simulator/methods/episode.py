@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, NamedTuple
 
 from simulator.methods.registry import Refused, rpc
+from simulator.towns.xodr import GenerationParameters, OpenDriveError
 from simulator.types import EpisodeSettings, MapInfo, WeatherParameters
 from simulator.wire.streams import WORLD_STREAM
+from simulator.world.level_objects import ALL_LAYERS
 
 if TYPE_CHECKING:
     from simulator.session import Session
@@ -83,47 +86,64 @@ def get_map_data(session: Session) -> str:
 
 @rpc
 def get_available_maps(session: Session) -> tuple[str, ...]:
-    return tuple(f"/Game/Carla/Maps/{name}" for name in session.town_names)
+    return tuple(f"/Game/Carla/Maps/{name}" for name in session.maps.names)
+
+
+NAVIGATION = "Nav"
+"""The folder by which clients ask for the navigation mesh."""
 
 
 @rpc
-def get_required_files(session: Session, folder: str) -> tuple[str, ...]:
-    """None: the client parses whatever it gets for "TM" unchecked, and it asks for the map by `get_map_data` anyway."""
-    return ()
+async def get_required_files(session: Session, folder: str) -> tuple[str, ...]:
+    """The navigation mesh, if that is what is asked for.
+
+    Nothing else: the client parses whatever it gets for "TM" unchecked, and it asks for the map by `get_map_data`.
+    """
+    mesh = await session.navigation() if folder.strip("/").rsplit("/", 1)[-1] == NAVIGATION else None
+    return (mesh.name,) if mesh else ()
 
 
 @rpc
-def request_file(session: Session, name: str) -> bytes:
-    raise Refused(f"file '{name}' not found")
+async def request_file(session: Session, name: str) -> bytes:
+    mesh = await session.navigation()
+    if mesh is None or name != mesh.name:
+        raise Refused(f"file '{name}' not found")
+    return mesh.content
 
 
 @rpc
-def get_navigation_mesh(session: Session) -> bytes:
-    return b""
+async def get_navigation_mesh(session: Session) -> bytes:
+    mesh = await session.navigation()
+    return mesh.content if mesh else b""
 
 
 @rpc
 async def load_new_episode(session: Session, name: str, reset_settings: bool, layers: int) -> None:
-    """`name` as in `get_available_maps` or its last part; empty to start the same map anew."""
-    town_name = name.rsplit("/", 1)[-1] or session.world.town.name
-    if town_name not in session.town_names:
+    """`name` as in `get_available_maps` or its last part, `_Opt` or not; empty to start the same map anew."""
+    town_name = session.maps.resolve(name) if name else session.world.town.name
+    if town_name is None:
         raise Refused(f"Map '{name}' not found")
     await session.load(town_name, reset_settings)
+    session.world.unload_map_layer(~layers & ALL_LAYERS)
 
 
 @rpc
-def copy_opendrive_to_file(session: Session, opendrive: str, parameters: OpendriveGenerationParameters) -> None:
-    raise Refused("worlds from OpenDRIVE text are not supported")
+async def copy_opendrive_to_file(session: Session, opendrive: str, parameters: OpendriveGenerationParameters) -> None:
+    """The map that `load_new_episode("OpenDriveMap")` then loads.
 
-
-@rpc
-def load_map_layer(session: Session, layers: int) -> None:
-    """The towns are in one piece, like CARLA's maps without `_Opt`."""
-
-
-@rpc
-def unload_map_layer(session: Session, layers: int) -> None:
-    """The towns are in one piece, like CARLA's maps without `_Opt`."""
+    max_road_length, smooth_junctions and enable_pedestrian_navigation change nothing: they are about how CARLA cuts
+    and bends its mesh.
+    """
+    chosen = GenerationParameters(
+        parameters.vertex_distance,
+        max(0.0, parameters.wall_height),
+        max(0.0, parameters.additional_width),
+        parameters.enable_mesh_visibility,
+    )
+    try:
+        await asyncio.to_thread(session.maps.receive, opendrive, chosen)
+    except OpenDriveError as error:
+        raise Refused(f"opendrive could not be correctly parsed: {error}") from None
 
 
 @rpc

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from simulator.methods.registry import Refused, rpc
-from simulator.types import BoundingBox, CityObjectLabel, EnvironmentObject, LabelledPoint, Transform, Vector3D
+from simulator.types import BoundingBox, CityObjectLabel, Color, EnvironmentObject, LabelledPoint, Rotation, Vector3D
+from simulator.wire.codec import decode
+from simulator.world import debug_shapes
 
 if TYPE_CHECKING:
     from simulator.session import Session
@@ -13,29 +15,58 @@ if TYPE_CHECKING:
 
 @rpc
 def get_all_level_BBs(session: Session, tag: CityObjectLabel) -> tuple[BoundingBox, ...]:
-    return tuple(
-        obstacle.box for obstacle in session.world.town.obstacles if tag in (obstacle.tag, CityObjectLabel.ANY)
-    )
+    return session.world.get_all_level_BBs(tag)
 
 
 @rpc
 def get_environment_objects(session: Session, tag: CityObjectLabel) -> tuple[EnvironmentObject, ...]:
-    return tuple(
-        EnvironmentObject(Transform(o.box.location, o.box.rotation), o.box, o.object_id, o.name, o.tag)
-        for o in session.world.town.obstacles
-        if tag in (o.tag, CityObjectLabel.ANY)
-    )
+    return session.world.get_environment_objects(tag)
 
 
 @rpc
 def get_names_of_all_objects(session: Session) -> tuple[str, ...]:
-    return tuple(obstacle.name for obstacle in session.world.town.obstacles)
+    return session.world.get_names_of_all_objects()
 
 
 @rpc
 def enable_environment_objects(session: Session, object_ids: tuple[int, ...], enabled: bool) -> None:
-    if not enabled:
-        raise Refused("environment objects cannot be hidden")
+    session.world.enable_environment_objects(object_ids, enabled)
+
+
+@rpc
+def load_map_layer(session: Session, layers: int) -> None:
+    session.world.load_map_layer(layers)
+
+
+@rpc
+def unload_map_layer(session: Session, layers: int) -> None:
+    session.world.unload_map_layer(layers)
+
+
+class Texture(NamedTuple):
+    """`pixels` are not looked at: nothing here can be painted."""
+
+    width: int
+    height: int
+    pixels: Any
+
+
+def _refuse_to_paint(session: Session, names: tuple[str, ...]) -> None:
+    if not set(names) <= set(session.world.get_names_of_all_objects()):
+        raise Refused("unable to find Actor to apply the texture")
+    raise Refused("unable to apply the texture: the surfaces of this town have none")
+
+
+@rpc
+def apply_color_texture_to_objects(session: Session, names: tuple[str, ...], parameter: int, texture: Texture) -> None:
+    _refuse_to_paint(session, names)
+
+
+@rpc
+def apply_float_color_texture_to_objects(
+    session: Session, names: tuple[str, ...], parameter: int, texture: Texture
+) -> None:
+    _refuse_to_paint(session, names)
 
 
 @rpc
@@ -52,16 +83,60 @@ def cast_ray(session: Session, start: Vector3D, end: Vector3D) -> tuple[Labelled
     return tuple(session.world.cast_ray(start, end))
 
 
+class Line(NamedTuple):
+    begin: Vector3D
+    end: Vector3D
+    thickness_m: float
+
+
+class Point(NamedTuple):
+    location: Vector3D
+    size_m: float
+
+
+class Arrow(NamedTuple):
+    line: Line
+    size_m: float
+
+
+class Box(NamedTuple):
+    box: BoundingBox
+    rotation: Rotation
+    thickness_m: float
+
+
+class DebugShape(NamedTuple):
+    """`life_s`: 0 stays, less than 0 is there for one frame."""
+
+    primitive: Any
+    color: Color
+    life_s: float
+    persistent: bool
+
+
 @rpc
-def draw_debug_shape(session: Session, shape: Any) -> None:
-    """Nobody sees them: cameras of the real server do not either once the shape's life is over."""
+def draw_debug_shape(session: Session, shape: DebugShape) -> None:
+    """Into the pictures of RGB cameras. Texts and what is drawn on a HUD are seen in the server's window only."""
+    match shape.primitive:
+        case [0, fields]:
+            strokes = debug_shapes.point(*decode(fields, Point), shape.color)
+        case [1, fields]:
+            strokes = debug_shapes.line(*decode(fields, Line), shape.color)
+        case [2, fields]:
+            arrow = decode(fields, Arrow)
+            strokes = debug_shapes.arrow(*arrow.line, arrow.size_m, shape.color)
+        case [3, fields]:
+            strokes = debug_shapes.box(*decode(fields, Box), shape.color)
+        case _:
+            return
+    session.world.draw_debug(strokes, shape.life_s, shape.persistent)
 
 
 @rpc
 def clear_debug_shape(session: Session) -> None:
-    """See `draw_debug_shape`."""
+    session.world.clear_debug_shapes()
 
 
 @rpc
 def clear_debug_string(session: Session) -> None:
-    """See `draw_debug_shape`."""
+    """See `draw_debug_shape`: there are none to be seen."""

@@ -75,4 +75,5 @@ def update_lights_state(session: Session, client: str, lights: tuple[LightState,
 
 @rpc
 def update_day_night_cycle(session: Session, client: str, enabled: bool) -> None:
-    """Street lamps burn as they are told to; none follows the sun."""
+    """Whether street lamps go on by themselves when the sun has set, and out when it rises."""
+    session.world.update_day_night_cycle(enabled)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from simulator.methods.registry import rpc
+from simulator.methods.registry import Refused, rpc
 from simulator.types import (
     AckermannControllerSettings,
     VehicleAckermannControl,
@@ -80,3 +80,67 @@ def get_vehicle_light_states(session: Session) -> tuple[tuple[int, int], ...]:
 @rpc
 def get_wheel_steer_angle(session: Session, actor_id: int, wheel: int) -> float:
     return session.world.get_wheel_steer_angle(actor_id, wheel)
+
+
+@rpc
+def set_wheel_steer_direction(session: Session, actor_id: int, wheel: int, angle_deg: float) -> None:
+    session.world.set_wheel_steer_direction(actor_id, wheel, angle_deg)
+
+
+@rpc
+def set_wheel_pitch_angle(session: Session, actor_id: int, wheel: int, angle_deg: float) -> None:
+    session.world.set_wheel_pitch_angle(actor_id, wheel, angle_deg)
+
+
+@rpc
+def get_wheel_pitch_angle(session: Session, actor_id: int, wheel: int) -> float:
+    return session.world.get_wheel_pitch_angle(actor_id, wheel)
+
+
+@rpc
+def open_vehicle_door(session: Session, actor_id: int, door: int) -> None:
+    session.world.open_vehicle_door(actor_id, door)
+
+
+@rpc
+def close_vehicle_door(session: Session, actor_id: int, door: int) -> None:
+    session.world.close_vehicle_door(actor_id, door)
+
+
+@rpc
+def set_ignored_vehicles(session: Session, actor_id: int, ignored: tuple[int, ...]) -> None:
+    """No vehicle of this server looks at others: the Traffic Manager, which does, is in the client."""
+    session.world.record(actor_id)
+
+
+@rpc
+def enable_carsim(session: Session, actor_id: int, file_name: str) -> None:
+    session.world.record(actor_id)
+    raise Refused("CarSim is not enabled: the server was built without it")
+
+
+@rpc
+def use_carsim_road(session: Session, actor_id: int, enabled: bool) -> None:
+    session.world.record(actor_id)
+    raise Refused("CarSim is not enabled: the server was built without it")
+
+
+@rpc
+def enable_chrono_physics(
+    session: Session,
+    actor_id: int,
+    max_substeps: int,
+    max_substep_s: float,
+    vehicle_json: str,
+    powertrain_json: str,
+    tire_json: str,
+    base_path: str,
+) -> None:
+    session.world.record(actor_id)
+    raise Refused("Chrono is not enabled: the server was built without it")
+
+
+@rpc
+def restore_physx_physics(session: Session, actor_id: int) -> None:
+    """There is no other physics to leave."""
+    session.world.record(actor_id)

@@ -8,12 +8,13 @@ from simulator.models.actor_model import ActorModel, actor_model
 from simulator.models.cycles import CYCLES, build_cycle
 from simulator.models.people import WALKERS, build_walker
 from simulator.models.props import PROPS, build_prop
-from simulator.models.signals import build_speed_limit, build_stop_sign, build_traffic_light
+from simulator.models.signals import build_speed_limit, build_stop_sign, build_traffic_light, build_yield_sign
 from simulator.models.vehicles import VEHICLES, build_vehicle
 
 SIGNALS: tuple[str, ...] = (
     "traffic.traffic_light",
     "traffic.stop",
+    "traffic.yield",
     *(f"traffic.speed_limit.{kmh}" for kmh in range(20, 131, 10)),
 )
 
@@ -54,4 +55,6 @@ def _build(blueprint_id: str) -> ActorModel:
         return actor_model([build_traffic_light()])
     if blueprint_id == "traffic.stop":
         return actor_model([build_stop_sign()])
+    if blueprint_id == "traffic.yield":
+        return actor_model([build_yield_sign()])
     return actor_model([build_speed_limit()])

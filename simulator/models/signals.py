@@ -56,6 +56,21 @@ def build_stop_sign() -> Mesh:
     return _facing_y(builder)
 
 
+def build_yield_sign() -> Mesh:
+    """A white triangle with a red rim, point down."""
+    builder = MeshBuilder()
+    turned(builder, [(0.0, 0.04), (2.75, 0.04)], Material.POLE, sides=6)
+    for x, radius, material in (
+        (0.050, 0.55, Material.SIGN_BACK),
+        (0.062, 0.55, Material.STOP_SIGN),
+        (0.070, 0.34, Material.SIGN_WHITE),
+    ):
+        angle = np.radians([30.0, 150.0, 270.0])
+        corners = np.stack([np.full(3, x), radius * np.cos(angle), 2.35 + radius * np.sin(angle)], axis=1)
+        fan(builder, corners, material)
+    return _facing_y(builder)
+
+
 def build_speed_limit() -> Mesh:
     """A white disc with a red rim."""
     builder = MeshBuilder()

@@ -10,7 +10,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-KINDS = ("rgb", "depth", "semantic_segmentation", "instance_segmentation")
+KINDS = (
+    "rgb",
+    "depth",
+    "semantic_segmentation",
+    "instance_segmentation",
+    "normals",
+    "optical_flow",
+    "dvs",
+)
 
 
 @dataclass(frozen=True)
@@ -33,6 +41,12 @@ class CameraModel:
             raise ValueError(f"camera size must lie in 1..4096, got {self.width} x {self.height}")
         if not 0.0 < self.fov_deg < 180.0:
             raise ValueError(f"field of view must lie in 0..180 degrees, got {self.fov_deg}")
+
+        if self.kind == "dvs":
+            needed = {"positive_threshold": 0.3, "negative_threshold": 0.3, "log_eps": 1e-3}
+            for name, default in needed.items():
+                if not 0.0 < self.number(name, default) < math.inf:
+                    raise ValueError(f"{name} must be greater than 0, got {self.text(name, str(default))}")
 
     def text(self, name: str, default: str) -> str:
         return next((value for key, value in self.attributes if key == name), default)

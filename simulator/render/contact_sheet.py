@@ -38,19 +38,24 @@ CAMERA_POSE = (1.3, 0.0, 1.7)
 
 
 def ego_pose(town: Town, number: int) -> tuple[float, float, float, float]:
-    """x, y, z in metres and yaw in degrees of a spawn point."""
+    """x, y, z in metres, on the ground, and yaw in degrees of a spawn point."""
     spawn = town.spawn_points[number % len(town.spawn_points)]
-    return spawn.location.x, spawn.location.y, 0.0, spawn.rotation.yaw
+    x, y, z = spawn.location
+    return x, y, land_height_m(town, x, y, z), spawn.rotation.yaw
+
+
+def land_height_m(town: Town, x: float, y: float, near_z: float) -> float:
+    return 0.0 if town.relief is None else float(town.relief.at([[x, y]], [near_z])[0])
 
 
 def staged(town: Town, number: int, weather: WeatherParameters, lit: bool, frame: int) -> SceneView:
     """The ego, traffic on the lanes ahead, people on and beside the road at 12, 25 and 40 m, and all the signals."""
-    x, y, _, yaw = ego_pose(town, number)
+    x, y, z, yaw = ego_pose(town, number)
     forward = np.array([np.cos(np.radians(yaw)), np.sin(np.radians(yaw))])
     right = np.array([-forward[1], forward[0]])
     rng = np.random.default_rng(number)
     actors: list[tuple[str, float, float, float, float, int]] = [
-        ("vehicle.lincoln.mkz_2020", x, y, 0.0, yaw, LIT if lit else 0)
+        ("vehicle.lincoln.mkz_2020", x, y, z, yaw, LIT if lit else 0)
     ]
     cars = ("vehicle.tesla.model3", "vehicle.nissan.micra", "vehicle.mercedes.sprinter", "vehicle.audi.tt")
     lanes = town.lanes
@@ -64,17 +69,26 @@ def staged(town: Town, number: int, weather: WeatherParameters, lit: bool, frame
         same_way = np.cos(np.radians(float(lanes.yaw_deg[i]) - yaw)) > 0.5
         flags = (LIT if lit else 0) | (int(VehicleLightState.BRAKE) if same_way and low < 40.0 else 0)
         place = lanes.xyz[i]
-        actors.append((cars[i % len(cars)], float(place[0]), float(place[1]), 0.0, float(lanes.yaw_deg[i]), flags))
+        actors.append((cars[i % len(cars)], *(float(v) for v in place), float(lanes.yaw_deg[i]), flags))
     for distance, side in ((12.0, 3.6), (25.0, -1.2), (40.0, 1.0)):
         px, py = np.array([x, y]) + distance * forward + side * right
-        actors.append((f"walker.pedestrian.{3 + int(distance) % 40:04d}", px, py, 0.93, yaw + 80.0, 0))
+        actors.append(
+            (
+                f"walker.pedestrian.{3 + int(distance) % 40:04d}",
+                px,
+                py,
+                land_height_m(town, px, py, z) + 0.93,
+                yaw + 80.0,
+                0,
+            )
+        )
     bx, by = np.array([x, y]) + 20.0 * forward - 3.4 * right
-    actors.append(("vehicle.bh.crossbike", bx, by, 0.0, yaw + 180.0, LIT if lit else 0))
+    actors.append(("vehicle.bh.crossbike", bx, by, land_height_m(town, bx, by, z), yaw + 180.0, LIT if lit else 0))
     for site in town.traffic_lights:
         p, state = site.transform, (TrafficLightState.RED, TrafficLightState.GREEN)[site.phase % 2]
         actors.append(("traffic.traffic_light", *p.location, p.rotation.yaw, 1 << state))
-    for stop in town.stop_signs:
-        actors.append(("traffic.stop", *stop.transform.location, stop.transform.rotation.yaw, 0))
+    for kind, signs in (("traffic.stop", town.stop_signs), ("traffic.yield", town.yield_signs)):
+        actors.extend((kind, *sign.transform.location, sign.transform.rotation.yaw, 0) for sign in signs)
     poses = [np.column_stack([rotation_matrix(0.0, a[4], 0.0), a[1:4]]) for a in actors]
     return SceneView(
         frame=frame,
@@ -92,10 +106,10 @@ def staged(town: Town, number: int, weather: WeatherParameters, lit: bool, frame
 
 
 def camera_pose(town: Town, number: int) -> tuple[float, float, float, float, float, float]:
-    x, y, _, yaw = ego_pose(town, number)
+    x, y, z, yaw = ego_pose(town, number)
     forward = np.array([np.cos(np.radians(yaw)), np.sin(np.radians(yaw))])
     px, py = np.array([x, y]) + CAMERA_POSE[0] * forward
-    return float(px), float(py), CAMERA_POSE[2], 0.0, yaw, 0.0
+    return float(px), float(py), z + CAMERA_POSE[2], 0.0, yaw, 0.0
 
 
 def depth_picture(bgra: NDArray[np.uint8]) -> NDArray[np.uint8]:

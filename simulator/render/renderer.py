@@ -13,6 +13,7 @@ from simulator.render.antialias import smooth_edges
 from simulator.render.appearance import appearance
 from simulator.render.camera import CameraModel, Pinhole, pinhole
 from simulator.render.encode import encode_depth, encode_labels
+from simulator.render.events import EventPixels, brightness_of, events_until, first_look
 from simulator.render.exposure import Adaptation, adapted, manual_ev, metered_ev, saturation_cd_m2
 from simulator.render.froxels import ACROSS, DOWN, SLICES, fill_froxels
 from simulator.render.glare import add_sprites, sprites
@@ -24,17 +25,20 @@ from simulator.render.lights import (
     street_records,
 )
 from simulator.render.materials import Emission
+from simulator.render.motion import Seen, back_in_time, encode_normals, optical_flow, seen_by
 from simulator.render.radiance import render_rows
 from simulator.render.resolve import Slots
 from simulator.render.rows import PLANES
-from simulator.render.scenery import TownScenery, scenery_of
+from simulator.render.scenery import TownScenery, scenery_of, without
 from simulator.render.sensor import develop, gamma_table, gaussian_tile, noise_variance
 from simulator.render.shade import air_of
 from simulator.render.shadows import Casters, casters_of
 from simulator.render.sky import Daylight, daylight
+from simulator.render.strokes import draw_strokes
 from simulator.render.templates import Model, Templates
 from simulator.render.visibility import Instances, ParallelDepth, Visibility, VisibilityBuffer
 from simulator.render.workers import Workers
+from simulator.types import EVENT_DTYPE
 from simulator.world.view import SceneView
 
 LIT_WINDOW_CD_M2 = np.array([1.35, 0.95, 0.55]) * 45.0
@@ -89,8 +93,12 @@ class Renderer:
         self._planes: dict[tuple[int, int], tuple[NDArray[np.float32], NDArray[np.float32]]] = {}
         self._grid = np.zeros((DOWN, ACROSS, SLICES, 3), np.float32)
         self._adaptation: dict[int, Adaptation] = {}
+        self._last_seen: dict[int, Seen] = {}
+        self._event_pixels: dict[int, EventPixels] = {}
         self._sun_map: tuple[NDArray[np.float64], ParallelDepth] | None = None
         self._tables: dict[float, NDArray[np.uint8]] = {}
+        self._whole_town = self._town
+        self._hidden: tuple[int, ...] = ()
 
     def image(
         self, sensor_id: int, camera: CameraModel, transform: Sequence[float], view: SceneView
@@ -98,18 +106,53 @@ class Renderer:
         """(H, W, 4) uint8 BGRA. transform: (x, y, z, pitch, yaw, roll) of the camera."""
         frame = self._prepare(view)
         eye = pinhole(camera, transform)
-        seen = self._seen(frame, eye)
-        if camera.kind == "rgb":
-            return self._develop(sensor_id, camera, self._radiance(frame, eye, seen, camera), view)
+        buffer = self._seen(frame, eye)
+        if camera.kind in ("rgb", "dvs"):
+            picture = self._develop(sensor_id, camera, self._radiance(frame, eye, buffer, camera), view)
+            if view.strokes and camera.kind == "rgb":
+                draw_strokes(view.strokes, eye, buffer.inverse_depth, picture)
+            return picture
         out = np.empty((camera.height, camera.width), np.uint32)
         if camera.kind == "depth":
-            self._workers.run(encode_depth, seen.inverse_depth, out)
+            self._workers.run(encode_depth, buffer.inverse_depth, out)
+        elif camera.kind == "normals":
+            self._workers.run(
+                encode_normals, eye, buffer.ids, buffer.inverse_depth, self._town.surfaces, self._town.lamp_of,
+                self._templates.surfaces, frame.slots, self._look, self._rows_of(eye), out,
+            )  # fmt: skip
         else:
             self._workers.run(
-                encode_labels, seen.ids, self._town.codes, self._templates.tags, frame.slots.first_triangle,
+                encode_labels, buffer.ids, self._town.codes, self._templates.tags, frame.slots.first_triangle,
                 frame.slot_ids, camera.kind == "instance_segmentation", out,
             )  # fmt: skip
         return out.view(np.uint8).reshape(camera.height, camera.width, 4)
+
+    def flow(
+        self, sensor_id: int, camera: CameraModel, transform: Sequence[float], view: SceneView
+    ) -> NDArray[np.float32]:
+        """(H, W, 2) float32, see `motion.optical_flow`: since the picture before of this sensor; 0 for the first."""
+        frame = self._prepare(view)
+        eye = pinhole(camera, transform)
+        buffer = self._seen(frame, eye)
+        poses = frame.instances.poses
+        now = seen_by(eye, view.ids, poses)
+        back = back_in_time(eye, view.ids, poses, self._last_seen.get(sensor_id, now))
+        self._last_seen[sensor_id] = now
+        out = np.empty((camera.height, camera.width, 2), np.float32)
+        self._workers.run(optical_flow, buffer.ids, buffer.inverse_depth, eye, back, out)
+        return out
+
+    def events(
+        self, sensor_id: int, camera: CameraModel, transform: Sequence[float], view: SceneView
+    ) -> NDArray[np.void]:
+        """(n,) of `types.EVENT_DTYPE` since the picture before of this sensor; none at the first."""
+        brightness = brightness_of(self.image(sensor_id, camera, transform, view), camera)
+        pixels = self._event_pixels.get(sensor_id)
+        if pixels is None:
+            self._event_pixels[sensor_id] = first_look(brightness, view.elapsed_s)
+            return np.zeros(0, EVENT_DTYPE)
+        random = np.random.default_rng(int(_noise_key(self._seed, sensor_id, view.frame)))
+        return events_until(pixels, brightness, view.elapsed_s, camera, random)
 
     def radiance(self, camera: CameraModel, transform: Sequence[float], view: SceneView) -> NDArray[np.float32]:
         """(H, W, 3) float32 linear R, G, B in cd/m2: what reaches the lens, before exposure, noise and tone curve."""
@@ -121,7 +164,8 @@ class Renderer:
         """Drops what is remembered of all sensors and frames: another episode begins in the same town."""
         self._frame = None
         self._release()
-        self._adaptation.clear()
+        for memory in (self._adaptation, self._last_seen, self._event_pixels):
+            memory.clear()
 
     def close(self) -> None:
         self._workers.close()
@@ -132,10 +176,12 @@ class Renderer:
 
     def _prepare(self, view: SceneView) -> _Frame:
         changing = (view.ids, view.poses, view.gait, view.lights, view.palettes, view.lamps_on)
-        key = (view.frame, view.elapsed_s, view.weather, view.models, *(a.tobytes() for a in changing))
+        key = (view.frame, view.elapsed_s, view.weather, view.models, view.hidden, *(a.tobytes() for a in changing))
         if self._frame is not None and self._frame.key == key:
             return self._frame
         self._release()
+        if view.hidden != self._hidden:
+            self._hide(view.hidden)
         template = self._templates.index(view.models, np.asarray(view.gait, np.float32))
         poses = np.ascontiguousarray(view.poses, np.float32).reshape(-1, 3, 4)
         day = daylight(view.weather)
@@ -156,6 +202,11 @@ class Renderer:
         slot_ids = (np.asarray(view.ids, np.uint32) & np.uint32(0x7FFF)).astype(np.uint32)
         self._frame = _Frame(key, day, Instances(template, poses), slots, slot_ids, lamps)
         return self._frame
+
+    def _hide(self, object_ids: tuple[int, ...]) -> None:
+        """Leaves these objects of the town out, and no others."""
+        self._hidden, self._town, self._sun_map = object_ids, without(self._whole_town, object_ids), None
+        self._visibility = Visibility(self._town.chunks, self._templates, self._workers)
 
     def _seen(self, frame: _Frame, eye: Pinhole) -> VisibilityBuffer:
         key = (eye.rotation.tobytes(), eye.eye.tobytes(), float(eye.focal_px), eye.width, eye.height)
@@ -200,6 +251,12 @@ class Renderer:
             self._planes[size] = (np.empty(shape, np.float32), np.empty(shape, np.float32))
         return self._planes[size]
 
+    def _rows_of(self, eye: Pinhole) -> NDArray[np.float32]:
+        """(threads, planes, W) float32: a row of the picture for each thread."""
+        if eye.width not in self._scratch:
+            self._scratch[eye.width] = np.zeros((self._workers.threads, PLANES, eye.width), np.float32)
+        return self._scratch[eye.width]
+
     def _casters(self, frame: _Frame, eye: Pinhole) -> Casters:
         boxes = np.concatenate([self._town.parked_boxes, self._templates.boxes[frame.instances.template]])
         poses = np.concatenate([self._town.parked_poses, frame.instances.poses])
@@ -214,8 +271,6 @@ class Renderer:
         foggy = len(lights) > 0 and extinction > FOG_LIGHT_FROM_PER_M
         if foggy:
             self._workers.run(fill_froxels, eye, lights, np.float32(extinction), self._grid)
-        if eye.width not in self._scratch:
-            self._scratch[eye.width] = np.zeros((self._workers.threads, PLANES, eye.width), np.float32)
         out, smooth = self._planes_of(eye)
         sun_shines = max(frame.day.sun_rgb) > 0.02 * max(frame.day.sky_rgb)
         sun_map = self._sun_depth(frame.day) if sun_shines else NO_SUN
@@ -223,7 +278,7 @@ class Renderer:
             render_rows, eye, seen.ids, seen.inverse_depth, self._town.surfaces, self._town.lamp_of,
             self._templates.surfaces, frame.slots, self._look, np.float32(frame.day.wetness), air_of(frame.day), lights,
             sun_shines, sun_map.depth, sun_map.to_texel, sun_map.texel_m, self._casters(frame, eye), self._grid, foggy,
-            self._scratch[eye.width], out,
+            self._rows_of(eye), out,
         )  # fmt: skip
         self._workers.run(smooth_edges, seen.fine_ids, seen.fine_depth, out, smooth)
         bloom = camera.number("bloom_intensity", 0.675) / 0.675
@@ -247,7 +302,8 @@ class Renderer:
         gamma = camera.number("gamma", 2.2)
         if gamma not in self._tables:
             self._tables[gamma] = gamma_table(gamma)
-        shot, read = noise_variance(ev - compensation)
+        # an event camera has no frames and no noise of frames: its own is that of its thresholds
+        shot, read = noise_variance(ev - compensation) if camera.kind == "rgb" else (0.0, 0.0)
         out = np.empty((camera.height, camera.width, 4), np.uint8)
         self._workers.run(
             develop, radiance, np.float32(1.0 / saturation_cd_m2(ev, compensation)), np.float32(shot), np.float32(read),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -42,7 +42,7 @@ class TownScenery(Protocol):
 class Scenery:
     """codes: (triangles,) uint32 tag | instance id << 8. lamp_of: (triangles,) int32, which street lamp a glowing
     triangle belongs to, the number of lamps where it is none. lamp_heads: (n, 3) and lamp_flux_lm: (n,) float32.
-    parked_poses: (m, 3, 4), parked_boxes: (m, 6) float32, see `shadows.casters_of`.
+    parked_poses: (m, 3, 4), parked_boxes: (m, 6) float32, see `shadows.casters_of`; parked_ids: (m,) their objects.
     """
 
     chunks: Chunks
@@ -53,15 +53,32 @@ class Scenery:
     lamp_of: NDArray[np.int32]
     parked_poses: NDArray[np.float32]
     parked_boxes: NDArray[np.float32]
+    parked_ids: NDArray[np.int64]
 
 
 def scenery_of(town: TownScenery) -> Scenery:
     mesh = sort_in_space(town.mesh)
     heads = np.array([lamp.location for lamp in town.street_lamps], np.float32).reshape(-1, 3)
     flux_lm = np.array([lamp.luminous_flux_lm for lamp in town.street_lamps], np.float32)
-    poses, boxes = _parked(getattr(town, "obstacles", ()))
-    return Scenery(
-        cut(mesh), surfaces_of(mesh), _static_codes(mesh), heads, flux_lm, _nearest_lamp(mesh, heads), poses, boxes
+    lamp_of = _nearest_lamp(mesh, heads)
+    parked = _parked(getattr(town, "obstacles", ()))
+    return Scenery(cut(mesh), surfaces_of(mesh), _static_codes(mesh), heads, flux_lm, lamp_of, *parked)
+
+
+def without(scenery: Scenery, object_ids: Sequence[int]) -> Scenery:
+    """The same scenery with the triangles of some objects shrunk to nothing: they stay in the tables, unseen."""
+    if not object_ids:
+        return scenery
+    gone = np.isin(scenery.codes >> np.uint32(8), np.uint32(TOWN_OBJECT) | np.array(object_ids, np.uint32))
+    triangles = scenery.chunks.triangles.copy()
+    triangles[gone] = 0
+    left = ~np.isin(scenery.parked_ids, object_ids)
+    return replace(
+        scenery,
+        chunks=scenery.chunks._replace(triangles=triangles),
+        parked_poses=scenery.parked_poses[left],
+        parked_boxes=scenery.parked_boxes[left],
+        parked_ids=scenery.parked_ids[left],
     )
 
 
@@ -81,13 +98,14 @@ def _nearest_lamp(mesh: Mesh, heads: NDArray[np.float32]) -> NDArray[np.int32]:
     return out
 
 
-def _parked(obstacles: Sequence[Any]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Poses (n, 3, 4) and boxes (n, 6) of the parked cars of a town, which darken the ground beneath them."""
-    cars = [o.box for o in obstacles if o.tag == CityObjectLabel.CAR]
+def _parked(obstacles: Sequence[Any]) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]:
+    """Poses (n, 3, 4), boxes (n, 6) and objects of the parked cars of a town, which darken the ground beneath them."""
+    parked = [o for o in obstacles if o.tag == CityObjectLabel.CAR]
+    cars = [o.box for o in parked]
     poses = np.zeros((len(cars), 3, 4), np.float32)
     boxes = np.zeros((len(cars), 6), np.float32)
     for i, box in enumerate(cars):
         poses[i, :, :3] = rotation_matrix(box.rotation.pitch, box.rotation.yaw, box.rotation.roll)
         poses[i, :, 3] = box.location
         boxes[i, 3:] = box.extent
-    return poses, boxes
+    return poses, boxes, np.array([o.object_id for o in parked], np.int64)

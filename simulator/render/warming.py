@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,6 +63,9 @@ def warmup() -> float:
             lamps_on=np.ones(1, np.float32),
         )
         for kind in KINDS:
-            renderer.image(1, CameraModel(64, 32, 90.0, kind), (-8.0, 0.0, 2.0, 0.0, 0.0, 0.0), view)
+            draw: Callable[..., object] = {"optical_flow": renderer.flow, "dvs": renderer.events}.get(
+                kind, renderer.image
+            )
+            draw(1, CameraModel(64, 32, 90.0, kind), (-8.0, 0.0, 2.0, 0.0, 0.0, 0.0), view)
     renderer.close()
     return time.perf_counter() - start

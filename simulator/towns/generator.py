@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
 
 from simulator.render.mesh import MeshBuilder
 from simulator.towns import plots, sites, streetscape
+from simulator.towns.designs import compose_fell, compose_mere, compose_ring
 from simulator.towns.ground import Plots, bounds, ground_grid
 from simulator.towns.layout import draw_layout
 from simulator.towns.markings import add_markings
@@ -16,20 +18,35 @@ from simulator.towns.opendrive import opendrive_text
 from simulator.towns.roadways import Edge, add_carriageway, add_edge, add_junction, add_land, edges
 from simulator.towns.scene import Scene
 from simulator.towns.town import Town
+from simulator.towns.xodr import OpenDrive, town_from_opendrive, write_opendrive
 
 SEEDS = {"Elm01": 8, "Elm02": 1}
+DESIGNS: dict[str, tuple[Callable[[str, int], OpenDrive], int]] = {
+    "Fell01": (compose_fell, 3),
+    "Mere01": (compose_mere, 5),
+    "Ring01": (compose_ring, 2),
+}
+"""Towns that are composed as OpenDRIVE maps, with their seeds."""
 
 
 def available_towns() -> tuple[str, ...]:
-    return tuple(SEEDS)
+    return (*SEEDS, *DESIGNS)
 
 
 def build_town(name: str) -> Town:
     """The town of this name; `Carla/Maps/Elm01` and `/Game/Carla/Maps/Elm01` mean `Elm01`."""
     short = name.rsplit("/", 1)[-1]
+    if short in DESIGNS:
+        return _composed(short)
     if short not in SEEDS:
-        raise ValueError(f"unknown town {name!r}; available: {', '.join(SEEDS)}")
+        raise ValueError(f"unknown town {name!r}; available: {', '.join(available_towns())}")
     return _build(short, SEEDS[short])
+
+
+@lru_cache(maxsize=2)
+def _composed(name: str) -> Town:
+    compose, seed = DESIGNS[name]
+    return town_from_opendrive(write_opendrive(compose(name, seed)), name, seed=seed)
 
 
 OUTSKIRTS_M = 45.0

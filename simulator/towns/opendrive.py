@@ -32,85 +32,89 @@ def opendrive_text(network: Network, name: str) -> str:
     root = Element("OpenDRIVE")
     xs, ys = zip(*((p.start.x, p.start.y) for r in network.roads.values() for p in r.path.pieces), strict=True)
     bounds = {"north": max(ys) + 100, "south": min(ys) - 100, "east": max(xs) + 100, "west": min(xs) - 100}
-    header = _add(root, "header", revMajor=1, revMinor=4, name=name, version=1, date="2026-01-01T00:00:00", **bounds)
-    _add(header, "geoReference").text = GEO_REFERENCE
+    header = add_element(
+        root, "header", revMajor=1, revMinor=4, name=name, version=1, date="2026-01-01T00:00:00", **bounds
+    )
+    add_element(header, "geoReference").text = GEO_REFERENCE
     for road in network.roads.values():
         _road(root, road, [s for s in network.signals if s.road == road.id])
     for controller in sorted({s.controller for s in network.signals if s.controller >= 0}):
-        element = _add(root, "controller", name=f"Controller {controller}", id=controller, sequence=controller % 2)
+        element = add_element(
+            root, "controller", name=f"Controller {controller}", id=controller, sequence=controller % 2
+        )
         for signal in network.signals:
             if signal.controller == controller:
-                _add(element, "control", signalId=signal.id, type="")
+                add_element(element, "control", signalId=signal.id, type="")
     for crossing in network.crossings:
-        junction = _add(root, "junction", id=crossing.id, name=f"Junction {crossing.id}")
+        junction = add_element(root, "junction", id=crossing.id, name=f"Junction {crossing.id}")
         for k, (incoming, connecting) in enumerate(crossing.connections):
-            connection = _add(
+            connection = add_element(
                 junction, "connection", id=k, incomingRoad=incoming, connectingRoad=connecting, contactPoint="start"
             )
             for link in network.roads[connecting].lane_links:
-                _add(connection, "laneLink", **{"from": link.before, "to": link.lane})
+                add_element(connection, "laneLink", **{"from": link.before, "to": link.lane})
         for controller in crossing.controllers:
-            _add(junction, "controller", id=controller, type="", sequence=controller % 2)
+            add_element(junction, "controller", id=controller, type="", sequence=controller % 2)
     xml.indent(root, " ")
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + xml.tostring(root, encoding="unicode") + "\n"
 
 
-def _add(parent: Element, tag: str, **attributes: object) -> Element:
+def add_element(parent: Element, tag: str, **attributes: object) -> Element:
     """Numbers are written so that they read back as the same doubles: lengths must agree to the last bit."""
     return xml.SubElement(parent, tag, {k: repr(v) if isinstance(v, float) else str(v) for k, v in attributes.items()})
 
 
 def _polynomial(parent: Element, tag: str, start_name: str, start: float, *abcd: float) -> None:
-    _add(parent, tag, **{start_name: float(start)}, **{k: float(v) for k, v in zip("abcd", abcd, strict=True)})
+    add_element(parent, tag, **{start_name: float(start)}, **{k: float(v) for k, v in zip("abcd", abcd, strict=True)})
 
 
 def _road(root: Element, road: Road, signals: list[Signal]) -> None:
     length = road.path.length
-    element = _add(root, "road", name=road.name, length=length, id=road.id, junction=road.junction)
-    link = _add(element, "link")
+    element = add_element(root, "road", name=road.name, length=length, id=road.id, junction=road.junction)
+    link = add_element(element, "link")
     for tag, other in (("predecessor", road.before), ("successor", road.behind)):
         _road_link(link, tag, other)
-    kind = _add(element, "type", s=0.0, type="town")
-    _add(kind, "speed", max=road.limit_kmh, unit="km/h")
-    plan = _add(element, "planView")
+    kind = add_element(element, "type", s=0.0, type="town")
+    add_element(kind, "speed", max=road.limit_kmh, unit="km/h")
+    plan = add_element(element, "planView")
     for s, piece in zip(road.path.starts, road.path.pieces, strict=True):
         p = piece.start
-        geometry = _add(plan, "geometry", s=float(s), x=p.x, y=p.y, hdg=p.heading, length=piece.length)
+        geometry = add_element(plan, "geometry", s=float(s), x=p.x, y=p.y, hdg=p.heading, length=piece.length)
         if abs(piece.curvature) < STRAIGHT:
-            _add(geometry, "line")
+            add_element(geometry, "line")
         else:
-            _add(geometry, "arc", curvature=piece.curvature)
-    _polynomial(_add(element, "elevationProfile"), "elevation", "s", 0.0, 0.0, 0.0, 0.0, 0.0)
-    _polynomial(_add(element, "lateralProfile"), "superelevation", "s", 0.0, 0.0, 0.0, 0.0, 0.0)
+            add_element(geometry, "arc", curvature=piece.curvature)
+    _polynomial(add_element(element, "elevationProfile"), "elevation", "s", 0.0, 0.0, 0.0, 0.0, 0.0)
+    _polynomial(add_element(element, "lateralProfile"), "superelevation", "s", 0.0, 0.0, 0.0, 0.0, 0.0)
     _lanes(element, road)
-    objects = _add(element, "objects")
+    objects = add_element(element, "objects")
     for k, s in enumerate(road.crosswalks):
         _crosswalk(objects, 100 * road.id + k, s)
-    holder = _add(element, "signals")
+    holder = add_element(element, "signals")
     for signal in signals:
         _signal(holder, signal)
 
 
 def _road_link(parent: Element, tag: str, other: RoadLink) -> None:
     if other.kind == "junction":
-        _add(parent, tag, elementType="junction", elementId=other.id)
+        add_element(parent, tag, elementType="junction", elementId=other.id)
     else:
-        _add(parent, tag, elementType="road", elementId=other.id, contactPoint=other.contact)
+        add_element(parent, tag, elementType="road", elementId=other.id, contactPoint=other.contact)
 
 
 def _lanes(element: Element, road: Road) -> None:
-    lanes = _add(element, "lanes")
+    lanes = add_element(element, "lanes")
     _polynomial(lanes, "laneOffset", "s", 0.0, 0.0, 0.0, 0.0, 0.0)
-    section = _add(lanes, "laneSection", s=0.0)
+    section = add_element(lanes, "laneSection", s=0.0)
     links = {link.lane: link for link in road.lane_links}
     if road.left is not None:
-        group = _add(section, "left")
+        group = add_element(section, "left")
         for number in range(len(road.left.lanes), 0, -1):
             _lane(group, road.left, number, number, links, road.path.length)
-    centre = _add(_add(section, "center"), "lane", id=0, type="none", level="false")
+    centre = add_element(add_element(section, "center"), "lane", id=0, type="none", level="false")
     for s, mark in _centre_marks(road):
         _road_mark(centre, s, mark, 0.12)
-    group = _add(section, "right")
+    group = add_element(section, "right")
     for number in range(1, len(road.right.lanes) + 1):
         _lane(group, road.right, number, -number, links, road.path.length)
 
@@ -123,11 +127,11 @@ def _centre_marks(road: Road) -> list[tuple[float, str]]:
 
 def _lane(group: Element, side: Side, number: int, lane: int, links: dict[int, LaneLink], length: float) -> None:
     kind = side.lanes[number - 1]
-    element = _add(group, "lane", id=lane, type=kind, level="false")
-    link = _add(element, "link")
+    element = add_element(group, "lane", id=lane, type=kind, level="false")
+    link = add_element(element, "link")
     if lane in links:
-        _add(link, "predecessor", id=links[lane].before)
-        _add(link, "successor", id=links[lane].behind)
+        add_element(link, "predecessor", id=links[lane].before)
+        add_element(link, "successor", id=links[lane].behind)
     if kind == "parking":
         for s, abcd in _parking_widths(side):
             _polynomial(element, "width", "sOffset", s, *abcd)
@@ -138,7 +142,7 @@ def _lane(group: Element, side: Side, number: int, lane: int, links: dict[int, L
     mark = "none" if outermost else "broken" if along_bays else "curb" if kind == "parking" else "solid"
     _road_mark(element, 0.0, mark, 0.12)
     if kind == "sidewalk":
-        _add(element, "height", sOffset=0.0, inner=CURB_HEIGHT_M, outer=CURB_HEIGHT_M)
+        add_element(element, "height", sOffset=0.0, inner=CURB_HEIGHT_M, outer=CURB_HEIGHT_M)
 
 
 def _parking_widths(side: Side) -> list[tuple[float, tuple[float, float, float, float]]]:
@@ -157,7 +161,7 @@ def _parking_widths(side: Side) -> list[tuple[float, tuple[float, float, float, 
 
 
 def _road_mark(lane: Element, s: float, mark: str, width: float) -> None:
-    _add(
+    add_element(
         lane,
         "roadMark",
         sOffset=float(s),
@@ -171,7 +175,7 @@ def _road_mark(lane: Element, s: float, mark: str, width: float) -> None:
 
 
 def _crosswalk(objects: Element, id: int, s: float) -> None:
-    element = _add(
+    element = add_element(
         objects,
         "object",
         id=id,
@@ -187,16 +191,16 @@ def _crosswalk(objects: Element, id: int, s: float) -> None:
         length=CROSSWALK_LENGTH_M,
         width=2 * LANE_M,
     )
-    outline = _add(element, "outline")
+    outline = add_element(element, "outline")
     u, v = CROSSWALK_LENGTH_M / 2, LANE_M
     # The first corner comes twice: that is how readers of get_crosswalks() know where a polygon ends.
     for du, dv in ((-u, -v), (-u, v), (u, v), (u, -v), (-u, -v)):
-        _add(outline, "cornerLocal", u=du, v=dv, z=0.0)
+        add_element(outline, "cornerLocal", u=du, v=dv, z=0.0)
 
 
 def _signal(holder: Element, signal: Signal) -> None:
     lateral = LANE_M + 0.65
-    element = _add(
+    element = add_element(
         holder,
         "signal",
         name=signal.name,
@@ -218,6 +222,6 @@ def _signal(holder: Element, signal: Signal) -> None:
         height=1.0,
         width=0.7,
     )
-    _add(element, "validity", fromLane=signal.lane, toLane=signal.lane)
+    add_element(element, "validity", fromLane=signal.lane, toLane=signal.lane)
     p = signal.pose
-    _add(element, "positionInertial", x=p.x, y=p.y, z=CURB_HEIGHT_M, hdg=p.heading, pitch=0.0, roll=0.0)
+    add_element(element, "positionInertial", x=p.x, y=p.y, z=CURB_HEIGHT_M, hdg=p.heading, pitch=0.0, roll=0.0)

@@ -1,4 +1,4 @@
-"""Draws a town from above: `python -m simulator.towns.plot Elm01 elm01.png`."""
+"""Draws a town, or the map of an OpenDRIVE file, from above: `python -m simulator.towns.plot Elm01 elm01.png`."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from matplotlib.collections import PolyCollection
 
 from simulator.render.materials import SURFACES, Material
 from simulator.towns import build_town
+from simulator.towns.maps import Maps
 from simulator.towns.town import Town
 
 
@@ -22,7 +23,9 @@ def draw(town: Town, path: Path, dots_per_inch: int = 130) -> None:
     """Writes a picture of the town as seen from above: x to the right, y downwards as in CARLA."""
     figure, axes = plt.subplots(figsize=(14, 14))
     corners = town.mesh.vertices[town.mesh.triangles]
-    order = np.argsort(corners[:, :, 2].mean(axis=1), kind="stable")
+    middle = corners.mean(axis=1)
+    land = 0.0 if town.relief is None else town.relief.at(middle[:, :2])
+    order = np.argsort(middle[:, 2] - land, kind="stable")
     albedo = np.array([SURFACES[m].albedo if m in SURFACES else (1, 0, 1) for m in sorted(Material)])
     colour = np.clip(albedo, 0.0, 1.0) ** (1 / 2.2)
     axes.add_collection(
@@ -32,10 +35,11 @@ def draw(town: Town, path: Path, dots_per_inch: int = 130) -> None:
     )
     lamps = np.array([lamp.location[:2] for lamp in town.street_lamps]).reshape(-1, 2)
     axes.plot(lamps[:, 0], lamps[:, 1], "o", color="gold", markersize=2.5, label="street lamps")
-    lights = np.array([site.transform.location[:2] for site in town.traffic_lights])
+    lights = np.array([site.transform.location[:2] for site in town.traffic_lights]).reshape(-1, 2)
     axes.plot(lights[:, 0], lights[:, 1], "o", color="red", markersize=4, label="traffic lights")
-    signs = np.array([site.transform.location[:2] for site in town.stop_signs])
-    axes.plot(signs[:, 0], signs[:, 1], "8", color="darkred", markersize=6, label="stop signs")
+    for sites, marker, label in ((town.stop_signs, "8", "stop signs"), (town.yield_signs, "v", "yield signs")):
+        signs = np.array([site.transform.location[:2] for site in sites]).reshape(-1, 2)
+        axes.plot(signs[:, 0], signs[:, 1], marker, color="darkred", markersize=6, label=label)
     for point in town.spawn_points:
         yaw = np.radians(point.rotation.yaw)
         axes.arrow(*point.location[:2], 3 * np.cos(yaw), 3 * np.sin(yaw), color="deepskyblue", width=0.3)
@@ -47,14 +51,21 @@ def draw(town: Town, path: Path, dots_per_inch: int = 130) -> None:
     plt.close(figure)
 
 
+def _town(name: str) -> Town:
+    if not name.endswith(".xodr"):
+        return build_town(name)
+    maps = Maps()
+    return maps.build(maps.add_file(Path(name)))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m simulator.towns.plot", description=__doc__)
-    parser.add_argument("town")
+    parser.add_argument("town", help="name of a town, or an OpenDRIVE file (.xodr)")
     parser.add_argument("out", type=Path)
     arguments = parser.parse_args()
     try:
-        town = build_town(arguments.town)
-    except ValueError as error:
+        town = _town(arguments.town)
+    except (ValueError, OSError) as error:
         parser.exit(2, f"{error}\n")
     draw(town, arguments.out)
 

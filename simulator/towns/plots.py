@@ -9,9 +9,9 @@ import numpy as np
 from simulator.towns import furniture, greenery
 from simulator.towns.buildings import House, build_house, draw_house
 from simulator.towns.curves import Array
-from simulator.towns.network import SIDEWALK_M, Network, Road
+from simulator.towns.network import SIDEWALK_M
 from simulator.towns.roadways import LAND_Z_M, VERGE_M
-from simulator.towns.scene import Frame, Scene, beside
+from simulator.towns.scene import Frame, Scene, Street, Streets, beside
 from simulator.towns.streetscape import add_tree
 from simulator.types import CityObjectLabel as Tag
 
@@ -19,13 +19,14 @@ BETWEEN_HOUSES_M = 1.6
 
 
 def add_house(scene: Scene, house: House, frame: Frame, rng: np.random.Generator) -> None:
-    id = scene.add(build_house(house, rng), frame)
     w, d = house.width / 2, house.depth
+    frame = scene.sunk(frame, frame.footprint(-w, w, 0.0, d))
+    id = scene.add(build_house(house, rng), frame)
     scene.block(id, frame, (-w, 0.0, -0.3), (w, d, house.height_m), Tag.BUILDINGS, "House")
     scene.plots.take(frame.footprint(-w - 0.6, w + 0.6, -0.6, d + 0.6))
 
 
-def add_street_houses(scene: Scene, network: Network, rng: np.random.Generator) -> None:
+def add_street_houses(scene: Scene, network: Streets, rng: np.random.Generator) -> None:
     """Rows of houses along every street; the avenue is built higher and closer to the sidewalk."""
     for road in sorted(network.streets, key=lambda road: not road.avenue):
         for sign in (-1, 1):
@@ -49,7 +50,7 @@ def add_street_houses(scene: Scene, network: Network, rng: np.random.Generator) 
 
 
 def _garden_border(
-    scene: Scene, road: Road, sign: int, house_frame: Frame, house: House, setback: float, rng: np.random.Generator
+    scene: Scene, road: Street, sign: int, house_frame: Frame, house: House, setback: float, rng: np.random.Generator
 ) -> None:
     """A hedge, fence or wall between garden and verge, with a gate."""
     y = -setback + 0.9
@@ -71,7 +72,7 @@ def _garden_border(
             scene.block(id, frame, (-length / 2, -0.35, 0.0), (length / 2, 0.35, 1.25), Tag.VEGETATION, "Hedge")
 
 
-def add_garden_trees(scene: Scene, network: Network, rng: np.random.Generator) -> None:
+def add_garden_trees(scene: Scene, network: Streets, rng: np.random.Generator) -> None:
     """Trees and bushes in the gaps between and before the houses."""
     trees = [greenery.broadleaf(rng, 1.75) for _ in range(3)] + [greenery.conifer(rng) for _ in range(3)]
     bushes = [greenery.bush(rng) for _ in range(4)]

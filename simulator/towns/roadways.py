@@ -129,15 +129,16 @@ def add_junction(builder: MeshBuilder, crossing: Crossing, network: Network) -> 
 def add_land(builder: MeshBuilder, low: Array, high: Array) -> None:
     """Grass in 8 m cells around the streets' bounds low .. high (x, y), in coarse ones out to the horizon."""
     low, high = low - LAND_MARGIN_M, high + LAND_MARGIN_M
-    x = _graded(low[0], high[0])
-    y = _graded(low[1], high[1])
+    x = graded(low[0], high[0])
+    y = graded(low[1], high[1])
     corners = np.stack(np.meshgrid(x, y, indexing="ij"), axis=-1)
     corners = np.concatenate([corners, np.full((*corners.shape[:2], 1), LAND_Z_M)], axis=-1)
     quads = np.stack([corners[:-1, :-1], corners[1:, :-1], corners[1:, 1:], corners[:-1, 1:]], axis=2)
     builder.quads(quads.reshape(-1, 4, 3), Material.GRASS)
 
 
-def _graded(low: float, high: float) -> Array:
-    inner = np.linspace(low, high, math.ceil((high - low) / 8.0) + 1)
+def graded(low: float, high: float, step_m: float = 8.0) -> Array:
+    """Positions `step_m` apart from low to high, and ever wider ones out to the horizon."""
+    inner = np.linspace(low, high, math.ceil((high - low) / step_m) + 1)
     outer = np.array([12.0, 30.0, 60.0, 110.0, 190.0, 310.0, 450.0, HORIZON_M])
     return np.concatenate([low - outer[::-1], inner, high + outer])

@@ -8,9 +8,9 @@ from simulator.models import model_of
 from simulator.render.mesh import Mesh
 from simulator.towns import furniture, greenery
 from simulator.towns.markings import bay_spaces
-from simulator.towns.network import PARKING_M, SIDEWALK_M, Network, Road
+from simulator.towns.network import PARKING_M, SIDEWALK_M
 from simulator.towns.opendrive import CURB_HEIGHT_M
-from simulator.towns.scene import Frame, Scene, beside
+from simulator.towns.scene import Frame, Scene, Street, Streets, beside
 from simulator.towns.town import StreetLamp
 from simulator.types import CityObjectLabel as Tag
 from simulator.types import Vector3D
@@ -39,7 +39,7 @@ PARKED = (
 """Narrow enough for a parking strip of 2.2 m."""
 
 
-def add_lamps(scene: Scene, network: Network) -> None:
+def add_lamps(scene: Scene, network: Streets) -> None:
     """Alternating between the sides of the street, about 27 m apart, arms over the road."""
     mesh = furniture.lamp_post()
     for road in network.streets:
@@ -50,14 +50,16 @@ def add_lamps(scene: Scene, network: Network) -> None:
             frame = beside(road, sign, float(s), POLE_FROM_CURB_M, CURB_HEIGHT_M)
             if not scene.is_clear(frame, 1.2):
                 frame = beside(road, sign, float(s) + 2.0, POLE_FROM_CURB_M, CURB_HEIGHT_M)
+            if not scene.is_off_road(frame):
+                continue
             id = scene.add(mesh, frame)
             scene.block(id, frame, (-0.12, -0.12, 0.0), (0.12, 0.12, furniture.LAMP_HEIGHT_M), Tag.POLES, "StreetLamp")
-            head = frame.point(0.0, -furniture.LAMP_REACH_M, furniture.LAMP_HEIGHT_M - 0.04)
+            head = scene.grounded(frame).point(0.0, -furniture.LAMP_REACH_M, furniture.LAMP_HEIGHT_M - 0.04)
             scene.lamps.append(StreetLamp(len(scene.lamps) + 1, Vector3D(*(float(v) for v in head)), LAMP_FLUX_LM))
             scene.stand(frame)
 
 
-def add_parked_cars(scene: Scene, network: Network, rng: np.random.Generator, wanted: int) -> None:
+def add_parked_cars(scene: Scene, network: Streets, rng: np.random.Generator, wanted: int) -> None:
     """`wanted` cars in the bays; the avenue fills first, but some spaces stay empty everywhere."""
     spaces = [
         (road, sign, float(start), float(end))
@@ -72,7 +74,7 @@ def add_parked_cars(scene: Scene, network: Network, rng: np.random.Generator, wa
         _park(scene, road, sign, start, end, rng)
 
 
-def _park(scene: Scene, road: Road, sign: int, start: float, end: float, rng: np.random.Generator) -> None:
+def _park(scene: Scene, road: Street, sign: int, start: float, end: float, rng: np.random.Generator) -> None:
     model = model_of(PARKED[rng.integers(len(PARKED))])
     half, centre = model.extent, model.centre
     slack = max(0.0, (end - start) / 2 - half.x - 0.4)
@@ -86,7 +88,7 @@ def _park(scene: Scene, road: Road, sign: int, start: float, end: float, rng: np
     scene.block(id, frame, low, high, Tag.CAR, "ParkedCar")
 
 
-def add_street_trees(scene: Scene, network: Network, rng: np.random.Generator) -> None:
+def add_street_trees(scene: Scene, network: Streets, rng: np.random.Generator) -> None:
     """Along the avenue and here and there elsewhere, at the curb between the lamps."""
     shapes = [greenery.broadleaf(rng, STREET_CROWN_M) for _ in range(5)]
     for road in network.streets:
@@ -94,7 +96,8 @@ def add_street_trees(scene: Scene, network: Network, rng: np.random.Generator) -
             step = 13.0 if road.avenue else 22.0
             for s in np.arange(20.0, road.path.length - 20.0, step):
                 frame = beside(road, sign, float(s + rng.uniform(-1.5, 1.5)), 0.5, CURB_HEIGHT_M)
-                if rng.random() < (0.75 if road.avenue else 0.35) and scene.is_clear(frame, 4.0):
+                wanted = rng.random() < (0.75 if road.avenue else 0.35)
+                if wanted and scene.is_clear(frame, 4.0) and scene.is_off_road(frame):
                     add_tree(scene, shapes[rng.integers(len(shapes))], frame, float(rng.uniform(0.9, 1.15)), rng)
 
 
@@ -105,15 +108,17 @@ def add_tree(scene: Scene, shape: Mesh, frame: Frame, scale: float, rng: np.rand
     scene.stand(frame)
 
 
-def add_furniture(scene: Scene, network: Network, rng: np.random.Generator) -> None:
+def add_furniture(scene: Scene, network: Streets, rng: np.random.Generator) -> None:
     bench, bin_mesh = furniture.bench(), furniture.bin_on_post()
     for road in network.streets:
         for sign in (-1, 1):
             for s in np.arange(24.0, road.path.length - 24.0, 30.0 if road.avenue else 55.0):
                 frame = beside(road, sign, float(s + rng.uniform(-4, 4)), SIDEWALK_M - 0.4, CURB_HEIGHT_M)
-                if rng.random() < 0.6:
+                if rng.random() < 0.6 and scene.is_off_road(frame):
                     id = scene.add(bench, frame)
                     scene.block(id, frame, (-0.8, -0.25, 0.0), (0.8, 0.3, 0.85), Tag.STATIC, "Bench")
                 frame = beside(road, sign, float(s + 7.0), SIDEWALK_M - 0.3, CURB_HEIGHT_M)
+                if not scene.is_off_road(frame):
+                    continue
                 id = scene.add(bin_mesh, frame)
                 scene.block(id, frame, (-0.2, -0.2, 0.0), (0.2, 0.2, 0.97), Tag.STATIC, "Bin")

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from simulator.render.mesh import Mesh
+from simulator.towns.relief import Relief
 from simulator.types import BoundingBox, CityObjectLabel, Transform, Vector3D
 
 DOWN = Vector3D(0.0, 0.0, -1.0)
@@ -67,7 +68,7 @@ class TrafficLightSite:
 
 @dataclass(frozen=True)
 class StopSignSite:
-    """A stop sign at the right edge of the road beside its stop line; its face looks along the actor's +y axis.
+    """A stop or yield sign at the right edge of the road beside its line; its face looks along the actor's +y axis.
 
     trigger: box relative to `transform` on the lane just before the stop line. It is square because the leaderboard's
     stop criterion tests it without rotation.
@@ -138,7 +139,13 @@ class Town:
     lanes: LaneSamples
     crosswalks: tuple[NDArray[np.float32], ...]
     ground: GroundGrid
+    relief: Relief | None = None
+    yield_signs: tuple[StopSignSite, ...] = ()
 
-    def ground_height_m(self, xy: ArrayLike) -> NDArray[np.float32]:
-        """xy (n, 2) -> (n,): road 0.0, sidewalk 0.15, open ground 0.0."""
-        return self.ground.at(xy)
+    def ground_height_m(self, xy: ArrayLike, z: ArrayLike | None = None) -> NDArray[np.float32] | NDArray[np.float64]:
+        """xy (n, 2) -> (n,), m: the relief (0 in flat towns), and 0.15 more on sidewalks.
+
+        z (n,): the height of who asks, for it decides between a bridge and what lies below it; the lowest without it.
+        """
+        steps = self.ground.at(xy)
+        return steps if self.relief is None else steps + self.relief.at(xy, z)

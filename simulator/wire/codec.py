@@ -9,6 +9,7 @@ where it stands.
 from __future__ import annotations
 
 import math
+import reprlib
 import types
 from collections.abc import Callable, Sequence
 from dataclasses import fields, is_dataclass
@@ -89,8 +90,13 @@ def _fields_of(record: Any) -> list[tuple[str, Any]]:
     raise TypeError(f"no wire form for {record!r}")
 
 
+_shown = reprlib.Repr()
+"""Of a value that a client sent, be it ever so large."""
+_shown.maxstring = _shown.maxother = _shown.maxlong = 44
+
+
 def _refuse(expected: str, value: Any) -> NoReturn:
-    shown = repr(value)
+    shown = _shown.repr(value)
     raise CodecError(f"expected {expected}, got {shown if len(shown) <= 40 else shown[:37] + '...'}")
 
 

@@ -10,7 +10,7 @@ import msgpack
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.types import ActorRecord, Transform, Vector3D
+from simulator.types import EVENT_DTYPE, ActorRecord, Transform, Vector3D
 from simulator.wire.codec import encode
 
 Part = bytes | memoryview
@@ -44,6 +44,12 @@ KIND_OF_BLUEPRINT = {
     "sensor.camera.depth": SensorKind.DEPTH,
     "sensor.camera.semantic_segmentation": SensorKind.SEMANTIC_SEGMENTATION,
     "sensor.camera.instance_segmentation": SensorKind.INSTANCE_SEGMENTATION,
+    "sensor.camera.normals": SensorKind.NORMALS,
+    "sensor.camera.optical_flow": SensorKind.OPTICAL_FLOW,
+    "sensor.camera.dvs": SensorKind.DVS,
+    "sensor.lidar.ray_cast": SensorKind.LIDAR,
+    "sensor.lidar.ray_cast_semantic": SensorKind.SEMANTIC_LIDAR,
+    "sensor.other.radar": SensorKind.RADAR,
     "sensor.other.collision": SensorKind.COLLISION,
     "sensor.other.gnss": SensorKind.GNSS,
     "sensor.other.imu": SensorKind.IMU,
@@ -54,6 +60,8 @@ KIND_OF_BLUEPRINT = {
 _ORIGIN = Transform()
 _HEADER = struct.Struct("<QQd6f")
 _IMAGE_HEADER = struct.Struct("<IIf")
+_LIDAR_HEADER = struct.Struct("<fI")
+LIDAR_POINT_BYTES, SEMANTIC_POINT_BYTES = 16, 24
 
 
 def header(kind: SensorKind, frame: int, time_s: float, transform: Transform = _ORIGIN) -> bytes:
@@ -68,6 +76,36 @@ def image(bgra: NDArray[np.uint8], fov_deg: float) -> tuple[Part, ...]:
         raise ValueError(f"an image must be (H, W, 4) uint8, not {bgra.shape} {bgra.dtype}")
     height, width = bgra.shape[:2]
     return _IMAGE_HEADER.pack(width, height, fov_deg), np.ascontiguousarray(bgra).data.cast("B")
+
+
+def optical_flow(flow: NDArray[np.float32], fov_deg: float) -> tuple[Part, ...]:
+    """(H, W, 2) float32, see `render.motion.optical_flow`."""
+    if flow.dtype != np.float32 or flow.ndim != 3 or flow.shape[2] != 2:
+        raise ValueError(f"an optical flow must be (H, W, 2) float32, not {flow.shape} {flow.dtype}")
+    height, width = flow.shape[:2]
+    return _IMAGE_HEADER.pack(width, height, fov_deg), np.ascontiguousarray(flow).data.cast("B")
+
+
+def events(found: NDArray[np.void], width: int, height: int, fov_deg: float) -> tuple[Part, ...]:
+    """(n,) of `EVENT_DTYPE`, in the order of their times."""
+    if found.dtype != EVENT_DTYPE or (len(found) and (found["x"].max() >= width or found["y"].max() >= height)):
+        raise ValueError(f"events must be {EVENT_DTYPE} within {width} x {height} pixels")
+    return _IMAGE_HEADER.pack(width, height, fov_deg), found.tobytes()
+
+
+def lidar(angle_rad: float, counts: NDArray[np.uint32], points: NDArray[np.generic]) -> tuple[Part, ...]:
+    """counts: (channels,) points of each channel. points: (n, 4) float32 or (n,) records of 24 bytes, by channel."""
+    count = int(counts.sum())
+    if points.nbytes not in (count * LIDAR_POINT_BYTES, count * SEMANTIC_POINT_BYTES):
+        raise ValueError(f"{count} points of a lidar do not fill {points.nbytes} bytes")
+    return _LIDAR_HEADER.pack(angle_rad, len(counts)), counts.astype("<u4").tobytes(), points.tobytes()
+
+
+def radar(detections: NDArray[np.float32]) -> bytes:
+    """(n, 4) float32: speed m/s, azimuth rad, altitude rad, depth m."""
+    if detections.dtype != np.float32 or detections.ndim != 2 or detections.shape[1] != 4:
+        raise ValueError(f"radar detections must be (n, 4) float32, not {detections.shape} {detections.dtype}")
+    return detections.tobytes()
 
 
 def imu(acceleration_m_s2: Sequence[float], gyroscope_rad_s: Sequence[float], compass_rad: float) -> bytes:

@@ -22,6 +22,10 @@ WORLD_STREAM = 1
 MAX_BACKLOG_BYTES = 64 << 20
 """A synchronous world waits for a subscriber that is so far behind."""
 STALLED_AFTER_S = 5.0
+HOPELESS_BACKLOG_BYTES = 4 * MAX_BACKLOG_BYTES
+"""An asynchronous world does not wait: who is so far behind is disconnected."""
+GREETING_WITHIN_S = 60.0
+_OUT_OF_FILES_PAUSE_S = 0.5
 _INLINE_BYTES = 64 << 10
 
 _U32 = struct.Struct("<I")
@@ -129,7 +133,7 @@ class StreamServer:
         self._all_arrived.set()
         self._loop = asyncio.get_running_loop()
         listener.setblocking(False)
-        self._loop.add_reader(listener.fileno(), self._accept)
+        self._open_door()
 
     def token(self, stream_id: int) -> bytes:
         return token(stream_id, self.port)
@@ -160,7 +164,9 @@ class StreamServer:
         for subscriber in list(subscribers):
             if not (lossy and subscriber.backlog_bytes):
                 subscriber.send(message)
-            if subscriber.failed:
+            if subscriber.backlog_bytes > HOPELESS_BACKLOG_BYTES:
+                self._drop_stalled(subscriber)
+            elif subscriber.failed:
                 self._drop(subscriber)
 
     async def caught_up(self) -> None:
@@ -169,10 +175,13 @@ class StreamServer:
         while behind := self._far_behind():
             if self._loop.time() > deadline:
                 for subscriber in behind:
-                    print(f"simulator: disconnected a stalled listener ({subscriber.stream_id})", file=sys.stderr)
-                    self._drop(subscriber)
+                    self._drop_stalled(subscriber)
                 return
             await asyncio.sleep(0.001)
+
+    def _drop_stalled(self, subscriber: Subscriber) -> None:
+        print(f"simulator: disconnected a stalled listener ({subscriber.stream_id})", file=sys.stderr)
+        self._drop(subscriber)
 
     def _far_behind(self) -> list[Subscriber]:
         return [s for group in self._subscribers.values() for s in group if s.backlog_bytes > MAX_BACKLOG_BYTES]
@@ -187,10 +196,25 @@ class StreamServer:
     def _accept(self) -> None:
         try:
             connection, _ = self._listener.accept()
-        except OSError:
+        except (BlockingIOError, ConnectionError):
+            return
+        except OSError as error:  # no file handle left: whoever waits at the door must not keep the loop busy
+            print(f"simulator: cannot take a listener: {error}", file=sys.stderr)
+            self._loop.remove_reader(self._listener.fileno())
+            self._loop.call_later(_OUT_OF_FILES_PAUSE_S, self._open_door)
             return
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._loop.add_reader(connection.fileno(), self._receive, Subscriber(connection))
+        subscriber = Subscriber(connection)
+        self._loop.add_reader(connection.fileno(), self._receive, subscriber)
+        self._loop.call_later(GREETING_WITHIN_S, self._drop_silent, subscriber)
+
+    def _open_door(self) -> None:
+        if self._listener.fileno() >= 0:
+            self._loop.add_reader(self._listener.fileno(), self._accept)
+
+    def _drop_silent(self, subscriber: Subscriber) -> None:
+        if subscriber.stream_id is None:
+            self._drop(subscriber)
 
     def _receive(self, subscriber: Subscriber) -> None:
         """The 4 bytes of the stream id; after them only the end of the connection is of interest."""

@@ -28,6 +28,7 @@ class ActorCommands(WorldState):
             self.bodies.place(actor.row, transform)
         else:
             actor.transform = transform
+            self.forget_groups()
 
     def set_actor_target_velocity(self, actor_id: int, velocity: Vector3D) -> None:
         actor = self.actor(actor_id)

@@ -5,12 +5,47 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from simulator.towns.town import LaneSamples, TrafficLightSite
 
 NO_LIGHT = -1
+
+
+@njit(cache=True)
+def _contains(centre, half, cos: float, sin: float, x: float, y: float) -> bool:
+    dx, dy = x - centre[0], y - centre[1]
+    return abs(dx * cos + dy * sin) <= half[0] and abs(-dx * sin + dy * cos) <= half[1]
+
+
+@njit(cache=True)
+def _at(centres, halves, cos, sin, travel, centre, front, forward) -> NDArray[np.intp]:
+    """The first zone of each vehicle. See `LightZones.at`."""
+    found = np.full(len(centre), NO_LIGHT, np.intp)
+    for k in range(len(centre)):
+        for zone in range(len(cos)):
+            if forward[k, 0] * travel[zone, 0] + forward[k, 1] * travel[zone, 1] <= 0.0:
+                continue
+            where = centres[zone], halves[zone], cos[zone], sin[zone]
+            if _contains(*where, centre[k, 0], centre[k, 1]) or _contains(*where, front[k, 0], front[k, 1]):
+                found[k] = zone
+                break
+    return found
+
+
+@njit(cache=True)
+def outlook(bodies, rows) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """(n, 2) each: middle of a vehicle and of its front bumper, m, and the unit vector forward."""
+    centre, front, forward = np.empty((len(rows), 2)), np.empty((len(rows), 2)), np.empty((len(rows), 2))
+    for k in range(len(rows)):
+        b = bodies[rows[k]]
+        forward[k, 0], forward[k, 1] = np.cos(b.yaw), np.sin(b.yaw)
+        centre[k, 0], centre[k, 1] = b.x, b.y
+        for axis in range(2):
+            front[k, axis] = centre[k, axis] + forward[k, axis] * (b.cx + b.hx)
+    return centre, front, forward
 
 
 class LightZones:
@@ -43,16 +78,7 @@ class LightZones:
         vehicle is at the light from when its front comes into the zone until its middle has passed the stop line:
         one that overshoots a little still sees the red, one that has gone through does not stop in the junction.
         """
-        if not len(self._cos) or not len(centre):
-            return np.full(len(centre), NO_LIGHT)
-        inside = (self._contains(centre) | self._contains(front)) & (forward @ self._travel.T > 0.0)
-        return np.where(inside.any(axis=1), inside.argmax(axis=1), NO_LIGHT)
-
-    def _contains(self, points: NDArray[np.float64]) -> NDArray[np.bool_]:
-        d = points[:, None, :] - self._centre[None]
-        along = d[..., 0] * self._cos + d[..., 1] * self._sin
-        across = -d[..., 0] * self._sin + d[..., 1] * self._cos
-        return (np.abs(along) <= self._half[:, 0]) & (np.abs(across) <= self._half[:, 1])
+        return _at(self._centre, self._half, self._cos, self._sin, self._travel, centre, front, forward)
 
 
 class SpeedLimits:

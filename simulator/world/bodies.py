@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.types import Rotation, Transform, Vector3D
+from simulator.world import settling
 from simulator.world.poses import wrap_degrees
 
 VEHICLE, WALKER, PROP = 0, 1, 2
@@ -83,8 +84,8 @@ DRIVE_DTYPE = np.dtype(
 
 
 _LIMITS = (
-    *[(name, 1e6) for name in ("x", "y", "z", "pitch", "yaw", "roll")],
-    *[(name, 300.0) for name in ("vx", "vy", "vz", "wx", "wy", "wz")],
+    *[(name, settling.FARTHEST) for name in ("x", "y", "z", "pitch", "yaw", "roll")],
+    *[(name, settling.FASTEST) for name in ("vx", "vy", "vz", "wx", "wy", "wz")],
 )
 _REACHED = (
     *("throttle_now", "steer_now", "brake_now", "hand_now", "rpm", "tyre_force_long", "slip_front", "slip_rear"),
@@ -108,11 +109,7 @@ class Bodies:
         Such a body stands where it was a step ago; nothing that is no number gets into the rest of the world.
         """
         active = self.active
-        rows = self.rows[active]
-        wild = np.zeros(len(active), bool)
-        for name, limit in _LIMITS:
-            wild |= ~(np.abs(rows[name]) <= limit)  # true of NaN as well
-        for row in active[wild].tolist():
+        for row in active[settling.wild(self.rows, active)].tolist():
             body, drive = self.rows[row], self.drives[row]
             for name, limit in _LIMITS:
                 before = float(body[f"last_{name}"]) if name in "xyz" else 0.0

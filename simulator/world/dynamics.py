@@ -9,6 +9,7 @@ A vehicle is a single-track model with load transfer and a friction ellipse per 
   standing one stands.
 
 Springs and tyres are not modelled up and down: the body follows the ground below its wheels and leans with the forces.
+On a slope gravity pulls along it; brakes and tyres hold against that as far as they grip.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ _SHIFT_AGAIN_S = 0.8
 # rates of the actuators per second, up and down: those of the vehicle movement component of Unreal Engine 4
 _STEER_UP, _STEER_DOWN, _PEDAL_UP, _PEDAL_DOWN = 2.5, 5.0, 6.0, 10.0
 _KINEMATIC_BELOW, _DYNAMIC_ABOVE = 1.5, 4.0  # m/s
+_ROLLS_FROM = 0.1  # grip from which on the road turns the wheels; below, they drag neither engine nor tread
 _PITCH_PER_ACCEL = 0.004  # rad per m/s^2: about 2 degrees of dive in an emergency stop
 _LEAN_TIME_S = 0.18
 _KERB_RATE = 1.5  # m/s at which the body rises over a kerb
@@ -100,8 +102,11 @@ def _steer(d, speed: float) -> float:
 
 
 @njit(cache=True)
-def _drive(b, d, h: float) -> None:
-    """One sub-step of a vehicle's velocity in the plane."""
+def _drive(b, d, h: float, climb: float, bank: float) -> None:
+    """One sub-step of a vehicle's velocity in the plane; climb, bank: rise of the ground per metre ahead, to the right.
+
+    Speeds are those in the plane, so gravity acts with `g tan / (1 + tan^2)` on them.
+    """
     d.throttle_now = _towards(d.throttle_now, d.throttle, _PEDAL_UP * h, _PEDAL_DOWN * h)
     d.brake_now = _towards(d.brake_now, d.brake, _PEDAL_UP * h, _PEDAL_DOWN * h)
     d.hand_now = _towards(d.hand_now, 1.0 if d.hand_brake else 0.0, 12.0 * h, 12.0 * h)
@@ -129,7 +134,8 @@ def _drive(b, d, h: float) -> None:
     pedal = d.brake_n * d.brake_now
     brake_front = min(pedal * load_front / weight, grip_front)
     brake_rear = min(pedal * load_rear / weight + d.handbrake_n * d.hand_now, grip_rear)
-    rolling = d.rolling * weight
+    hold = min(1.0, d.grip / _ROLLS_FROM)
+    rolling, engine_drag = d.rolling * weight * hold, engine_drag * hold
     along_front = min(abs(drive_front) + brake_front, 0.98 * grip_front)
     along_rear = min(abs(drive_rear) + brake_rear, 0.98 * grip_rear)
 
@@ -155,7 +161,8 @@ def _drive(b, d, h: float) -> None:
 
     # along: forces that push, then those that only ever slow down, to rest at most
     push = drive - mix * side_front * sin_delta
-    faster = push / b.mass * h
+    steepness = 1.0 + climb * climb + bank * bank
+    faster = push / b.mass * h - GRAVITY * climb / steepness * h
     slower = resist / b.mass * h
     u_next = u + faster
     u_next = 0.0 if abs(u_next) <= slower else u_next - math.copysign(slower, u_next)
@@ -167,7 +174,7 @@ def _drive(b, d, h: float) -> None:
     slide = d.grip * GRAVITY * h
     spin = d.grip * weight * 0.5 * wheelbase / b.inertia * h
     # the body frame turns below the velocity: `- u r` of the single-track equations lies in the world-axes update below
-    v_next = v + mix * side + (1.0 - mix) * _clamp(v_rolling - v, slide)
+    v_next = v + mix * side + (1.0 - mix) * _clamp(v_rolling - v, slide) - mix * GRAVITY * bank / steepness * h
     r_next = r + mix * turn + (1.0 - mix) * _clamp(r_rolling - r, spin)
 
     u_next += b.fx / b.mass * h * cos + b.fy / b.mass * h * sin
@@ -226,20 +233,25 @@ def _stand(b, foot: float, level: float, h: float) -> None:
 
 
 @njit(cache=True)
-def advance(bodies, drives, rows, ground, h: float) -> None:
+def advance(bodies, drives, rows, ground, slopes, h: float) -> None:
     """Moves the bodies of `rows` by `h` seconds.
 
     ground (len(rows), 4): height of the ground, m, below the wheels of a vehicle (front left, front right, rear left,
-    rear right); of other bodies the first column.
+    rear right); of other bodies the first column. slopes (len(rows), 2): rise of the land per metre along x and y. The
+    heights are carried along with the body from sub-step to sub-step, so that it climbs evenly.
     """
     for k in range(len(rows)):
         b, d = bodies[rows[k]], drives[rows[k]]
         if b.pinned or not b.physics:
             continue
+        gx, gy = slopes[k, 0], slopes[k, 1]
+        # up and down is reckoned from the slope: what drives along it does not leave the ground
+        b.vz -= gx * b.vx + gy * b.vy
         if b.kind == _VEHICLE:
             level = 0.25 * (ground[k, 0] + ground[k, 1] + ground[k, 2] + ground[k, 3])
             if b.z - level < _AIRBORNE_M:
-                _drive(b, d, h)
+                cos, sin = math.cos(b.yaw), math.sin(b.yaw)
+                _drive(b, d, h, gx * cos + gy * sin, gy * cos - gx * sin)
             _stand(b, b.foot, level, h)
             wheelbase = d.front_m + d.rear_m
             pitch = math.atan((ground[k, 0] + ground[k, 1] - ground[k, 2] - ground[k, 3]) / (2.0 * wheelbase))
@@ -260,15 +272,24 @@ def advance(bodies, drives, rows, ground, h: float) -> None:
         else:
             _slide(b, h)
             _stand(b, b.foot, ground[k, 0], h)
+        rise = gx * b.vx + gy * b.vy
+        b.vz += rise
+        b.z += rise * h
+        for wheel in range(4):
+            ground[k, wheel] += rise * h
         b.x, b.y, b.yaw = b.x + b.vx * h, b.y + b.vy * h, b.yaw + b.wz * h
 
 
-def wheel_points(bodies: NDArray[np.void], drives: NDArray[np.void], rows: NDArray[np.intp]) -> NDArray[np.float64]:
+@njit(cache=True)
+def wheel_points(bodies, drives, rows) -> NDArray[np.float64]:
     """(n, 4, 2): where the wheels of vehicles stand; four times the origin for what has none."""
-    b, d = bodies[rows], drives[rows]
-    cos, sin = np.cos(b["yaw"])[:, None], np.sin(b["yaw"])[:, None]
-    along = np.stack([d["front_m"], d["front_m"], -d["rear_m"], -d["rear_m"]], axis=1)
-    across = 0.5 * d["track_m"][:, None] * np.array([-1.0, 1.0, -1.0, 1.0])
-    return np.stack(
-        [b["x"][:, None] + along * cos - across * sin, b["y"][:, None] + along * sin + across * cos], axis=2
-    )
+    points = np.empty((len(rows), 4, 2))
+    for k in range(len(rows)):
+        b, d = bodies[rows[k]], drives[rows[k]]
+        cos, sin = np.cos(b.yaw), np.sin(b.yaw)
+        for wheel in range(4):
+            along = d.front_m if wheel < 2 else -d.rear_m
+            across = 0.5 * d.track_m * (-1.0 if wheel % 2 == 0 else 1.0)
+            points[k, wheel, 0] = b.x + along * cos - across * sin
+            points[k, wheel, 1] = b.y + along * sin + across * cos
+    return points

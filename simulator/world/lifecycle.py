@@ -39,17 +39,27 @@ class Lifecycle(WorldState):
 
     _next_id: int = 1
     _next_stream_id: int = 2  # stream 1 is the world's
+    _types_of_ids: dict[int, str]
 
-    def spawn(self, description: ActorDescription, transform: Transform, parent_id: int = 0) -> ActorRecord:
-        """`transform` is relative to the parent if there is one. Raises SpawnError with the text of CARLA's server."""
+    def spawn(
+        self, description: ActorDescription, transform: Transform, parent_id: int = 0, wanted_id: int = 0
+    ) -> ActorRecord:
+        """`transform` is relative to the parent if there is one. Raises SpawnError with the text of CARLA's server.
+
+        `wanted_id`: the id of an actor that a replay brings back. It gets it if that id is free and no client can
+        know another kind of actor by it.
+        """
         if catalogue.fault_of(description) or not all(math.isfinite(v) for part in transform for v in part):
             raise SpawnError(INVALID)
         if parent_id and parent_id not in self.actors:
             raise SpawnError(NO_PARENT)
         actor = self._new(_kind_of(description.id), _with_defaults(description), parent_id)
+        if wanted_id and self._may_have_id(wanted_id, description.id):
+            actor.id, actor.bounding_box = wanted_id, replace(actor.bounding_box, actor_id=wanted_id)
         if actor.kind is Kind.TRIGGER:
-            half = Vector3D(*(float(actor.description.get(f"extent_{axis}", "1")) for axis in "xyz"))
-            actor.bounding_box = BoundingBox(extent=half)
+            # in centimetres, as CARLA takes them
+            half = Vector3D(*(0.01 * float(actor.description.get(f"extent_{axis}", "1")) for axis in "xyz"))
+            actor.bounding_box = BoundingBox(extent=half, actor_id=actor.id)
         if parent_id:
             actor.relative = transform
         else:
@@ -64,7 +74,9 @@ class Lifecycle(WorldState):
             if description.id not in sensors.WITHOUT_STREAM:
                 actor.stream_id, self._next_stream_id = self._next_stream_id, self._next_stream_id + 1
         self.actors[actor.id] = actor
-        self._next_id += 1
+        self.forget_groups()
+        self._next_id = max(self._next_id, actor.id + 1)
+        self._types_of_ids[actor.id] = description.id
         self._follow_parent(actor)
         return actor.record()
 
@@ -79,6 +91,11 @@ class Lifecycle(WorldState):
             self.vehicles.pop(actor_id, None)
             self.walkers.pop(actor_id, None)
         del self.actors[actor_id]
+        self.forget_groups()
+
+    def _may_have_id(self, wanted_id: int, type_id: str) -> bool:
+        never_used = wanted_id >= self._next_id
+        return wanted_id not in self.actors and (never_used or self._types_of_ids.get(wanted_id) == type_id)
 
     def _new(self, kind: Kind, description: ActorDescription, parent_id: int = 0) -> Actor:
         box = replace(catalogue.bounding_box(description.id), actor_id=self._next_id)
@@ -92,6 +109,7 @@ class Lifecycle(WorldState):
         actor.bounding_box = replace(box, actor_id=actor.id)
         actor.transform, actor.sign_id, actor.row = transform, sign_id, row
         self.actors[actor.id] = actor
+        self.forget_groups()
         self._next_id += 1
         return actor
 
@@ -127,7 +145,7 @@ class Lifecycle(WorldState):
 
     def _lift_to_ground(self, row: int) -> None:
         body = self.bodies.rows[row]
-        ground = float(self.town.ground_height_m(np.array([[body["x"], body["y"]]]))[0])
+        ground = float(self.town.ground_height_m(np.array([[body["x"], body["y"]]]), np.array([body["z"]]))[0])
         body["z"] = max(float(body["z"]), ground + float(body["foot"]))
 
     def _occupied(self, actor: Actor, transform: Transform) -> bool:
@@ -136,7 +154,7 @@ class Lifecycle(WorldState):
         own = (math.cos(yaw), math.sin(yaw), box.extent.x, box.extent.y)
         x = transform.location.x + box.location.x * own[0] - box.location.y * own[1]
         y = transform.location.y + box.location.x * own[1] + box.location.y * own[0]
-        ground = float(self.town.ground_height_m(np.array([[x, y]]))[0])
+        ground = float(self.town.ground_height_m(np.array([[x, y]]), np.array([transform.location.z]))[0])
         z = max(transform.location.z + box.location.z, ground + box.extent.z)
         reach, low = math.hypot(box.extent.x, box.extent.y), z - box.extent.z + _CLEARANCE_M[actor.kind]
         others = self.bodies.rows[self.bodies.active]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from simulator.types import BoundingBox, LightState, Rotation, TrafficLightState, Vector3D
 from simulator.world.actor import Kind, WrongKind
@@ -70,6 +71,22 @@ class LightCommands(WorldState):
         for light in lights:
             if light.id in place:
                 self.lamps[place[light.id]] = light
+
+    day_night_cycle: bool
+    """Off at first: lamps burn as they are told to."""
+
+    def update_day_night_cycle(self, enabled: bool) -> None:
+        self.day_night_cycle = enabled
+
+    def follow_the_sun(self) -> bool:
+        """With the cycle on, lamps burn when the sun is below the horizon; whether any was switched."""
+        if not self.day_night_cycle:
+            return False
+        dark = self.weather.sun_altitude_angle < 0.0
+        switched = any(lamp.active != dark for lamp in self.lamps)
+        if switched:
+            self.lamps = [replace(lamp, active=dark) for lamp in self.lamps]
+        return switched
 
     def _light(self, actor_id: int) -> int:
         actor = self.actor(actor_id)

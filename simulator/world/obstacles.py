@@ -13,6 +13,7 @@ from simulator.types import ActorDescription, ActorRecord, BoundingBox, CityObje
 from simulator.world.contacts import BOX_DTYPE, make_grid
 
 POLE_HALF_M, POLE_HEIGHT_M = 0.12, 3.0
+OUT_OF_THE_WORLD_M = -1e9
 
 
 class Obstacles:
@@ -33,15 +34,29 @@ class Obstacles:
             half = POLE_HEIGHT_M / 2.0
             _fill(row, (x, y, z + half), (POLE_HALF_M, POLE_HALF_M, half), transform.rotation.yaw)
         self.grid = make_grid(self.boxes)
+        self._object_ids = np.array([obstacle.object_id for obstacle in obstacles] + [0] * len(poles), np.int64)
+        self._heights = self.boxes["z"].copy()
+
+    def hide(self, object_ids: Sequence[int]) -> None:
+        """These objects of the town are not there any more, all others are: nothing touches what is so far below."""
+        gone = np.isin(self._object_ids, object_ids) & (self._object_ids > 0)
+        self.boxes["z"] = np.where(gone, OUT_OF_THE_WORLD_M, self._heights)
 
     def record(self, index: int) -> ActorRecord:
-        """CARLA names what belongs to the town by its tag, with id 0: `static.building`, `static.car` ..."""
-        tag = self.tags[index]
-        name = "static." + _NAMES.get(tag, tag.name.lower())
-        return ActorRecord(0, 0, ActorDescription(0, name), BoundingBox(), bytes([tag]))
+        return town_record(self.tags[index])
+
+
+def town_record(tag: CityObjectLabel) -> ActorRecord:
+    """CARLA names what belongs to the town by its tag, with id 0: `static.building`, `static.car` ..."""
+    name = "static." + _NAMES.get(tag, tag.name.lower())
+    return ActorRecord(0, 0, ActorDescription(0, name), BoundingBox(), bytes([tag]))
 
 
 _NAMES = {
+    CityObjectLabel.ROADS: "road",
+    CityObjectLabel.ROAD_LINES: "roadline",
+    CityObjectLabel.SIDEWALKS: "sidewalk",
+    CityObjectLabel.TRAFFIC_SIGNS: "trafficsign",
     CityObjectLabel.BUILDINGS: "building",
     CityObjectLabel.WALLS: "wall",
     CityObjectLabel.FENCES: "fence",

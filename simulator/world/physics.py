@@ -22,6 +22,7 @@ from simulator.world.dynamics import GRAVITY
 AIR_DENSITY = 1.2  # kg/m^3
 GRIP_PER_TIRE_FRICTION = 0.3
 """CARLA's tire_friction of 3.5 is a dry road, on which a car can brake with 1 g."""
+_LEAST_GRIP = 1e-6
 ENGINE_DRAG_PER_DAMPING = 0.06
 """N m s/rad per unit of PhysX's damping rate; CARLA's usual 2.0 is then what a family car's engine brakes with."""
 ENGINE_DRAG_SHARE = 0.12  # of the peak torque, at half of the highest engine speed
@@ -102,7 +103,7 @@ def set_drive(
     drive["max_steer_rad"] = math.radians(max((wheel.max_steer_angle for wheel in front), default=0.0))
     drive["brake_n"] = per_wheel * sum(wheel.max_brake_torque for wheel in wheels) / drive["radius_m"]
     drive["handbrake_n"] = per_wheel * sum(wheel.max_handbrake_torque for wheel in rear) / drive["radius_m"]
-    drive["grip"] = max(0.02, GRIP_PER_TIRE_FRICTION * float(np.mean([wheel.tire_friction for wheel in wheels])))
+    drive["grip"] = grip_of(float(np.mean([wheel.tire_friction for wheel in wheels])))
     drive["stiffness"] = float(np.mean([wheel.lat_stiff_value for wheel in wheels]))
     drive["drag_n_s2_m2"] = 0.5 * AIR_DENSITY * physics.drag_coefficient * 0.85 * width * height
     drive["rolling"] = 0.006 if VEHICLES[blueprint_id].base_type == "bicycle" else 0.013
@@ -118,6 +119,11 @@ def set_drive(
     drive["down_share"][: len(gears)] = [gear.down_ratio for gear in gears]
     drive["torque_nm"] = _sampled(physics.torque_curve, np.linspace(0.0, float(drive["max_rpm"]), TORQUE_POINTS), 0.0)
     drive["steering_curve"] = _sampled(physics.steering_curve, np.arange(STEER_POINTS) * STEER_STEP_KMH, 1.0)
+
+
+def grip_of(tire_friction: float) -> float:
+    """How much of its load a tyre can hold along the road; never quite nothing."""
+    return max(_LEAST_GRIP, GRIP_PER_TIRE_FRICTION * tire_friction)
 
 
 def _sampled(curve: tuple[Vector2D, ...], at: NDArray[np.floating], without: float) -> NDArray[np.floating]:

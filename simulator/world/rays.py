@@ -1,20 +1,28 @@
-"""Rays through the world: ground, boxes of the town, boxes of the actors."""
+"""Rays that clients send through the world: what of the town's and the actors' surfaces lies on the way."""
 
 from __future__ import annotations
 
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
+from simulator.raycast.scene import RayScene
+from simulator.render.workers import Workers
 from simulator.types import CityObjectLabel, LabelledPoint, Vector3D
 from simulator.world.state import WorldState
+from simulator.world.view import SceneView
 
-_GROUND_STEP_M = 0.25
+_BEYOND_M = 1e-3
+_MOST_SURFACES = 1000
 
 
 class RayQueries(WorldState):
     """Methods bear the names of the RPC methods."""
+
+    _ray_scene: tuple[object, RayScene] | None = None
+
+    def view(self) -> SceneView:
+        raise NotImplementedError
 
     def project_point(self, origin: Vector3D, direction: Vector3D, distance_m: float) -> LabelledPoint | None:
         """The first thing on the way."""
@@ -23,49 +31,33 @@ class RayQueries(WorldState):
         if not length or not math.isfinite(length * distance_m):
             return None
         end = np.asarray(origin, np.float64) + way * (distance_m / length)
-        return next(iter(self.cast_ray(origin, Vector3D(*end.tolist()))), None)
+        return next(iter(self.cast_ray(origin, Vector3D(*end.tolist()), most=1)), None)
 
-    def cast_ray(self, start: Vector3D, end: Vector3D) -> tuple[LabelledPoint, ...]:
-        """All surfaces on the way where it enters them, nearest first."""
-        a, b = np.asarray(start, np.float64), np.asarray(end, np.float64)
-        hits = [*self._ground(a, b), *self._boxes(a, b)]
-        return tuple(LabelledPoint(Vector3D(*(a + t * (b - a)).tolist()), tag) for t, tag in sorted(hits))
+    def cast_ray(self, start: Vector3D, end: Vector3D, most: int = _MOST_SURFACES) -> tuple[LabelledPoint, ...]:
+        """Every thing on the way where the ray enters it, nearest first; a thing: an actor, an object, a ground."""
+        a, way = np.asarray(start, np.float64), np.asarray(end, np.float64) - np.asarray(start, np.float64)
+        length = float(np.linalg.norm(way))
+        if not length or not math.isfinite(length):
+            return ()
+        scene = self._scene_now()
+        direction = (way / length).astype(np.float32)
+        found: dict[tuple[int, int, int], LabelledPoint] = {}
+        near_m = 0.0
+        for _ in range(_MOST_SURFACES):
+            hits = scene.cast(a.astype(np.float32), direction[None], length, near_m)
+            distance_m, tag = float(hits.distance[0]), int(hits.tag[0])
+            if not math.isfinite(distance_m):
+                break
+            point = LabelledPoint(Vector3D(*(a + way * (distance_m / length)).tolist()), CityObjectLabel(tag))
+            found.setdefault((int(hits.actor[0]), int(hits.object[0]), tag if not hits.actor[0] else 0), point)
+            if len(found) >= most:
+                break
+            near_m = distance_m + _BEYOND_M
+        return tuple(found.values())
 
-    def _ground(self, a: NDArray[np.float64], b: NDArray[np.float64]) -> list[tuple[float, CityObjectLabel]]:
-        """Samples in steps of 0.25 m in the plane; the ground is flat between kerbs."""
-        count = min(8000, max(2, int(np.linalg.norm((b - a)[:2]) / _GROUND_STEP_M) + 2))
-        t = np.linspace(0.0, 1.0, count)
-        points = a + t[:, None] * (b - a)
-        above = points[:, 2] - self.town.ground_height_m(points[:, :2])
-        below = np.flatnonzero((above[:-1] > 0.0) & (above[1:] <= 0.0))
-        if not len(below):
-            return []
-        k = int(below[0])
-        at = float(t[k] + (t[k + 1] - t[k]) * above[k] / (above[k] - above[k + 1]))
-        height = float(self.town.ground_height_m((a + at * (b - a))[None, :2])[0])
-        return [(at, CityObjectLabel.SIDEWALKS if height > 0.05 else CityObjectLabel.ROADS)]
-
-    def _boxes(self, a: NDArray[np.float64], b: NDArray[np.float64]) -> list[tuple[float, CityObjectLabel]]:
-        """Slab test against every box, in the box's own axes (Kay and Kajiya, 1986)."""
-        c, rows = self.obstacles.boxes, self.bodies.rows[self.bodies.active]
-        rows = rows[rows["collides"]]
-        cos, sin = np.cos(rows["yaw"]), np.sin(rows["yaw"])
-        x = np.concatenate([c["x"], rows["x"] + rows["cx"] * cos - rows["cy"] * sin])
-        y = np.concatenate([c["y"], rows["y"] + rows["cx"] * sin + rows["cy"] * cos])
-        z = np.concatenate([c["z"], rows["z"] + rows["cz"]])
-        yaw = np.concatenate([c["yaw"], rows["yaw"]])
-        half = np.stack([np.concatenate([c[n], rows[n]]) for n in ("hx", "hy", "hz")], axis=1)
-        labels = [*self.obstacles.tags, *(self._label(int(actor)) for actor in rows["actor"])]
-        cos, sin = np.cos(yaw), np.sin(yaw)
-        d, o = b - a, a - np.stack([x, y, z], axis=1)
-        o = np.stack([o[:, 0] * cos + o[:, 1] * sin, -o[:, 0] * sin + o[:, 1] * cos, o[:, 2]], axis=1)
-        v = np.stack([d[0] * cos + d[1] * sin, -d[0] * sin + d[1] * cos, np.full(len(yaw), d[2])], axis=1)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            t1, t2 = (-half - o) / v, (half - o) / v
-        enter, leave = np.fmax.reduce(np.fmin(t1, t2), axis=1), np.fmin.reduce(np.fmax(t1, t2), axis=1)
-        hit = np.flatnonzero((enter <= leave) & (enter >= 0.0) & (enter <= 1.0))
-        return [(float(enter[k]), labels[k]) for k in hit]
-
-    def _label(self, actor_id: int) -> CityObjectLabel:
-        tags = self.actors[actor_id].semantic_tags
-        return CityObjectLabel(tags[0]) if tags else CityObjectLabel.NONE
+    def _scene_now(self) -> RayScene:
+        """The town's triangles (their tree takes a moment, once) with the actors as they are now."""
+        if self._ray_scene is None or self._ray_scene[0] is not self.town:
+            self._ray_scene = (self.town, RayScene(self.town, Workers(1)))
+        self._ray_scene[1].show(self.view())
+        return self._ray_scene[1]

@@ -42,6 +42,11 @@ class Signals:
         names = sorted({site.junction for site in sites})
         self.junctions = [_junction(sites, name) for name in names]
         self.junction_of = {light: junction for junction in self.junctions for light in junction.lights}
+        self.pole_index: NDArray[np.uint32] = np.array(
+            [self.junction_of[light].lights.index(light) for light in range(len(sites))], np.uint32
+        )
+        """Place of each light among those of its junction."""
+        self._junction_row = np.array([names.index(site.junction) for site in sites], np.intp)
         self._seed = seed
         self.reset()
 
@@ -73,6 +78,12 @@ class Signals:
         """Shows `state` until its junction's next change; for good while it is frozen."""
         self.states[light] = state
 
+    def show(self, light: int, state: TrafficLightState, elapsed_s: float, frozen: bool) -> None:
+        """What a recording says of a light; its junction's clock goes on from there."""
+        junction = self.junction_of[light]
+        self.states[light] = state
+        junction.elapsed_s, junction.frozen = elapsed_s, frozen
+
     def set_time_s(self, light: int, state: int, time_s: float) -> None:
         """How long the phase of this light is green or yellow, or how long all are red after it."""
         junction = self.junction_of[light]
@@ -88,16 +99,10 @@ class Signals:
 
     def elapsed_s(self) -> NDArray[np.float64]:
         """(n,) time since the junction of each light last changed."""
-        elapsed = np.zeros(len(self.states))
-        for junction in self.junctions:
-            elapsed[list(junction.lights)] = junction.elapsed_s
-        return elapsed
+        return np.array([junction.elapsed_s for junction in self.junctions], np.float64)[self._junction_row]
 
     def frozen(self) -> NDArray[np.bool_]:
-        frozen = np.zeros(len(self.states), bool)
-        for junction in self.junctions:
-            frozen[list(junction.lights)] = junction.frozen
-        return frozen
+        return np.array([junction.frozen for junction in self.junctions], bool)[self._junction_row]
 
     def _duration_s(self, junction: Junction) -> float:
         return float(self.times_s[junction.stage][junction.phases[junction.current][0]])

@@ -22,7 +22,7 @@ from simulator.types import (
     WalkerControl,
     WeatherParameters,
 )
-from simulator.world.actor import Actor, ActorNotFound
+from simulator.world.actor import Actor, ActorNotFound, Kind
 from simulator.world.approach import NO_LIGHT, LightZones, SpeedLimits
 from simulator.world.blueprints import catalogue
 from simulator.world.bodies import Bodies
@@ -43,14 +43,36 @@ class VehicleState:
     speed_limit_kmh: float = 30.0
     light: int = NO_LIGHT
     """Row of the traffic light that it is at."""
+    trigger_friction: float | None = None
+    """Of the friction trigger that it is in; holds instead of that of its tyres."""
     ackermann: VehicleAckermannControl | None = None
     ackermann_settings: AckermannControllerSettings = field(default_factory=AckermannControllerSettings)
+    wheel_steer_deg: dict[int, float] = field(default_factory=dict)
+    wheel_pitch_deg: dict[int, float] = field(default_factory=dict)
+    """Angles that a client has set, by wheel."""
+    open_doors: set[int] = field(default_factory=set)
     ackermann_memory: list[float] = field(default_factory=lambda: [0.0, 0.0, 0.0, 0.0])
 
 
 @dataclass(eq=False)
 class WalkerState:
+    """`pose`: relative transforms of bones that a client has set. `blend`: their share, 0..1."""
+
     control: WalkerControl = field(default_factory=WalkerControl)
+    pose: dict[str, Transform] = field(default_factory=dict)
+    blend: float = 0.0
+
+
+@dataclass(frozen=True)
+class Groups:
+    """The live actors, sorted by what a step does with them; each group by id."""
+
+    without_body: tuple[Actor, ...]
+    lights: NDArray[np.intp]
+    """Places of the traffic lights among those without a body, in the order of the rows of `signals`."""
+    attached: tuple[Actor, ...]
+    sensors: tuple[Actor, ...]
+    triggers: tuple[Actor, ...]
 
 
 class WorldState:
@@ -81,6 +103,27 @@ class WorldState:
     lamps: list[LightState]
     obstacles: Obstacles
     georeference: GeoReference
+
+    still_rows: NDArray[np.void] | None = None
+    """What `snapshot` keeps from one step to the next."""
+    _groups: Groups | None = None
+
+    def groups(self) -> Groups:
+        if self._groups is None:
+            actors = self.actors.values()
+            without_body = tuple(a for a in actors if not a.kind.has_body)
+            self._groups = Groups(
+                without_body,
+                np.array([k for k, a in enumerate(without_body) if a.kind is Kind.TRAFFIC_LIGHT], np.intp),
+                tuple(a for a in actors if a.relative is not None),
+                tuple(a for a in actors if a.kind is Kind.SENSOR),
+                tuple(a for a in actors if a.kind is Kind.TRIGGER),
+            )
+        return self._groups
+
+    def forget_groups(self) -> None:
+        """To be called when an actor came, went or was moved that has no body."""
+        self._groups = self.still_rows = None
 
     def actor(self, actor_id: int) -> Actor:
         found = self.actors.get(actor_id)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+import numpy as np
+
 from simulator.types import (
     AckermannControllerSettings,
     Vector3D,
@@ -17,8 +19,10 @@ from simulator.types import (
 )
 from simulator.world.actor import Kind, WrongKind
 from simulator.world.dynamics import GRAVITY
-from simulator.world.physics import set_drive
+from simulator.world.physics import grip_of, set_drive
 from simulator.world.state import VehicleState, WorldState
+
+ALL_DOORS = 6
 
 
 class VehicleCommands(WorldState):
@@ -40,13 +44,14 @@ class VehicleCommands(WorldState):
         self._vehicle(actor_id)[0].ackermann_settings = settings
 
     def get_physics_control(self, actor_id: int) -> VehiclePhysicsControl:
-        """Wheel positions in cm in world axes, as CARLA gives them."""
+        """Wheel positions in cm in world axes, as CARLA gives them; in a friction trigger with the friction there."""
         vehicle, row = self._vehicle(actor_id)
         b = self.bodies.rows[row]
         cos, sin = math.cos(b["yaw"]), math.sin(b["yaw"])
         wheels = tuple(
             replace(
                 wheel,
+                tire_friction=wheel.tire_friction if vehicle.trigger_friction is None else vehicle.trigger_friction,
                 position=Vector3D(
                     100.0 * float(b["x"]) + wheel.position.x * cos - wheel.position.y * sin,
                     100.0 * float(b["y"]) + wheel.position.x * sin + wheel.position.y * cos,
@@ -68,6 +73,13 @@ class VehicleCommands(WorldState):
         vehicle.physics = replace(physics, wheels=wheels)
         actor = self.actor(actor_id)
         set_drive(self.bodies.drives[row], self.bodies.rows[row], vehicle.physics, actor.bounding_box, actor.type_id)
+        self._set_grip(vehicle, row)
+
+    def _set_grip(self, vehicle: VehicleState, row: int) -> None:
+        friction = vehicle.trigger_friction
+        if friction is None:
+            friction = float(np.mean([wheel.tire_friction for wheel in vehicle.physics.wheels]))
+        self.bodies.drives[row]["grip"] = grip_of(friction)
 
     def get_telemetry_data(self, actor_id: int) -> VehicleTelemetryData:
         vehicle, row = self._vehicle(actor_id)
@@ -108,7 +120,9 @@ class VehicleCommands(WorldState):
 
     def get_wheel_steer_angle(self, actor_id: int, wheel: int) -> float:
         """Degrees; wheel 0 front left, 1 front right, 2 and 3 rear."""
-        _, row = self._vehicle(actor_id)
+        vehicle, row = self._vehicle(actor_id)
+        if wheel in vehicle.wheel_steer_deg and not self.bodies.rows[row]["physics"]:
+            return vehicle.wheel_steer_deg[wheel]
         if wheel not in (0, 1):
             return 0.0
         d = self.bodies.drives[row]
@@ -121,6 +135,29 @@ class VehicleCommands(WorldState):
         turns_right = d["steer_now"] > 0.0
         angle = inner if turns_right == (wheel == 1) else outer
         return math.copysign(math.degrees(angle), float(d["steer_now"]))
+
+    def set_wheel_steer_direction(self, actor_id: int, wheel: int, angle_deg: float) -> None:
+        """Of a vehicle without physics, as in CARLA; with physics its wheels turn with the steering."""
+        vehicle, row = self._vehicle(actor_id)
+        if not self.bodies.rows[row]["physics"]:
+            vehicle.wheel_steer_deg[wheel] = angle_deg
+
+    def set_wheel_pitch_angle(self, actor_id: int, wheel: int, angle_deg: float) -> None:
+        """As `set_wheel_steer_direction`, about the axle."""
+        vehicle, row = self._vehicle(actor_id)
+        if not self.bodies.rows[row]["physics"]:
+            vehicle.wheel_pitch_deg[wheel] = angle_deg
+
+    def get_wheel_pitch_angle(self, actor_id: int, wheel: int) -> float:
+        """Degrees about the axle: what was set."""
+        return self._vehicle(actor_id)[0].wheel_pitch_deg.get(wheel, 0.0)
+
+    def open_vehicle_door(self, actor_id: int, door: int) -> None:
+        """0 front left, 1 front right, 2 rear left, 3 rear right, 4 hood, 5 trunk, 6 all. Models' doors do not move."""
+        self._vehicle(actor_id)[0].open_doors.update(range(ALL_DOORS) if door >= ALL_DOORS else [door])
+
+    def close_vehicle_door(self, actor_id: int, door: int) -> None:
+        self._vehicle(actor_id)[0].open_doors.difference_update(range(ALL_DOORS) if door >= ALL_DOORS else [door])
 
     def _vehicle(self, actor_id: int) -> tuple[VehicleState, int]:
         actor = self.actor(actor_id)

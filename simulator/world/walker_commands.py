@@ -28,9 +28,14 @@ class WalkerCommands(WorldState):
             body["vz"] = _JUMP_M_S
 
     def apply_walker_state(self, actor_id: int, transform: Transform, speed: float) -> None:
-        """What the client's walker AI sends: where the walker now is and how fast it goes."""
+        """What the client's walker AI sends: where the walker now is and how fast it goes.
+
+        The AI knows the ground by its mesh only, roughly: the walker is put on it, as CARLA's server does.
+        """
         row = self._walker_row(actor_id)
-        self.bodies.place(row, transform)
+        ground = float(self.town.ground_height_m([transform.location[:2]])[0])
+        feet = transform.location._replace(z=ground + float(self.bodies.rows[row]["foot"]))
+        self.bodies.place(row, Transform(feet, transform.rotation))
         yaw = math.radians(transform.rotation.yaw)
         heading = Vector3D(math.cos(yaw), math.sin(yaw), 0.0)
         self.walkers[actor_id].control = WalkerControl(heading, speed, False)

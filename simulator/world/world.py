@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,18 +26,20 @@ from simulator.types import (
     VehicleLightState,
     WeatherParameters,
 )
-from simulator.world import contacts, dynamics, gnss, imu, snapshot
+from simulator.world import contacts, dynamics, gnss, imu, settling, snapshot
 from simulator.world.actor import Actor, Kind
 from simulator.world.actor_commands import ActorCommands
-from simulator.world.approach import LightZones, SpeedLimits
+from simulator.world.approach import LightZones, SpeedLimits, outlook
 from simulator.world.blueprints import catalogue
 from simulator.world.blueprints.vehicles import VEHICLES
-from simulator.world.bodies import BODY_DTYPE, VEHICLE, WALKER, Bodies
+from simulator.world.bodies import BODY_DTYPE, VEHICLE, Bodies
+from simulator.world.bone_commands import BoneCommands
+from simulator.world.debug_shapes import DebugShapes
 from simulator.world.events import Collision, GnssReading, ImuReading, StepEvents
+from simulator.world.level_objects import LevelObjects
 from simulator.world.lifecycle import POLE_TAGS, Lifecycle
-from simulator.world.light_commands import LightCommands
+from simulator.world.motion import Motion
 from simulator.world.obstacles import Obstacles
-from simulator.world.physics import GRIP_PER_TIRE_FRICTION
 from simulator.world.poses import matrices, matrix
 from simulator.world.rays import RayQueries
 from simulator.world.signals import Signals
@@ -44,13 +47,21 @@ from simulator.world.vehicle_commands import VehicleCommands
 from simulator.world.view import SceneView
 from simulator.world.walker_commands import WalkerCommands
 
-_TELEPORT_M_S = 70.0
 _LEAST_IMPULSE_N_S = 1.0
 _BRAKE_LAMP_FROM = 0.02
-_PEDAL_TURN_M = 5.0
 
 
-class World(Lifecycle, ActorCommands, VehicleCommands, WalkerCommands, LightCommands, RayQueries):
+class World(
+    Lifecycle,
+    ActorCommands,
+    VehicleCommands,
+    WalkerCommands,
+    BoneCommands,
+    LevelObjects,
+    RayQueries,
+    DebugShapes,
+    Motion,
+):
     """One simulated world. Not for use by two threads at once."""
 
     def __init__(self, town: Town, seed: int = 0) -> None:
@@ -59,6 +70,7 @@ class World(Lifecycle, ActorCommands, VehicleCommands, WalkerCommands, LightComm
         self.episode_id = 0
         self.settings = EpisodeSettings()
         self.gravity = dynamics.GRAVITY
+        self._types_of_ids = {}
         self.load(town)
 
     def load(self, town: Town) -> None:
@@ -95,10 +107,21 @@ class World(Lifecycle, ActorCommands, VehicleCommands, WalkerCommands, LightComm
             )
             for s in town.speed_limits
         ]
-        self._fixtures = [*lights, *stops, *limits]
+        yields = [
+            self._add_fixture(Kind.SIGN, "traffic.yield", s.transform, s.trigger, s.signal_id) for s in town.yield_signs
+        ]
+        self._fixtures = [*lights, *stops, *limits, *yields]
         self._fixture_poses = matrices([[*a.transform.location, *a.transform.rotation] for a in self._fixtures])[:, :3]
         poles = [(actor.id, actor.transform, POLE_TAGS[actor.kind]) for actor in self._fixtures]
         self.obstacles = Obstacles(town.obstacles, poles)
+        self.day_night_cycle = False
+        self.show_all_objects()
+        self.clear_debug_shapes()
+
+    def destroy(self, actor_id: int) -> None:
+        super().destroy(actor_id)
+        self._palettes.pop(actor_id, None)
+        self._imu_velocity.pop(actor_id, None)
 
     def step(self, delta_s: float) -> StepEvents:
         """Advances by one frame of `delta_s` seconds."""
@@ -111,11 +134,10 @@ class World(Lifecycle, ActorCommands, VehicleCommands, WalkerCommands, LightComm
         self._apply_friction_triggers()
         pairs, impulses = self._move(delta_s)
         self._finish_motion(delta_s)
-        for actor in self.actors.values():
-            if actor.relative is not None:
-                self._follow_parent(actor)
+        for actor in self.groups().attached:
+            self._follow_parent(actor)
         self._read_the_road()
-        sensors = [actor for actor in self.actors.values() if actor.kind is Kind.SENSOR]
+        sensors = self.groups().sensors
         due = frozenset(actor.id for actor in sensors if self._due(actor))
         return StepEvents(
             self.frame,
@@ -142,7 +164,9 @@ class World(Lifecycle, ActorCommands, VehicleCommands, WalkerCommands, LightComm
         lights[len(moving) : len(moving) + len(self.light_ids)] = 1 << self.signals.states.astype(np.uint32)
         gait = np.zeros(len(shown), np.float32)
         gait[: len(moving)] = bodies["phase"]
-        lamps = zip(self.lamps, self.town.street_lamps)
+        burning = [_burning(lamp, site.luminous_flux_lm) for lamp, site in zip(self.lamps, self.town.street_lamps)]
+        lamps_on = np.array(burning, np.float32)
+        lamps_on[list(self._dark_lamps)] = 0.0
         return SceneView(
             self.frame,
             self.elapsed_s,
@@ -154,7 +178,9 @@ class World(Lifecycle, ActorCommands, VehicleCommands, WalkerCommands, LightComm
             gait,
             lights,
             np.array([self._palette(actor) for actor in shown], np.float32).reshape(-1, 3, 3),
-            np.array([_burning(lamp, site.luminous_flux_lm) for lamp, site in lamps], np.float32),
+            lamps_on,
+            self.hidden,
+            self.visible_strokes(),
         )
 
     # The parts of a step
@@ -164,35 +190,30 @@ class World(Lifecycle, ActorCommands, VehicleCommands, WalkerCommands, LightComm
         bodies, active = self.bodies, self.bodies.active
         count = max(1, math.ceil(delta_s / dynamics.MAX_SUBSTEP_S - 1e-9))
         wheels = dynamics.wheel_points(bodies.rows, bodies.drives, active)
-        ground = np.asarray(self.town.ground_height_m(wheels.reshape(-1, 2)), np.float64).reshape(-1, 4)
+        ground, slopes = self._ground_below(wheels)
         pairs = contacts.near(bodies.rows, active, self.obstacles.boxes, self.obstacles.grid, delta_s)
         impulses = np.zeros((len(pairs), 2))
         for _ in range(count):
-            dynamics.advance(bodies.rows, bodies.drives, active, ground, delta_s / count)
+            dynamics.advance(bodies.rows, bodies.drives, active, ground, slopes, delta_s / count)
             if len(pairs):
                 contacts.collide(bodies.rows, self.obstacles.boxes, self._wall, pairs, impulses)
         bodies.calm()
         return pairs, impulses
 
+    def _ground_below(self, wheels: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """wheels (n, 4, 2) -> heights of the ground (n, 4), m, and slopes of the land (n, 2) along x and y."""
+        relief, points = self.town.relief, wheels.reshape(-1, 2)
+        if relief is None:
+            return np.asarray(self.town.ground_height_m(points), np.float64).reshape(-1, 4), np.zeros((len(wheels), 2))
+        z = np.repeat(self.bodies.rows["z"][self.bodies.active], 4)
+        return (
+            self.town.ground_height_m(points, z).astype(np.float64).reshape(-1, 4),
+            relief.slopes(wheels, z[::4]),
+        )
+
     def _finish_motion(self, delta_s: float) -> None:
         """Mean accelerations, velocities of what is moved by hand, phases of stride and pedals."""
-        active = self.bodies.active
-        b = self.bodies.rows[active]
-        by_hand = ~b["physics"] | b["pinned"]
-        moved = np.stack([b[name] - b[f"last_{name}"] for name in "xyz"]) / delta_s
-        moved[:, np.linalg.norm(moved, axis=0) > _TELEPORT_M_S] = 0.0
-        for k, name in enumerate("xyz"):
-            b[f"v{name}"] = np.where(by_hand, moved[k], b[f"v{name}"])
-            b[f"a{name}"] = (b[f"v{name}"] - b[f"last_v{name}"]) / delta_s
-            b[f"last_v{name}"], b[f"last_{name}"] = b[f"v{name}"], b[name]
-        speed = np.hypot(b["vx"], b["vy"])
-        # a walker's stride (two steps) grows with the pace; a cyclist pedals once per 5 m
-        stride = np.where(b["kind"] == WALKER, 0.8 + 0.45 * speed, _PEDAL_TURN_M)
-        b["phase"] = np.where(b["down_s"] < 0.0, (b["phase"] + speed * delta_s / stride) % 1.0, b["phase"])
-        b["collides"] &= b["down_s"] < 0.6  # who lies on the ground is out of the way
-        for name in ("fx", "fy", "fz", "tz"):
-            b[name] = 0.0
-        self.bodies.rows[active] = b
+        settling.finish(self.bodies.rows, self.bodies.active, delta_s)
         for actor_id, vehicle in self.vehicles.items():
             if not vehicle.sticky:
                 self._set_control(vehicle, self.actors[actor_id].row, VehicleControl())
@@ -201,29 +222,28 @@ class World(Lifecycle, ActorCommands, VehicleCommands, WalkerCommands, LightComm
         """Which light and which limit each vehicle has before it."""
         active = self.bodies.active
         cars = active[self.bodies.rows["kind"][active] == VEHICLE]
-        b = self.bodies.rows[cars]
-        forward = np.stack([np.cos(b["yaw"]), np.sin(b["yaw"])], axis=1)
-        centre = np.stack([b["x"], b["y"]], axis=1)
-        at = self.zones.at(centre, centre + forward * (b["cx"] + b["hx"])[:, None], forward)
+        centre, front, forward = outlook(self.bodies.rows, cars)
+        at = self.zones.at(centre, front, forward)
         limits = self.limits.kmh(centre)
-        for actor_id, light, limit in zip(b["actor"].tolist(), at.tolist(), limits.tolist()):
+        for actor_id, light, limit in zip(self.bodies.rows["actor"][cars].tolist(), at.tolist(), limits.tolist()):
             vehicle = self.vehicles[actor_id]
             vehicle.light, vehicle.speed_limit_kmh = light, limit
 
     def _apply_friction_triggers(self) -> None:
-        triggers = [actor for actor in self.actors.values() if actor.kind is Kind.TRIGGER]
-        if not triggers:
-            return
+        triggers = self.groups().triggers
         for actor_id, vehicle in self.vehicles.items():
-            row = self.actors[actor_id].row
-            place = self.transform_of(actor_id).location
-            friction = float(np.mean([wheel.tire_friction for wheel in vehicle.physics.wheels]))
-            for trigger in triggers:
-                m = matrix(self.transform_of(trigger.id))
-                local = m[:3, :3].T @ (np.array(place) - m[:3, 3])
-                if (np.abs(local) <= np.array(trigger.bounding_box.extent)).all():
-                    friction = float(trigger.description.get("friction", "3.5"))
-            self.bodies.drives[row]["grip"] = max(0.02, GRIP_PER_TIRE_FRICTION * friction)
+            if not triggers and vehicle.trigger_friction is None:
+                continue
+            within = [float(t.description.get("friction", "3.5")) for t in triggers if self._is_within(actor_id, t)]
+            friction = within[-1] if within else None
+            if friction != vehicle.trigger_friction:
+                vehicle.trigger_friction = friction
+                self._set_grip(vehicle, self.actors[actor_id].row)
+
+    def _is_within(self, actor_id: int, trigger: Actor) -> bool:
+        m = matrix(self.transform_of(trigger.id))
+        local = m[:3, :3].T @ (np.array(self.transform_of(actor_id).location) - m[:3, 3])
+        return bool((np.abs(local) <= np.array(trigger.bounding_box.extent)).all())
 
     # Sensors
 
@@ -261,16 +281,8 @@ class World(Lifecycle, ActorCommands, VehicleCommands, WalkerCommands, LightComm
 
     def _imu(self, actor: Actor, due: frozenset[int]) -> ImuReading | None:
         """Every step follows its velocity, due or not: the acceleration is its change."""
-        carrier = actor
-        while carrier.parent_id in self.actors and not carrier.kind.has_body:
-            carrier = self.actors[carrier.parent_id]
         m = matrix(actor.transform)
-        velocity, turning = np.zeros(3), np.zeros(3)
-        if carrier.kind.has_body:
-            b = self.bodies.rows[carrier.row]
-            turning = np.array([b["wx"], b["wy"], b["wz"]])
-            arm = m[:3, 3] - np.array([b["x"], b["y"], b["z"]])
-            velocity = np.array([b["vx"], b["vy"], b["vz"]]) + np.cross(turning, arm)
+        velocity, turning = self.motion_of(actor)
         acceleration = (velocity - self._imu_velocity.get(actor.id, velocity)) / self.delta_s
         self._imu_velocity[actor.id] = velocity
         if actor.id not in due:
@@ -312,5 +324,5 @@ def _burning(lamp: LightState, nominal_lm: float) -> float:
     return min(1.0, max(0.0, lamp.intensity / max(nominal_lm, 1.0))) if lamp.active else 0.0
 
 
-def _of_type(actors: list[Actor], type_id: str) -> list[Actor]:
+def _of_type(actors: Sequence[Actor], type_id: str) -> list[Actor]:
     return [actor for actor in actors if actor.type_id == type_id]

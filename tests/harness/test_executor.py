@@ -24,6 +24,8 @@ if does == "hang with a child" or (does == "hang once" and request["attempt"] ==
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
     open(request["pids"], "a").write(f"{os.getpid()} {child.pid} ")
     time.sleep(600)
+if does == "freeze once" and request["attempt"] == 1:
+    os.kill(os.getpid(), 19)  # SIGSTOP: like a client whose threads wait for each other, it answers to nothing
 if does == "die":
     os._exit(9)
 if does == "fail":
@@ -77,6 +79,12 @@ def test_a_worker_that_stops_ticking_is_ended_with_its_children_and_run_again(
     assert "no tick" in retry["reason"]
     time.sleep(0.2)
     assert not [pid for pid in (tmp_path / "pids").read_text().split() if is_alive(int(pid))]
+
+
+def test_a_worker_that_is_frozen_is_killed_and_run_again(tmp_path: Path, worker: tuple[str, ...]) -> None:
+    *outcomes, heard = run([job(tmp_path, "freeze once")], worker)
+    assert outcomes[0].finished == {"event": "finished", "attempt": 2}
+    assert "no tick" in next(message for _, message in heard if message["event"] == "retry")["reason"]
 
 
 @pytest.mark.parametrize(("does", "reason"), [("die", "ended without a result (exit code 9)"), ("fail", "the reason")])

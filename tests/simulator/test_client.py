@@ -380,7 +380,7 @@ def test_an_episode_repeats_bit_for_bit(client: carla.Client, world: carla.World
 
 
 def test_another_town_can_be_loaded(client: carla.Client, world: carla.World) -> None:
-    assert {name.rsplit("/", 1)[-1] for name in client.get_available_maps()} == {"Elm01", "Elm02"}
+    assert {name.rsplit("/", 1)[-1] for name in client.get_available_maps()} >= {"Elm01", "Elm02"}
     other = client.load_world("Elm02", False)
     assert other.get_map().name.endswith("Elm02")
     assert other.get_map().get_spawn_points()
@@ -416,9 +416,7 @@ def test_a_peer_that_talks_nonsense_harms_nobody(world: carla.World, server: Run
 
 
 def test_what_the_server_does_not_have_is_refused_in_words(client: carla.Client, world: carla.World) -> None:
-    with pytest.raises(RuntimeError, match="recorder is not supported"):
-        client.start_recorder("x.log")
-    with pytest.raises(RuntimeError, match="not supported"):
+    with pytest.raises(RuntimeError, match="could not be correctly parsed"):
         client.generate_opendrive_world("<OpenDRIVE/>")
 
 

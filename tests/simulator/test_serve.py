@@ -86,7 +86,8 @@ def test_a_wrong_town_is_one_clear_line() -> None:
     process = start("--town", "Elm99")
     out, errors = process.communicate(timeout=60)
     assert (process.returncode, out) == (2, "")
-    assert errors == "simulator: no town 'Elm99': there are Elm01, Elm02\n"
+    towns = "Elm01, Elm02, Fell01, Mere01, Ring01"
+    assert errors == f"simulator: no town 'Elm99': there are {towns}, or an OpenDRIVE file (.xodr)\n"
 
 
 def test_a_port_in_use_is_one_clear_line() -> None:

@@ -21,6 +21,10 @@ _RGB = (
     ),
     ActorAttribute("exposure_mode", AttributeType.STRING, "histogram", ("histogram", "manual"), True, True),
 )  # fmt: skip
+_DVS = numbers(
+    positive_threshold=0.3, negative_threshold=0.3, sigma_positive_threshold=0.0, sigma_negative_threshold=0.0,
+    refractory_period_ns=0, use_log=True, log_eps=0.001,
+)  # fmt: skip
 _LIDAR = numbers(
     channels=32,
     range=10.0,
@@ -44,6 +48,9 @@ _OWN: dict[str, tuple[ActorAttribute, ...]] = {
     "sensor.camera.depth": _LENS,
     "sensor.camera.semantic_segmentation": _LENS,
     "sensor.camera.instance_segmentation": _LENS,
+    "sensor.camera.normals": _LENS,
+    "sensor.camera.optical_flow": _LENS,
+    "sensor.camera.dvs": _LENS + _RGB + _DVS,
     "sensor.lidar.ray_cast": _LIDAR
     + numbers(
         atmosphere_attenuation_rate=0.004, dropoff_general_rate=0.45, dropoff_intensity_limit=0.8,

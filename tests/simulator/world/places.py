@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from simulator.render.mesh import MeshBuilder
+from simulator.render.materials import Material
+from simulator.render.mesh import Mesh, MeshBuilder
 from simulator.towns.town import (
     GroundGrid,
     LaneSamples,
@@ -55,6 +56,18 @@ def _light(signal_id: str, travel_yaw: float, phase: int) -> TrafficLightSite:
     )
 
 
+def _mesh() -> Mesh:
+    """Road up to the kerb, sidewalk beyond it, the wall and the post."""
+    builder = MeshBuilder()
+    for y0, y1, z, material in ((-500, KERB_Y, 0.0, Material.ASPHALT), (KERB_Y, 500, 0.15, Material.PAVING)):
+        builder.quads([[[-500, y0, z], [500, y0, z], [500, y1, z], [-500, y1, z]]], material)
+    builder.object_id = 1
+    builder.box([WALL_X + 1.0, 0.0, 2.0], [1.0, 10.0, 2.0], Material.PLASTER)
+    builder.object_id = 2
+    builder.box([0.0, 100.0, 2.0], [0.1, 0.1, 2.0], Material.POLE, yaw_deg=30.0)
+    return builder.build()
+
+
 def make_town() -> Town:
     cell = 2.0
     heights = np.zeros((500, 500), np.float32)
@@ -75,7 +88,7 @@ def make_town() -> Town:
         name="Flat01",
         opendrive=f"<OpenDRIVE><header><geoReference><![CDATA[{GEOREFERENCE}]]></geoReference></header></OpenDRIVE>",
         spawn_points=(Transform(Vector3D(0.0, 0.0, 0.4)),),
-        mesh=MeshBuilder().build(),
+        mesh=_mesh(),
         obstacles=(
             Obstacle(wall, CityObjectLabel.BUILDINGS, 1, "house"),
             Obstacle(post, CityObjectLabel.POLES, 2, "post"),

@@ -217,12 +217,48 @@ def test_friction_trigger_makes_a_patch_of_ice():
 
     world = make_world()
     car = put(world, CAR, 0.0, 20.0)
-    ice = describe("static.trigger.friction", friction=0.3, extent_x=40.0, extent_y=5.0, extent_z=5.0)
+    ice = describe("static.trigger.friction", friction=0.3, extent_x=4000.0, extent_y=500.0, extent_z=500.0)
     world.spawn(ice, Transform(Vector3D(30.0, 20.0, 0.0), Rotation()))
     world.set_actor_target_velocity(car, Vector3D(10.0, 0.0, 0.0))
     world.apply_control_to_vehicle(car, VehicleControl(brake=1.0))
     run(world, 3.0)
     assert world.transform_of(car).location.x > 15.0
+
+
+def test_a_trigger_lends_its_friction_to_who_is_inside_and_physics_control_tells_it():
+    from simulator.types import Rotation
+    from tests.simulator.world.places import describe
+
+    world = make_world()
+    car = put(world, CAR, 0.0, 20.0)
+
+    def friction() -> float:
+        world.step(0.05)
+        return world.get_physics_control(car).wheels[0].tire_friction
+
+    own = friction()
+    wet = describe("static.trigger.friction", friction=1.25, extent_x=300.0, extent_y=300.0, extent_z=300.0)
+    trigger = world.spawn(wet, Transform(Vector3D(0.0, 20.0, 0.0), Rotation())).id
+    assert friction() == 1.25
+    world.set_actor_location(car, Vector3D(3.5, 20.0, 0.0))  # its extent is in centimetres
+    assert friction() == own
+    world.set_actor_location(car, Vector3D(2.5, 20.0, 0.0))
+    assert friction() == 1.25
+    world.destroy(trigger)
+    assert friction() == own
+
+
+def test_without_friction_and_drag_nothing_slows_a_vehicle_down():
+    world = make_world()
+    for blueprint, y in ((CAR, 20.0), ("vehicle.bh.crossbike", 30.0)):
+        car = put(world, blueprint, -200.0, y)
+        physics = world.get_physics_control(car)
+        wheels = tuple(replace(wheel, tire_friction=0.0) for wheel in physics.wheels)
+        world.apply_physics_control(car, replace(physics, drag_coefficient=0.0, wheels=wheels))
+        world.set_actor_target_velocity(car, Vector3D(20.0, 0.0, 0.0))
+        world.apply_control_to_vehicle(car, VehicleControl(brake=1.0))
+        run(world, 5.0)
+        assert speed(world, car) == pytest.approx(20.0, abs=0.01)
 
 
 @pytest.mark.parametrize("delta_s", [0.01, 0.05, 0.1])

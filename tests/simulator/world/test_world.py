@@ -253,7 +253,8 @@ def test_rays_meet_ground_walls_and_cars():
     down = world.project_point(Vector3D(0.0, 20.0, 10.0), Vector3D(0.0, 0.0, -1.0), 100.0)
     assert down.label == CityObjectLabel.CAR
     box = world.actors[car].bounding_box
-    assert down.location.z == pytest.approx(box.location.z + box.extent.z, abs=1e-3)
+    top = box.location.z + box.extent.z
+    assert top - 0.03 < down.location.z <= top  # the roof is curved
     ground = world.project_point(Vector3D(30.0, 60.0, 10.0), Vector3D(0.0, 0.0, -1.0), 100.0)
     assert ground.label == CityObjectLabel.SIDEWALKS
     assert ground.location == pytest.approx((30.0, 60.0, 0.15), abs=1e-4)

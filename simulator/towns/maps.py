@@ -1,0 +1,68 @@
+"""The maps that one server can load: generated towns, one from a file, and what a client sends as OpenDRIVE text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from simulator.towns.aliases import CARLA_TOWNS
+from simulator.towns.generator import available_towns, build_town
+from simulator.towns.town import Town
+from simulator.towns.xodr.world import GenerationParameters, check_opendrive, town_from_opendrive
+
+OPENDRIVE_MAP = "OpenDriveMap"
+"""CARLA's name of the map that was made from a client's text."""
+UNOPTIMISED = "_Opt"
+"""CARLA's maps with layers end in it; our towns are in one piece, so it changes nothing."""
+
+
+@dataclass(frozen=True)
+class OpenDriveText:
+    text: str
+    parameters: GenerationParameters
+
+
+@dataclass
+class Maps:
+    """files: maps from files, by name. sent: the last text of a client; `OpenDriveMap` until there is another."""
+
+    carla_aliases: bool = False
+    files: dict[str, OpenDriveText] = field(default_factory=dict)
+    sent: OpenDriveText | None = None
+    _built: tuple[OpenDriveText, Town] | None = None
+
+    @property
+    def names(self) -> Sequence[str]:
+        """What `get_available_maps` lists. The map of a client's text is not among them, as on CARLA's server."""
+        return (*available_towns(), *self.files, *(CARLA_TOWNS if self.carla_aliases else ()))
+
+    def resolve(self, name: str) -> str | None:
+        """The map that a client means by `Carla/Maps/X`, `/Game/Carla/Maps/X`, `X` or `X_Opt`; None without one."""
+        short = name.rsplit("/", 1)[-1]
+        for candidate in (short, short.removesuffix(UNOPTIMISED)):
+            if candidate in self.names or (candidate == OPENDRIVE_MAP and self.sent is not None):
+                return candidate
+        return None
+
+    def add_file(self, path: Path) -> str:
+        """Makes the map of an .xodr file loadable by its stem. Raises OSError, UnicodeDecodeError, OpenDriveError."""
+        text = path.read_text(encoding="utf-8-sig")
+        check_opendrive(text)
+        self.files[path.stem] = OpenDriveText(text, GenerationParameters())
+        return path.stem
+
+    def receive(self, text: str, parameters: GenerationParameters) -> None:
+        """The next `OpenDriveMap`. Raises OpenDriveError."""
+        check_opendrive(text)
+        self.sent = OpenDriveText(text, parameters)
+
+    def build(self, name: str) -> Town:
+        """`name` as `resolve` gives it. A town under CARLA's name bears that name."""
+        source = self.sent if name == OPENDRIVE_MAP else self.files.get(name)
+        if source is None:
+            ours = CARLA_TOWNS[name] if self.carla_aliases and name in CARLA_TOWNS else name
+            return replace(build_town(ours), name=name) if ours != name else build_town(name)
+        if self._built is None or self._built[0] is not source:
+            self._built = source, town_from_opendrive(source.text, name, source.parameters)
+        return self._built[1]

@@ -1,0 +1,102 @@
+"""Bones of walkers and vehicles: where they are, and the poses that clients put walkers into."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.models.skeleton import Bone, vehicle_bones, walker_bones
+from simulator.types import Rotation, Transform, Vector3D
+from simulator.world.actor import Kind, WrongKind
+from simulator.world.poses import matrix, transform_of
+from simulator.world.state import WalkerState, WorldState
+
+
+class BoneTransforms(NamedTuple):
+    """A bone in the world, in its component (the origin between a walker's feet) and in its parent bone."""
+
+    name: str
+    world: Transform
+    component: Transform
+    relative: Transform
+
+
+class BoneCommands(WorldState):
+    """Methods bear the names of the RPC methods where there is one.
+
+    A pose that a client gives a walker is kept, blended and reported; cameras draw the stride without it.
+    """
+
+    def get_bones_transform(self, actor_id: int) -> tuple[BoneTransforms, ...]:
+        """The pose in which a walker is: that of its stride, blended with the one that a client gave it."""
+        walker = self._walker_state(actor_id)
+        posed = [
+            _blended(relative, walker.pose.get(bone.name, relative), walker.blend)
+            for bone, relative in zip(self._bones(actor_id), self._strides(actor_id))
+        ]
+        return self._chained(actor_id, posed)
+
+    def set_bones_transform(self, actor_id: int, bones: tuple[tuple[str, Transform], ...]) -> None:
+        """Transforms relative to the parent bones; unknown names are passed over, as by CARLA's server."""
+        known = {bone.name for bone in self._bones(actor_id)}
+        self._walker_state(actor_id).pose.update((name, pose) for name, pose in bones if name in known)
+
+    def blend_pose(self, actor_id: int, blend: float) -> None:
+        """0: the stride, 1: the pose that was set."""
+        self._walker_state(actor_id).blend = min(1.0, max(0.0, blend))
+
+    def get_pose_from_animation(self, actor_id: int) -> None:
+        """Takes the stride as it is now for the pose."""
+        walker = self._walker_state(actor_id)
+        walker.pose = {bone.name: pose for bone, pose in zip(self._bones(actor_id), self._strides(actor_id))}
+
+    def get_actor_bones(self, actor_id: int) -> tuple[BoneTransforms, ...]:
+        """Of a walker or vehicle; other actors have none."""
+        if self.actor(actor_id).kind is Kind.WALKER:
+            return self.get_bones_transform(actor_id)
+        return self._chained(actor_id, self._strides(actor_id))
+
+    def _walker_state(self, actor_id: int) -> WalkerState:
+        actor = self.actor(actor_id)
+        if actor.kind is not Kind.WALKER:
+            raise WrongKind(actor, "walker")
+        return self.walkers[actor_id]
+
+    def _bones(self, actor_id: int) -> tuple[Bone, ...]:
+        actor = self.actor(actor_id)
+        if actor.kind is Kind.WALKER:
+            return walker_bones(int(actor.type_id.rsplit(".", 1)[-1]), float(self.bodies.rows[actor.row]["phase"]))
+        if actor.kind is Kind.VEHICLE:
+            return vehicle_bones(self.vehicles[actor_id].physics)
+        return ()
+
+    def _strides(self, actor_id: int) -> list[Transform]:
+        """Relative transforms of the bones as the actor moves by itself."""
+        bones = self._bones(actor_id)
+        places = [bone.place - (bones[bone.parent].place if bone.parent >= 0 else 0.0) for bone in bones]
+        return [Transform(Vector3D(*place.tolist()), Rotation()) for place in places]
+
+    def _chained(self, actor_id: int, relative: list[Transform]) -> tuple[BoneTransforms, ...]:
+        actor = self.actor(actor_id)
+        world = matrix(self.transform_of(actor_id))
+        if actor.kind is Kind.WALKER:
+            feet = np.eye(4)
+            feet[2, 3] = -float(self.bodies.rows[actor.row]["foot"])
+            world = world @ feet
+        component: list[NDArray[np.float64]] = []
+        out = []
+        for bone, own in zip(self._bones(actor_id), relative):
+            pose = matrix(own) if bone.parent < 0 else component[bone.parent] @ matrix(own)
+            component.append(pose)
+            out.append(BoneTransforms(bone.name, transform_of(world @ pose), transform_of(pose), own))
+        return tuple(out)
+
+
+def _blended(a: Transform, b: Transform, share: float) -> Transform:
+    if share == 0.0:
+        return a
+    location = Vector3D(*(p + share * (q - p) for p, q in zip(a.location, b.location)))
+    rotation = Rotation(*(p + share * ((q - p + 180.0) % 360.0 - 180.0) for p, q in zip(a.rotation, b.rotation)))
+    return Transform(location, rotation)
