@@ -74,7 +74,8 @@ def runtime_paths(weights: str, folder: Path) -> dict[str, Callable[[np.ndarray,
     from fusion.runtimes import load
     from fusion.weights import load_student, locate
 
-    student, paths = load_student(locate(weights)), {}
+    student = load_student(locate(weights))
+    paths: dict[str, Callable[[np.ndarray, np.ndarray], object]] = {}
     for form, package, suffix in (("onnx", "onnxruntime", ".onnx"), ("openvino", "openvino", ".xml")):
         if find_spec("onnx") and find_spec("onnxruntime") and find_spec(package):
             for precision in ("fp32", "int8"):

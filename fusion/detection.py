@@ -136,7 +136,7 @@ def read_labels(folder: Path, name: str) -> dict[str, list[tuple[float, float, f
         planes.append(np.asarray(image))
     if planes[0].shape != planes[1].shape:
         raise FusionError(f"{folder}: tags and instances of {name} differ in size")
-    return labels(planes[0], planes[1])
+    return labels(planes[0].astype(np.uint8), planes[1].astype(np.uint16))
 
 
 Fuse = Callable[[Bytes, Bytes], Bytes]

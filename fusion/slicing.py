@@ -181,7 +181,7 @@ def slice_rows(visible: Words, thermal: Bytes, grid: Floats, curves: Floats, fus
                 along[i] = guide - below
                 place[i] = np.int32(left[i] + below * per_bin)
             for i in range(np.uintp(0), np.uintp(count), np.uintp(4)):
-                _fuse_four(line, np.uintp(lanes), place, across, along, pixels, mixed, np.uintp(i))
+                _fuse_four(line, np.uintp(lanes), place, across, along, pixels, mixed, np.uintp(i))  # type: ignore[call-arg]
             for i in range(count):
                 out[i] = (mixed[i] & _COLOURS) | (frame[i] & ~_COLOURS)
 
@@ -193,7 +193,7 @@ def _cell_of(pixel: int, cells: int) -> tuple[int, np.float32]:
     position = (np.float32(pixel) + half) * np.float32(1.0 / CELL_PX) - half
     position = min(max(position, zero), np.float32(cells - 1))
     first = min(np.int64(position), cells - 2)
-    return first, position - np.float32(first)
+    return first, position - np.float32(first)  # type: ignore[arg-type,return-value]
 
 
 @numba.njit(nogil=True, inline="always")

@@ -25,7 +25,7 @@ STYLE = {
 
 def plot(path: Path, draw: object, *arguments: object, columns: int = 1) -> Path:
     """Draws with `draw(axes, ...)`, one call per plot, and writes a PNG."""
-    with matplotlib.rc_context(STYLE):
+    with matplotlib.rc_context(STYLE):  # type: ignore[arg-type]
         figure = Figure(figsize=(4.8 * columns, 3.4), layout="constrained")
         FigureCanvasAgg(figure)
         axes = figure.subplots(1, columns)

@@ -204,7 +204,8 @@ def _other_camera(picture: NDArray[np.float32], generator: np.random.Generator) 
         veil = np.float32(generator.uniform(0.0, 0.45))
         picture = picture * (1.0 - veil) + veil * generator.uniform(0.3, 0.9, 3).astype(np.float32)
     if generator.random() < 0.3:
-        picture = cv2.GaussianBlur(np.ascontiguousarray(picture), (5, 5), float(generator.uniform(0.4, 1.1)))
+        sigma_px = float(generator.uniform(0.4, 1.1))
+        picture = np.asarray(cv2.GaussianBlur(np.ascontiguousarray(picture), (5, 5), sigma_px), np.float32)
     picture = picture + generator.normal(0.0, generator.uniform(0.0, 0.03), picture.shape).astype(np.float32)
     return np.clip(picture, 0.0, 1.0).astype(np.float32)
 

@@ -76,7 +76,7 @@ def seen_through(
     out = cv2.warpPerspective(radiance, there, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
     drawn = np.full((height, width), 255, np.uint8)
     valid = cv2.warpPerspective(drawn, there, size, flags=flags, borderMode=cv2.BORDER_CONSTANT, borderValue=0) > 254
-    return out, valid
+    return np.asarray(out, np.float32), valid
 
 
 @dataclass

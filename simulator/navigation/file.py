@@ -37,4 +37,4 @@ def _tile(town: Town, tolerance_m: float) -> Tile | None:
     polygons = [
         (region.area, ring) for region in walkable_regions(town, tolerance_m) for ring in convex_pieces(region.outline)
     ]
-    return tile_of(polygons, town.ground_height_m) if polygons else None
+    return tile_of(polygons, lambda points: town.ground_height_m(points)) if polygons else None

@@ -72,7 +72,14 @@ def _ingredients(town: Town) -> str:
     for source in sorted(Path(__file__).parent.glob("*.py")):
         found.update(source.read_bytes())
     mesh, ground, relief = town.mesh, town.ground, town.relief
-    arrays = [mesh.vertices, mesh.triangles, mesh.materials, mesh.objects, ground.heights_m, *town.crosswalks]
+    arrays: list[np.ndarray] = [
+        mesh.vertices,
+        mesh.triangles,
+        mesh.materials,
+        mesh.objects,
+        ground.heights_m,
+        *town.crosswalks,
+    ]
     places: list[object] = [ground.origin, ground.cell_m, town.obstacles]
     if relief is not None:
         arrays += [relief.ground] if relief.deck is None else [relief.ground, relief.deck]

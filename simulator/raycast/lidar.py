@@ -115,7 +115,7 @@ def scan(
     if model.semantic:
         hits = scene.cast(origin, directions, model.range_m, ignored=mount)
         met = np.flatnonzero(np.isfinite(hits.distance))
-        points, channel = _named(local[met], Hits(*(part[met] for part in hits)), pose), channel[met]
+        points, channel = _named(local[met], Hits._make(part[met] for part in hits), pose), channel[met]
     else:
         distance = scene.meet(origin, directions, model.range_m, ignored=mount).distance
         met = np.flatnonzero(np.isfinite(distance))

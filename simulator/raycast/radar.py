@@ -53,7 +53,10 @@ def detect(
     local /= stretch[:, None]
     directions = local @ pose[:3, :3].T
     hits = scene.cast(
-        pose[:3, 3], directions.astype(np.float32), model.range_m * float(stretch.max(initial=1.0)), ignored=mount
+        pose[:3, 3].astype(np.float32),
+        directions.astype(np.float32),
+        model.range_m * float(stretch.max(initial=1.0)),
+        ignored=mount,
     )
     met = np.flatnonzero(hits.distance <= model.range_m * stretch)
     moving = np.zeros((len(met), 3))

@@ -107,7 +107,7 @@ class RayScene:
 
             model_of = of_blueprint
         self._model_of = model_of
-        self._whole_town = self._static = static_town(town)
+        self._whole_town = self._static = static_town(town)  # type: ignore[arg-type]
         self._hidden: tuple[int, ...] = ()
         self._workers = workers
         self._first: dict[str, tuple[int, int]] = {}
@@ -195,7 +195,7 @@ class RayScene:
         return bool(np.isfinite(distance).all())
 
     def _slot(self, actor: int) -> np.int32:
-        found = np.flatnonzero(self._ids == actor) if actor != NO_ACTOR else ()
+        found = np.flatnonzero((self._ids == actor) & (actor != NO_ACTOR))
         return np.int32(found[0]) if len(found) else np.int32(-1)
 
     def _hits(self, directions: Floats, met: Met) -> Hits:

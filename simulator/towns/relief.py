@@ -65,4 +65,4 @@ class Relief:
         heights = [self.at(middle + sign * arm / 2, z) for arm in (ahead, right) for sign in (1.0, -1.0)]
         rises = np.stack([heights[0] - heights[1], heights[2] - heights[3]], axis=1)
         arms = np.stack([ahead, right], axis=1)
-        return np.linalg.solve(arms, rises[:, :, None])[:, :, 0]
+        return np.asarray(np.linalg.solve(arms, rises[:, :, None])[:, :, 0], np.float64)

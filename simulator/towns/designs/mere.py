@@ -155,8 +155,8 @@ def _local_road(draft: Draft, straights: list[_Straight], inner: list[tuple[End,
         ends = [End(straight.off_left, "end"), onward, End(straight.on_left, "start"), bridge]
         junction = draft.crossing(ends)
         draft.light_phases(junction, ((onward, bridge), (End(straight.off_left, "end"),)))
-        for end in (onward, bridge):
-            draft.crosswalk(end)
+        for crossed in (onward, bridge):
+            draft.crosswalk(crossed)
 
 
 def _line(start: Pose, length: float) -> Path:

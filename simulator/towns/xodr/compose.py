@@ -191,7 +191,7 @@ class Draft:
         if shoulder_m:
             lanes.append(Lane(-len(lanes), "shoulder", (Cubic(0.0, shoulder_m),), ()))
         id = 20 * junction + len([road for road in self.roads.values() if road.junction == junction])
-        objects = ()
+        objects: tuple[RoadObject, ...] = ()
         if barrier_m:
             objects = (_barrier(f"{id}1", path.length, barrier_m),)
         limit = self._limit(start.road), self._limit(end.road)

@@ -78,7 +78,7 @@ class CentreLine:
     def point(self, s: ArrayLike, t: ArrayLike = 0.0, lift_m: ArrayLike = 0.0) -> Array:
         """(..., 3) in CARLA's axes, `lift_m` above the road's elevation."""
         x, y, _ = self.at(s, t)
-        return np.stack([x, -y, np.broadcast_to(self.height_m(s) + lift_m, x.shape)], axis=-1)
+        return np.stack([x, -y, np.broadcast_to(self.height_m(s) + np.asarray(lift_m, float), x.shape)], axis=-1)
 
     def _piece(self, k: int, s: Array) -> tuple[Array, Array, Array]:
         g = self.road.geometry[k]
@@ -110,15 +110,16 @@ def _spiral(g: Geometry, s: Array) -> tuple[Array, Array, Array]:
 class _Curve:
     """A cubic curve with the parameter `p` tabulated over its arc length `s`."""
 
-    u: tuple[float, float, float, float]
-    v: tuple[float, float, float, float]
+    u: tuple[float, ...]
+    v: tuple[float, ...]
     p: Array
     s: Array
 
     @classmethod
     def of(cls, g: Geometry) -> _Curve:
         if g.kind == "poly3":
-            u, v, last = (0.0, 1.0, 0.0, 0.0), g.values, g.length
+            u: tuple[float, ...] = (0.0, 1.0, 0.0, 0.0)
+            v, last = g.values, g.length
         else:
             u, v, last = g.values[:4], g.values[4:], 1.0 if g.normalized else g.length
         p = np.linspace(0.0, last, max(8, math.ceil(g.length / _CURVE_STEP_M)) + 1)

@@ -158,7 +158,7 @@ def _limit_kmh(kind: Element, where: str) -> float | None:
 
 
 def _geometry(element: Element, where: str) -> Geometry:
-    numbers = [_number(element, name, where) for name in ("s", "x", "y", "hdg", "length")]
+    s, x, y, heading, length = (_number(element, name, where) for name in ("s", "x", "y", "hdg", "length"))
     shapes: dict[GeometryKind, tuple[str, ...]] = {
         "line": (),
         "arc": ("curvature",),
@@ -170,8 +170,9 @@ def _geometry(element: Element, where: str) -> Geometry:
         shape = element.find(kind)
         if shape is not None:
             values = tuple(_number(shape, name, where) for name in names)
-            return Geometry(*numbers, kind, values, shape.get("pRange", "normalized") != "arcLength")
-    raise OpenDriveError(f"{where}: its geometry at s = {numbers[0]} m is no line, arc, spiral, poly3 or paramPoly3")
+            is_normalized = shape.get("pRange", "normalized") != "arcLength"
+            return Geometry(s, x, y, heading, length, kind, values, is_normalized)
+    raise OpenDriveError(f"{where}: its geometry at s = {s} m is no line, arc, spiral, poly3 or paramPoly3")
 
 
 def _section(element: Element, where: str) -> Section:

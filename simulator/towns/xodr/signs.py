@@ -55,7 +55,10 @@ def signs_of(found: OpenDrive, carla_map: Any, terrain: Terrain, ground: GroundG
         by_id[landmark.id].append(landmark)
     near_lane = cKDTree(lanes.xyz[:, :2])
     lights: list[tuple[str, Transform, BoundingBox, list[StopPlace]]] = []
-    stops, yields, limits, lines = [], [], [], []
+    stops: list[StopSignSite] = []
+    yields: list[StopSignSite] = []
+    limits: list[SpeedLimitSite] = []
+    lines: list[tuple[StopPlace, ...]] = []
     for id, marks in by_id.items():
         kind = marks[0].type
         if kind not in (LIGHT, STOP, YIELD, SPEED):

@@ -129,8 +129,9 @@ def town_from_opendrive(
 
 
 def _poles(signs: Signs) -> Array:
-    sites = (*signs.lights, *signs.stops, *signs.yields, *signs.limits)
-    return np.array([site.transform.location[:2] for site in sites], float).reshape(-1, 2)
+    kinds = (signs.lights, signs.stops, signs.yields, signs.limits)
+    places = [site.transform.location[:2] for sites in kinds for site in sites]  # type: ignore[attr-defined]
+    return np.array(places, np.float64).reshape(-1, 2)
 
 
 def _add_roads(
@@ -214,9 +215,11 @@ def _lane_samples(found: OpenDrive) -> LaneSamples:
             table = np.concatenate(columns, axis=1)
             rows.append(table if lane.forward else table[::-1])
     table = np.concatenate(rows)
-    xyz, yaw, limit, width = (table[:, :3], table[:, 3], table[:, 4], table[:, 5])
     return LaneSamples(
-        *(np.ascontiguousarray(a, np.float32) for a in (xyz, yaw, limit, width)),
+        np.ascontiguousarray(table[:, :3], np.float32),
+        table[:, 3].astype(np.float32),
+        table[:, 4].astype(np.float32),
+        table[:, 5].astype(np.float32),
         table[:, 6].astype(np.int32),
         table[:, 7].astype(np.int32),
     )
