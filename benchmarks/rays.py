@@ -96,7 +96,8 @@ def main() -> None:
     costs, floors = measured(scene, pose, options.ticks), measured(empty, pose, options.ticks)
     directions = np.random.default_rng(0).normal(size=(50_000, 3))
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
-    strewn_ms = cost_ms(lambda _: scene.cast(pose[:3, 3], directions.astype(np.float32), 100.0), options.ticks)
+    origin = pose[:3, 3].astype(np.float32)
+    strewn_ms = cost_ms(lambda _: scene.cast(origin, directions.astype(np.float32), 100.0), options.ticks)
     figures = {
         "town": options.town,
         "triangles": len(world.town.mesh.triangles),

@@ -131,7 +131,7 @@ def _fuse_four(context, line, lanes, cells, across, along, pixels, fused, at):  
         builder.store(rounded, builder.bitcast(offset(pointer(6), at), bytes_.as_pointer()), align=4)
 
     def size_of(value: int) -> ir.Constant:
-        return ir.Constant(ir.IntType(types.uintp.bitwidth), value)
+        return ir.Constant(ir.IntType(types.uintp.bitwidth), value)  # type: ignore[attr-defined]
 
     return signature, generate
 

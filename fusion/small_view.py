@@ -79,4 +79,4 @@ def view_rows(
                 seen[0, :, channel] = out[:, channel]
             if row == rows - 1:
                 seen[rows + 1, :, channel] = out[:, channel]
-    return total, squares
+    return total, squares  # type: ignore[return-value]

@@ -33,7 +33,7 @@ class Backbone(Protocol):
         """Says which network this is: name and checksum of its weights."""
         ...
 
-    def to(self, device: str) -> "Backbone": ...
+    def to(self, device: "torch.device | str") -> "Backbone": ...
 
     def features(self, images: Tensor) -> Tensor:
         """Images (B, 3, H, W) in [0, 1], RGB -> features (B, C, h, w), differentiable in the images."""
@@ -57,7 +57,7 @@ class FrozenModule:
     def identity(self) -> str:
         return f"{self.name}-{self._checksum[:16]}"
 
-    def to(self, device: str) -> "FrozenModule":
+    def to(self, device: "torch.device | str") -> "FrozenModule":
         self._module.to(device)
         return self
 

@@ -119,14 +119,18 @@ def draw_debug_shape(session: Session, shape: DebugShape) -> None:
     """Into the pictures of RGB cameras. Texts and what is drawn on a HUD are seen in the server's window only."""
     match shape.primitive:
         case [0, fields]:
-            strokes = debug_shapes.point(*decode(fields, Point), shape.color)
+            point: Point = decode(fields, Point)
+            strokes = debug_shapes.point(point.location, point.size_m, shape.color)
         case [1, fields]:
-            strokes = debug_shapes.line(*decode(fields, Line), shape.color)
+            line: Line = decode(fields, Line)
+            strokes = debug_shapes.line(line.begin, line.end, line.thickness_m, shape.color)
         case [2, fields]:
-            arrow = decode(fields, Arrow)
-            strokes = debug_shapes.arrow(*arrow.line, arrow.size_m, shape.color)
+            arrow: Arrow = decode(fields, Arrow)
+            shaft = arrow.line
+            strokes = debug_shapes.arrow(shaft.begin, shaft.end, shaft.thickness_m, arrow.size_m, shape.color)
         case [3, fields]:
-            strokes = debug_shapes.box(*decode(fields, Box), shape.color)
+            box: Box = decode(fields, Box)
+            strokes = debug_shapes.box(box.box, box.rotation, box.thickness_m, shape.color)
         case _:
             return
     session.world.draw_debug(strokes, shape.life_s, shape.persistent)

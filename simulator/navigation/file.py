@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import shapely
 
 from simulator.navigation.convex import convex_pieces
@@ -37,4 +38,6 @@ def _tile(town: Town, tolerance_m: float) -> Tile | None:
     polygons = [
         (region.area, ring) for region in walkable_regions(town, tolerance_m) for ring in convex_pieces(region.outline)
     ]
-    return tile_of(polygons, lambda points: town.ground_height_m(points)) if polygons else None
+    if not polygons:
+        return None
+    return tile_of(polygons, lambda points: np.asarray(town.ground_height_m(points), np.float32))

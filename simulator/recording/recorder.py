@@ -134,8 +134,8 @@ def _position(actor_id: int, pose: Transform) -> Position:
 
 
 def _lamp(lamp: LightState) -> LampChanged:
-    parts = [part / 255.0 for part in lamp.color]
-    return LampChanged(lamp.id, lamp.intensity, *parts, 1.0, lamp.active, lamp.group)
+    red, green, blue = (part / 255.0 for part in lamp.color)
+    return LampChanged(lamp.id, lamp.intensity, red, green, blue, 1.0, lamp.active, lamp.group)
 
 
 def _add_signals(world: World, records: Records) -> None:
@@ -168,7 +168,7 @@ def _physics(actor_id: int, p: VehiclePhysicsControl) -> bytes:
         p.damping_rate_zero_throttle_clutch_engaged, p.damping_rate_zero_throttle_clutch_disengaged,
         p.use_gear_autobox, p.clutch_strength, p.final_ratio, p.mass, p.drag_coefficient, *p.center_of_mass,
     )  # fmt: skip
-    gears = [(g.ratio, g.down_ratio, g.up_ratio) for g in p.forward_gears]
+    gears: list[tuple[float, ...]] = [(g.ratio, g.down_ratio, g.up_ratio) for g in p.forward_gears]
     wheels = [
         (
             w.tire_friction, w.damping_rate, w.max_steer_angle, w.radius, w.max_brake_torque, w.max_handbrake_torque,
@@ -177,7 +177,8 @@ def _physics(actor_id: int, p: VehiclePhysicsControl) -> bytes:
         for w in p.wheels
     ]  # fmt: skip
     rows: list[list[tuple[float, ...]]] = [
-        [tuple(point) for point in p.torque_curve], gears, [tuple(point) for point in p.steering_curve], wheels,
+        [tuple(point) for point in p.torque_curve], gears, [tuple(point) for point in p.steering_curve],
+        [tuple(wheel) for wheel in wheels],
     ]  # fmt: skip
     tables = [struct.pack("<I", len(t)) + b"".join(struct.pack(f"<{len(r)}f", *r) for r in t) for t in rows]
     return head + b"".join(tables)

@@ -68,8 +68,8 @@ def staged(town: Town, number: int, weather: WeatherParameters, lit: bool, frame
         i = int(rng.choice(near))
         same_way = np.cos(np.radians(float(lanes.yaw_deg[i]) - yaw)) > 0.5
         flags = (LIT if lit else 0) | (int(VehicleLightState.BRAKE) if same_way and low < 40.0 else 0)
-        place = lanes.xyz[i]
-        actors.append((cars[i % len(cars)], *(float(v) for v in place), float(lanes.yaw_deg[i]), flags))
+        px, py, pz = (float(v) for v in lanes.xyz[i])
+        actors.append((cars[i % len(cars)], px, py, pz, float(lanes.yaw_deg[i]), flags))
     for distance, side in ((12.0, 3.6), (25.0, -1.2), (40.0, 1.0)):
         px, py = np.array([x, y]) + distance * forward + side * right
         actors.append(
