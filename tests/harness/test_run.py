@@ -127,22 +127,6 @@ def test_an_episode_whose_server_dies_is_driven_again(
     assert run.leaves_nothing()
 
 
-def test_a_client_that_freezes_in_the_middle_of_a_drive_is_ended_and_the_route_driven_again(
-    undisturbed: Path, paired: list[object], start: Start, tmp_path: Path
-) -> None:
-    out = tmp_path / "out"
-    log = out / "logs/1-rgb-seed0.log"
-    run = start(*paired, "--out", out, "--workers", 1, "--tick-limit", 20)
-    run.until(lambda: log.exists() and log.read_text().count("saw") > 5)
-    (frozen,) = [process for process in run.processes() if "harness.worker" in process.cmdline()]
-    frozen.send_signal(signal.SIGSTOP)  # it cannot even be asked to end
-    assert run.end() == 0, run.said
-    lines = [line for line in run.said.splitlines() if "running it again" in line]
-    assert lines == ["1-rgb-seed0: no tick for 20 s; running it again (attempt 2)"]
-    assert tiny.drives_of(out) == tiny.drives_of(undisturbed)
-    assert run.leaves_nothing()
-
-
 def test_agents_that_fail_are_recorded_while_the_others_drive(start: Start, tmp_path: Path) -> None:
     agent = tiny.agent_file(tmp_path, tiny.FAILING_AGENT, "failing")
     out = tmp_path / "out"
