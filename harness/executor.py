@@ -21,6 +21,8 @@ from harness.server import how_it_ended
 FIRST_TICK_LIMIT_S = 420.0
 TICK_LIMIT_S = 90.0
 CLOSING_LIMIT_S = 15.0
+# A worker tells itself that its server is gone, unless the client waits for an answer: it keeps Python's lock.
+SERVER_GONE_LIMIT_S = 5.0
 ATTEMPTS = 3
 WORKER = (sys.executable, "-m", "harness.worker")
 
@@ -49,12 +51,14 @@ class _Running:
     job: Job
     process: subprocess.Popen[bytes]
     messages: int
+    server_life: int
     attempt: int
     heard_at: float
     ticking: bool = False
     buffer: bytes = b""
     finished: dict[str, Any] | None = None
     closed: bool = False
+    server_gone_at: float | None = None
     reason: str = ""
     final: bool = False
 
@@ -76,6 +80,9 @@ def run_jobs(
     `report(job, message)` gets every message of every worker. A worker is silent for at most `tick_limit_s` seconds
     (`first_tick_limit_s` before its first tick); then its whole process group is ended. Jobs whose worker died, hung
     or met a server failure run again, `attempts` times in all; those whose failure would repeat itself do not.
+
+    A worker gets the number of a pipe to write messages to, our process number, and the number of a pipe that it hands
+    on to its server and closes: the pipe's end is the server's.
     """
     waiting = [(job, 1) for job in jobs][::-1]
     running: list[_Running] = []
@@ -87,13 +94,20 @@ def run_jobs(
                 one = _start(job, attempt, worker)
                 running.append(one)
                 selector.register(one.messages, selectors.EVENT_READ, one)
+                selector.register(one.server_life, selectors.EVENT_READ, one)
             for key, _ in selector.select(timeout=0.5):
-                _hear(key.data, report)
+                if key.fd == key.data.messages:
+                    _hear(key.data, report)
+                else:  # nothing is ever written here: its last holder is gone
+                    selector.unregister(key.fd)
+                    key.data.server_gone_at = time.monotonic()
             for one in list(running):
                 if not _is_over(one, tick_limit_s if one.ticking else first_tick_limit_s):
                     continue
                 running.remove(one)
                 selector.unregister(one.messages)
+                if one.server_gone_at is None:
+                    selector.unregister(one.server_life)
                 _end(one)
                 if one.finished is None and not one.reason:
                     one.reason = f"the worker process ended without a result ({how_it_ended(one.process.returncode)})"
@@ -110,25 +124,27 @@ def run_jobs(
 
 def _start(job: Job, attempt: int, worker: Sequence[str]) -> _Running:
     read_end, write_end = os.pipe()
+    server_life, held_by_server = os.pipe()
     job.log.parent.mkdir(parents=True, exist_ok=True)
-    command = [*worker, str(write_end), str(os.getpid())]
+    command = [*worker, str(write_end), str(os.getpid()), str(held_by_server)]
     with job.log.open("ab") as log:
         process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=subprocess.STDOUT,
-            pass_fds=(write_end,),
+            pass_fds=(write_end, held_by_server),
             start_new_session=True,  # its own group: the worker, its server and its agent are ended together
         )
     os.close(write_end)
+    os.close(held_by_server)
     assert process.stdin is not None
     try:
         process.stdin.write(json.dumps({**job.request, "attempt": attempt}).encode())
         process.stdin.close()
     except BrokenPipeError:
         pass  # it died at start; the empty pipe tells
-    return _Running(job, process, read_end, attempt, time.monotonic())
+    return _Running(job, process, read_end, server_life, attempt, time.monotonic())
 
 
 def _hear(one: _Running, report: Report) -> None:
@@ -155,6 +171,9 @@ def _is_over(one: _Running, limit_s: float) -> bool:
         return True
     if one.finished is not None:
         return silent_s > CLOSING_LIMIT_S
+    if one.server_gone_at is not None and time.monotonic() - one.server_gone_at > SERVER_GONE_LIMIT_S:
+        one.reason = one.reason or "the embedded simulator ended in the middle"
+        return True
     if silent_s > limit_s:
         one.reason = f"no tick for {limit_s:.0f} s"
         return True
@@ -167,3 +186,4 @@ def _end(one: _Running) -> None:
             one.process.wait(timeout=1.0)  # it is about to end by itself: let its exit code be its own
     end_group(one.process)
     os.close(one.messages)
+    os.close(one.server_life)

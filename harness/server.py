@@ -43,8 +43,11 @@ def parse_address(text: str) -> ServerAddress:
 
 
 @contextmanager
-def server_for(request: Mapping[str, Any], lost: Lost) -> Iterator[Callable[[], ServerAddress]]:
-    """The server of an episode: the one that the user runs, or an embedded one; see `starting_server`."""
+def server_for(request: Mapping[str, Any], lost: Lost, server_life: int) -> Iterator[Callable[[], ServerAddress]]:
+    """The server of an episode: the one that the user runs, or an embedded one; see `starting_server`.
+
+    An embedded one takes over the pipe end `server_life`, which so ends with it.
+    """
     if request["carla"]:
         address = parse_address(request["carla"])
 
@@ -55,7 +58,7 @@ def server_for(request: Mapping[str, Any], lost: Lost) -> Iterator[Callable[[], 
         yield reachable
         return
     town, seed, threads = request["config"]["town"], int(request["seed"]), int(request["threads"])
-    with starting_server(town, seed, threads, lost) as ready:
+    with starting_server(town, seed, threads, lost, server_life=server_life) as ready:
         yield ready
 
 
@@ -68,7 +71,12 @@ def embedded_server(town: str, seed: int, threads: int) -> Iterator[ServerAddres
 
 @contextmanager
 def starting_server(
-    town: str, seed: int, threads: int, lost: Lost | None = None, timeout_s: float = 300.0
+    town: str,
+    seed: int,
+    threads: int,
+    lost: Lost | None = None,
+    timeout_s: float = 300.0,
+    server_life: int | None = None,
 ) -> Iterator[Callable[[], ServerAddress]]:
     """Starts `python -m simulator.serve` on a free port and ends it on leaving.
 
@@ -80,7 +88,12 @@ def starting_server(
     # With --cameras the renderer of a new machine is compiled before the ready line, not within an agent's first tick.
     command += ["--threads", str(threads), "--cameras", "--parent-pid", str(os.getpid())]
     with tempfile.TemporaryFile() as errors:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, stdin=subprocess.DEVNULL)
+        handed_on = () if server_life is None else (server_life,)
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=errors, stdin=subprocess.DEVNULL, pass_fds=handed_on
+        )
+        for pipe in handed_on:
+            os.close(pipe)
         leaving = threading.Event()
 
         def ready() -> ServerAddress:

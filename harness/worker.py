@@ -19,7 +19,7 @@ from scenarios.errors import ScenarioError
 
 
 def main() -> int:
-    pipe, parent_pid = int(sys.argv[1]), int(sys.argv[2])
+    pipe, parent_pid, server_life = (int(argument) for argument in sys.argv[1:4])
     die_with_parent(parent_pid)
     request = json.loads(sys.stdin.buffer.read())
 
@@ -35,7 +35,7 @@ def main() -> int:
         os._exit(EXIT_SERVER)
 
     try:
-        with server_for(request, lost) as server:
+        with server_for(request, lost, server_life) as server:
             # torch and numba load for seconds, while the server starts
             from harness.episode import run_episode
 

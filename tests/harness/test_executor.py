@@ -26,6 +26,11 @@ if does == "hang with a child" or (does == "hang once" and request["attempt"] ==
     time.sleep(600)
 if does == "freeze once" and request["attempt"] == 1:
     os.kill(os.getpid(), 19)  # SIGSTOP: like a client whose threads wait for each other, it answers to nothing
+if does == "lose its server once" and request["attempt"] == 1:
+    life = int(sys.argv[3])
+    subprocess.Popen([sys.executable, "-c", "pass"], pass_fds=(life,))
+    os.close(life)
+    time.sleep(600)  # as in a call that the server will never answer
 if does == "die":
     os._exit(9)
 if does == "fail":
@@ -85,6 +90,16 @@ def test_a_worker_that_is_frozen_is_killed_and_run_again(tmp_path: Path, worker:
     *outcomes, heard = run([job(tmp_path, "freeze once")], worker)
     assert outcomes[0].finished == {"event": "finished", "attempt": 2}
     assert "no tick" in next(message for _, message in heard if message["event"] == "retry")["reason"]
+
+
+def test_a_worker_that_waits_for_a_server_that_is_gone_is_run_again(
+    tmp_path: Path, worker: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.executor.SERVER_GONE_LIMIT_S", 0.3)
+    *outcomes, heard = run([job(tmp_path, "lose its server once")], worker, limit_s=60.0)
+    assert outcomes[0].finished == {"event": "finished", "attempt": 2}
+    retry = next(message for _, message in heard if message["event"] == "retry")
+    assert retry["reason"] == "the embedded simulator ended in the middle"
 
 
 @pytest.mark.parametrize(("does", "reason"), [("die", "ended without a result (exit code 9)"), ("fail", "the reason")])

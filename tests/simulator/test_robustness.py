@@ -72,9 +72,8 @@ def test_a_flood_of_ticks_leaves_other_clients_their_turn(server: ServerProcess,
         world.get_weather()
         world.tick()
         assert time.monotonic() - started_s < 10.0
-    world.tick()
-    before = world.get_snapshot().frame
-    assert world.tick() == before + 1  # nobody ticks for the one that is gone
+    frames = [world.tick() for _ in range(20)]  # one of its ticks may still have been under way
+    assert frames[-10:] == list(range(frames[-10], frames[-10] + 10))  # nobody ticks for the one that is gone
 
 
 def test_a_listener_that_never_reads_holds_up_nobody(server: ServerProcess, world: carla.World) -> None:
