@@ -40,7 +40,7 @@ class Reading:
     @property
     def window(self) -> float:
         """The renderer's own fade towards the range at which it stops to follow a lamp."""
-        return 1.0 - (self.distance_m / LOW_BEAM.range_m) ** 2
+        return 1.0 - (self.distance_m / LOW_BEAM.range_m) ** 8
 
 
 def measured() -> list[Reading]:

@@ -9,7 +9,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from simulator.render.beams import beam, exp_minus, street_lamp
+from simulator.render.beams import beam, exp_minus, reach_window, street_lamp
 from simulator.render.froxels import OCTAVES
 from simulator.render.lights import COLOUR, DIRECTION, KIND, POSITION, RANGE, SHAPE, SIDE, UP
 from simulator.render.rows import (
@@ -130,7 +130,7 @@ def shade_row(view, y, air, lights, fog_row, has_fog_light, row, out):  # type: 
                     d2 = vx * vx + vy * vy + vz * vz + F(0.01)
                     inverse = F(1) / math.sqrt(d2)
                     facing = max((nx[i] * vx + ny[i] * vy + nz[i] * vz) * inverse, F(0))
-                    window = max(F(1) - d2 * inverse_reach2, F(0))
+                    window = reach_window(d2 * inverse_reach2)
                     shape = street_lamp(-(ax * vx + ay * vy + az * vz) * inverse)
                     e = facing * window * shape * inverse * inverse * exp_minus(extinction * d2 * inverse)
                     light_r[i] += e * red
@@ -152,7 +152,7 @@ def shade_row(view, y, air, lights, fog_row, has_fog_light, row, out):  # type: 
                     shape = beam(across, above, p0, p1, p2, p3, p4, p5)
                     shape = shape if forward > F(0.01) else F(0)
                     facing = max(-(nx[i] * vx + ny[i] * vy + nz[i] * vz) * inverse, F(0))
-                    window = max(F(1) - d2 * inverse_reach2, F(0))
+                    window = reach_window(d2 * inverse_reach2)
                     e = facing * window * shape / (d2 + F(0.1)) * exp_minus(extinction * d2 * inverse)
                     light_r[i] += e * red
                     light_g[i] += e * green
@@ -174,7 +174,7 @@ def shade_row(view, y, air, lights, fog_row, has_fog_light, row, out):  # type: 
                     lobe = cosine * cosine / length2 * (rough2 - F(1)) + F(1)
                     forward = -(ax * vx + ay * vy + az * vz) * inverse
                     toward = max(min(forward * F(4) - F(0.2), F(1)), F(0))
-                    window = max(F(1) - d2 * inverse_reach2 * F(0.25), F(0))
+                    window = reach_window(d2 * inverse_reach2 * F(0.25))
                     e = (
                         max(gloss[i] - F(LEAST_GLOSS), F(0)) * fresnel * rough2 * INVERSE_PI / (lobe * lobe)
                         * F(0.6) * toward * window * inverse * inverse * exp_minus(extinction * d2 * inverse)
