@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
 
 import numpy as np
 
@@ -18,7 +17,9 @@ from simulator.towns.opendrive import opendrive_text
 from simulator.towns.roadways import Edge, add_carriageway, add_edge, add_junction, add_land, edges
 from simulator.towns.scene import Scene
 from simulator.towns.town import Town
-from simulator.towns.xodr import OpenDrive, town_from_opendrive, write_opendrive
+from simulator.towns.xodr.records import OpenDrive
+from simulator.towns.xodr.world import town_from_opendrive
+from simulator.towns.xodr.writer import write_opendrive
 
 SEEDS = {"Elm01": 8, "Elm02": 1}
 DESIGNS: dict[str, tuple[Callable[[str, int], OpenDrive], int]] = {
@@ -29,21 +30,11 @@ DESIGNS: dict[str, tuple[Callable[[str, int], OpenDrive], int]] = {
 """Towns that are composed as OpenDRIVE maps, with their seeds."""
 
 
-def available_towns() -> tuple[str, ...]:
-    return (*SEEDS, *DESIGNS)
+def generate(name: str) -> Town:
+    """One of `NAMES`, built anew."""
+    return _composed(name) if name in DESIGNS else _build(name, SEEDS[name])
 
 
-def build_town(name: str) -> Town:
-    """The town of this name; `Carla/Maps/Elm01` and `/Game/Carla/Maps/Elm01` mean `Elm01`."""
-    short = name.rsplit("/", 1)[-1]
-    if short in DESIGNS:
-        return _composed(short)
-    if short not in SEEDS:
-        raise ValueError(f"unknown town {name!r}; available: {', '.join(available_towns())}")
-    return _build(short, SEEDS[short])
-
-
-@lru_cache(maxsize=2)
 def _composed(name: str) -> Town:
     compose, seed = DESIGNS[name]
     return town_from_opendrive(write_opendrive(compose(name, seed)), name, seed=seed)
@@ -54,7 +45,6 @@ PARKED_CARS = 66
 HINTERLAND_HOUSES, HINTERLAND_TREES = 40, 90
 
 
-@lru_cache(maxsize=2)
 def _build(name: str, seed: int) -> Town:
     network = build_network(draw_layout(seed))
     builder = MeshBuilder()

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from simulator.towns.aliases import CARLA_TOWNS
-from simulator.towns.generator import available_towns, build_town
+from simulator.towns.store import NAMES, build_town
 from simulator.towns.town import Town
-from simulator.towns.xodr.world import GenerationParameters, check_opendrive, town_from_opendrive
+from simulator.towns.xodr.records import GenerationParameters
 
 OPENDRIVE_MAP = "OpenDriveMap"
 """CARLA's name of the map that was made from a client's text."""
@@ -35,7 +35,7 @@ class Maps:
     @property
     def names(self) -> Sequence[str]:
         """What `get_available_maps` lists. The map of a client's text is not among them, as on CARLA's server."""
-        return (*available_towns(), *self.files, *(CARLA_TOWNS if self.carla_aliases else ()))
+        return (*NAMES, *self.files, *(CARLA_TOWNS if self.carla_aliases else ()))
 
     def resolve(self, name: str) -> str | None:
         """The map that a client means by `Carla/Maps/X`, `/Game/Carla/Maps/X`, `X` or `X_Opt`; None without one."""
@@ -48,13 +48,13 @@ class Maps:
     def add_file(self, path: Path) -> str:
         """Makes the map of an .xodr file loadable by its stem. Raises OSError, UnicodeDecodeError, OpenDriveError."""
         text = path.read_text(encoding="utf-8-sig")
-        check_opendrive(text)
+        _check(text)
         self.files[path.stem] = OpenDriveText(text, GenerationParameters())
         return path.stem
 
     def receive(self, text: str, parameters: GenerationParameters) -> None:
         """The next `OpenDriveMap`. Raises OpenDriveError."""
-        check_opendrive(text)
+        _check(text)
         self.sent = OpenDriveText(text, parameters)
 
     def build(self, name: str) -> Town:
@@ -64,5 +64,13 @@ class Maps:
             ours = CARLA_TOWNS[name] if self.carla_aliases and name in CARLA_TOWNS else name
             return replace(build_town(ours), name=name) if ours != name else build_town(name)
         if self._built is None or self._built[0] is not source:
+            from simulator.towns.xodr.world import town_from_opendrive  # loads scipy
+
             self._built = source, town_from_opendrive(source.text, name, source.parameters)
         return self._built[1]
+
+
+def _check(text: str) -> None:
+    from simulator.towns.xodr.world import check_opendrive  # loads scipy
+
+    check_opendrive(text)

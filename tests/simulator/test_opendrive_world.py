@@ -9,7 +9,7 @@ import carla
 import pytest
 
 from simulator.towns.maps import Maps
-from simulator.towns.xodr import write_opendrive
+from simulator.towns.xodr.writer import write_opendrive
 from tests.simulator.serving import RunningServer, running_server, start
 from tests.simulator.towns.xodr.places import a_map, bridge_map, hill_road, town_road
 

@@ -22,6 +22,7 @@ from simulator.towns.xodr.records import (
     Lane,
     Link,
     OpenDrive,
+    OpenDriveError,
     Road,
     RoadMark,
     RoadObject,
@@ -34,10 +35,6 @@ Element = xml.Element
 _KMH = {"km/h": 1.0, "mph": 1.609344, "m/s": 3.6}
 _GAP_M = 0.5
 """How far the pieces of a reference line may miss each other in length; CARLA takes no more care."""
-
-
-class OpenDriveError(ValueError):
-    """A text is no OpenDRIVE map that can be driven on; one line says where and why."""
 
 
 def parse_opendrive(text: str) -> OpenDrive:

@@ -15,6 +15,24 @@ DRIVING_TYPES = frozenset({"driving", "entry", "exit", "onRamp", "offRamp", "con
 """Lane types that motor vehicles drive on."""
 
 
+class OpenDriveError(ValueError):
+    """A text is no OpenDRIVE map that can be driven on; one line says where and why."""
+
+
+@dataclass(frozen=True)
+class GenerationParameters:
+    """`carla.OpendriveGenerationParameters`, as far as they mean something here.
+
+    vertex_distance_m: between the points of the road's mesh, 0.5 .. 10. wall_height_m: of walls along all roads, 0 for
+    none. additional_width_m: by which lanes inside junctions are wider. is_visible: whether the roads are drawn.
+    """
+
+    vertex_distance_m: float = 3.0
+    wall_height_m: float = 0.0
+    additional_width_m: float = 0.0
+    is_visible: bool = True
+
+
 @dataclass(frozen=True)
 class Cubic:
     """a + b ds + c ds^2 + d ds^3 with ds counted from `s`; holds until the next one."""

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +22,8 @@ from simulator.towns.town import LaneSamples, Town
 from simulator.towns.xodr import paint, roads, scenery
 from simulator.towns.xodr.geometry import CentreLine
 from simulator.towns.xodr.lanes import Strip, section_ends, section_strips, strips
-from simulator.towns.xodr.reader import OpenDriveError, parse_opendrive
-from simulator.towns.xodr.records import OpenDrive, Road
+from simulator.towns.xodr.reader import parse_opendrive
+from simulator.towns.xodr.records import GenerationParameters, OpenDrive, OpenDriveError, Road
 from simulator.towns.xodr.signs import Signs, StopPlace, signs_of
 from simulator.towns.xodr.terrain import Terrain, add_land, kerb_steps, terrain_of
 from simulator.types import Rotation, Transform, Vector3D
@@ -33,20 +33,6 @@ SPAWN_CLEAR_M = 12.0
 MOST_SPAWN_POINTS = 400
 STOP_LINE_M = 0.4
 _MAP_CHECK_S = 120.0
-
-
-@dataclass(frozen=True)
-class GenerationParameters:
-    """`carla.OpendriveGenerationParameters`, as far as they mean something here.
-
-    vertex_distance_m: between the points of the road's mesh, 0.5 .. 10. wall_height_m: of walls along all roads, 0 for
-    none. additional_width_m: by which lanes inside junctions are wider. is_visible: whether the roads are drawn.
-    """
-
-    vertex_distance_m: float = 3.0
-    wall_height_m: float = 0.0
-    additional_width_m: float = 0.0
-    is_visible: bool = True
 
 
 def check_opendrive(text: str) -> OpenDrive:

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from simulator.towns.designs import compose_fell, compose_mere, compose_ring
-from simulator.towns.xodr import OpenDrive, write_opendrive
+from simulator.towns.xodr.records import OpenDrive
+from simulator.towns.xodr.writer import write_opendrive
 
 DESIGNS = {"Fell01": (compose_fell, 3), "Mere01": (compose_mere, 5), "Ring01": (compose_ring, 2)}
 Compose = Callable[[str, int], OpenDrive]

@@ -6,10 +6,10 @@ import carla
 import numpy as np
 import pytest
 
-from simulator.towns.xodr import write_opendrive
 from simulator.towns.xodr.geometry import CentreLine
 from simulator.towns.xodr.lanes import strips
 from simulator.towns.xodr.records import Cubic, Road
+from simulator.towns.xodr.writer import write_opendrive
 from tests.simulator.towns.xodr.places import a_map, every_geometry, hill_road, straight
 
 

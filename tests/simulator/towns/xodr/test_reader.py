@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simulator.towns.designs import compose_fell, compose_mere, compose_ring
-from simulator.towns.xodr import OpenDriveError, parse_opendrive, write_opendrive
-from simulator.towns.xodr.records import Cubic, Geometry
+from simulator.towns.xodr.reader import parse_opendrive
+from simulator.towns.xodr.records import Cubic, Geometry, OpenDriveError
+from simulator.towns.xodr.writer import write_opendrive
 from tests.simulator.towns.xodr.places import a_map, bridge_map, every_geometry, straight, town_road
 
 NUMBERS = st.floats(-1e4, 1e4, allow_nan=False).map(lambda v: v + 0.0)

@@ -8,8 +8,9 @@ import pytest
 
 from simulator.render.materials import Material
 from simulator.towns import Town
-from simulator.towns.xodr import GenerationParameters, town_from_opendrive, write_opendrive
-from simulator.towns.xodr.records import OpenDrive
+from simulator.towns.xodr.records import GenerationParameters, OpenDrive
+from simulator.towns.xodr.world import town_from_opendrive
+from simulator.towns.xodr.writer import write_opendrive
 from simulator.types import ActorDescription, CityObjectLabel, Rotation, Transform, Vector3D, VehicleControl
 from simulator.world.world import World
 from tests.simulator.towns.xodr.places import a_map, bridge_map, hill_road, straight, town_road

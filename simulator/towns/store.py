@@ -1,0 +1,75 @@
+"""Towns that were built once, kept on disk: a town takes seconds to build and a twentieth of one to read back.
+
+They lie in the user's cache folder (`$XDG_CACHE_HOME/nightloop/towns`), each under a hash of what it is made of: its
+name, the code of the simulator, and the versions of what calculates.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import pickle
+import sys
+import tempfile
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from simulator.towns.town import Town
+
+
+NAMES = ("Elm01", "Elm02", "Fell01", "Mere01", "Ring01")
+
+
+def build_town(name: str) -> Town:
+    """The town of this name; `Carla/Maps/Elm01` and `/Game/Carla/Maps/Elm01` mean `Elm01`."""
+    short = name.rsplit("/", 1)[-1]
+    if short not in NAMES:
+        raise ValueError(f"unknown town {name!r}; available: {', '.join(NAMES)}")
+    return _town(short)
+
+
+@lru_cache(maxsize=2)
+def _town(name: str) -> Town:
+    return stored_town(name, cache_folder())
+
+
+def cache_folder() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nightloop" / "towns"
+
+
+def stored_town(name: str, folder: Path) -> Town:
+    """The town kept in `folder`, or one built anew, which is then kept there if the folder can be written."""
+    path = folder / f"{name}-{_ingredients()}.pickle"
+    # a file that was cut short or written by other versions is one that is not there
+    with contextlib.suppress(Exception):
+        kept: Town = pickle.loads(path.read_bytes())
+        return kept
+    from simulator.towns.generator import generate  # loads networkx and scipy
+
+    town = generate(name)
+    with contextlib.suppress(OSError):
+        _write(path, pickle.dumps(town, protocol=5))
+    return town
+
+
+@lru_cache(maxsize=1)
+def _ingredients() -> str:
+    found = hashlib.sha256(f"{sys.version} {np.__version__}".encode())
+    root = Path(__file__).parents[1]
+    for source in sorted(root.rglob("*.py")):
+        found.update(str(source.relative_to(root)).encode() + source.read_bytes())
+    return found.hexdigest()[:24]
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for old in path.parent.glob(f"{path.name.split('-')[0]}-*.pickle"):
+        old.unlink(missing_ok=True)
+    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+        file.write(content)
+    Path(file.name).replace(path)
