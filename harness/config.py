@@ -16,7 +16,8 @@ class RunConfig:
 
     `agent` is a built-in name or a file path, `agent_checksum` the SHA-256 of what it is made of; `scenario_checksum`
     covers the scenario, its clear twin and its routes; `route_ids` are the routes driven, in order;
-    `thermal_checksum` is that of the preset's file, empty for a preset that comes with nightloop.
+    `thermal_checksum` is that of the preset's file, empty for a preset that comes with nightloop;
+    `fog_table_checksum` that of the server's fog table: a run without one has no such setting.
     """
 
     scenario: str
@@ -34,9 +35,13 @@ class RunConfig:
     thermal_checksum: str
     metric_version: str
     server: str
+    fog_table_checksum: str = ""
 
     def to_dict(self) -> dict[str, Any]:
-        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+        settings = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+        if not self.fog_table_checksum:
+            del settings["fog_table_checksum"]
+        return settings
 
     @property
     def hash(self) -> str:

@@ -33,6 +33,7 @@ from scenarios.definition import ScenarioDefinition, load_scenario
 from scenarios.planner import RoutePlan, gps_plan, plan
 from scenarios.routes import RouteSpec, select_routes
 from scenarios.stage import Stage
+from sensors.fog_table import load_fog_table
 from sensors.thermal import Ambient, ambient_of
 
 STEP_S = 0.05
@@ -57,6 +58,8 @@ def run_episode(request: dict[str, Any], tell: Tell, server: Callable[[], Server
     _seed_libraries(seed, int(request["threads"]))
     definition = load_scenario(request["scenario"])
     driven = definition.clear_twin() if arm.clear_twin else definition
+    if request.get("fog_table"):
+        driven = driven.with_fog_table(load_fog_table(Path(request["fog_table"])))
     (spec,) = select_routes(definition.load_routes(), [request["route_id"]])
     started = time.monotonic()
     with ExitStack() as stack:

@@ -12,6 +12,7 @@ import platform
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -39,6 +40,7 @@ from results.scores import DEFAULT_VERSION, METRIC_VERSIONS
 from scenarios.definition import ScenarioDefinition, load_scenario
 from scenarios.errors import ScenarioError
 from scenarios.routes import RouteSpec
+from sensors.fog_table import FogTableError, load_fog_table
 
 USER_ERRORS = (HarnessError, ScenarioError, AgentLoadError, FusionError, RecordError)
 
@@ -128,6 +130,13 @@ def _parser() -> argparse.ArgumentParser:
         help="go on with the run in --out (without --out: with the newest of this kind)",
     )
     add("--carla", default=None, metavar="HOST:PORT", help="a running CARLA 0.9.16 server instead of the embedded one")
+    add(
+        "--fog-table",
+        type=Path,
+        default=None,
+        metavar="FILE",
+        help="what each fog density means on the server of --carla (from python -m sensors.calibrate_fog)",
+    )
     add("--weights", default="sim", help="FusionProxy's weights: a name or a .safetensors file (default: sim)")
     add("--thermal", default="adk", help="thermal camera preset (default: adk)")
     add(
@@ -166,6 +175,8 @@ def _configuration(
     """Checks everything that a run needs before the first process starts."""
     arms = parse_arms(options.arms)
     twin = definition.clear_twin()
+    if options.fog_table:
+        _check_fog_table(options, (definition, twin))
     server = EMBEDDED
     if options.carla:
         address = parse_address(options.carla)
@@ -198,7 +209,21 @@ def _configuration(
         thermal_checksum=checksum(Path(options.thermal)) if Path(options.thermal).is_file() else "",
         metric_version=options.metric,
         server=server,
+        fog_table_checksum=checksum(options.fog_table) if options.fog_table else "",
     )
+
+
+def _check_fog_table(options: argparse.Namespace, definitions: Sequence[ScenarioDefinition]) -> None:
+    """Every scenario of the run must have its fog in the table."""
+    if not options.carla:
+        raise HarnessError("--fog-table belongs to --carla: the embedded simulator knows its own fog")
+    try:
+        table = load_fog_table(options.fog_table)
+        for definition in definitions:
+            if definition.fog:
+                table.fog_density(definition.fog.visibility_m)
+    except FogTableError as error:
+        raise HarnessError(f"--fog-table: {error}") from error
 
 
 def _agent_checksum(agent: str, agent_config: str) -> str:
@@ -292,6 +317,7 @@ def _job(spec: EpisodeSpec, config: RunConfig, options: argparse.Namespace, fold
         "seed": spec.seed,
         "out": str(folder.path.resolve()),
         "carla": options.carla,
+        "fog_table": str(options.fog_table.resolve()) if options.fog_table else "",
         "threads": max(1, _cores() // workers),
     }
     return Job(spec.name, request, folder.path / "logs" / f"{spec.name}.log")

@@ -7,11 +7,12 @@ from typing import Annotated, Any
 
 import carla
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
 from scenarios.errors import ScenarioError
 from scenarios.routes import RouteSpec, parse_routes, select_routes, weather_at
 from sensors.fog import fog_density
+from sensors.fog_table import FogTable
 
 SCENARIO_FOLDER = Path(__file__).parent
 
@@ -85,6 +86,7 @@ class ScenarioDefinition(_Strict):
     limits: Limits = Limits()
     clear: str | None = None
     source: str = Field(default="", exclude=True)
+    _fog_table: FogTable | None = PrivateAttr(default=None)
 
     @property
     def routes_path(self) -> Path:
@@ -108,6 +110,12 @@ class ScenarioDefinition(_Strict):
         beside = Path(self.source).parent / f"{self.clear}.yaml"
         return load_scenario(beside if beside.is_file() else self.clear)
 
+    def with_fog_table(self, table: FogTable) -> ScenarioDefinition:
+        """The same scenario for a server whose fog was measured: its visibility is set by that table."""
+        definition = self.model_copy()
+        definition._fog_table = table
+        return definition
+
     def weather_parameters(
         self, spec: RouteSpec | None = None, route_percentage: float = 0.0
     ) -> carla.WeatherParameters:
@@ -118,11 +126,12 @@ class ScenarioDefinition(_Strict):
         else:
             values = weather_at(spec.weathers if spec else (), route_percentage)
         if self.fog is not None:
+            table = self._fog_table
             values = {
                 **values,
-                "fog_density": fog_density(self.fog.visibility_m),
-                "fog_distance": 0.0,
-                "fog_falloff": 0.0,
+                "fog_density": (table.fog_density if table else fog_density)(self.fog.visibility_m),
+                "fog_distance": table.fog_distance if table else 0.0,
+                "fog_falloff": table.fog_falloff if table else 0.0,
             }
         parameters = carla.WeatherParameters()
         for name, value in values.items():
