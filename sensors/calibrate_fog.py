@@ -86,12 +86,12 @@ def edges(planar_m: NDArray[np.float64]) -> NDArray[np.bool_]:
 
 def rings(view: View, foggy: NDArray[np.float64]) -> list[Ring]:
     """Slopes of `foggy` (H, W) over the clear picture by rings of range; rings without contrast are left out."""
-    edges = [NEAREST_M]
-    while edges[-1] < FARTHEST_M:
-        edges.append(edges[-1] * RING_GROWTH)
-    number = np.digitize(view.range_m, edges)
+    bounds = [NEAREST_M]
+    while bounds[-1] < FARTHEST_M:
+        bounds.append(bounds[-1] * RING_GROWTH)
+    number = np.digitize(view.range_m, bounds)
     found = []
-    for k in range(1, len(edges)):
+    for k in range(1, len(bounds)):
         inside = number == k
         count = int(inside.sum())
         if count < FEWEST_PIXELS:
