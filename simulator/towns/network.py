@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike
 
 from simulator.towns.curves import Array, Path, Pose, biarc
 from simulator.towns.layout import LANE_M, Arm, Junction, Layout, Street
+from simulator.towns.xodr.records import Link
 
 SIDEWALK_M = 2.5
 PARKING_M = 2.2
@@ -32,7 +33,6 @@ TURN_LIMIT_KMH = 30
 """Speed limit of the lanes that turn inside a junction."""
 
 LaneType = Literal["driving", "parking", "sidewalk"]
-Contact = Literal["start", "end"]
 
 
 @dataclass(frozen=True)
@@ -60,15 +60,6 @@ class Side:
 
 
 @dataclass(frozen=True)
-class RoadLink:
-    """What lies before or behind a road: a junction, or (for a connecting road) a road at one of its ends."""
-
-    kind: Literal["road", "junction"]
-    id: int
-    contact: Contact = "start"
-
-
-@dataclass(frozen=True)
 class LaneLink:
     """A lane of a connecting road: its id and the lanes of the streets before and behind it."""
 
@@ -84,8 +75,8 @@ class Road:
     path: Path
     limit_kmh: int
     junction: int
-    before: RoadLink
-    behind: RoadLink
+    before: Link
+    behind: Link
     right: Side
     left: Side | None = None
     lane_links: tuple[LaneLink, ...] = ()
@@ -187,8 +178,8 @@ def _street(street: Street, layout: Layout) -> Road:
         street.path,
         street.limit_kmh,
         -1,
-        RoadLink("junction", crossing_id(ends[True].index)),
-        RoadLink("junction", crossing_id(ends[False].index)),
+        Link("junction", crossing_id(ends[True].index)),
+        Link("junction", crossing_id(ends[False].index)),
         sides[0],
         sides[1],
         crosswalks=tuple(sorted(crosswalks)),
@@ -270,8 +261,8 @@ def _connecting_road(
         path,
         min(before.limit_kmh, behind.limit_kmh, TURN_LIMIT_KMH if abs(path.pieces[0].curvature) > 0.02 else 50),
         crossing_id(junction.index),
-        RoadLink("road", before.id, "start" if arm_in.at_start else "end"),
-        RoadLink("road", behind.id, "start" if arm_out.at_start else "end"),
+        Link("road", before.id, "start" if arm_in.at_start else "end"),
+        Link("road", behind.id, "start" if arm_out.at_start else "end"),
         Side(kinds),
         lane_links=links,
     )

@@ -15,10 +15,10 @@ from simulator.towns.network import (
     LaneLink,
     Network,
     Road,
-    RoadLink,
     Side,
     Signal,
 )
+from simulator.towns.xodr.records import Link
 
 GEO_REFERENCE = "+proj=tmerc +lat_0=49 +lon_0=8 +k=1 +x_0=0 +y_0=0 +datum=WGS84 +units=m +vunits=m +no_defs"
 CURB_HEIGHT_M = 0.15
@@ -95,7 +95,7 @@ def _road(root: Element, road: Road, signals: list[Signal]) -> None:
         _signal(holder, signal)
 
 
-def _road_link(parent: Element, tag: str, other: RoadLink) -> None:
+def _road_link(parent: Element, tag: str, other: Link) -> None:
     if other.kind == "junction":
         add_element(parent, tag, elementType="junction", elementId=other.id)
     else:
