@@ -44,6 +44,7 @@ def test_a_walker_waits_below_the_car_until_its_scenario_begins(world: carla.Wor
         world.tick()
     assert walker.get_location().z == pytest.approx(ground_z - 100.0, abs=0.1)
     assert walker_with_physics.get_location().z < ground_z - 60.5, "it falls, as there is nothing to stand on"
-    assert car.get_location().distance(start.location) < 1.0 and not hits
+    assert car.get_location().distance(start.location) < 1.0
+    assert not hits
     for actor in (sensor, walker, walker_with_physics, car):
         actor.destroy()
