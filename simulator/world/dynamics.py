@@ -36,6 +36,8 @@ _PITCH_PER_ACCEL = 0.004  # rad per m/s^2: about 2 degrees of dive in an emergen
 _LEAN_TIME_S = 0.18
 _KERB_RATE = 1.5  # m/s at which the body rises over a kerb
 _AIRBORNE_M = 0.25
+BURIED_M = 10.0
+"""Farther below the ground nothing is lifted onto it: scenarios keep actors there that are to appear later."""
 _WALKER_ACCEL, _WALKER_TURN = 10.0, 8.0  # m/s^2, rad/s
 _FALL_TIME_S = 0.6
 _LYING_HEIGHT_M = 0.25
@@ -217,8 +219,10 @@ def _slide(b, h: float) -> None:
 
 @njit(cache=True)
 def _stand(b, foot: float, level: float, h: float) -> None:
-    """Up and down: falls when above `level`, is lifted over a kerb when below."""
+    """Up and down: falls when above `level`, is lifted over a kerb when below, falls on when far below."""
     goal = level + foot
+    if b.z < goal - BURIED_M:
+        goal = -np.inf
     if not b.gravity:
         b.vz += b.fz / b.mass * h
         b.z += b.vz * h

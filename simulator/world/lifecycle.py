@@ -22,6 +22,7 @@ from simulator.world.blueprints import catalogue, props, sensors, walkers
 from simulator.world.blueprints.vehicles import VEHICLES
 from simulator.world.bodies import PROP, VEHICLE, WALKER
 from simulator.world.contacts import touch
+from simulator.world.dynamics import BURIED_M
 from simulator.world.physics import default_physics, set_drive
 from simulator.world.state import VehicleState, WalkerState, WorldState
 
@@ -146,7 +147,7 @@ class Lifecycle(WorldState):
     def _lift_to_ground(self, row: int) -> None:
         body = self.bodies.rows[row]
         ground = float(self.town.ground_height_m(np.array([[body["x"], body["y"]]]), np.array([body["z"]]))[0])
-        body["z"] = max(float(body["z"]), ground + float(body["foot"]))
+        body["z"] = _above_ground(float(body["z"]), ground + float(body["foot"]))
 
     def _occupied(self, actor: Actor, transform: Transform) -> bool:
         """Whether something solid is already there."""
@@ -155,7 +156,7 @@ class Lifecycle(WorldState):
         x = transform.location.x + box.location.x * own[0] - box.location.y * own[1]
         y = transform.location.y + box.location.x * own[1] + box.location.y * own[0]
         ground = float(self.town.ground_height_m(np.array([[x, y]]), np.array([transform.location.z]))[0])
-        z = max(transform.location.z + box.location.z, ground + box.extent.z)
+        z = _above_ground(transform.location.z + box.location.z, ground + box.extent.z)
         reach, low = math.hypot(box.extent.x, box.extent.y), z - box.extent.z + _CLEARANCE_M[actor.kind]
         others = self.bodies.rows[self.bodies.active]
         others = others[others["collides"] & ~others["pinned"]]
@@ -180,6 +181,11 @@ class Lifecycle(WorldState):
             touch(x, y, own, ox, oy, (math.cos(oyaw), math.sin(oyaw), hx, hy))[0] > 0.0
             for ox, oy, _, oyaw, hx, hy, _ in boxes[level & close].tolist()
         )
+
+
+def _above_ground(z: float, standing: float) -> float:
+    """Height of what is spawned at `z` where it would stand at `standing`: what is far below the ground stays there."""
+    return z if z < standing - BURIED_M else max(z, standing)
 
 
 def _kind_of(type_id: str) -> Kind:
