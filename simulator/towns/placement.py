@@ -50,9 +50,7 @@ def moved(town: Town, x_m: float, y_m: float) -> Town:
         opendrive=moved_opendrive(town.opendrive, x_m, y_m),
         spawn_points=tuple(pose(at) for at in town.spawn_points),
         mesh=replace(town.mesh, vertices=town.mesh.vertices + by),
-        obstacles=tuple(
-            replace(one, box=replace(one.box, location=point(one.box.location))) for one in town.obstacles
-        ),
+        obstacles=tuple(replace(one, box=replace(one.box, location=point(one.box.location))) for one in town.obstacles),
         street_lamps=tuple(lamp(one) for one in town.street_lamps),
         traffic_lights=tuple(light(one) for one in town.traffic_lights),
         stop_signs=tuple(stop(one) for one in town.stop_signs),

@@ -71,3 +71,12 @@ def test_where_scripts_drive_in_carlas_towns_there_is_room(
     boxes = Obstacles(built.obstacles, ()).boxes
     gap = np.hypot(x.ravel()[:, None] - boxes["x"], y.ravel()[:, None] - boxes["y"]) - boxes["radius"]
     assert gap.min() > 0.0
+
+
+def test_in_town03_a_house_stands_ahead_of_the_collision_tests_car() -> None:
+    boxes = Obstacles(Maps(carla_aliases=True).build("Town03").obstacles, ()).boxes
+    ahead = np.stack([np.full(20, 30.0), np.arange(-30.0, -10.0)], axis=1)
+    gap = np.hypot(ahead[:, 0, None] - boxes["x"], ahead[:, 1, None] - boxes["y"]) - np.minimum(
+        boxes["hx"], boxes["hy"]
+    )
+    assert gap.min() < 0.0
