@@ -6,15 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from simulator.towns.aliases import CARLA_TOWNS
+from simulator.towns.aliases import CARLA_TOWNS, UNOPTIMISED
+from simulator.towns.placement import moved
 from simulator.towns.store import NAMES, build_town
 from simulator.towns.town import Town
 from simulator.towns.xodr.records import GenerationParameters
 
 OPENDRIVE_MAP = "OpenDriveMap"
 """CARLA's name of the map that was made from a client's text."""
-UNOPTIMISED = "_Opt"
-"""CARLA's maps with layers end in it; our towns are in one piece, so it changes nothing."""
 
 
 @dataclass(frozen=True)
@@ -61,8 +60,11 @@ class Maps:
         """`name` as `resolve` gives it. A town under CARLA's name bears that name."""
         source = self.sent if name == OPENDRIVE_MAP else self.files.get(name)
         if source is None:
-            ours = CARLA_TOWNS[name] if self.carla_aliases and name in CARLA_TOWNS else name
-            return replace(build_town(ours), name=name) if ours != name else build_town(name)
+            if not self.carla_aliases or name not in CARLA_TOWNS:
+                return build_town(name)
+            ours = CARLA_TOWNS[name]
+            town = build_town(ours.town)
+            return replace(moved(town, ours.x_m, ours.y_m) if ours.x_m or ours.y_m else town, name=name)
         if self._built is None or self._built[0] is not source:
             from simulator.towns.xodr.world import town_from_opendrive  # loads scipy
 
