@@ -7,6 +7,7 @@ import math
 from simulator.types import BoundingBox, Transform, Vector3D
 from simulator.world.actor import Actor, WrongKind
 from simulator.world.bodies import VEHICLE
+from simulator.world.physics import shift_up
 from simulator.world.state import WorldState
 
 
@@ -31,10 +32,14 @@ class ActorCommands(WorldState):
             self.forget_groups()
 
     def set_actor_target_velocity(self, actor_id: int, velocity: Vector3D) -> None:
+        """An automatic gearbox goes along: a car that is given 50 km/h does not coast in first gear."""
         actor = self.actor(actor_id)
         if actor.kind.has_body:
             body = self.bodies.rows[actor.row]
             body["vx"], body["vy"], body["vz"] = velocity
+            if body["kind"] == VEHICLE:
+                ahead_m_s = velocity.x * math.cos(body["yaw"]) + velocity.y * math.sin(body["yaw"])
+                shift_up(self.bodies.drives[actor.row], ahead_m_s)
 
     def set_actor_target_angular_velocity(self, actor_id: int, velocity: Vector3D) -> None:
         actor = self.actor(actor_id)

@@ -121,6 +121,18 @@ def set_drive(
     drive["steering_curve"] = _sampled(physics.steering_curve, np.arange(STEER_POINTS) * STEER_STEP_KMH, 1.0)
 
 
+def shift_up(drive: np.void, speed_m_s: float) -> None:
+    """Puts an automatic gearbox into the lowest gear from the present one up that it would keep at this speed."""
+    if not drive["autobox"] or drive["manual"] or drive["gear"] < 1:
+        return
+    while drive["gear"] < drive["gears"]:
+        gear = int(drive["gear"]) - 1
+        rpm = speed_m_s / drive["radius_m"] * drive["ratios"][gear] * drive["final_ratio"] * 30.0 / math.pi
+        if rpm <= drive["up_share"][gear] * drive["max_rpm"]:
+            return
+        drive["gear"] += 1
+
+
 def grip_of(tire_friction: float) -> float:
     """How much of its load a tyre can hold along the road; never quite nothing."""
     return max(_LEAST_GRIP, GRIP_PER_TIRE_FRICTION * tire_friction)

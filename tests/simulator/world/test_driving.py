@@ -345,3 +345,20 @@ def test_vehicles_lean_and_dive():
     world.apply_control_to_vehicle(car, VehicleControl(brake=1.0))
     run(world, 0.5)
     assert world.transform_of(car).rotation.pitch < -0.5
+
+
+@pytest.mark.parametrize("blueprint", [CAR, "vehicle.dodge.charger_2020", "vehicle.ford.ambulance"])
+def test_a_car_that_is_given_a_speed_coasts_in_the_gear_of_that_speed(blueprint):
+    world = make_world()
+    car = put(world, blueprint, 0.0, 20.0)
+    physics = world.get_physics_control(car)
+    world.apply_physics_control(car, replace(physics, drag_coefficient=0.0))
+    world.set_actor_target_velocity(car, Vector3D(50.0 / 3.6, 0.0, 0.0))
+    run(world, 0.05)
+    assert world.get_telemetry_data(car).gear in (2, 3)
+    run(world, 11.0)
+    assert 90.0 < world.transform_of(car).location.x < 140.0
+    standing = put(world, blueprint, 0.0, 40.0)
+    world.set_actor_target_velocity(standing, Vector3D())
+    world.step(0.05)
+    assert world.get_telemetry_data(standing).gear == 1
