@@ -58,6 +58,7 @@ class _Running:
     buffer: bytes = b""
     finished: dict[str, Any] | None = None
     closed: bool = False
+    gone: bool = False
     server_gone_at: float | None = None
     reason: str = ""
     final: bool = False
@@ -95,6 +96,8 @@ def run_jobs(
                 running.append(one)
                 selector.register(one.messages, selectors.EVENT_READ, one)
                 selector.register(one.server_life, selectors.EVENT_READ, one)
+            for one in running:  # looked at before its messages: whatever it said before it ended is heard first
+                one.gone = one.process.poll() is not None
             for key, _ in selector.select(timeout=0.5):
                 if key.fd == key.data.messages:
                     _hear(key.data, report)
@@ -167,7 +170,7 @@ def _hear(one: _Running, report: Report) -> None:
 def _is_over(one: _Running, limit_s: float) -> bool:
     silent_s = time.monotonic() - one.heard_at
     # A process that the agent has started may hold the pipe open after the worker itself is gone.
-    if one.closed or (one.process.poll() is not None and silent_s > 2.0):
+    if one.closed or (one.gone and silent_s > 2.0):
         return True
     if one.finished is not None:
         return silent_s > CLOSING_LIMIT_S

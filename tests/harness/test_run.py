@@ -136,7 +136,7 @@ def test_agents_that_fail_are_recorded_while_the_others_drive(start: Start, tmp_
     )
     assert run.end() == 1
     assert run.leaves_nothing()
-    assert run.said.splitlines()[-1].startswith("nightloop: 3 of 4 episodes failed")
+    assert run.said.splitlines()[-1].startswith("nightloop: 3 of 4 episodes failed"), run.said
     at_line = dict(enumerate(tiny.FAILING_AGENT.splitlines(), 1))
     setup, step = (next(n for n, text in at_line.items() if said in text) for said in ("no model", "lost the lane"))
     expected = {

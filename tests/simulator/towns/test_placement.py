@@ -6,7 +6,7 @@ import carla
 import numpy as np
 import pytest
 
-from simulator.towns.generator import build_town
+from simulator.towns import build_town
 from simulator.towns.maps import Maps
 from simulator.towns.placement import moved
 from simulator.towns.town import Town
