@@ -9,13 +9,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from simulator.kept import cache_folder, write_whole
 
 if TYPE_CHECKING:
     from simulator.towns.town import Town
@@ -39,12 +39,10 @@ class Navigation:
     async def file(self) -> NavigationFile | None:
         """None for a town in which nobody can walk."""
         if self._made is None:
-            self._made = asyncio.ensure_future(asyncio.to_thread(stored_navigation, self._town, cache_folder()))
+            self._made = asyncio.ensure_future(
+                asyncio.to_thread(stored_navigation, self._town, cache_folder("navigation"))
+            )
         return await asyncio.shield(self._made)
-
-
-def cache_folder() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nightloop" / "navigation"
 
 
 def stored_navigation(town: Town, folder: Path) -> NavigationFile | None:
@@ -57,7 +55,7 @@ def stored_navigation(town: Town, folder: Path) -> NavigationFile | None:
 
         content = navigation_bytes(town) or b""
         with contextlib.suppress(OSError):
-            _write(path, content)
+            write_whole(path, content)
     return named(town, content) if content else None
 
 
@@ -88,10 +86,3 @@ def _ingredients(town: Town) -> str:
         found.update(str(array.shape).encode() + np.ascontiguousarray(array).tobytes())
     found.update(repr(places).encode())
     return found.hexdigest()
-
-
-def _write(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-        file.write(content)
-    Path(file.name).replace(path)

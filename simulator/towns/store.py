@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 import pickle
 import sys
-import tempfile
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from simulator.kept import cache_folder, write_whole
 
 if TYPE_CHECKING:
     from simulator.towns.town import Town
@@ -35,11 +35,7 @@ def build_town(name: str) -> Town:
 
 @lru_cache(maxsize=2)
 def _town(name: str) -> Town:
-    return stored_town(name, cache_folder())
-
-
-def cache_folder() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nightloop" / "towns"
+    return stored_town(name, cache_folder("towns"))
 
 
 def stored_town(name: str, folder: Path) -> Town:
@@ -53,7 +49,9 @@ def stored_town(name: str, folder: Path) -> Town:
 
     town = generate(name)
     with contextlib.suppress(OSError):
-        _write(path, pickle.dumps(town, protocol=5))
+        for old in folder.glob(f"{name}-*.pickle"):
+            old.unlink(missing_ok=True)
+        write_whole(path, pickle.dumps(town, protocol=5))
     return town
 
 
@@ -64,12 +62,3 @@ def _ingredients() -> str:
     for source in sorted(root.rglob("*.py")):
         found.update(str(source.relative_to(root)).encode() + source.read_bytes())
     return found.hexdigest()[:24]
-
-
-def _write(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    for old in path.parent.glob(f"{path.name.split('-')[0]}-*.pickle"):
-        old.unlink(missing_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-        file.write(content)
-    Path(file.name).replace(path)
