@@ -51,7 +51,7 @@ def disturb_thermal(thermal: Bytes, how: Disturbance, rng: np.random.Generator) 
     offset = 255.0 * float(rng.uniform(-how.offset, how.offset))
     values = (thermal.astype(np.float32) - 128.0) * gain + 128.0 + offset
     if how.noise > 0.0:
-        values = values + 255.0 * how.noise * float(rng.random()) * rng.standard_normal(thermal.shape)
+        values = values + 255.0 * how.noise * float(rng.random()) * rng.standard_normal(thermal.shape, np.float32)
     if rng.random() < how.polarity_share:
         values = 255.0 - values
     if rng.random() < how.dead_columns_share:

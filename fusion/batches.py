@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from fusion.augment import Disturbance, disturb_thermal, drop_thermal, next_moment
@@ -99,8 +100,10 @@ class FeatureTarget:
 
 
 def read_scenes(folders: list[Path], cache: EnsembleCache, recipe: Recipe,
-                backbones: tuple[Backbone, ...] = ()) -> tuple[list[Scene], list[Scene]]:  # fmt: skip
-    """(training, held out) scenes; with backbones, their feature statistics are drawn first where they are missing."""
+                backbones: tuple[Backbone, ...] = (),
+                device: torch.device | str = "cpu") -> tuple[list[Scene], list[Scene]]:  # fmt: skip
+    """(training, held out) scenes; with backbones, which lie on `device`, their feature statistics are drawn first
+    where they are missing."""
     from fusion.ensemble import source_checksum
 
     pairs = {pair.name: pair for pair in read_folders(folders)}
@@ -123,7 +126,7 @@ def read_scenes(folders: list[Path], cache: EnsembleCache, recipe: Recipe,
         raise FusionError("no pair is left for training: all of them are held out")
     features: dict[str, list[tuple[Tensor, Tensor]]] = {pair.name: [] for pair in wanted}
     for backbone in backbones:
-        seen = dict(read_features(draw_features(cache, backbone, recipe.samples)))
+        seen = dict(read_features(draw_features(cache, backbone, recipe.samples, device)))
         average = _average(seen, [pair.name for pair in sides[0]])
         for pair in wanted:
             features[pair.name].append((seen[pair.name].mean, average.divide(seen[pair.name].variance)))
@@ -142,7 +145,7 @@ def _average(seen: dict[str, FeatureStatistics], names: list[str]) -> RunningMea
 
 def make_batch(scenes: list[Scene], recipe: Recipe, scale: int, step: int, backbones: tuple[Backbone, ...] = (),
                share: tuple[int, int] = (0, 1)) -> dict[str, Any]:  # fmt: skip
-    """Whole frames for the network, and of each frame one patch for the loss. `share` is (process, processes)."""
+    """Whole frames for the network, and of each one patch for the loss, as bytes. `share` is (process, processes)."""
     chosen = np.random.default_rng([recipe.seed, step]).integers(0, len(scenes), recipe.batch)
     shapes = [scenes[int(index)].images.thermal.shape for index in chosen]
     height, width = (min(shape[axis] for shape in shapes) // CELL_PX * CELL_PX for axis in (0, 1))
@@ -245,12 +248,12 @@ def _round_up(value: int, multiple: int) -> int:
     return -(-value // multiple) * multiple
 
 
-def _planes(image: "np.ndarray[Any, np.dtype[np.uint8]]") -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1).float() / 255.0
+def _planes(image: NDArray[np.uint8]) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)
 
 
 def _clear_patch(images: Images, y: int, x: int, patch: int) -> Tensor:
     """(3, patch, patch) of the clear twin at full resolution; zeros where there is none."""
     if images.clear is None:
-        return torch.zeros(3, patch, patch)
+        return torch.zeros(3, patch, patch, dtype=torch.uint8)
     return _planes(images.clear[y : y + patch, x : x + patch])

@@ -37,8 +37,10 @@ class FeatureStatistics:
     variance_mean: float
 
 
-def draw_features(cache: EnsembleCache, backbone: Backbone, samples: int = 0) -> Path:
-    """Fills the folder of this backbone and number of samples (0: all), and returns it."""
+def draw_features(
+    cache: EnsembleCache, backbone: Backbone, samples: int = 0, device: torch.device | str = "cpu"
+) -> Path:
+    """Fills the folder of this backbone, which lies on `device`, and number of samples (0: all), and returns it."""
     drawn = int(cache.settings["samples"])
     if samples > drawn:
         raise FusionError(f"{cache.folder} holds {drawn} samples per pair, not {samples}")
@@ -53,7 +55,7 @@ def draw_features(cache: EnsembleCache, backbone: Backbone, samples: int = 0) ->
             tensors: dict[str, Tensor] = {}
             means: dict[str, float] = {}
             for name, images in ensembles.items():
-                tensors[f"m:{name}"], tensors[f"u:{name}"] = _of_pair(backbone, images[:count])
+                tensors[f"m:{name}"], tensors[f"u:{name}"] = _of_pair(backbone, images[:count].to(device))
                 means[name] = float(tensors[f"u:{name}"].double().mean())
                 advance(1)
             file = f"shard-{len(shards):05d}.safetensors"
@@ -73,9 +75,10 @@ def read_features(folder: Path) -> Iterator[tuple[str, FeatureStatistics]]:
 
 @torch.inference_mode()
 def _of_pair(backbone: Backbone, samples: Tensor) -> tuple[Tensor, Tensor]:
-    # One sample at a time: eight maps of a large backbone need not fit into memory with their intermediate results.
     images = samples.float() / 255.0
-    features = torch.cat([unit_features(backbone, image[None]).cpu() for image in images])
+    # On a CPU one sample at a time: maps of a large backbone need not all fit into memory.
+    parts = images.split(1) if images.device.type == "cpu" else (images,)
+    features = torch.cat([unit_features(backbone, part) for part in parts]).cpu()
     mean, variance = feature_statistics(features)
     return mean.half(), variance
 
@@ -119,7 +122,7 @@ def main() -> None:
     try:
         cache = EnsembleCache.open(options.ensembles)
         for backbone in load_backbones(options.backbones):
-            print(draw_features(cache, backbone.to(options.device), options.samples))
+            print(draw_features(cache, backbone.to(options.device), options.samples, options.device))
     except FusionError as error:
         sys.exit(f"fusion.features: {error}")
 

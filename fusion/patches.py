@@ -5,6 +5,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 WINDOW_PX = 41
+VIEW_PX = 4
+"""What stands out is looked for in a view reduced by this: the student's own view is no finer."""
 MOST_EVIDENT_SHARE = 0.004
 """Of a frame's pixels: about four pedestrians at 20 m."""
 
@@ -21,11 +23,12 @@ def patch_origin(
     if rng.random() >= evidence_share:
         y, x = (int(rng.integers(0, (size - patch) // unit + 1)) * unit for size in (height, width))
         return y, x
-    heat = thermal.astype(np.float32)
-    stands_out = np.abs(heat - cv2.blur(heat, (WINDOW_PX, WINDOW_PX)))
+    small = (max(width // VIEW_PX, 1), max(height // VIEW_PX, 1))
+    heat = cv2.resize(thermal, small, interpolation=cv2.INTER_AREA).astype(np.float32)
+    stands_out = np.abs(heat - cv2.blur(heat, (WINDOW_PX // VIEW_PX, WINDOW_PX // VIEW_PX)))
     count = max(int(stands_out.size * MOST_EVIDENT_SHARE), 1)
     chosen = np.argpartition(stands_out, -count, axis=None)[-count:]
-    row, column = divmod(int(rng.choice(chosen)), width)
+    row, column = (VIEW_PX * place for place in divmod(int(rng.choice(chosen)), small[0]))
     y, x = (
         int(np.clip(place - rng.integers(patch // 4, 3 * patch // 4 + 1), 0, size - patch)) // unit * unit
         for place, size in ((row, height), (column, width))

@@ -140,16 +140,19 @@ class Student(nn.Module):
         # x / (1 + |x|) saturates without a dead end for the gradient, and costs one division at full resolution.
         return (0.5 + 0.5 * total / (1.0 + total.abs())) * (self.config.bins - 1)
 
-    def apply_grid(self, grid: Tensor, visible: Tensor, thermal: Tensor, origin: tuple[int, int] = (0, 0)) -> Tensor:
-        """Slices the grid trilinearly and applies the maps to a frame, or to a crop of it whose first pixel is `origin`
-        (row, column in pixels, multiples of 8)."""
+    def apply_grid(self, grid: Tensor, visible: Tensor, thermal: Tensor, *origins: tuple[int, int]) -> Tensor:
+        """Slices the grid trilinearly and applies the maps to whole frames, or to crops of one size whose first pixels
+        are `origins` (row, column in pixels, multiples of 8; one for each image of the batch, or one for all)."""
         height, width = visible.shape[-2:]
         rows, columns = -(-height // CELL_PX), -(-width // CELL_PX)
-        top, left = origin[0] // CELL_PX, origin[1] // CELL_PX
+        places = torch.tensor(origins or [(0, 0)]).to(grid.device).expand(grid.shape[0], 2) // CELL_PX
         # One cell more on each side, repeated at the frame's border: interpolation then needs no special case there.
-        cells_y = torch.arange(top - 1, top + rows + 1, device=grid.device).clamp(0, grid.shape[1] - 1)
-        cells_x = torch.arange(left - 1, left + columns + 1, device=grid.device).clamp(0, grid.shape[2] - 1)
-        block = grid.index_select(1, cells_y).index_select(2, cells_x).permute(3, 0, 4, 1, 2)
+        cells_y, cells_x = (
+            (places[:, axis, None] + torch.arange(-1, count + 1, device=grid.device)).clamp(0, grid.shape[1 + axis] - 1)
+            for axis, count in enumerate((rows, columns))
+        )
+        image = torch.arange(grid.shape[0], device=grid.device)
+        block = grid[image[:, None, None], cells_y[:, :, None], cells_x[:, None, :]].permute(3, 0, 4, 1, 2)
         guide = self.guide(visible, thermal)
         maps = torch.zeros((), device=grid.device, dtype=grid.dtype)
         for index, lanes in enumerate(block):

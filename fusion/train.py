@@ -24,6 +24,7 @@ import json
 import math
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,7 @@ from fusion.checkpoint import load_checkpoint, save_checkpoint
 from fusion.data import Images
 from fusion.errors import FusionError
 from fusion.losses import charbonnier, edge_loss, evidence_weight, feature_loss, pixel_loss
+from fusion.prefetch import batches
 from fusion.processes import Processes
 from fusion.recipe import add_options, from_options
 from fusion.statistics import resample
@@ -53,20 +55,16 @@ __all__ = ["Recipe", "Scene", "held_out_psnr", "make_batch", "read_scenes", "tra
 
 def loss_of(student: Student, batch: dict[str, Any], recipe: Recipe, scale: int,
             backbones: tuple[Backbone, ...] = ()) -> tuple[Tensor, dict[str, float]]:  # fmt: skip
-    visible, thermal, patch = batch["visible"], batch["thermal"], batch["patch"]
+    visible, thermal, patch = as_floats(batch["visible"]), as_floats(batch["thermal"]), batch["patch"]
     grid = _grid(student, visible, thermal, recipe)
-    pieces = []
-    for index, (y, x) in enumerate(batch["origin"]):
-        v = visible[index : index + 1, :, y : y + patch, x : x + patch]
-        t = thermal[index : index + 1, :, y : y + patch, x : x + patch]
-        pieces.append((student.apply_grid(grid[index : index + 1], v, t, (y, x)), v, t))
-    fused, v, t = (torch.cat(parts) for parts in zip(*pieces))
+    v, t = (crops(frames, batch["origin"], patch) for frames in (visible, thermal))
+    fused = student.apply_grid(grid, v, t, *batch["origin"])
     small = F.avg_pool2d(fused, scale)
     full_weight = batch["weight"].repeat_interleave(scale, dim=1).repeat_interleave(scale, dim=2)
     evidence = evidence_weight(t, recipe.evidence_gain)
     terms = {
         "pix": pixel_loss(small, batch["mean"], batch["weight"]),
-        "twin": pixel_loss(fused, batch["clear"], full_weight * evidence * batch["known"][:, None, None]),
+        "twin": pixel_loss(fused, as_floats(batch["clear"]), full_weight * evidence * batch["known"][:, None, None]),
         "edge": edge_loss(fused, v, t, full_weight),
     }
     loss = terms["pix"] + recipe.lambda_twin * terms["twin"] + recipe.lambda_edge * terms["edge"]
@@ -113,19 +111,28 @@ def feature_term(small: Tensor, targets: list[FeatureTarget], backbones: tuple[B
 
 def flicker_term(student: Student, fused: Tensor, batch: dict[str, Any], recipe: Recipe) -> Tensor:
     """L_flicker: how far the student moves on what has only shifted by less than a cell and gained fresh noise."""
-    later, patch = batch["later"], batch["patch"]
+    later, patch = as_floats(batch["later"]), batch["patch"]
     grid = _grid(student, later[:, :3], later[:, 3:], recipe)
-    differences = []
-    for index, ((y, x), (down, right)) in enumerate(zip(batch["origin"], batch["shift"])):
-        # The patch without its first cell: what was there has left the view if the patch lies at the frame's border.
-        top, left = y + CELL_PX - down, x + CELL_PX - right
-        start = (top // CELL_PX * CELL_PX, left // CELL_PX * CELL_PX)
-        view = later[index : index + 1, :, start[0] : start[0] + patch, start[1] : start[1] + patch]
-        again = student.apply_grid(grid[index : index + 1], view[:, :3], view[:, 3:], start)
-        side = patch - CELL_PX
-        again = again[..., top - start[0] : top - start[0] + side, left - start[1] : left - start[1] + side]
-        differences.append(again - fused[index : index + 1, :, CELL_PX:, CELL_PX:])
-    return charbonnier(torch.cat(differences)).mean()
+    # The patch without its first cell: what was there has left the view if the patch lies at the frame's border.
+    tops = [(y + CELL_PX - down, x + CELL_PX - right) for (y, x), (down, right) in zip(batch["origin"], batch["shift"])]
+    last = (later.shape[2] - patch, later.shape[3] - patch)
+    starts = [(min(top // CELL_PX * CELL_PX, last[0]), min(left // CELL_PX * CELL_PX, last[1])) for top, left in tops]
+    view = crops(later, starts, patch)
+    again = student.apply_grid(grid, view[:, :3], view[:, 3:], *starts)
+    inside = [(top - y, left - x) for (top, left), (y, x) in zip(tops, starts)]
+    again = crops(again, inside, patch - CELL_PX)
+    return charbonnier(again - fused[:, :, CELL_PX:, CELL_PX:]).mean()
+
+
+def as_floats(images: Tensor) -> Tensor:
+    """Bytes as values in [0, 1]; batches travel to the device as bytes."""
+    return images.float() / 255.0
+
+
+def crops(images: Tensor, origins: Sequence[tuple[int, int]], side: int) -> Tensor:
+    """Of every image (B, C, H, W) the square whose first pixel is its origin (row, column)."""
+    pieces = [image[:, y : y + side, x : x + side] for image, (y, x) in zip(images, origins)]
+    return torch.stack(pieces)
 
 
 def learning_rate(recipe: Recipe, step: int) -> float:
@@ -169,8 +176,9 @@ def as_tensors(images: Images) -> tuple[Tensor, Tensor]:
 
 
 def train(folders: list[Path], ensembles: Path, out: Path, recipe: Recipe, log_every: int = 50, resume: bool = False,
-          stop_after: int | None = None, device: str = "cpu") -> Student:  # fmt: skip
-    """Trains and returns the averaged student. `stop_after` ends the run early at that step, as a kill would."""
+          stop_after: int | None = None, device: str = "cpu", workers: int = 0) -> Student:  # fmt: skip
+    """Trains and returns the averaged student. `stop_after` ends the run early at that step, as a kill would;
+    `workers` processes make the batches ahead."""
     processes = Processes(device)
     if recipe.batch % processes.count:
         raise FusionError(f"a batch of {recipe.batch} cannot be shared evenly by {processes.count} processes")
@@ -179,10 +187,10 @@ def train(folders: list[Path], ensembles: Path, out: Path, recipe: Recipe, log_e
     if CELL_PX % scale:
         raise FusionError(f"ensembles drawn at scale {scale}: the trainer needs one that divides {CELL_PX}")
     backbones = load_backbones(recipe.backbones) if recipe.lambda_feat > 0.0 else ()
-    with processes.first_alone():  # it draws the feature statistics that are missing; the others find them
-        training, held = read_scenes(folders, cache, recipe, backbones)
     for backbone in backbones:
         backbone.to(processes.device)
+    with processes.first_alone():  # it draws the feature statistics that are missing; the others find them
+        training, held = read_scenes(folders, cache, recipe, backbones, processes.device)
     torch.manual_seed(recipe.seed)
     student = load_student(locate(recipe.init)).train().requires_grad_(True) if recipe.init else Student()
     student.to(processes.device)
@@ -204,10 +212,13 @@ def train(folders: list[Path], ensembles: Path, out: Path, recipe: Recipe, log_e
     scenes = held or training
     shown = [scenes[index * len(scenes) // min(4, len(scenes))] for index in range(min(4, len(scenes)))]
     started = time.monotonic()
-    for step in range(first, recipe.steps):
+
+    def batch_of(step: int) -> dict[str, Any]:
+        return make_batch(training, recipe, scale, step, backbones, (processes.index, processes.count))
+
+    for step, batch in enumerate(batches(batch_of, first, recipe.steps, workers), first):
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(recipe, step)
-        batch = make_batch(training, recipe, scale, step, backbones, (processes.index, processes.count))
         loss, terms = loss_of(student, processes.here(batch), recipe, scale, backbones)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -275,12 +286,13 @@ def main() -> None:
     parser.add_argument("--resume", action="store_true")
     parser.add_argument("--log-every", type=int, default=50, help="steps between log lines and checkpoints")
     parser.add_argument("--device", default="cpu", help="cpu or cuda; with torchrun, each process takes its own card")
+    parser.add_argument("--workers", type=int, default=0, help="processes that make batches ahead (GPU: 4 to 8)")
     add_options(parser, Recipe())
     options = vars(parser.parse_args())
     recipe = from_options(Recipe(), options)
     try:
         train(options["data"], options["ensembles"], options["out"], recipe, options["log_every"], options["resume"],
-              device=options["device"])  # fmt: skip
+              device=options["device"], workers=options["workers"])  # fmt: skip
     except FusionError as error:
         sys.exit(f"fusion.train: {error}")
 

@@ -27,6 +27,7 @@ from torch import Tensor
 from fusion.checkpoint import load_checkpoint, save_checkpoint
 from fusion.data import Pair, load, read_folders, reduce, split
 from fusion.errors import FusionError
+from fusion.prefetch import batches
 from fusion.recipe import add_options, from_options
 from fusion.teacher.conditional import ConditionalTeacher, save_teacher
 from fusion.teacher.diffusion import Diffusion, DiffusionConfig
@@ -94,21 +95,21 @@ def make_batch(examples: list[Example], recipe: Recipe, step: int) -> tuple[Tens
     return torch.from_numpy(np.stack(conditions)) * 2.0 - 1.0, torch.from_numpy(np.stack(targets)) * 2.0 - 1.0
 
 
-def held_out_psnr(teacher: ConditionalTeacher, examples: list[Example]) -> float:
+def held_out_psnr(teacher: ConditionalTeacher, examples: list[Example], device: str) -> float:
     """Mean PSNR in dB of the mean of two samples against the target; NaN where there is no twin."""
     values = []
     for index, example in enumerate(examples):
         if example.clear is not None:
-            mean = teacher.sample(*_tensors(example), n=2, seed=index).mean(dim=0)
+            mean = teacher.sample(*_tensors(example, device), n=2, seed=index).mean(dim=0).cpu()
             values.append(-10.0 * math.log10(float((mean - torch.from_numpy(example.clear)).square().mean())))
     return float(np.mean(values)) if values else math.nan
 
 
-def sample_grid(teacher: ConditionalTeacher, examples: list[Example]) -> NDArray[np.uint8]:
+def sample_grid(teacher: ConditionalTeacher, examples: list[Example], device: str) -> NDArray[np.uint8]:
     """Rows of v | t | two samples | target (or v again), BGR."""
     rows = []
     for index, example in enumerate(examples):
-        one, two = teacher.sample(*_tensors(example), n=2, seed=index).numpy()
+        one, two = teacher.sample(*_tensors(example, device), n=2, seed=index).cpu().numpy()
         last = example.visible if example.clear is None else example.clear
         tiles = (example.visible, np.repeat(example.thermal, 3, axis=0), one, two, last)
         rows.append(np.hstack([(tile[::-1].transpose(1, 2, 0) * 255.0 + 0.5).astype(np.uint8) for tile in tiles]))
@@ -116,13 +117,14 @@ def sample_grid(teacher: ConditionalTeacher, examples: list[Example]) -> NDArray
     return np.asarray(cv2.resize(np.vstack([row[:height, :width] for row in rows]), None, fx=1.5, fy=1.5), np.uint8)
 
 
-def _tensors(example: Example) -> tuple[Tensor, Tensor]:
-    return torch.from_numpy(example.visible), torch.from_numpy(example.thermal)
+def _tensors(example: Example, device: str) -> tuple[Tensor, Tensor]:
+    return torch.from_numpy(example.visible).to(device), torch.from_numpy(example.thermal).to(device)
 
 
 def train(folders: list[Path], out: Path, recipe: Recipe, log_every: int = 200, resume: bool = False,
-          stop_after: int | None = None) -> TeacherNetwork:  # fmt: skip
-    """Trains and returns the averaged network. `stop_after` ends the run early at that step, as a kill would."""
+          stop_after: int | None = None, workers: int = 0) -> TeacherNetwork:  # fmt: skip
+    """Trains and returns the averaged network. `stop_after` ends the run early at that step, as a kill would;
+    `workers` processes make the batches ahead."""
     sides = split(read_folders(folders), recipe.held_out)
     training, held = ([read_example(pair, recipe.scale) for pair in side] for side in sides)
     if not training:
@@ -152,13 +154,15 @@ def train(folders: list[Path], out: Path, recipe: Recipe, log_every: int = 200, 
     if not resume:
         start_folder(out, settings)
     started, recent = time.monotonic(), []
-    for step in range(first, recipe.steps):
+    for step, batch in enumerate(
+        batches(lambda step: make_batch(training, recipe, step), first, recipe.steps, workers), first
+    ):
         warm = max(recipe.steps // 20, 1)
         for group in optimizer.param_groups:
             group["lr"] = recipe.learning_rate * min(
                 (step + 1) / warm, 0.5 + 0.5 * math.cos(math.pi * step / recipe.steps)
             )
-        condition, target = (part.to(recipe.device) for part in make_batch(training, recipe, step))
+        condition, target = (part.to(recipe.device) for part in batch)
         generator = torch.Generator().manual_seed(recipe.seed * 1_000_003 + step)
         optimizer.zero_grad(set_to_none=True)
         total = 0.0
@@ -177,11 +181,12 @@ def train(folders: list[Path], out: Path, recipe: Recipe, log_every: int = 200, 
         recent.append(total)
         done = step + 1
         if done % log_every == 0 or done == recipe.steps:
-            teacher = ConditionalTeacher(copy.deepcopy(average).to("cpu"), schedule)
-            row = {"step": done, "loss": float(np.mean(recent)), "held_out_psnr_db": held_out_psnr(teacher, shown)}
+            teacher = ConditionalTeacher(copy.deepcopy(average), schedule)
+            psnr_db = held_out_psnr(teacher, shown, recipe.device)
+            row = {"step": done, "loss": float(np.mean(recent)), "held_out_psnr_db": psnr_db}
             recent.clear()
             log(out / "log.csv", row)
-            cv2.imwrite(str(out / f"samples-{done:06d}.png"), sample_grid(teacher, shown))
+            cv2.imwrite(str(out / f"samples-{done:06d}.png"), sample_grid(teacher, shown, recipe.device))
             save_checkpoint(out, parts, settings, done)
             figures = f"loss {row['loss']:.4f}  psnr {row['held_out_psnr_db']:.2f} dB"
             print(f"{done:6d}  {figures}  {time.monotonic() - started:.0f} s", flush=True)
@@ -197,11 +202,13 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--resume", action="store_true")
     parser.add_argument("--log-every", type=int, default=200, help="steps between log lines, samples and checkpoints")
+    parser.add_argument("--workers", type=int, default=0, help="processes that make batches ahead (GPU: 4 to 8)")
     add_options(parser, Recipe())
     options: dict[str, Any] = vars(parser.parse_args())
     recipe = from_options(Recipe(), options)
     try:
-        train(options["data"], options["out"], recipe, options["log_every"], options["resume"])
+        train(options["data"], options["out"], recipe, options["log_every"], options["resume"],
+              workers=options["workers"])  # fmt: skip
     except FusionError as error:
         sys.exit(f"fusion.train_teacher: {error}")
 

@@ -14,6 +14,7 @@ from agents.interface import InputData
 from agents.loader import AgentLoadError
 from agents.pilot.camera import CAMERA_ID, SENSOR
 from agents.pilot.junctions import Junctions
+from agents.pilot.patience import CREEP_MPS, Patience
 from agents.pilot.perception import Eyes
 from agents.pilot.road_ahead import RoadAhead
 from agents.plan import GpsPlan, WorldPlan
@@ -22,6 +23,8 @@ from agents.route_following import DELTA_S, RouteFollowingAgent, curve_speed_mps
 WEIGHTS = Path(__file__).parent / "pilot.safetensors"
 HALF_LENGTH_M = 2.45
 STAND_OFF_M = 3.5
+# Nearer than this to where it wants to stop, it stands.
+STANDS_M = 0.3
 # A comfortable stop; from twice of it on the brake is pressed as far as needed.
 BRAKING_MPS2 = 2.5
 
@@ -40,6 +43,7 @@ class PilotAgent(RouteFollowingAgent):
         super().set_global_plan(global_plan_gps, global_plan_world_coord)
         self._road = RoadAhead(self.route.xy)
         self._junctions = Junctions(self.route)
+        self._patience = Patience()
 
     def sensors(self) -> list[dict[str, Any]]:
         return [SENSOR, *self.navigation_sensors()]
@@ -52,12 +56,15 @@ class PilotAgent(RouteFollowingAgent):
             sighting.vehicles, sighting.people, (self.pose.x, self.pose.y, self.pose.yaw), self._index(), DELTA_S
         )
         self._junctions.update(sighting, here_m, self.speed_mps, DELTA_S)
-        gaps_m = (
-            self._road.nearest_vehicle_m(self._index()) - HALF_LENGTH_M - STAND_OFF_M,
+        vehicle_m = self._road.nearest_vehicle_m(self._index()) - HALF_LENGTH_M - STAND_OFF_M
+        other_m = min(
             self._road.nearest_person_m(self._index(), self.speed_mps) - HALF_LENGTH_M - STAND_OFF_M,
             self._junctions.stop_at_m() - here_m - HALF_LENGTH_M,
         )
-        return self._approach(min(gaps_m))
+        waits = vehicle_m < STANDS_M + 1.0 < other_m
+        if self._patience.update(waits, here_m, self.speed_mps, DELTA_S):
+            return self.drive(CREEP_MPS)
+        return self._approach(min(vehicle_m, other_m))
 
     def _approach(self, gap_m: float) -> carla.VehicleControl:
         """Drive on, or towards a standstill `gap_m` ahead."""
@@ -66,8 +73,8 @@ class PilotAgent(RouteFollowingAgent):
         if gap_m == math.inf:
             return self.drive(cruise_mps)
         allowed_mps = math.sqrt(2.0 * BRAKING_MPS2 * max(gap_m, 0.0))
-        control = self.drive(min(cruise_mps, allowed_mps) if gap_m > 0.3 else 0.0)
-        needed_mps2 = self.speed_mps**2 / (2.0 * max(gap_m, 0.3))
+        control = self.drive(min(cruise_mps, allowed_mps) if gap_m > STANDS_M else 0.0)
+        needed_mps2 = self.speed_mps**2 / (2.0 * max(gap_m, STANDS_M))
         if self.speed_mps > allowed_mps and needed_mps2 > BRAKING_MPS2:
             # The speed control is gentle; what stands ahead may need more than that.
             control.throttle, control.brake = 0.0, max(control.brake, min(1.0, needed_mps2 / 8.0))

@@ -16,7 +16,7 @@ from fusion.losses import charbonnier
 from fusion.student import Student
 from fusion.synthetic import write
 from fusion.teacher.reference import Reference
-from fusion.train import flicker_term, loss_of, make_batch, read_scenes
+from fusion.train import as_floats, flicker_term, loss_of, make_batch, read_scenes
 
 
 def drive(count: int = 4, step_px: int = 3) -> tuple[list[np.ndarray], list[np.ndarray]]:
@@ -87,7 +87,7 @@ def test_the_flicker_term_charges_noise_alone_for_a_student_that_maps_every_pixe
     assert 0.4 * grain < terms["flicker"] < 1.2 * grain  # less where a dark frame cuts the noise off at zero
     still = {**made, "later": torch.cat([made["visible"], made["thermal"]], dim=1), "shift": [(0, 0)] * 4}
     pieces = [
-        student(made["visible"], made["thermal"])[i : i + 1, :, y : y + 48, x : x + 48]
+        student(as_floats(made["visible"]), as_floats(made["thermal"]))[i : i + 1, :, y : y + 48, x : x + 48]
         for i, (y, x) in enumerate(made["origin"])
     ]
     assert float(flicker_term(student, torch.cat(pieces), still, recipe)) < 1e-6
