@@ -20,6 +20,7 @@ from fusion.cache import EnsembleCache
 from fusion.data import Images, load, read_folders, reduce, split
 from fusion.errors import FusionError
 from fusion.features import FeatureStatistics, draw_features, read_features
+from fusion.in_order import in_order
 from fusion.patches import patch_origin
 from fusion.statistics import RunningMean, confidence, pixel_statistics, pixel_weight, resample, routing
 from fusion.student import CELL_PX
@@ -112,8 +113,8 @@ def read_scenes(folders: list[Path], cache: EnsembleCache, recipe: Recipe,
         raise FusionError(
             f"none of the ensembles in {cache.folder} belongs to a pair in {', '.join(map(str, folders))}"
         )
-    for pair in wanted:
-        if cache.sources[pair.name] != source_checksum(pair):
+    for pair, checksum in zip(wanted, in_order(source_checksum, wanted, "checking pairs")):
+        if cache.sources[pair.name] != checksum:
             raise FusionError(
                 f"{pair.visible} or its partners changed since the ensembles in {cache.folder} were drawn"
             )
@@ -131,7 +132,11 @@ def read_scenes(folders: list[Path], cache: EnsembleCache, recipe: Recipe,
         for pair in wanted:
             features[pair.name].append((seen[pair.name].mean, average.divide(seen[pair.name].variance)))
     training, held = (
-        [Scene(load(pair), *statistics[pair.name], tuple(features[pair.name])) for pair in side] for side in sides
+        [
+            Scene(images, *statistics[images.name], tuple(features[images.name]))
+            for images in in_order(load, side, "reading pairs")
+        ]
+        for side in sides
     )
     return training, held
 

@@ -1,11 +1,12 @@
 """Fusion metrics of a student and of simple fusions on folders of pairs, per condition, with intervals.
 
     python -m fusion.evaluate --data DIR ... --out runs/evaluation [--weights sim ...] [--every N] [--robustness]
-                              [--detector FastestDet.onnx]
+                              [--detector FastestDet.onnx] [--ensembles DIR]
 
 Writes metrics.csv (one line per pair and fusion), summary.json and summary.md (means with 95 % intervals of 1,000
 bootstrap draws over the pairs, for all pairs and per condition), with --robustness a picture of curves, and with
---detector the AP50 of a frozen detector where the folders carry labels (tags/ and instances/ beside rgb/).
+--detector the AP50 of a frozen detector where the folders carry labels (tags/ and instances/ beside rgb/), and with
+--ensembles what the students have kept of the teacher that drew them (teacher.csv), on the pairs that were held out.
 """
 
 import argparse
@@ -20,14 +21,17 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.progress import track
 
-from fusion import detection, robustness
-from fusion.data import Pair, load, read_pairs
+from fusion import against_teacher, detection, robustness
+from fusion.backbones import load_backbone
+from fusion.cache import EnsembleCache
+from fusion.data import Pair, load, read_folders, read_pairs
 from fusion.errors import FusionError
 from fusion.metrics import all_metrics, grey
 from fusion.naive import FUSIONS, Fusion
 from fusion.proxy import FusionProxy
 
 DRAWS = 1000
+PERCEPTION = "efficientnet-lite0"
 
 
 def condition_of(pair: Pair) -> str:
@@ -151,10 +155,14 @@ def evaluate(
     with_curves: bool = False,
     detector: Path | None = None,
     quiet: bool = False,
+    ensembles: Path | None = None,
+    held_out: float = 0.1,
 ) -> dict[str, Any]:
     """Everything the command writes; returns what goes into summary.json."""
     pairs = [pair for folder in folders for pair in read_pairs(folder)[::every]]
     by = fusions(weights)
+    cache = EnsembleCache.open(ensembles) if ensembles else None
+    apart = against_teacher.held_out_pairs(read_folders(folders), cache, held_out) if cache else ()
     judge = detection.Detector(detector) if detector else None
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -178,6 +186,12 @@ def evaluate(
         for name, by_kind in result["detection"].items():
             cells = [f"{one['AP50']:.3f} ({one['low']:.3f} to {one['high']:.3f})" for one in by_kind.values()]
             text += f"| {name} | {' | '.join(cells)} |\n"
+    if cache:
+        backbone = load_backbone(PERCEPTION)
+        found = against_teacher.rows(apart, cache, by, backbone, quiet)
+        result["of teacher"] = against_teacher.shares(found)
+        text += "\n" + against_teacher.markdown(found)
+        _write_csv(out / "teacher.csv", found)
     _write(out / "summary.json", json.dumps(result, indent=1, sort_keys=True) + "\n")
     _write(out / "summary.md", text)
     _write_csv(out / "metrics.csv", rows)
@@ -208,9 +222,12 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=1, metavar="N", help="every n-th pair of each folder")
     parser.add_argument("--robustness", action="store_true", help="curves over shift, rotation, noise and the like")
     parser.add_argument("--detector", type=Path, help="FastestDet as an ONNX file, for folders with labels")
+    parser.add_argument("--ensembles", type=Path, help="cache of a teacher's draws: compare the students with it")
+    parser.add_argument("--held-out", type=float, default=0.1, help="share that training held out; 1 takes every pair")
     options = parser.parse_args()
     try:
-        evaluate(options.data, options.out, options.weights, options.every, options.robustness, options.detector)
+        evaluate(options.data, options.out, options.weights, options.every, options.robustness, options.detector,
+                 ensembles=options.ensembles, held_out=options.held_out)  # fmt: skip
     except FusionError as error:
         sys.exit(f"fusion.evaluate: {error}")
     print((options.out / "summary.md").read_text())

@@ -27,6 +27,7 @@ from torch import Tensor
 from fusion.checkpoint import load_checkpoint, save_checkpoint
 from fusion.data import Pair, load, read_folders, reduce, split
 from fusion.errors import FusionError
+from fusion.in_order import in_order
 from fusion.prefetch import batches
 from fusion.recipe import add_options, from_options
 from fusion.teacher.conditional import ConditionalTeacher, save_teacher
@@ -126,7 +127,9 @@ def train(folders: list[Path], out: Path, recipe: Recipe, log_every: int = 200, 
     """Trains and returns the averaged network. `stop_after` ends the run early at that step, as a kill would;
     `workers` processes make the batches ahead."""
     sides = split(read_folders(folders), recipe.held_out)
-    training, held = ([read_example(pair, recipe.scale) for pair in side] for side in sides)
+    training, held = (
+        list(in_order(lambda pair: read_example(pair, recipe.scale), side, "reading pairs")) for side in sides
+    )
     if not training:
         raise FusionError("no pair is left for training: all of them are held out")
     if recipe.accumulate < 1 or recipe.batch % recipe.accumulate:

@@ -1,3 +1,4 @@
+import csv
 import json
 import subprocess
 import sys
@@ -6,10 +7,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from fusion import FusionError, detection, robustness
+from fusion.cache import EnsembleCache
+from fusion.data import load, read_pairs, reduce
 from fusion.evaluate import evaluate
 from fusion.naive import average, luminance_swap
+from fusion.synthetic import write as write_twins
 
 
 def write_pairs(folder: Path, names: list[str]) -> None:
@@ -98,3 +103,27 @@ def test_simple_fusions():
     frame, thermal = np.full((4, 4, 3), 100, np.uint8), np.full((4, 4), 200, np.uint8)
     assert (average(frame, thermal) == 150).all()
     assert (np.abs(luminance_swap(frame, thermal).astype(int) - 200) <= 1).all()
+
+
+def test_a_student_is_compared_with_its_teacher_on_held_out_pairs(tmp_path):
+    write_twins(tmp_path / "drawn", count=4, seed=0, width=320, height=192)
+    settings = {"teacher": "reference", "samples": 2, "steps": 1, "eta": 1.0, "seed": 0, "scale": 2}
+    cache = EnsembleCache.create(tmp_path / "ensembles", settings)
+    pairs = read_pairs(tmp_path / "drawn")
+    # Two draws that differ by a grey level: the teacher hands the clear twin through.
+    for pair in pairs:
+        clear = torch.from_numpy(reduce(load(pair).clear, 2) * 255.0).to(torch.uint8)
+        cache.append({pair.name: torch.stack([clear, (clear.int() + 1).clamp(max=255).byte()])}, {pair.name: "0"})
+    with pytest.raises(FusionError, match="no held-out pair has an ensemble"):
+        evaluate([tmp_path / "drawn"], tmp_path / "out", quiet=True, ensembles=tmp_path / "ensembles", held_out=0.0)
+    result = evaluate(
+        [tmp_path / "drawn"], tmp_path / "out", quiet=True, ensembles=tmp_path / "ensembles", held_out=1.0
+    )
+    share = result["of teacher"]
+    assert share["teacher, mean"]["EN"] == 1.0
+    assert share["teacher, one draw"]["SD"] == pytest.approx(1.0, abs=0.02)
+    assert share["visible"]["SD"] != pytest.approx(1.0, abs=0.02)
+    rows = list(csv.DictReader((tmp_path / "out" / "teacher.csv").open()))
+    distance = {row["fusion"]: float(row["distance"]) for row in rows if row["pair"] == rows[0]["pair"]}
+    assert distance["teacher, mean"] == 0.0 < distance["teacher, one draw"] < distance["visible"]
+    assert "4 held-out pairs" in (tmp_path / "out" / "summary.md").read_text()
