@@ -90,10 +90,13 @@ def main() -> None:
     parser.add_argument("--weights", default="sim")
     parser.add_argument("--frames", type=int, default=30, help="frames per path and size")
     parser.add_argument("--arrays-only", action="store_true", help="the array path alone: seconds instead of a minute")
+    parser.add_argument("--gpu-only", action="store_true", help="the GPU's paths alone")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     try:
-        figures = measure(options.weights, options.frames, options.arrays_only)
+        if options.gpu_only and not torch.cuda.is_available():
+            raise FusionError("--gpu-only: no CUDA device is available")
+        figures = measure(options.weights, options.frames, options.arrays_only, options.gpu_only)
     except FusionError as error:
         sys.exit(f"fusion.bench: {error}")
     if options.json:
@@ -102,7 +105,7 @@ def main() -> None:
         partial.replace(options.json)
 
 
-def measure(weights: str, frames: int, arrays_only: bool = False) -> dict[str, object]:
+def measure(weights: str, frames: int, arrays_only: bool = False, gpu_only: bool = False) -> dict[str, object]:
     arrays = array_paths(weights)
     proxy = arrays[""]
     bins = proxy.student.config.bins
@@ -125,8 +128,8 @@ def measure(weights: str, frames: int, arrays_only: bool = False) -> dict[str, o
 
     rng = np.random.default_rng(0)
     with tempfile.TemporaryDirectory() as folder:
-        runtimes = {} if arrays_only else runtime_paths(weights, Path(folder))
-        for width, height in SIZES:
+        runtimes = {} if arrays_only or gpu_only else runtime_paths(weights, Path(folder))
+        for width, height in () if gpu_only else SIZES:
             visible = rng.integers(0, 256, (height, width, 4), dtype=np.uint8)
             thermal = rng.integers(0, 256, (height, width), dtype=np.uint8)
             floor = floor_ms(width, height, bins, 1, cpu_gb_s)

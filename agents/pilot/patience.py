@@ -32,8 +32,10 @@ class Patience:
     def update(self, waits: bool, here_m: float, speed_mps: float, dt_s: float) -> bool:
         """One tick. `waits`: a vehicle, and nothing else, keeps the pilot standing. True while it should creep."""
         if here_m < self._creep_until_m:
+            if not waits:
+                return False  # somebody steps by: the creep goes on afterwards
             self._creeping_s += dt_s
-            if waits and self._creeping_s < _LONGEST_CREEP_S:
+            if self._creeping_s < _LONGEST_CREEP_S:
                 return True
             self._creep_until_m = -math.inf
         # A passer-by interrupts the waiting and does not end it.
