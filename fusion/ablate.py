@@ -73,7 +73,9 @@ def measure(student: Student, scenes: Sequence[Scene], scale: int) -> dict[str, 
     return dict(zip(METRICS, (*twin, held_out_psnr(student, list(scenes), scale))))
 
 
-def run_arm(folders: list[Path], ensembles: Path, out: Path, recipe: Recipe) -> dict[str, float]:
+def run_arm(
+    folders: list[Path], ensembles: Path, out: Path, recipe: Recipe, device: str = "cpu", workers: int = 0
+) -> dict[str, float]:
     """Trains one variant, or goes on with it, or reads what it gave before."""
     result = out / "result.json"
     if result.exists():
@@ -83,7 +85,8 @@ def run_arm(folders: list[Path], ensembles: Path, out: Path, recipe: Recipe) -> 
         return dict(before["metrics"])
     cache = EnsembleCache.open(ensembles)
     every = max(recipe.steps // 5, 1)
-    train(folders, ensembles, out, recipe, log_every=every, resume=(out / CHECKPOINT).exists())
+    resume = (out / CHECKPOINT).exists()
+    train(folders, ensembles, out, recipe, log_every=every, resume=resume, device=device, workers=workers)
     # All K samples judge every variant: mu of one sample would judge the variant that saw one by its own noise.
     _, held = read_scenes(folders, cache, replace(recipe, samples=0))
     if not held:
@@ -136,7 +139,7 @@ def _difference(pairs: Sequence[float], digits: int) -> str:
 
 
 def ablate(folders: list[Path], ensembles: Path, out: Path, recipe: Recipe, seeds: Sequence[int],
-           only: Sequence[str] = ()) -> str:  # fmt: skip
+           only: Sequence[str] = (), device: str = "cpu", workers: int = 0) -> str:  # fmt: skip
     """Trains all variants with all seeds and returns the table; runs.csv and table.md grow run by run."""
     variants = arms(recipe, int(EnsembleCache.open(ensembles).settings["samples"]))
     unknown = [name for name in only if name not in variants]
@@ -148,7 +151,7 @@ def ablate(folders: list[Path], ensembles: Path, out: Path, recipe: Recipe, seed
         for name, variant in chosen.items():
             folder = out / f"{name.replace(', ', '-').replace('=', '')}-seed{seed}"
             print(f"{name}, seed {seed} ({len(results) + 1} of {len(chosen) * len(seeds)})", flush=True)
-            results[name, seed] = run_arm(folders, ensembles, folder, replace(variant, seed=seed))
+            results[name, seed] = run_arm(folders, ensembles, folder, replace(variant, seed=seed), device, workers)
             _write(out / "runs.csv", _csv(results))
             _write(out / "table.md", table(results))
     return table(results)
@@ -179,12 +182,15 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seeds", default="0,1,2", help="separated by commas (default: 0,1,2)")
     parser.add_argument("--only", nargs="+", default=[], help="these variants alone, for example: --only uniform both")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    parser.add_argument("--workers", type=int, default=0, help="processes that make batches ahead (GPU: 1 to 8)")
     add_options(parser, PRESET, without=("seed", "samples", "pixel_weighting", "routing"))
     options = vars(parser.parse_args())
     try:
         seeds = [int(seed) for seed in str(options["seeds"]).split(",")]
         recipe = from_options(PRESET, options)
-        print(ablate(options["data"], options["ensembles"], options["out"], recipe, seeds, options["only"]))
+        print(ablate(options["data"], options["ensembles"], options["out"], recipe, seeds, options["only"],
+                     options["device"], options["workers"]))  # fmt: skip
     except FusionError as error:
         sys.exit(f"fusion.ablate: {error}")
     except ValueError:
