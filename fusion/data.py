@@ -107,7 +107,12 @@ def _read(path: Path, flags: int) -> NDArray[Any]:
 
 
 def _block(name: str) -> str:
-    """The stem, or for a numbered frame the stem with its number rounded down to its block."""
+    """The stem, or for a numbered frame the stem with its number rounded down to its block.
+
+    Without its folders: the same scene in another weather, from another folder, shows the same clear twin and belongs
+    on the same side.
+    """
+    name = name.rsplit("/", 1)[-1]
     head = name.rstrip("0123456789")
     digits = name[len(head) :]
     return f"{head}{int(digits) // BLOCK_FRAMES}" if digits and len(digits) >= 4 else name

@@ -293,7 +293,14 @@ def _claim(
 
 def _versions() -> dict[str, str]:
     packages = ("nightloop", "carla", "numpy", "torch", "numba", "opencv-python-headless")
-    return {"python": platform.python_version()} | {name: importlib.metadata.version(name) for name in packages}
+    return {"python": platform.python_version()} | {name: _version(name) for name in packages}
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:  # run from the source tree without being installed
+        return "not installed"
 
 
 def _workers(options: argparse.Namespace, jobs: int) -> int:

@@ -172,3 +172,10 @@ def test_raw_counts_of_a_thermal_camera_are_stretched_not_cut_off(tmp_path):
     thermal = load(read_pairs(tmp_path)[0]).thermal
     assert (int(thermal.min()), int(thermal.max())) == (0, 255)
     assert abs(int(thermal[12, 0]) - 128) < 4
+
+
+def test_a_scene_in_another_weather_stays_on_its_side():
+    names = [f"scenes{index // 50:03d}-seed0_{index % 50:05d}" for index in range(800)]
+    weathers = [[Pair(f"{folder}/{name}", Path("v"), Path("t")) for name in names] for folder in ("night", "fog")]
+    held = [{pair.name.split("/")[1] for pair in split(pairs, 0.2)[1]} for pairs in weathers]
+    assert held[0] == held[1] != set()
