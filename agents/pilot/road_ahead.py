@@ -14,6 +14,9 @@ VEHICLE_CORRIDOR_M = 0.95
 PERSON_CORRIDOR_M = 1.7
 # A vehicle this near fills the lane; what fills only a part of it is the rim of one that is parked beside it.
 NEAR_M, NEAR_WIDTH_M = 12.0, 1.1
+# Nearer than the pilot ever comes to a vehicle, one must have been seen from farther away before: bare road in front of
+# the bonnet, outside the beam of the lamps, can look like the flank of something dark.
+SEEN_BEFORE_M, SEEN_BEFORE = 5.0, 0.2
 LOOK_AHEAD_M = 55.0
 _BLEND = 0.4  # share of a new frame in a bin's evidence: two frames that agree are believed
 _MATCH_M = 2.5
@@ -75,6 +78,7 @@ class RoadAhead:
         near = in_way & (along < index + NEAR_M)
         if near.any() and np.ptp(aside[near]) < NEAR_WIDTH_M:
             in_way &= ~near
+        in_way &= (along > index + SEEN_BEFORE_M) | (self._evidence[along] > SEEN_BEFORE)
         for offset in (-1, 0, 1):  # a distance estimate is some per cent off
             seen[np.clip(along[in_way] + offset, 0, len(seen) - 1)] = 1.0
         self._evidence += _BLEND * (seen - self._evidence)

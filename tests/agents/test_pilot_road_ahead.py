@@ -58,3 +58,20 @@ def test_positions_follow_the_pose_of_the_vehicle() -> None:
     for _ in range(6):  # the vehicle looks to the right: straight ahead of it is the side of the road
         road.update(np.array([[20.0, 0.0]]), NOTHING, (10.0, 0.0, math.pi / 2), 10, DT_S)
     assert road.nearest_vehicle_m(10) == math.inf
+
+
+def test_what_is_seen_in_front_of_the_bonnet_alone_is_no_vehicle() -> None:
+    wall = np.array([[4.0, -0.8], [4.0, 0.0], [4.0, 0.8]])
+    assert after(20, wall).nearest_vehicle_m(10) == math.inf
+
+
+def test_a_vehicle_that_was_approached_stays_believed_in_front_of_the_bonnet() -> None:
+    road = RoadAhead(STRAIGHT)
+    for index in range(10, 22):  # it stands at 26 m
+        for _ in range(3):
+            rear = np.array([[26.0 - index, -0.8], [26.0 - index, 0.0], [26.0 - index, 0.8]])
+            road.update(rear, NOTHING, (float(index), 0.0, 0.0), index, DT_S)
+    assert abs(road.nearest_vehicle_m(21) - 5.0) <= 1.5
+    for _ in range(30):
+        road.update(np.array([[4.0, -0.8], [4.0, 0.8]]), NOTHING, (22.0, 0.0, 0.0), 22, DT_S)
+    assert abs(road.nearest_vehicle_m(22) - 4.0) <= 1.5
