@@ -28,7 +28,8 @@ FLOATS_TIMES, FLOATS_NEARER_M = 2.5, 18.0
 class Sighting:
     """Everything the pilot made of one frame.
 
-    vehicles: (n, 2) metres forward of and right of the vehicle's centre, one row per cell that shows a vehicle.
+    vehicles: (n, 2) metres forward of and right of the vehicle's centre, one row per run of cells in a column that
+        shows a vehicle.
     people: (m, 2), one row per connected patch of cells that shows a person or a two-wheeler.
     red, green, stop: summed probability of the cells that show such a light or sign.
     """
@@ -62,8 +63,7 @@ class Eyes:
         return self._sighting(probability, depth_m)
 
     def _sighting(self, probability: NDArray[np.floating], depth_m: NDArray[np.floating]) -> Sighting:
-        row, column = np.nonzero(self._upright(probability[Thing.VEHICLE] > THRESHOLD, depth_m))
-        depth = depth_m[row, column]
+        column, depth = self._upright(probability[Thing.VEHICLE] > THRESHOLD, depth_m)
         vehicles = np.stack([depth + FORWARD_M, depth * self._right_per_m[column]], axis=1)
         return Sighting(
             vehicles=vehicles,
@@ -73,16 +73,20 @@ class Eyes:
             stop=_strength(probability[Thing.STOP_SIGN]),
         )
 
-    def _upright(self, mask: NDArray[np.bool_], depth_m: NDArray[np.floating]) -> NDArray[np.bool_]:
-        """Without the runs of cells in a column that end far above the ground or are too low for where they end."""
-        standing = mask.copy()
+    def _upright(
+        self, mask: NDArray[np.bool_], depth_m: NDArray[np.floating]
+    ) -> tuple[NDArray[np.intp], NDArray[np.floating]]:
+        """Column and distance of every run of cells one above the other, but for those that end far above the ground
+        or are too low for where they end. A run is one upright surface: it has one distance."""
+        columns, depths = [], []
         for column in np.nonzero(mask.any(axis=0))[0]:
             edges = np.flatnonzero(np.diff(mask[:, column].astype(np.int8), prepend=0, append=0))
             for begin, end in edges.reshape(-1, 2):
-                floats = _floats(end - 1, float(np.median(depth_m[begin:end, column])))
-                if floats or _is_low(begin, end - 1, VEHICLE_HEIGHT_M):
-                    standing[begin:end, column] = False
-        return standing
+                depth = float(np.median(depth_m[begin:end, column]))
+                if not _floats(end - 1, depth) and not _is_low(begin, end - 1, VEHICLE_HEIGHT_M):
+                    columns.append(column)
+                    depths.append(depth)
+        return np.array(columns, np.intp), np.array(depths, np.float64)
 
     def _patches(self, probability: NDArray[np.floating], depth_m: NDArray[np.floating]) -> NDArray[np.floating]:
         count, labels = cv2.connectedComponents((probability > THRESHOLD).astype(np.uint8), connectivity=8)

@@ -10,7 +10,7 @@ import pytest
 
 from agents.loader import AgentLoadError, load_agent_class
 from agents.pilot.agent import HALF_LENGTH_M, WEIGHTS
-from agents.pilot.camera import HEIGHT, WIDTH
+from agents.pilot.camera import COLUMNS, HEIGHT, ROWS, WIDTH
 from agents.pilot.junctions import LINE_BEFORE_M, Junctions
 from agents.pilot.perception import Eyes, Sighting
 from agents.plan import RoadOption
@@ -84,3 +84,14 @@ def test_a_stop_sign_is_served_by_standing() -> None:
 def test_weights_lie_beside_their_model_card() -> None:
     assert WEIGHTS.with_suffix(".md").is_file()
     assert Path(WEIGHTS).stat().st_size < 2_000_000
+
+
+def test_a_run_of_cells_is_one_surface_at_one_distance_and_what_is_low_or_floats_is_none(eyes: Eyes) -> None:
+    mask, depth_m = np.zeros((ROWS, COLUMNS), bool), np.full((ROWS, COLUMNS), 6.0, np.float32)
+    mask[22:33, 40] = True  # a car: its foot is where flat ground is 6 m away
+    depth_m[22:33, 40] = np.linspace(8.0, 4.0, 11)
+    mask[32:36, 50] = True  # a kerb's shadow
+    mask[4:12, 60] = True  # dark sky
+    column, distance_m = eyes._upright(mask, depth_m)
+    assert column.tolist() == [40]
+    assert distance_m == pytest.approx([6.0])
