@@ -172,6 +172,7 @@ def measured(scenario: str, agent_name: str, arm: str, ticks: int, threads: int,
 def _time_parts(clock: Clock, cameras: Cameras) -> None:
     """The parts inside `Cameras.read`, each with a clock around it."""
     inside: Any = cameras
+    inside._rig.first_hits = clock.timed("rig", inside._rig.first_hits)
     inside._rig.frames = clock.timed("rig", inside._rig.frames)
     inside._heat.update = clock.timed("heat", inside._heat.update)
     inside._proxy = clock.timed("fusion", inside._proxy)
