@@ -122,7 +122,7 @@ def measured(scenario: str, agent_name: str, arm: str, ticks: int, threads: int,
         declared = check_declared(agent.sensors(), agent_name)
         pairs = load.pairs(declared)
         declared = [s for s in declared if s["type"] != CAMERA] + pairs
-        proxy = FusionProxy.from_pretrained()
+        proxy = FusionProxy.from_pretrained(threads=threads)
         air = ambient_for(definition, spec)
         cameras = Cameras(world, stage.ego, pairs, ARMS[arm].fused, proxy, "adk", air, 0)
         stack.callback(cameras.destroy)

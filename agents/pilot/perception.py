@@ -57,9 +57,8 @@ class Eyes:
     @torch.inference_mode()
     def look(self, bgra: NDArray[np.uint8]) -> Sighting:
         """bgra: (360, 640, 4) uint8, as the leaderboard hands it over."""
-        blue, green, red = cv2.split(bgra[CROP_TOP:])[:3]
-        rgb = np.stack([red, green, blue])
-        logits, log_distance = self._network(torch.from_numpy(rgb)[None].float() / 255.0)
+        rgb = np.ascontiguousarray(bgra[CROP_TOP:, :, 2::-1].transpose(2, 0, 1))
+        logits, log_distance = self._network(torch.from_numpy(rgb)[None].float().div_(255.0))
         probability = torch.softmax(logits[0], dim=0).numpy()
         probability[1:, :FIRST_ROW] = probability[1:, END_ROW:] = 0.0
         depth_m = np.exp(log_distance[0, 0].numpy())
