@@ -138,8 +138,8 @@ def _ground_pattern(tile, metres):  # type: ignore[no-untyped-def]
 
 _GEOMETRY = 7
 _X, _Y, _Z, _LENGTH, _SINE, _FACING, _UP = range(_GEOMETRY)
-"""Planes of a row's geometry: position in the world (m), length of the ray at 1 m of depth, sine of its elevation, cosine
-between the normal and the ray (0 or less), vertical share of the normal."""
+"""Planes of a row's geometry: position in the world (m), length of the ray at 1 m of depth, sine of its elevation,
+cosine between the normal and the ray (0 or less), vertical share of the normal."""
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
