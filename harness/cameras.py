@@ -23,18 +23,30 @@ BEFORE_S = (1.0, 0.5, 0.0)
 
 
 @dataclass(frozen=True, eq=False)
+class ThermalView:
+    """What a thermal camera sees at one tick, made when somebody first asks for it."""
+
+    hits: CameraFrames
+    actors: tuple[ActorState, ...]
+    camera: ThermalCamera
+
+    @cached_property
+    def counts(self) -> NDArray[np.uint8]:
+        return self.camera.image(self.hits, self.actors).counts
+
+
+@dataclass(frozen=True, eq=False)
 class CameraView:
     """One camera at one tick. Thermal and fused frames are made when somebody first asks for them."""
 
     frames: CameraFrames
-    actors: tuple[ActorState, ...]
-    camera: ThermalCamera
+    heat: ThermalView
     proxy: FusionProxy
     time_s: float
 
-    @cached_property
+    @property
     def thermal(self) -> NDArray[np.uint8]:
-        return self.camera.image(self.frames, self.actors).counts
+        return self.heat.counts
 
     @cached_property
     def fused(self) -> NDArray[np.uint8]:
@@ -85,10 +97,15 @@ class Cameras:
         actors = self._heat.update(snapshot)
         # How many frames a server counted before the episode is chance, and the detector's noise is drawn by frame.
         self._first_frame = self._first_frame or snapshot.frame
+        heat = {}
+        for name, hits in self._rig.first_hits(snapshot.frame, timeout_s).items():
+            hits = replace(hits, frame=snapshot.frame - self._first_frame)
+            heat[name] = ThermalView(hits, actors, self._thermal[name])
+            if self._fused:
+                _ = heat[name].counts  # now, while the server still makes the RGB frames
         data: dict[str, tuple[int, Any]] = {}
         for number, (name, frames) in enumerate(self._rig.frames(snapshot.frame, timeout_s).items()):
-            frames = replace(frames, frame=snapshot.frame - self._first_frame)
-            view = CameraView(frames, actors, self._thermal[name], self._proxy, time_s)
+            view = CameraView(frames, heat[name], self._proxy, time_s)
             data[name] = (snapshot.frame, view.fused if self._fused else frames.bgra)
             if number == 0:
                 self._recent.append(view)

@@ -6,6 +6,7 @@ import threading
 import time
 import weakref
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -46,7 +47,10 @@ class _Inbox:
     def take(
         self, sources: Sequence[tuple[str, str]], frame: int, timeout_s: float
     ) -> dict[tuple[str, str], carla.Image]:
-        """Images of `frame` by (camera, kind); older ones are dropped. RigError names what did not come in time."""
+        """Images of `frame` by (camera, kind); older ones are dropped. RigError names what did not come in time.
+
+        May be called more than once for a frame, for its other images.
+        """
         wanted = [(camera, kind, frame) for camera, kind in sources]
         deadline = time.monotonic() + timeout_s
         with self._arrival:
@@ -61,7 +65,8 @@ class _Inbox:
                     more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
                     raise RigError(f"camera {camera!r}: {kind} sent no frame {frame} within {timeout_s:g} s{more}")
             taken = {(camera, kind): self._images[camera, kind, frame] for camera, kind, _ in wanted}
-            self._images = {key: image for key, image in self._images.items() if key[2] > frame}
+            got = set(wanted)
+            self._images = {k: image for k, image in self._images.items() if k[2] >= frame and k not in got}
         return taken
 
 
@@ -83,6 +88,8 @@ class Rig:
     ) -> None:
         self._declared = {str(c["id"]): dict(c) for c in cameras if c.get("type") in KINDS}
         self._inbox = _Inbox()
+        self._first_hits: dict[str, CameraFrames] = {}
+        self._first_hits_of = -1
         self._sensors: list[carla.Sensor] = []
         # Also runs at interpreter exit: a sensor that still listens then brings the client library down.
         self._close = weakref.finalize(self, _close, self._sensors)
@@ -143,12 +150,24 @@ class Rig:
 
     def frames(self, frame: int, timeout_s: float = 20.0) -> dict[str, CameraFrames]:
         """The frames of exactly this world frame, by camera id; waits (wall clock) until all have come."""
-        sources = [(name, kind) for name, camera in self._declared.items() for kind in KINDS[camera["type"]]]
-        images = self._inbox.take(sources, frame, timeout_s)
-        return {
-            name: _decode(name, images.get((name, RGB)), images[name, INSTANCES], images[name, DEPTH])
-            for name in self._declared
-        }
+        found = self.first_hits(frame, timeout_s)
+        self._first_hits, self._first_hits_of = {}, -1
+        coloured = [(name, RGB) for name, camera in self._declared.items() if camera["type"] == RGB]
+        for (name, _), image in self._inbox.take(coloured, frame, timeout_s).items():
+            # the client uses the memory of a message again
+            found[name] = replace(found[name], bgra=_pixels(image).copy())
+        return found
+
+    def first_hits(self, frame: int, timeout_s: float = 20.0) -> dict[str, CameraFrames]:
+        """As `frames`, but without the RGB frames (`bgra` is empty), which take longest: for work that needs none."""
+        if frame != self._first_hits_of:
+            sources = [(name, kind) for name in self._declared for kind in (INSTANCES, DEPTH)]
+            images = self._inbox.take(sources, frame, timeout_s)
+            self._first_hits = {
+                name: _decode(name, images[name, INSTANCES], images[name, DEPTH]) for name in self._declared
+            }
+            self._first_hits_of = frame
+        return dict(self._first_hits)
 
     def destroy(self) -> None:
         """Stops listening, then removes the cameras from the world. May be called twice."""
@@ -169,15 +188,13 @@ def _close(sensors: list[carla.Sensor]) -> None:
     sensors.clear()
 
 
-def _decode(name: str, rgb: carla.Image | None, instances: carla.Image, depth: carla.Image) -> CameraFrames:
+def _decode(name: str, instances: carla.Image, depth: carla.Image) -> CameraFrames:
     tags, ids, depth_m = decode(_pixels(instances), _pixels(depth))
     return CameraFrames(
         id=name,
         frame=depth.frame,
         time_s=depth.timestamp,
-        bgra=np.empty((0, 0, 4), np.uint8)
-        if rgb is None
-        else _pixels(rgb).copy(),  # the client uses the memory of a message again
+        bgra=np.empty((0, 0, 4), np.uint8),
         tags=tags,
         instances=ids,
         depth_m=depth_m,

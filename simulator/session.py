@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Collection, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from simulator.cameras import CAMERA, Cameras, camera_model
 from simulator.methods import METHODS
 from simulator.methods.registry import Refused
 from simulator.navigation import Navigation, NavigationFile
-from simulator.range_sensors import MODELS, RangeModel, RangeSensors, range_model, shot_of
+from simulator.range_sensors import MODELS, RangeModel, RangeSensors, Shot, range_model, shot_of
 from simulator.raycast.lidar import Sweep
 from simulator.raycast.scene import Touch
 from simulator.recording.desk import RecordingDesk
@@ -38,11 +39,15 @@ from simulator.wire.streams import WORLD_STREAM, StreamServer
 from simulator.world.actor import Actor, ActorNotFound, Kind
 from simulator.world.events import StepEvents
 from simulator.world.obstacles import town_record
+from simulator.world.view import SceneView
 from simulator.world.world import World
 
 DEFAULT_DELTA_S = 0.05
 SUBSCRIBERS_WITHIN_S = 0.5
 REMEMBERED_DEAD = 1000
+
+Look = Callable[[], Awaitable[None]]
+"""Makes what one camera, or all range sensors, saw at a step, and sends it."""
 
 
 class Session:
@@ -69,6 +74,8 @@ class Session:
         self.recordings = RecordingDesk(recordings)
         self._pacing = TrafficManagerPacing()
         self._ticking = asyncio.Lock()
+        self._looking: asyncio.Task[None] | None = None
+        """What cameras and range sensors of the last step still make, while the clients go on."""
         self._asynchronous = asyncio.Event()
         self._map_changed = False
         self._models: dict[int, CameraModel] = {}
@@ -179,7 +186,10 @@ class Session:
             await asyncio.sleep(max(0.0, due_s - now_s))
 
     async def tick(self) -> int:
-        """One step of the world, told to all listeners; the frame's number."""
+        """One step of the world, told to all listeners; the frame's number.
+
+        In a synchronous world the images may come after it, as CARLA's do, but always before the next step.
+        """
         async with self._ticking:
             return await self._reported(self._tick())
 
@@ -191,6 +201,7 @@ class Session:
         navigation = self._navigation if same else Navigation(town)
         await navigation.file()
         async with self._ticking:
+            await self._looked()
             settings = EpisodeSettings() if reset_settings else self.world.settings
             before = self.world.actors
             self.recordings.new_episode()
@@ -219,6 +230,7 @@ class Session:
             await self.load(name, reset_settings=False)
             text += f"Loading map {name}\nReplayer will start after map is loaded...\n"
         async with self._ticking:
+            await self._looked()
             begun = self.recordings.begin_replay(recording, self.world, self.spawn, self.destroy, wishes)
         total_s = recording.duration_s
         text += f"Total time recorded: {total_s:g}\n"
@@ -240,6 +252,7 @@ class Session:
 
     async def _tick(self) -> int:
         world, lossy = self.world, not self.world.settings.synchronous_mode
+        await self._looked()
         if not lossy:
             await self.streams.expected_arrived(SUBSCRIBERS_WITHIN_S)
             await self.streams.caught_up()
@@ -250,12 +263,31 @@ class Session:
         self.recordings.after_step(world, events)
         self._tell_events(events, lossy)
         snapshot = self._snapshot(events)
-        await self._tell_images(events, lossy)
-        await self._tell_ranges(events, lossy)
-        if not lossy:
+        looks = [*self._images(events, lossy), *self._ranges(events, lossy)]
+        if looks:
+            self._looking = asyncio.ensure_future(self._look(looks))
+        if lossy:
+            await self._looked()
+        else:
             await self._pacing.pause(self.connections)
         self.streams.publish(WORLD_STREAM, snapshot)
         return events.frame
+
+    async def _look(self, looks: Sequence[Look]) -> None:
+        """Makes the pictures of one step, one after the other. They show what was there at the step."""
+        try:
+            for look in looks:
+                await look()
+        except Exception as error:
+            if not self.failure.done():
+                self.failure.set_exception(error)
+            raise
+
+    async def _looked(self) -> None:
+        """Waits for what the last step's cameras still make."""
+        if self._looking is not None:
+            looking, self._looking = self._looking, None
+            await looking
 
     def _snapshot(self, events: StepEvents) -> tuple[Part, ...]:
         flags = MAP_CHANGED * self._map_changed | LIGHTS_CHANGED * self.lights_changed
@@ -274,33 +306,53 @@ class Session:
         for hit in events.collisions:
             self._tell(hit.sensor_actor_id, events, (payloads.collision(hit.own, hit.other, hit.impulse),), lossy=False)
 
-    async def _tell_images(self, events: StepEvents, lossy: bool) -> None:
+    def _images(self, events: StepEvents, lossy: bool) -> list[Look]:
+        """The cameras' work: those that show no light first, they are done soon and others can go on with them."""
         watched = self._watched(self._models, events)
         if not watched or self.world.settings.no_rendering_mode:
-            return
+            return []
         # noise is drawn for the step of the episode, not the frame: what came before the episode leaves no trace
         view = replace(self.world.view(), frame=self.world.steps)
-        first_id = self.world.spectator_id
-        shots = [(actor, self._models[actor.id], self.world.transform_of(actor.id)) for actor in watched]
-        for actor, model, pose in shots:
-            # likewise a camera is known by its place among the actors of the episode
-            found = await self.cameras.image(actor.id - first_id, model, pose, view)
-            if model.kind == "optical_flow":
-                body = payloads.optical_flow(found, model.fov_deg)
-            elif model.kind == "dvs":
-                body = payloads.events(found, model.width, model.height, model.fov_deg) if len(found) else ()
-            else:
-                body = payloads.image(found, model.fov_deg)
-            if body:
-                self._publish(actor, pose, events, body, lossy)
+        watched.sort(key=lambda actor: self._models[actor.id].kind in ("rgb", "dvs"))
+        return [
+            partial(
+                self._tell_image, actor, self._models[actor.id], self.world.transform_of(actor.id), view, events, lossy
+            )
+            for actor in watched
+        ]
 
-    async def _tell_ranges(self, events: StepEvents, lossy: bool) -> None:
+    async def _tell_image(
+        self, actor: Actor, model: CameraModel, pose: Transform, view: SceneView, events: StepEvents, lossy: bool
+    ) -> None:
+        # likewise a camera is known by its place among the actors of the episode
+        found = await self.cameras.image(actor.id - self.world.spectator_id, model, pose, view)
+        if model.kind == "optical_flow":
+            body = payloads.optical_flow(found, model.fov_deg)
+        elif model.kind == "dvs":
+            body = payloads.events(found, model.width, model.height, model.fov_deg) if len(found) else ()
+        else:
+            body = payloads.image(found, model.fov_deg)
+        if body:
+            self._publish(actor, pose, events, body, lossy)
+
+    def _ranges(self, events: StepEvents, lossy: bool) -> list[Look]:
         watched = self._watched(self._range_models, events)
         if not watched:
-            return
+            return []
         shots = [shot_of(self.world, actor, self._range_models[actor.id]) for actor in watched]
         poses = [self.world.transform_of(actor.id) for actor in watched]
-        found = await self.range_sensors.measure(shots, self.world.view())
+        return [partial(self._tell_ranges, watched, shots, poses, self.world.view(), events, lossy)]
+
+    async def _tell_ranges(
+        self,
+        watched: Sequence[Actor],
+        shots: list[Shot],
+        poses: Sequence[Transform],
+        view: SceneView,
+        events: StepEvents,
+        lossy: bool,
+    ) -> None:
+        found = await self.range_sensors.measure(shots, view)
         for actor, pose, measured in zip(watched, poses, found):
             if isinstance(measured, Sweep):
                 body = payloads.lidar(*measured)

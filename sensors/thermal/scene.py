@@ -136,60 +136,90 @@ def _ground_pattern(tile, metres):  # type: ignore[no-untyped-def]
     return out
 
 
+_GEOMETRY = 7
+_X, _Y, _Z, _LENGTH, _SINE, _FACING, _UP = range(_GEOMETRY)
+"""Planes of a row's geometry: position in the world (m), length of the ray at 1 m of depth, sine of its elevation,
+cosine between the normal and the ray (0 or less), vertical share of the normal."""
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy")
+def _geometry(v, depth_m, endless, pose, focal, row):  # type: ignore[no-untyped-def]
+    """Fills `row` (_GEOMETRY, W) float32 for image row v, without a branch: several pixels at a time.
+
+    endless: (W + 2,) float32, infinite.
+    """
+    height, width = depth_m.shape
+    one, zero = _f(1.0), _f(0.0)
+    inverse_focal = one / focal
+    cx, cy = _f(0.5 * width - 0.5), _f(0.5 * height - 0.5)
+    r00, r01, r02, px = pose[0, 0], pose[0, 1], pose[0, 2], pose[0, 3]
+    r10, r11, r12, py = pose[1, 0], pose[1, 1], pose[1, 2], pose[1, 3]
+    r20, r21, r22, pz = pose[2, 0], pose[2, 1], pose[2, 2], pose[2, 3]
+    b = -(_f(v) - cy) * inverse_focal
+    here = endless.copy()
+    here[1 : width + 1] = depth_m[v]
+    above = depth_m[v - 1] if v > 0 else endless[:width]
+    below = depth_m[v + 1] if v + 1 < height else endless[:width]
+    x, y, z, lengths, sines = row[_X], row[_Y], row[_Z], row[_LENGTH], row[_SINE]
+    facings, ups = row[_FACING], row[_UP]
+    for u in range(width):
+        k = np.uint32(u)
+        d, left, right = here[k + np.uint32(1)], here[k], here[k + np.uint32(2)]
+        a = (_f(np.int32(u)) - cx) * inverse_focal
+        length = np.sqrt(one + a * a + b * b)
+        ray_z = r20 + r21 * a + r22 * b
+        x[k] = (r00 + r01 * a + r02 * b) * d + px
+        y[k] = (r10 + r11 * a + r12 * b) * d + py
+        z[k] = ray_z * d + pz
+        # Normal from the nearer neighbour on each axis, so that edges do not bend it.
+        leftward, upward = abs(left - d) < abs(right - d), abs(above[k] - d) < abs(below[k] - d)
+        du, dh = (-one if leftward else one), (left if leftward else right)
+        dv, dw = (-one if upward else one), (above[k] if upward else below[k])
+        # Tangents in camera axes (x forward, y right, z up).
+        hx, hy, hz = dh - d, a * (dh - d) + dh * du * inverse_focal, b * (dh - d)
+        vx, vy, vz = dw - d, a * (dw - d), b * (dw - d) - dw * dv * inverse_focal
+        nx, ny, nz = hy * vz - hz * vy, hz * vx - hx * vz, hx * vy - hy * vx
+        norm = one / np.sqrt(nx * nx + ny * ny + nz * nz + _f(1e-20))
+        facing = (nx + ny * a + nz * b) * norm / length
+        turned = facing > zero
+        norm, facing = (-norm if turned else norm), (-facing if turned else facing)
+        up = (r20 * nx + r21 * ny + r22 * nz) * norm
+        sine = ray_z / length
+        lengths[k], sines[k], facings[k], ups[k] = length, sine, facing, up
+
+
 @numba.njit(nogil=True, cache=True, error_model="numpy")
 def _radiance(  # type: ignore[no-untyped-def]
     tags, instances, depth_m, pose, focal, actor_of, frames, extents, parts, surfaces,
     sky, transmission, tile, planck, air_radiance, air_k, shore, out,
 ):  # fmt: skip
     height, width = tags.shape
-    cx, cy = _f(0.5 * width - 0.5), _f(0.5 * height - 0.5)
-    inverse_focal = _f(1.0) / focal
-    r00, r01, r02, px = pose[0, 0], pose[0, 1], pose[0, 2], pose[0, 3]
-    r10, r11, r12, py = pose[1, 0], pose[1, 1], pose[1, 2], pose[1, 3]
-    r20, r21, r22, pz = pose[2, 0], pose[2, 1], pose[2, 2], pose[2, 3]
+    px, py, pz = pose[0, 3], pose[1, 3], pose[2, 3]
     one, half, zero = _f(1.0), _f(0.5), _f(0.0)
     patch, drift = _f(1.0 / PATTERN_SCALES_M[0]), _f(1.0 / PATTERN_SCALES_M[1])
     range_steps = _f(1.0 / atmosphere.RANGE_STEP_M)
     last_range = _f(len(transmission) - 2)
     per_k, lowest_k = _f(1.0 / STEP_K), _f(LOWEST_K)
     sky_mean = sky[SKY_STEPS // 2]
+    row = np.empty((_GEOMETRY, width), np.float32)
+    endless = np.full(width + 2, np.inf, np.float32)
     for v in range(height):
-        b = -(_f(v) - cy) * inverse_focal
+        _geometry(v, depth_m, endless, pose, focal, row)
         for u in range(width):
             d = depth_m[v, u]
             tag = tags[v, u]
-            a = (_f(u) - cx) * inverse_focal
-            length = np.sqrt(one + a * a + b * b)
-            ray_z = r20 + r21 * a + r22 * b
             if tag == SKY_TAG or (d > _f(DEPTH_LIMIT_M) and tag == 0):
-                sine = min(max(ray_z / length, zero), one)
+                sine = min(max(row[_SINE, u], zero), one)
                 out[v, u] = sky[np.int32(sine * _f(SKY_STEPS))]
                 continue
-            wx = (r00 + r01 * a + r02 * b) * d + px
-            wy = (r10 + r11 * a + r12 * b) * d + py
-            wz = ray_z * d + pz
-            # Normal from the nearer neighbour on each axis, so that edges do not bend it.
-            du, dv = 1 if u + 1 < width else -1, 1 if v + 1 < height else -1
-            dh, dw = depth_m[v, u + du], depth_m[v + dv, u]
-            if 0 < u < width - 1 and abs(depth_m[v, u - 1] - d) < abs(dh - d):
-                du, dh = -1, depth_m[v, u - 1]
-            if 0 < v < height - 1 and abs(depth_m[v - 1, u] - d) < abs(dw - d):
-                dv, dw = -1, depth_m[v - 1, u]
-            # Tangents in camera axes (x forward, y right, z up).
-            hx, hy, hz = dh - d, a * (dh - d) + dh * _f(du) * inverse_focal, b * (dh - d)
-            vx, vy, vz = dw - d, a * (dw - d), b * (dw - d) - dw * _f(dv) * inverse_focal
-            nx, ny, nz = hy * vz - hz * vy, hz * vx - hx * vz, hx * vy - hy * vx
-            norm = one / np.sqrt(nx * nx + ny * ny + nz * nz + _f(1e-20))
-            facing = (nx + ny * a + nz * b) * norm / length
-            if facing > zero:
-                norm, facing = -norm, -facing
-            up = (r20 * nx + r21 * ny + r22 * nz) * norm
+            wx, wy, wz = row[_X, u], row[_Y, u], row[_Z, u]
+            facing, up = row[_FACING, u], row[_UP, u]
             s = surfaces[tag]
             emissivity, specular = s[EMISSIVITY], s[SPECULAR]
             level = max(up, zero)
             kelvin = s[UPRIGHT_K] + level * (s[LEVEL_K] - s[UPRIGHT_K])
             sample_x, sample_y, sample_z = wx, wy, wz
-            range_m = d * length
+            range_m = d * row[_LENGTH, u]
             if 12 <= tag <= 19:
                 k = actor_of[instances[v, u]]
                 if k >= 0:
@@ -235,7 +265,7 @@ def _radiance(  # type: ignore[no-untyped-def]
             aloft = half + half * up
             reflected = air_radiance + aloft * (sky_mean - air_radiance)
             if specular > zero:
-                mirror_z = ray_z / length - _f(2.0) * facing * up
+                mirror_z = row[_SINE, u] - _f(2.0) * facing * up
                 mirrored = air_radiance
                 if mirror_z > zero:
                     mirrored = sky[np.int32(min(mirror_z, one) * _f(SKY_STEPS))]

@@ -212,3 +212,20 @@ def test_a_kept_frame_stays_what_it_was_when_later_frames_arrive(world):
     assert np.array_equal(kept.bgra, seen)
     assert not np.array_equal(latest.bgra, seen)
     rig.destroy()
+
+
+def test_first_hits_come_before_the_rgb_frames_and_belong_to_them(world):
+    rig = Rig(world, spawn_ego(world), [FRONT, LEFT])
+    world.tick()
+    frame = world.tick()
+    hits = rig.first_hits(frame)
+    frames = rig.frames(frame)
+    assert list(hits) == list(frames) == ["Front", "Left"]
+    for name, hit in hits.items():
+        assert hit.bgra.size == 0
+        assert frames[name].bgra.shape == (*hit.tags.shape, 4)
+        assert frames[name].depth_m is hit.depth_m
+        assert hit.frame == frames[name].frame == frame
+    with pytest.raises(RigError, match=f"sent no frame {frame}"):
+        rig.frames(frame, timeout_s=0.1)
+    rig.destroy()

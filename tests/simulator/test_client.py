@@ -492,3 +492,37 @@ def test_a_ray_down_finds_the_road(world: carla.World) -> None:
     hit = world.ground_projection(place, 20.0)
     assert hit is not None
     assert hit.location.z == pytest.approx(0.0, abs=0.3)
+
+
+def test_a_picture_shows_the_step_it_belongs_to_whatever_is_changed_right_after_the_tick(world: carla.World) -> None:
+    car, seen = _spawn_car(world), _spawn_car(world, 1)
+    for _ in range(10):
+        world.tick()
+    seen.set_simulate_physics(False)
+    car.set_simulate_physics(False)
+    start = car.get_transform()
+    near, far = (
+        carla.Transform(start.location + start.get_forward_vector() * metres, start.rotation) for metres in (8.0, 14.0)
+    )
+    seen.set_transform(near)
+    size = {"image_size_x": 320, "image_size_y": 180}
+    place = carla.Transform(carla.Location(x=1.0, z=1.8))
+    kinds = ("rgb", "instance_segmentation", "depth")
+    cameras = [_listen(world, f"sensor.camera.{kind}", car, place, **size) for kind in kinds]
+
+    def look(and_then: Callable[[], object]) -> list[bytes]:
+        frame = world.tick()
+        and_then()
+        images = [messages.get(timeout=60.0) for _, messages in cameras]
+        assert [image.frame for image in images] == [frame] * 3
+        return [bytes(image.raw_data) for image in images]
+
+    waiting = look(lambda: time.sleep(0.5))
+    hurried = look(lambda: (seen.set_transform(far), world.set_weather(carla.WeatherParameters.HardRainNight)))
+    moved = look(seen.destroy)
+    gone = look(lambda: None)
+    assert waiting[1:] == hurried[1:]
+    assert waiting[1] != moved[1]
+    assert moved[1] != gone[1]
+    brightness = [np.frombuffer(pictures[0], np.uint8).mean() for pictures in (waiting, hurried, moved)]
+    assert abs(brightness[0] - brightness[1]) < 10.0 < brightness[1] - brightness[2]
