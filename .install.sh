@@ -22,6 +22,8 @@ install() {
         "$python" -m venv .venv
     fi
     echo "installing nightloop into .venv ..." >&2
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".${extra:+[$extra]}"
+    # Each module is compiled when it is first imported: most of what the large libraries bring never is.
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-compile --constraint constraints.txt \
+        --editable ".${extra:+[$extra]}"
     echo "$want" > "$stamp"
 }

@@ -190,9 +190,10 @@ def _configuration(
         preset(options.thermal)
     except (KeyError, ValueError) as error:
         raise HarnessError(f"--thermal {options.thermal}: {str(error).strip(chr(39))}") from error
-    from fusion.proxy import FusionProxy
+    from fusion import weights
 
-    weights = FusionProxy.from_pretrained(options.weights)
+    weights_file = weights.locate(options.weights)
+    weights.load_student(weights_file)  # in the hope of an error, too
     return RunConfig(
         scenario=definition.name,
         scenario_checksum=checksum(Path(definition.source), Path(twin.source), definition.routes_path),
@@ -204,7 +205,7 @@ def _configuration(
         agent_config=options.agent_config,
         agent_checksum=_agent_checksum(options.agent, options.agent_config),
         weights=options.weights,
-        weights_checksum=weights.checksum,
+        weights_checksum=weights.checksum(weights_file),
         thermal_preset=options.thermal,
         thermal_checksum=checksum(Path(options.thermal)) if Path(options.thermal).is_file() else "",
         metric_version=options.metric,

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from diffusers import DDIMScheduler, DDPMScheduler
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -44,6 +43,8 @@ class Diffusion:
     """Training loss and sampler of one schedule. Images and conditions lie in [-1, 1] here."""
 
     def __init__(self, config: DiffusionConfig) -> None:
+        from diffusers import DDPMScheduler  # loads for seconds
+
         self.config = config
         self.ddpm: Any = DDPMScheduler(**_schedule(config))
 
@@ -73,6 +74,8 @@ class Diffusion:
         self, network: Denoiser, condition: Tensor, steps: int, eta: float, generator: torch.Generator
     ) -> Tensor:
         """One image per condition (B, 4, h, w), by DDIM (Song et al. 2021, eq. 12); eta = 1 is ancestral sampling."""
+        from diffusers import DDIMScheduler
+
         scheduler: Any = DDIMScheduler(**_schedule(self.config), timestep_spacing="trailing", set_alpha_to_one=True)
         scheduler.set_timesteps(steps)
         shape = (condition.shape[0], 3, *condition.shape[2:])

@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
-from diffusers import UNet2DModel
 from torch import Tensor, nn
 
 INPUTS = 8
@@ -41,6 +40,8 @@ class TeacherNetwork(nn.Module):
     """Noisy image (B, 3, h, w) and condition (B, 4, h, w) of (r, g, b, t), in [-1, 1], step (B,) -> (B, 3, h, w)."""
 
     def __init__(self, config: NetworkConfig) -> None:
+        from diffusers import UNet2DModel  # loads for seconds
+
         super().__init__()
         self.config = config
         levels = len(config.channels)

@@ -1,9 +1,7 @@
+from importlib.util import find_spec
+
 import pytest
 import torch
-
-pytest.importorskip("diffusers")
-
-from diffusers import DDPMPipeline, DDPMScheduler, UNet2DModel
 
 from fusion import FusionError
 from fusion.ensemble import load_teacher
@@ -11,9 +9,13 @@ from fusion.losses import luminance
 from fusion.teacher.posterior import PosteriorTeacher, em_fusion
 from fusion.teacher.tiles import in_tiles, ramp, tile_starts
 
+pytestmark = pytest.mark.skipif(find_spec("diffusers") is None, reason="needs diffusers")
+
 
 @pytest.fixture(scope="module")
 def prior(tmp_path_factory):
+    from diffusers import DDPMPipeline, DDPMScheduler, UNet2DModel  # loads for seconds
+
     torch.manual_seed(0)
     blocks = {"down_block_types": ("DownBlock2D",) * 2, "up_block_types": ("UpBlock2D",) * 2}
     unet = UNet2DModel(16, block_out_channels=(8, 16), layers_per_block=1, norm_num_groups=4, **blocks)

@@ -1,10 +1,9 @@
 from dataclasses import replace
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
 import torch
-
-pytest.importorskip("diffusers")
 
 from fusion import FusionError
 from fusion.synthetic import write
@@ -13,6 +12,8 @@ from fusion.teacher.diffusion import Diffusion, DiffusionConfig
 from fusion.teacher.network import NetworkConfig, TeacherNetwork
 from fusion.teacher.views import block_mask, masked_example
 from fusion.train_teacher import Recipe, train
+
+pytestmark = pytest.mark.skipif(find_spec("diffusers") is None, reason="needs diffusers")
 
 TINY = NetworkConfig((8, 16), 1)
 
