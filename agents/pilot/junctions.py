@@ -19,6 +19,9 @@ _CLEARLY_SEEN = 0.8  # summed probability of the cells that show a light
 _FORGET = 0.4  # per second
 _STOPPED_MPS = 0.15
 _STAND_S = 1.0
+# Four approaches take turns of fifteen seconds: what has been red for longer than three of them is the light of
+# another road, seen from its side.
+_LONGEST_RED_S = 50.0
 # Lamps are a few pixels from far away: a junction is approached at a speed from which a late sight is soon enough.
 CAREFUL_MPS = 7.0
 _SLOWING_MPS2 = 1.5
@@ -37,6 +40,7 @@ class Junctions:
         self._red = 0.0
         self._stop = 0.0
         self._stood_s = 0.0
+        self._red_s = 0.0
         self._served = False
         self._entry_m = math.inf
 
@@ -45,6 +49,7 @@ class Junctions:
         entry_m = next((m for m in self._entries_m if m - LINE_BEFORE_M > here_m), math.inf)
         if entry_m != self._entry_m:
             self._entry_m, self._red, self._stop, self._stood_s, self._served = entry_m, 0.0, 0.0, 0.0, False
+            self._red_s = 0.0
         if entry_m - here_m > WATCH_FROM_M:
             return
         if sighting.red + sighting.green > _CLEARLY_SEEN:
@@ -55,10 +60,11 @@ class Junctions:
         near = entry_m - here_m < LINE_BEFORE_M + STANDS_WITHIN_M
         self._stood_s += dt_s if speed_mps < _STOPPED_MPS and near else 0.0
         self._served = self._served or self._stood_s > _STAND_S
+        self._red_s += dt_s if self._red > 0.5 and speed_mps < _STOPPED_MPS else 0.0
 
     def stop_at_m(self) -> float:
         """Where along the route the vehicle's front has to stop; inf when the way is free."""
-        red = self._red > 0.5
+        red = self._red > 0.5 and self._red_s < _LONGEST_RED_S
         sign = self._stop > 0.6 and not self._served
         return self._entry_m - LINE_BEFORE_M if red or sign else math.inf
 

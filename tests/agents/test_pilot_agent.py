@@ -71,6 +71,17 @@ def test_a_red_light_that_was_none_does_not_hold_the_pilot_for_ever() -> None:
     assert ahead.stop_at_m() == math.inf
 
 
+def test_what_is_red_for_longer_than_any_light_is_the_light_of_another_road() -> None:
+    ahead = junctions()
+    place_m = 50.0 - LINE_BEFORE_M - HALF_LENGTH_M - 0.5
+    for _ in range(int(45.0 / 0.05)):
+        ahead.update(sighting(red=3.0), place_m, 0.0, 0.05)
+    assert ahead.stop_at_m() < math.inf
+    for _ in range(int(10.0 / 0.05)):
+        ahead.update(sighting(red=3.0), place_m, 0.0, 0.05)
+    assert ahead.stop_at_m() == math.inf
+
+
 def test_a_stop_sign_is_served_by_standing() -> None:
     ahead = junctions()
     for _ in range(20):
