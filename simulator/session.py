@@ -30,6 +30,7 @@ from simulator.types import (
     Transform,
 )
 from simulator.wire import payloads
+from simulator.wire.episode_change import EpisodeChanges
 from simulator.wire.pacing import TrafficManagerPacing
 from simulator.wire.payloads import KIND_OF_BLUEPRINT, Part
 from simulator.wire.rpc import Connection, RpcError
@@ -68,6 +69,7 @@ class Session:
         self.lights_changed = False
         self.recordings = RecordingDesk(recordings)
         self._pacing = TrafficManagerPacing()
+        self._changes = EpisodeChanges()
         self._ticking = asyncio.Lock()
         self._asynchronous = asyncio.Event()
         self._map_changed = False
@@ -87,7 +89,7 @@ class Session:
         found = METHODS.get(method)
         if found is None:
             raise RpcError(f"server could not find function '{method}' with argument count {len(arguments) + 1}")
-        return found.answer(self, arguments)
+        return self._changes.answer(connection, method, found.answer(self, arguments))
 
     # What more than one RPC method needs
 
@@ -172,7 +174,7 @@ class Session:
             await self._asynchronous.wait()
             async with self._ticking:
                 # asked anew: a client may have made the world synchronous meanwhile, and then the steps are its own
-                if self.connections and self._asynchronous.is_set():
+                if self.connections and self._asynchronous.is_set() and not self._changes.under_way:
                     await self._reported(self._tick())
             now_s = loop.time()
             due_s = max(due_s + self._delta_s, now_s)
