@@ -37,6 +37,7 @@ from simulator.wire.rpc import Connection, RpcError
 from simulator.wire.snapshot import LIGHTS_CHANGED, MAP_CHANGED, snapshot_payload
 from simulator.wire.streams import WORLD_STREAM, StreamServer
 from simulator.world.actor import Actor, ActorNotFound, Kind
+from simulator.world.blueprints.catalogue import with_whole_numbers
 from simulator.world.events import StepEvents
 from simulator.world.obstacles import town_record
 from simulator.world.world import World
@@ -111,6 +112,7 @@ class Session:
     def spawn(
         self, description: ActorDescription, transform: Transform, parent_id: int = 0, wanted_id: int = 0
     ) -> ActorRecord:
+        description = with_whole_numbers(description)
         model: CameraModel | None = None
         ranging: RangeModel | None = None
         try:
