@@ -291,3 +291,13 @@ def test_what_is_no_number_is_refused(stage: Stage, value: str) -> None:
         with pytest.raises(RuntimeError, match="invalid actor description"):
             stage.spawn(kind, ROOF, stage.car, **{name: value})
     stage.tick()
+
+
+def test_the_cosmos_camera_shows_tags_in_the_colours_of_cityscapes(stage: Stage) -> None:
+    shown, tags = stage.camera("cosmos_visualization"), stage.camera("semantic_segmentation")
+    stage.tick()
+    picture, labels = shown.get(timeout=60.0), tags.get(timeout=60.0)
+    labels.convert(carla.ColorConverter.CityScapesPalette)
+    assert (picture.width, picture.height) == (WIDTH, HEIGHT)
+    assert bytes(picture.raw_data) == bytes(labels.raw_data)
+    assert len(set(np.frombuffer(picture.raw_data, np.uint32).tolist())) > 4
