@@ -117,6 +117,9 @@ def _trace(
             steps.extend(_walk(graph, start, end))
             if steps[-1][0].location.distance(end.transform.location) > MISSED_M:
                 raise nx.NetworkXNoPath
+            # The last step may lie beyond the key point, from which the next part begins: nobody drives back for it.
+            if end is not anchors[-1] and len(steps) > 1 and _is_ahead(steps[-1][0].location, end.transform):
+                steps.pop()
         except nx.NetworkXNoPath:
             a, b = start.transform.location, end.transform.location
             raise ScenarioError(
@@ -236,6 +239,11 @@ def _xyz(transform: carla.Transform) -> tuple[float, float, float]:
 def _passed(here: carla.Waypoint, end: carla.Waypoint) -> bool:
     """Whether `here` is at `end` or beyond it on the same lane (s grows along lanes of negative id)."""
     return (end.s - here.s) * (-1 if here.lane_id > 0 else 1) <= 1e-3
+
+
+def _is_ahead(location: carla.Location, place: carla.Transform) -> bool:
+    forward = place.get_forward_vector()
+    return bool((location.x - place.location.x) * forward.x + (location.y - place.location.y) * forward.y > 0.0)
 
 
 def _key(waypoint: carla.Waypoint) -> LaneKey:

@@ -28,10 +28,11 @@ LanePlace = tuple[int, int, float]
 def lane_location(carla_map: carla.Map, place: LanePlace) -> tuple[float, float, float]:
     """The point `place[2]` metres after a lane's beginning in driving direction."""
     road_id, lane_id, along_m = place
-    entries = {(entry.road_id, entry.lane_id): entry for entry, _ in carla_map.get_topology() if not entry.is_junction}
-    if (road_id, lane_id) not in entries:
+    entries = [entry for entry, _ in carla_map.get_topology() if (entry.road_id, entry.lane_id) == (road_id, lane_id)]
+    if not entries or entries[0].is_junction:
         raise ScenarioError(f"{carla_map.name} has no lane {lane_id} on road {road_id}")
-    entry = entries[(road_id, lane_id)]
+    # Each section of the lane has an entry; lanes of positive id lead against s.
+    entry = min(entries, key=lambda section: section.s if lane_id < 0 else -section.s)
     ahead = entry.next(along_m) if along_m > 0.0 else [entry]
     if not ahead or (ahead[0].road_id, ahead[0].lane_id) != (road_id, lane_id):
         raise ScenarioError(f"lane {lane_id} of road {road_id} is shorter than {along_m:g} m")

@@ -13,6 +13,7 @@ import carla
 import numpy as np
 
 from scenarios.errors import ScenarioError
+from scenarios.keypoints import outside_junctions
 from scenarios.planner import RoutePlan, plan
 from simulator.towns import build_town
 
@@ -47,7 +48,7 @@ def main() -> None:
 
 
 def _draw(carla_map: carla.Map, generator: np.random.Generator) -> tuple[list[carla.Location], RoutePlan] | None:
-    """A random drive through the lanes, as key points every 20 m; None where the planner finds a shorter way."""
+    """A random drive through the lanes, as key points every 10 m; None where the planner finds another way."""
     spawn_points = carla_map.get_spawn_points() or [w.transform for w in carla_map.generate_waypoints(20.0)]
     here = carla_map.get_waypoint(spawn_points[int(generator.integers(len(spawn_points)))].location)
     if here.is_junction:
@@ -60,6 +61,7 @@ def _draw(carla_map: carla.Map, generator: np.random.Generator) -> tuple[list[ca
         here = onward[int(generator.integers(len(onward)))]
         points.append(here.transform.location)
     try:
+        points = outside_junctions(carla_map, points)
         route = plan(carla_map, [(p.x, p.y, p.z) for p in points])
     except ScenarioError:
         return None

@@ -31,12 +31,14 @@ from simulator.types import (
     Transform,
 )
 from simulator.wire import payloads
+from simulator.wire.episode_change import EpisodeChanges
 from simulator.wire.pacing import TrafficManagerPacing
 from simulator.wire.payloads import KIND_OF_BLUEPRINT, Part
 from simulator.wire.rpc import Connection, RpcError
 from simulator.wire.snapshot import LIGHTS_CHANGED, MAP_CHANGED, snapshot_payload
 from simulator.wire.streams import WORLD_STREAM, StreamServer
 from simulator.world.actor import Actor, ActorNotFound, Kind
+from simulator.world.blueprints.catalogue import with_whole_numbers
 from simulator.world.events import StepEvents
 from simulator.world.obstacles import town_record
 from simulator.world.view import SceneView
@@ -73,6 +75,7 @@ class Session:
         self.lights_changed = False
         self.recordings = RecordingDesk(recordings)
         self._pacing = TrafficManagerPacing()
+        self._changes = EpisodeChanges()
         self._ticking = asyncio.Lock()
         self._looking: asyncio.Task[None] | None = None
         """What cameras and range sensors of the last step still make, while the clients go on."""
@@ -94,7 +97,7 @@ class Session:
         found = METHODS.get(method)
         if found is None:
             raise RpcError(f"server could not find function '{method}' with argument count {len(arguments) + 1}")
-        return found.answer(self, arguments)
+        return self._changes.answer(connection, method, found.answer(self, arguments))
 
     # What more than one RPC method needs
 
@@ -116,6 +119,7 @@ class Session:
     def spawn(
         self, description: ActorDescription, transform: Transform, parent_id: int = 0, wanted_id: int = 0
     ) -> ActorRecord:
+        description = with_whole_numbers(description)
         model: CameraModel | None = None
         ranging: RangeModel | None = None
         try:
@@ -179,7 +183,7 @@ class Session:
             await self._asynchronous.wait()
             async with self._ticking:
                 # asked anew: a client may have made the world synchronous meanwhile, and then the steps are its own
-                if self.connections and self._asynchronous.is_set():
+                if self.connections and self._asynchronous.is_set() and not self._changes.under_way:
                     await self._reported(self._tick())
             now_s = loop.time()
             due_s = max(due_s + self._delta_s, now_s)

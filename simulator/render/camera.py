@@ -15,6 +15,7 @@ KINDS = (
     "depth",
     "semantic_segmentation",
     "instance_segmentation",
+    "cosmos_visualization",
     "normals",
     "optical_flow",
     "dvs",

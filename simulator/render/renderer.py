@@ -35,6 +35,7 @@ from simulator.render.shade import air_of
 from simulator.render.shadows import Casters, casters_of
 from simulator.render.sky import Daylight, daylight
 from simulator.render.strokes import draw_strokes
+from simulator.render.tag_colours import COLOUR_OF_TAG
 from simulator.render.templates import Model, Templates
 from simulator.render.visibility import Instances, ParallelDepth, Visibility, VisibilityBuffer
 from simulator.render.workers import Workers
@@ -125,6 +126,8 @@ class Renderer:
                 encode_labels, buffer.ids, self._town.codes, self._templates.tags, frame.slots.first_triangle,
                 frame.slot_ids, camera.kind == "instance_segmentation", out,
             )  # fmt: skip
+        if camera.kind == "cosmos_visualization":
+            out = COLOUR_OF_TAG[(out >> np.uint32(16)) & np.uint32(0xFF)]
         return out.view(np.uint8).reshape(camera.height, camera.width, 4)
 
     def flow(

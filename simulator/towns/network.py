@@ -1,7 +1,7 @@
 """From a layout to roads: lanes, the connecting roads of junctions, signals and crosswalks, as OpenDRIVE knows them.
 
 Right-hand traffic. Lane ids count outwards from the reference line, negative to its right: driving, then a parking
-strip where the street has one, then the sidewalk. A connecting road has its reference line at the left edge of its one
+strip along its bays, then the sidewalk. A connecting road has its reference line at the left edge of its one
 lane.
 """
 
@@ -32,7 +32,10 @@ POLE_BEHIND_CURB_M = 0.65
 TURN_LIMIT_KMH = 30
 """Speed limit of the lanes that turn inside a junction."""
 
-LaneType = Literal["driving", "parking", "sidewalk"]
+ROOM_TO_PARK_M = 1.5
+"""From this width on a bay is a parking lane; what is narrower, at the ends of bays, is shoulder."""
+
+LaneType = Literal["driving", "parking", "shoulder", "sidewalk"]
 
 
 @dataclass(frozen=True)
@@ -54,9 +57,26 @@ class Side:
         """Distance of the curb from the reference line."""
         return LANE_M + self.parking_width_m(s)
 
-    def number(self, kind: LaneType) -> int:
-        """1 for the innermost lane; the lane id without its sign."""
-        return self.lanes.index(kind) + 1
+    def lanes_at(self, s: float) -> tuple[LaneType, ...]:
+        """The lanes that are there at s: something between driving lane and sidewalk only along a bay."""
+        if not any(start <= s <= end for start, end in self.bays):
+            return tuple(kind for kind in self.lanes if kind != "parking")
+        strip: LaneType = "parking" if self.parking_width_m(s) >= ROOM_TO_PARK_M else "shoulder"
+        return tuple(strip if kind == "parking" else kind for kind in self.lanes)
+
+    def changes(self) -> list[float]:
+        """Where along s the lanes change: begins and ends of bays, and of the room to park in them."""
+        low, high = 0.0, TAPER_M
+        while high - low > 1e-9:
+            middle = 0.5 * (low + high)
+            share = middle / TAPER_M
+            narrow = PARKING_M * share * share * (3.0 - 2.0 * share) < ROOM_TO_PARK_M
+            low, high = (middle, high) if narrow else (low, middle)
+        return [s for start, end in self.bays for s in (start, start + high, end - high, end)]
+
+    def number_at_end(self, kind: LaneType) -> int:
+        """1 for the innermost lane; the lane id without its sign. Bays keep away from the ends of a road."""
+        return self.lanes_at(0.0).index(kind) + 1
 
 
 @dataclass(frozen=True)
@@ -250,8 +270,8 @@ def _connecting_road(
     links = tuple(
         LaneLink(
             -(k + 1),
-            _side(before, towards_end=not arm_in.at_start).number(kind) * (1 if arm_in.at_start else -1),
-            _side(behind, towards_end=arm_out.at_start).number(kind) * (-1 if arm_out.at_start else 1),
+            _side(before, towards_end=not arm_in.at_start).number_at_end(kind) * (1 if arm_in.at_start else -1),
+            _side(behind, towards_end=arm_out.at_start).number_at_end(kind) * (-1 if arm_out.at_start else 1),
         )
         for k, kind in enumerate(kinds)
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from xml.etree import ElementTree as xml
 
 from simulator.towns.curves import STRAIGHT
@@ -12,7 +13,7 @@ from simulator.towns.network import (
     PARKING_M,
     SIDEWALK_M,
     TAPER_M,
-    LaneLink,
+    LaneType,
     Network,
     Road,
     Side,
@@ -103,20 +104,31 @@ def _road_link(parent: Element, tag: str, other: Link) -> None:
 
 
 def _lanes(element: Element, road: Road) -> None:
+    """A section from each change of the lanes to the next: readers take a lane without width for a lane as well."""
     lanes = add_element(element, "lanes")
     _polynomial(lanes, "laneOffset", "s", 0.0, 0.0, 0.0, 0.0, 0.0)
-    section = add_element(lanes, "laneSection", s=0.0)
-    links = {link.lane: link for link in road.lane_links}
-    if road.left is not None:
-        group = add_element(section, "left")
-        for number in range(len(road.left.lanes), 0, -1):
-            _lane(group, road.left, number, number, links, road.path.length)
-    centre = add_element(add_element(section, "center"), "lane", id=0, type="none", level="false")
-    for s, mark in _centre_marks(road):
-        _road_mark(centre, s, mark, 0.12)
-    group = add_element(section, "right")
-    for number in range(1, len(road.right.lanes) + 1):
-        _lane(group, road.right, number, -number, links, road.path.length)
+    sides = [side for side in (road.left, road.right) if side is not None]
+    starts = sorted({0.0, *(s for side in sides for s in side.changes())})
+    spans = list(pairwise([*starts, road.path.length]))
+    for k, span in enumerate(spans):
+        section = add_element(lanes, "laneSection", s=span[0])
+        before, behind = (_middle(spans[j]) if 0 <= j < len(spans) else None for j in (k - 1, k + 1))
+        if road.left is not None:
+            _side_lanes(add_element(section, "left"), road, road.left, 1, span, before, behind)
+        centre = add_element(add_element(section, "center"), "lane", id=0, type="none", level="false")
+        for s, mark in _within(_centre_marks(road), span):
+            _road_mark(centre, s, mark, 0.12)
+        _side_lanes(add_element(section, "right"), road, road.right, -1, span, before, behind)
+
+
+def _middle(span: tuple[float, float]) -> float:
+    return 0.5 * (span[0] + span[1])
+
+
+def _within(marks: list[tuple[float, str]], span: tuple[float, float]) -> list[tuple[float, str]]:
+    """Marks by their begin along the road, as a section counts from its own."""
+    first = max(k for k, (s, _) in enumerate(marks) if s <= span[0])
+    return [(max(0.0, s - span[0]), mark) for s, mark in marks[first:] if s < span[1]]
 
 
 def _centre_marks(road: Road) -> list[tuple[float, str]]:
@@ -125,39 +137,67 @@ def _centre_marks(road: Road) -> list[tuple[float, str]]:
     return [(0.0, "solid"), (SOLID_BEFORE_JUNCTION_M, "broken"), (road.path.length - SOLID_BEFORE_JUNCTION_M, "solid")]
 
 
-def _lane(group: Element, side: Side, number: int, lane: int, links: dict[int, LaneLink], length: float) -> None:
-    kind = side.lanes[number - 1]
-    element = add_element(group, "lane", id=lane, type=kind, level="false")
-    link = add_element(element, "link")
-    if lane in links:
-        add_element(link, "predecessor", id=links[lane].before)
-        add_element(link, "successor", id=links[lane].behind)
-    if kind == "parking":
-        for s, abcd in _parking_widths(side):
-            _polynomial(element, "width", "sOffset", s, *abcd)
-    else:
-        _polynomial(element, "width", "sOffset", 0.0, LANE_M if kind == "driving" else SIDEWALK_M, 0.0, 0.0, 0.0)
-    outermost = kind == "sidewalk"
-    along_bays = kind == "driving" and "parking" in side.lanes
-    mark = "none" if outermost else "broken" if along_bays else "curb" if kind == "parking" else "solid"
-    _road_mark(element, 0.0, mark, 0.12)
-    if kind == "sidewalk":
-        add_element(element, "height", sOffset=0.0, inner=CURB_HEIGHT_M, outer=CURB_HEIGHT_M)
+def _side_lanes(
+    group: Element,
+    road: Road,
+    side: Side,
+    sign: int,
+    span: tuple[float, float],
+    before: float | None,
+    behind: float | None,
+) -> None:
+    """before, behind: a place in the section before and behind this one, None at the ends of the road."""
+    kinds = side.lanes_at(_middle(span))
+    links = {link.lane: (link.before, link.behind) for link in road.lane_links}
+    order = range(len(kinds), 0, -1) if sign > 0 else range(1, len(kinds) + 1)
+    for number in order:
+        kind = kinds[number - 1]
+        element = add_element(group, "lane", id=sign * number, type=kind, level="false")
+        link = add_element(element, "link")
+        outer = links.get(sign * number, (None, None))
+        for tag, place, at_end in zip(("predecessor", "successor"), (before, behind), outer):
+            found = at_end if place is None else _number(side.lanes_at(place), kind, sign)
+            if found is not None:
+                add_element(link, tag, id=found)
+        if kind in ("parking", "shoulder"):
+            (bay,) = (bay for bay in side.bays if bay[0] <= _middle(span) <= bay[1])
+            for s, abcd in _parking_widths(bay, span):
+                _polynomial(element, "width", "sOffset", s, *abcd)
+        else:
+            _polynomial(element, "width", "sOffset", 0.0, LANE_M if kind == "driving" else SIDEWALK_M, 0.0, 0.0, 0.0)
+        along_bays = kind == "driving" and "parking" in side.lanes
+        mark = {"sidewalk": "none", "parking": "curb", "shoulder": "curb"}.get(
+            kind, "broken" if along_bays else "solid"
+        )
+        _road_mark(element, 0.0, mark, 0.12)
+        if kind == "sidewalk":
+            add_element(element, "height", sOffset=0.0, inner=CURB_HEIGHT_M, outer=CURB_HEIGHT_M)
 
 
-def _parking_widths(side: Side) -> list[tuple[float, tuple[float, float, float, float]]]:
-    """Cubic pieces of `Side.parking_width_m`."""
-    rise = (0.0, 0.0, 3 * PARKING_M / TAPER_M**2, -2 * PARKING_M / TAPER_M**3)
-    fall = (PARKING_M, 0.0, -rise[2], -rise[3])
-    widths = [(0.0, (0.0, 0.0, 0.0, 0.0))]
-    for start, end in side.bays:
-        widths += [
-            (start, rise),
-            (start + TAPER_M, (PARKING_M, 0.0, 0.0, 0.0)),
-            (end - TAPER_M, fall),
-            (end, (0.0, 0.0, 0.0, 0.0)),
-        ]
-    return widths
+def _number(kinds: tuple[LaneType, ...], kind: LaneType, sign: int) -> int | None:
+    """The id of the lane that goes on; parking lane and shoulder go on in one another."""
+    strip = ("parking", "shoulder")
+    return next((sign * (k + 1) for k, other in enumerate(kinds) if other == kind or {other, kind} == {*strip}), None)
+
+
+def _parking_widths(
+    bay: tuple[float, float], span: tuple[float, float]
+) -> list[tuple[float, tuple[float, float, float, float]]]:
+    """Cubic pieces of `Side.parking_width_m` in a section of a bay, counted from the section's begin."""
+    start, end = bay
+    pieces = [
+        (start, (0.0, 0.0, 3 * PARKING_M / TAPER_M**2, -2 * PARKING_M / TAPER_M**3)),
+        (start + TAPER_M, (PARKING_M, 0.0, 0.0, 0.0)),
+        (end - TAPER_M, (PARKING_M, 0.0, -3 * PARKING_M / TAPER_M**2, 2 * PARKING_M / TAPER_M**3)),
+    ]
+    first = max(k for k, (s, _) in enumerate(pieces) if s <= span[0])
+    return [(max(0.0, s - span[0]), _shifted(abcd, max(0.0, span[0] - s))) for s, abcd in pieces[first:] if s < span[1]]
+
+
+def _shifted(abcd: tuple[float, float, float, float], ds: float) -> tuple[float, float, float, float]:
+    """The same cubic counted from `ds` on."""
+    a, b, c, d = abcd
+    return a + ds * (b + ds * (c + ds * d)), b + ds * (2.0 * c + 3.0 * ds * d), c + 3.0 * ds * d, d
 
 
 def _road_mark(lane: Element, s: float, mark: str, width: float) -> None:

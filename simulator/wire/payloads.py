@@ -44,6 +44,7 @@ KIND_OF_BLUEPRINT = {
     "sensor.camera.depth": SensorKind.DEPTH,
     "sensor.camera.semantic_segmentation": SensorKind.SEMANTIC_SEGMENTATION,
     "sensor.camera.instance_segmentation": SensorKind.INSTANCE_SEGMENTATION,
+    "sensor.camera.cosmos_visualization": SensorKind.COSMOS,
     "sensor.camera.normals": SensorKind.NORMALS,
     "sensor.camera.optical_flow": SensorKind.OPTICAL_FLOW,
     "sensor.camera.dvs": SensorKind.DVS,

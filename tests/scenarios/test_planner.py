@@ -57,6 +57,15 @@ def test_key_points_on_the_way_are_passed():
     assert len(passing.points) == pytest.approx(len(direct.points), abs=2)
 
 
+def test_many_key_points_lead_nowhere_back():
+    direct = between((4, 1, 8), (4, 1, 110))
+    dense = plan(elm02(), [lane_location(elm02(), (4, 1, float(along_m))) for along_m in np.arange(8.0, 111.0, 8.5)])
+    assert dense.length_m == pytest.approx(direct.length_m, abs=1.1)
+    assert np.abs(np.diff(dense.yaw_deg)).max() < 12
+    heading = np.degrees(np.arctan2(np.diff(dense.xyz[:, 1]), np.diff(dense.xyz[:, 0])))
+    assert np.abs((heading - dense.yaw_deg[:-1] + 180) % 360 - 180).max() < 12
+
+
 def test_an_end_behind_the_start_leads_once_round():
     route = between((5, -1, 80), (5, -1, 40))
     assert route.length_m > 300.0

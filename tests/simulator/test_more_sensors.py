@@ -272,3 +272,32 @@ def test_all_of_them_keep_their_rhythm_and_serve_several_listeners(server: Runni
 def test_a_sensor_that_makes_no_sense_is_refused_in_words(stage: Stage, kind: str, name: str, value: str) -> None:
     with pytest.raises(RuntimeError, match=kind):
         stage.spawn(kind, ROOF, stage.car, **{name: value})
+
+
+def test_whole_numbers_may_be_written_as_decimals(stage: Stage) -> None:
+    """CARLA's server cuts what follows the number; its own examples ask for 64.0 channels."""
+    sweeps = stage.listen("sensor.lidar.ray_cast", ROOF, channels="16.0", points_per_second=2000)
+    fixes = stage.listen("sensor.other.gnss", ROOF, noise_seed="3.0", noise_lat_stddev=0.001)
+    camera = stage.camera("depth", fov="100")
+    stage.tick()
+    assert sweeps.get(timeout=60.0).channels == 16
+    assert fixes.get(timeout=60.0).latitude != 0.0
+    assert camera.get(timeout=60.0).fov == 100.0
+
+
+@pytest.mark.parametrize("value", ["many", "nan", ""])
+def test_what_is_no_number_is_refused(stage: Stage, value: str) -> None:
+    for kind, name in (("sensor.other.gnss", "noise_seed"), ("sensor.other.imu", "noise_accel_stddev_x")):
+        with pytest.raises(RuntimeError, match="invalid actor description"):
+            stage.spawn(kind, ROOF, stage.car, **{name: value})
+    stage.tick()
+
+
+def test_the_cosmos_camera_shows_tags_in_the_colours_of_cityscapes(stage: Stage) -> None:
+    shown, tags = stage.camera("cosmos_visualization"), stage.camera("semantic_segmentation")
+    stage.tick()
+    picture, labels = shown.get(timeout=60.0), tags.get(timeout=60.0)
+    labels.convert(carla.ColorConverter.CityScapesPalette)
+    assert (picture.width, picture.height) == (WIDTH, HEIGHT)
+    assert bytes(picture.raw_data) == bytes(labels.raw_data)
+    assert len(set(np.frombuffer(picture.raw_data, np.uint32).tolist())) > 4

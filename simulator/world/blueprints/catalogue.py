@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from functools import cache
 from typing import Literal
 
@@ -64,6 +66,23 @@ def fault_of(description: ActorDescription) -> str:
     return ""
 
 
+def with_whole_numbers(description: ActorDescription) -> ActorDescription:
+    """`channels=64.0` is 64, as CARLA's server reads it; what is no number at all stays as it is, for `fault_of`."""
+    definition = definitions_by_id().get(description.id)
+    if definition is None:
+        return description
+    whole = {attribute.id for attribute in definition.attributes if attribute.type == AttributeType.INT}
+    values = (replace(a, value=_cut(a.value)) if a.id in whole else a for a in description.attributes)
+    return replace(description, attributes=tuple(values))
+
+
+def _cut(value: str) -> str:
+    try:
+        return str(int(float(value)))
+    except (ValueError, OverflowError):
+        return value
+
+
 def _reads_as(value: str, kind: AttributeType | Literal[0]) -> bool:
     try:
         if kind == AttributeType.BOOL:
@@ -71,7 +90,7 @@ def _reads_as(value: str, kind: AttributeType | Literal[0]) -> bool:
         if kind == AttributeType.INT:
             int(value)
         elif kind == AttributeType.FLOAT:
-            float(value)
+            return math.isfinite(float(value))
         elif kind == AttributeType.COLOR:
             return len([int(part) for part in value.split(",")]) == 3
     except ValueError:

@@ -48,6 +48,7 @@ _OWN: dict[str, tuple[ActorAttribute, ...]] = {
     "sensor.camera.depth": _LENS,
     "sensor.camera.semantic_segmentation": _LENS,
     "sensor.camera.instance_segmentation": _LENS,
+    "sensor.camera.cosmos_visualization": _LENS,
     "sensor.camera.normals": _LENS,
     "sensor.camera.optical_flow": _LENS,
     "sensor.camera.dvs": _LENS + _RGB + _DVS,

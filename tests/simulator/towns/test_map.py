@@ -196,6 +196,36 @@ def test_sidewalks_run_along_all_lanes_and_around_corners(town: Town, carla_map:
         assert sidewalk.next(1.0)
 
 
+def test_parking_lanes_are_where_one_can_park(town: Town, carla_map: carla.Map) -> None:
+    spaces = 0
+    for driving in carla_map.generate_waypoints(3.0):
+        beside = driving.get_right_lane()
+        if beside is None or beside.lane_type != carla.LaneType.Parking:
+            continue
+        spaces += 1
+        assert 1.5 <= beside.lane_width <= 2.2
+        place = beside.transform.location
+        assert town.ground_height_m([[place.x, place.y]])[0] == 0.0
+    assert spaces > 300
+
+
+def test_who_keeps_to_a_lane_is_not_told_to_have_left_it(carla_map: carla.Map) -> None:
+    """By the leaderboard's rule: at most half a lane and 0.5 m off the nearest lane for driving or parking."""
+    wrong, places = 0, 0
+    for driving in carla_map.generate_waypoints(4.0):
+        if driving.is_junction:
+            continue
+        right = driving.transform.get_right_vector()
+        for aside_m in np.arange(-1.6, 2.1, 0.2):
+            place = driving.transform.location + float(aside_m) * carla.Location(right.x, right.y, 0.0)
+            kinds = (carla.LaneType.Driving, carla.LaneType.Parking)
+            lanes = [carla_map.get_waypoint(place, lane_type=kind) for kind in kinds]
+            nearest = min(lanes, key=lambda lane: place.distance(lane.transform.location))
+            wrong += place.distance(nearest.transform.location) > 0.5 * nearest.lane_width + 0.5
+            places += 1
+    assert wrong < 0.005 * places  # where a bay begins, at a slant, a point may be near its end and not yet in it
+
+
 def test_spawn_points_lie_on_lanes_outside_junctions(town: Town, carla_map: carla.Map) -> None:
     assert len(town.spawn_points) >= 40
     places = np.array([point.location for point in town.spawn_points])
