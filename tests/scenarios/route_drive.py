@@ -8,12 +8,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
 import carla
 
 from agents.loader import load_agent_class, make_agent
+from harness.episode import STEP_S, WARM_UP_TICKS, prepared_world
 from harness.sensors import AgentSensors
 from harness.server import free_port
 from results.events import TERMINATING_KINDS, Event
@@ -22,9 +23,6 @@ from results.ticks import Tick
 from scenarios.definition import load_scenario
 from scenarios.planner import RoutePlan, gps_plan, plan
 from scenarios.stage import Stage
-
-STEP_S = 0.05
-WARM_UP_TICKS = 10
 
 
 @dataclass
@@ -52,11 +50,8 @@ def connected(town: str, seed: int = 0) -> Iterator[tuple[carla.Client, carla.Wo
         port = int(json.loads(server.stdout.readline())["rpc_port"])
         client = carla.Client("127.0.0.1", port)
         client.set_timeout(60.0)
-        world = client.get_world()
-        settings = world.get_settings()
-        settings.synchronous_mode, settings.fixed_delta_seconds = True, STEP_S
-        world.apply_settings(settings)
-        yield client, world, port
+        with ExitStack() as stack:
+            yield client, prepared_world(client, town, stack), port
     finally:
         server.terminate()
         server.wait(timeout=20.0)
