@@ -14,7 +14,7 @@ from agents.interface import InputData
 from agents.loader import AgentLoadError
 from agents.pilot.camera import CAMERA_ID, SENSOR
 from agents.pilot.junctions import Junctions
-from agents.pilot.patience import CREEP_MPS, Patience
+from agents.pilot.patience import CREEP_MPS, PERSON_S, Patience
 from agents.pilot.perception import Eyes
 from agents.pilot.road_ahead import RoadAhead
 from agents.plan import GpsPlan, WorldPlan
@@ -43,7 +43,7 @@ class PilotAgent(RouteFollowingAgent):
         super().set_global_plan(global_plan_gps, global_plan_world_coord)
         self._road = RoadAhead(self.route.xy)
         self._junctions = Junctions(self.route)
-        self._patience = Patience()
+        self._vehicle_patience, self._person_patience = Patience(), Patience(PERSON_S, PERSON_S)
 
     def sensors(self) -> list[dict[str, Any]]:
         return [SENSOR, *self.navigation_sensors()]
@@ -57,14 +57,16 @@ class PilotAgent(RouteFollowingAgent):
         )
         self._junctions.update(sighting, here_m, self.speed_mps, DELTA_S)
         vehicle_m = self._road.nearest_vehicle_m(self._index()) - HALF_LENGTH_M - STAND_OFF_M
-        other_m = min(
-            self._road.nearest_person_m(self._index(), self.speed_mps) - HALF_LENGTH_M - STAND_OFF_M,
-            self._junctions.stop_at_m() - here_m - HALF_LENGTH_M,
-        )
-        waits = vehicle_m < STANDS_M + 1.0 < other_m
-        if self._patience.update(waits, here_m, self.speed_mps, DELTA_S):
+        person_m = self._road.nearest_person_m(self._index(), self.speed_mps) - HALF_LENGTH_M - STAND_OFF_M
+        line_m = self._junctions.stop_at_m() - here_m - HALF_LENGTH_M
+        soon_m = STANDS_M + 1.0
+        creeps = [
+            self._vehicle_patience.update(vehicle_m < soon_m < min(person_m, line_m), here_m, self.speed_mps, DELTA_S),
+            self._person_patience.update(person_m < soon_m < min(vehicle_m, line_m), here_m, self.speed_mps, DELTA_S),
+        ]
+        if any(creeps):
             return self.drive(CREEP_MPS)
-        return self._approach(min(vehicle_m, other_m))
+        return self._approach(min(vehicle_m, person_m, line_m))
 
     def _approach(self, gap_m: float) -> carla.VehicleControl:
         """Drive on, or towards a standstill `gap_m` ahead."""

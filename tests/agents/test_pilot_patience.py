@@ -1,6 +1,6 @@
 """The pilot's creep towards what seems to stand in its way."""
 
-from agents.pilot.patience import CREEP_MPS, Patience
+from agents.pilot.patience import CREEP_MPS, PERSON_S, Patience
 
 DT_S = 0.05
 
@@ -38,3 +38,9 @@ def test_it_never_creeps_while_something_else_holds_it():
 def test_a_creep_ends_as_soon_as_a_person_steps_in_the_way():
     places = drive(Patience(), lambda t: t < 30.5, 60.0)
     assert places[-1] < 1.0
+
+
+def test_for_a_person_it_waits_as_long_every_time():
+    places = drive(Patience(PERSON_S, PERSON_S), lambda t: True, 2.0 * PERSON_S - 1.0)
+    assert places[int((PERSON_S - 1.0) / DT_S)] == 0.0
+    assert 2.0 < places[-1] < 3.5
