@@ -4,9 +4,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from fusion.student import VIEW_PX
+
 WINDOW_PX = 41
-VIEW_PX = 4
-"""What stands out is looked for in a view reduced by this: the student's own view is no finer."""
 MOST_EVIDENT_SHARE = 0.004
 """Of a frame's pixels: about four pedestrians at 20 m."""
 
@@ -23,6 +23,7 @@ def patch_origin(
     if rng.random() >= evidence_share:
         y, x = (int(rng.integers(0, (size - patch) // unit + 1)) * unit for size in (height, width))
         return y, x
+    # What stands out is looked for in the student's own view, which is no finer.
     small = (max(width // VIEW_PX, 1), max(height // VIEW_PX, 1))
     heat = cv2.resize(thermal, small, interpolation=cv2.INTER_AREA).astype(np.float32)
     stands_out = np.abs(heat - cv2.blur(heat, (WINDOW_PX // VIEW_PX, WINDOW_PX // VIEW_PX)))

@@ -36,11 +36,16 @@ def batches(make: Callable[[int], T], first: int, last: int, workers: int) -> It
     yield from DataLoader(
         _Steps(make, first, last),
         batch_size=None,
+        collate_fn=_as_it_is,  # by default tuples would come out as lists
         num_workers=workers,
         prefetch_factor=_AHEAD,
         multiprocessing_context="fork",  # the workers read the scenes that are in memory already
         worker_init_fn=_one_thread,
     )
+
+
+def _as_it_is(batch: Any) -> Any:
+    return batch
 
 
 def _one_thread(_: int) -> None:

@@ -48,8 +48,8 @@ class Junctions:
         """One frame; `here_m` is the vehicle's place along the route."""
         entry_m = next((m for m in self._entries_m if m - LINE_BEFORE_M > here_m), math.inf)
         if entry_m != self._entry_m:
-            self._entry_m, self._red, self._stop, self._stood_s, self._served = entry_m, 0.0, 0.0, 0.0, False
-            self._red_s = 0.0
+            self._entry_m, self._red, self._stop, self._served = entry_m, 0.0, 0.0, False
+            self._stood_s = self._red_s = 0.0
         if entry_m - here_m > WATCH_FROM_M:
             return
         if sighting.red + sighting.green > _CLEARLY_SEEN:

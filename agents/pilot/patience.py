@@ -2,8 +2,8 @@
 
 A parked car at the kerb or a patch of odd road can look, from one place, like a vehicle in the lane; a vehicle that
 waits for the same thing looks the same for as long as it does. Published camera agents creep after a while for
-this reason (TransFuser's "creep"). For people who stand there the pilot waits as long before every creep; red lights
-are never crept past.
+this reason (TransFuser's "creep"). For people who stand there the pilot waits as long before every creep. What it does
+at lights is decided by `agents.pilot.junctions`, and no creep leads past a line at which it has to stop.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ import math
 
 CREEP_MPS = 1.5
 _STANDING_MPS = 0.1
-# Longer than a red light and its queue, shorter than any time limit on standing still; people do not queue.
+# Shorter than any time limit on standing still. A queue at a long red may stand for longer: the creep is shorter than
+# the gap to it, and the next one follows only where it still stands. People do not queue.
 VEHICLE_S, PERSON_S = 30.0, 20.0
 # Where it has crept up to a vehicle already, the next look follows sooner.
 _AGAIN_S, _AGAIN_WITHIN_M = 8.0, 15.0
