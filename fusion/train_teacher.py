@@ -3,8 +3,9 @@
     python -m fusion.train_teacher --data DIR --out runs/teacher [--masked-share 0.25] [--steps 3000] [--resume]
 
 Pairs with a clear twin are learnt by twin restoration, mixed with masked conditional examples made from the clear
-frames alone; pairs without (public sets) by masked conditional diffusion alone. Frames are reduced by --scale first,
-and the student's ensembles are drawn at the same scale.
+frames alone; pairs without (public sets) by masked conditional diffusion alone, but for those darker than
+--least-mean: a teacher whose clean images are night frames would leave the night as it is. Frames are reduced by
+--scale first, and the student's ensembles are drawn at the same scale.
 
 Writes teacher.safetensors (moving average), checkpoint.pt, log.csv and sample grids (v | t | samples | target).
 """
@@ -49,6 +50,7 @@ class Recipe:
     learning_rate: float = 5e-4
     ema: float = 0.995
     masked_share: float = 0.25
+    least_mean: float = 0.2  # a frame darker than this, without a clear twin, is no clean image to learn from
     prediction: str = "sample"
     emphasis: float = 2.0
     init: str = ""  # teacher to start from; its sizes are taken over
@@ -132,6 +134,9 @@ def train(folders: list[Path], out: Path, recipe: Recipe, log_every: int = 200, 
     )
     if not training:
         raise FusionError("no pair is left for training: all of them are held out")
+    training = [one for one in training if one.clear is not None or float(one.visible.mean()) >= recipe.least_mean]
+    if not training:
+        raise FusionError(f"no frame has a clear twin or a mean of {recipe.least_mean}: lower --least-mean")
     if recipe.accumulate < 1 or recipe.batch % recipe.accumulate:
         raise FusionError(f"a batch of {recipe.batch} cannot be computed in {recipe.accumulate} equal parts")
     smallest = min(min(example.thermal.shape[1:]) for example in training)

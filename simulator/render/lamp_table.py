@@ -37,10 +37,12 @@ from simulator.render.lights import (
     WARM_WHITE,
     BeamShape,
     lamp_candela,
+    signal_lobe,
 )
 from simulator.render.materials import Emission
 from simulator.types import VehicleLightState
 
+SIGNALS = (Emission.SIGNAL_RED, Emission.SIGNAL_YELLOW, Emission.SIGNAL_GREEN)
 STREET_GLASS_M2 = 0.12
 MOST_DISTANT_M = 400.0
 PAIR_BEYOND_M = 9.0
@@ -54,7 +56,8 @@ class LampTable:
     """Rows of lamps (`point_`) and of the beams they throw (`beam_`), in the axes of the actor in `slot`.
 
     point_candela: (n, 3) along the lamp's axis. point_shape, beam_shape: (n, 6), see `beams.beam`; point_headlamp: (n,)
-    bool. beam_sign: 1 for lamps that look ahead, -1 back. beam_when: ALWAYS, NEAR_ONLY or FAR_ONLY.
+    bool; point_kind: (n,) `Emission`. beam_sign: 1 for lamps that look ahead, -1 back. beam_when: ALWAYS, NEAR_ONLY or
+    FAR_ONLY.
     emission: (actors, kinds, 3) luminance of the lamp glass, cd/m2.
     """
 
@@ -65,6 +68,7 @@ class LampTable:
     point_area: Floats
     point_headlamp: NDArray[np.bool_]
     point_shape: Floats
+    point_kind: NDArray[np.int64]
     beam_slot: NDArray[np.int64]
     beam_centre: Floats
     beam_sign: Floats
@@ -79,7 +83,7 @@ class LampTable:
 class _Lit:
     """What one actor contributes."""
 
-    points: tuple[tuple[Floats, Floats, Floats, float, bool, Floats], ...]
+    points: tuple[tuple[Floats, Floats, Floats, float, bool, Floats, int], ...]
     beams: tuple[tuple[Floats, float, Floats, Floats, float, int], ...]
     emission: NDArray[np.float32]
 
@@ -101,6 +105,7 @@ def lamp_table(lamps: Sequence[Lamps], flags: Sequence[int], blink: bool) -> Lam
         column(points, 4, (), float),
         column(points, 5, (), bool),
         column(points, 6, (6,), float),
+        column(points, 7, (), np.int64),
         column(beams, 0, (), np.int64),
         column(beams, 1, (3,), float),
         column(beams, 2, (), float),
@@ -136,6 +141,7 @@ def _lit(lamps: Lamps, flags: int, blink: bool) -> _Lit:
                 float(area),
                 directed,
                 _values(HIGH_BEAM if high else LOW_BEAM),
+                int(kind),
             )
         )
         emission[kind] = np.maximum(emission[kind], glass / max(float(area), 0.01) * colour)
@@ -225,8 +231,27 @@ def actor_points(
     beamed = _beam_towards(to_eye[:, 1] / ahead, to_eye[:, 2] / ahead, table.point_shape)
     beamed = np.where(to_eye[:, 0] > 0.05 * distance, beamed, 0.0)
     towards = np.where(table.point_headlamp, beamed, towards)
+    towards = np.where(np.isin(table.point_kind, SIGNALS), _signal_towards(to_eye, table.point_normal), towards)
     towards *= distance < MOST_DISTANT_M
     return place, table.point_candela * towards[:, None], table.point_area
+
+
+def glass_luminance(table: LampTable, poses: NDArray[np.float32], eye: NDArray[np.float32]) -> NDArray[np.float32]:
+    """`table.emission` as the eye sees it: signals shine along their own road only."""
+    rows = np.flatnonzero(np.isin(table.point_kind, SIGNALS))
+    slots, kinds = table.point_slot[rows], table.point_kind[rows]
+    pose = poses[slots].astype(np.float64)
+    place = np.einsum("nij,nj->ni", pose[:, :, :3], table.point_centre[rows]) + pose[:, :, 3] - eye
+    to_eye = -np.einsum("nji,nj->ni", pose[:, :, :3], place)
+    out = table.emission.copy()
+    out[slots, kinds] = table.emission[slots, kinds] * _signal_towards(to_eye, table.point_normal[rows])[:, None]
+    return out
+
+
+def _signal_towards(to_eye: Floats, normal: Floats) -> Floats:
+    """Of `signal_lobe`, in the signals' own axes: they hang upright."""
+    forward = to_eye[:, 0] * normal[:, 0] + to_eye[:, 1] * normal[:, 1]
+    return signal_lobe(forward, to_eye[:, 0] * normal[:, 1] - to_eye[:, 1] * normal[:, 0])
 
 
 def street_points(

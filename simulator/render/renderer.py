@@ -17,7 +17,14 @@ from simulator.render.events import EventPixels, brightness_of, events_until, fi
 from simulator.render.exposure import Adaptation, adapted, manual_ev, metered_ev, saturation_cd_m2
 from simulator.render.froxels import ACROSS, DOWN, SLICES, fill_froxels
 from simulator.render.glare import add_sprites, sprites
-from simulator.render.lamp_table import LampTable, actor_points, beam_records, lamp_table, street_points
+from simulator.render.lamp_table import (
+    LampTable,
+    actor_points,
+    beam_records,
+    glass_luminance,
+    lamp_table,
+    street_points,
+)
 from simulator.render.lights import (
     FIELDS,
     indicators_lit,
@@ -192,7 +199,6 @@ class Renderer:
         emission = np.zeros((1 + len(template), len(Emission), 3), np.float32)
         emission[0, Emission.WINDOW] = LIT_WINDOW_CD_M2 * day.darkness
         emission[0, Emission.STREET_LAMP] = np.array([1.2, 1.0, 0.72]) * STREET_LAMP_GLASS_CD_M2
-        emission[1:] = lamps.emission
         power = np.zeros(len(self._town.lamp_heads) + 1, np.float32)
         power[: len(self._town.lamp_heads)] = view.lamps_on
         slots = Slots(
@@ -275,11 +281,14 @@ class Renderer:
         if foggy:
             self._workers.run(fill_froxels, eye, lights, np.float32(extinction), self._grid)
         out, smooth = self._planes_of(eye)
+        emission = frame.slots.emission.copy()
+        emission[1:] = glass_luminance(frame.lamps, frame.instances.poses, eye.eye)
+        slots = frame.slots._replace(emission=emission)
         sun_shines = max(frame.day.sun_rgb) > 0.02 * max(frame.day.sky_rgb)
         sun_map = self._sun_depth(frame.day) if sun_shines else NO_SUN
         self._workers.run(
             render_rows, eye, seen.ids, seen.inverse_depth, self._town.surfaces, self._town.lamp_of,
-            self._templates.surfaces, frame.slots, self._look, np.float32(frame.day.wetness), air_of(frame.day), lights,
+            self._templates.surfaces, slots, self._look, np.float32(frame.day.wetness), air_of(frame.day), lights,
             sun_shines, sun_map.depth, sun_map.to_texel, sun_map.texel_m, self._casters(frame, eye), self._grid, foggy,
             self._rows_of(eye), out,
         )  # fmt: skip

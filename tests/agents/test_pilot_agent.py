@@ -12,7 +12,7 @@ from agents.loader import AgentLoadError, load_agent_class
 from agents.pilot.agent import HALF_LENGTH_M, WEIGHTS
 from agents.pilot.camera import COLUMNS, HEIGHT, ROWS, WIDTH
 from agents.pilot.junctions import LINE_BEFORE_M, Junctions
-from agents.pilot.perception import Eyes, Sighting
+from agents.pilot.perception import Eyes, Sighting, _lights
 from agents.plan import RoadOption
 from agents.route import Route
 
@@ -44,6 +44,15 @@ def test_the_same_frame_is_seen_the_same_twice(eyes: Eyes) -> None:
     first, second = eyes.look(frame), eyes.look(frame)
     assert np.array_equal(first.vehicles, second.vehicles)
     assert first.red == second.red
+
+
+def test_a_signal_head_is_red_or_green_as_a_whole() -> None:
+    red, green = np.zeros((ROWS, COLUMNS)), np.zeros((ROWS, COLUMNS))
+    red[10, 40], green[11:13, 40] = 0.9, 0.7  # one head, its dark upper part taken for red
+    red[10:12, 60] = 0.5  # a lit window elsewhere
+    of_red, of_green = _lights(red, green)
+    assert (of_red, of_green) == pytest.approx((1.0, 2.3))
+    assert _lights(red, 0.3 * red) == pytest.approx((1.9, 0.0))
 
 
 def test_missing_weights_are_one_clear_line() -> None:

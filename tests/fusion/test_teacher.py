@@ -1,3 +1,4 @@
+import shutil
 from dataclasses import replace
 from importlib.util import find_spec
 
@@ -137,3 +138,10 @@ def test_a_batch_in_parts_gives_the_same_teacher_as_a_batch_at_once(tmp_path):
     assert float((one - two).norm()) < 0.01 * float((one - before).norm())
     with pytest.raises(FusionError, match="batch of 4 cannot be computed in 3 equal parts"):
         train([tmp_path / "drawn"], tmp_path / "odd", replace(recipe, accumulate=3))
+
+
+def test_night_frames_without_a_clear_twin_are_no_clean_images(tmp_path):
+    write(tmp_path / "drawn", count=3, seed=0, width=64, height=48)
+    shutil.rmtree(tmp_path / "drawn" / "clear")
+    with pytest.raises(FusionError, match="--least-mean"):
+        train([tmp_path / "drawn"], tmp_path / "dark", Recipe(steps=1, crop=8, held_out=0.0, least_mean=0.99))

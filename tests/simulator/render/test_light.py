@@ -165,6 +165,20 @@ def test_signal_lamps_have_their_colour(street: Renderer, weather: WeatherParame
         assert all(lamp[channel] > 1.4 * other for other in others)
 
 
+def test_a_signal_shines_along_its_own_road_and_not_into_the_other(street: Renderer) -> None:
+    def brightest(turned_deg: float) -> float:
+        dark, lit = (
+            scene.view((4, "traffic.test", scene.pose(12.0, 0.0, 0.0, 90.0 + turned_deg), state), weather=scene.NIGHT)
+            for state in (0, 1)
+        )
+        return float((luminance(street, lit) - luminance(street, dark)).max())
+
+    ahead, aside, across = brightest(0.0), brightest(22.0), brightest(75.0)
+    assert ahead > 1000.0
+    assert 0.05 * ahead < aside < 0.25 * ahead  # 0.05 + 0.95 exp(-2) = 0.18, seen by 60 % of the glass
+    assert across < 0.01 * ahead
+
+
 def test_brake_lamps_are_brighter_than_tail_lamps(street: Renderer) -> None:
     def rear(lights: int) -> NDArray:
         view = scene.view((1, "vehicle.test.car", scene.pose(12.0, 0.0, 0.0), lights), weather=scene.NIGHT)
