@@ -1,10 +1,10 @@
 """A frozen detector, trained on ordinary photographs, on visible, thermal and fused frames of labelled recordings.
 
-The detector is FastestDet (COCO, 80 classes) as an ONNX file, run by OpenCV. Labels come from segmentation recordings
-(`python -m harness.record --labels`): every instance of a pedestrian or a vehicle is a box around its pixels.
+The detector is FastestDet (COCO, 80 classes) as an ONNX file, run by OpenCV; `fusion.labelled` reads what it should
+find.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,12 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fusion.errors import FusionError
+from fusion.labelled import COCO
 
 Bytes = NDArray[np.uint8]
-COCO = {"pedestrian": (0,), "vehicle": (2, 3, 5, 7)}
-"""COCO's person; car, motorcycle, bus, truck."""
-TAGS = {"pedestrian": (12,), "vehicle": (14, 15, 16, 18)}
-"""CARLA 0.9.14 and later: pedestrian; car, truck, bus, motorcycle."""
 SMALLEST_PX = 12
 """Boxes lower than this are neither asked for nor counted against: the detector sees 352 pixels a side."""
 INPUT_PX = 352
@@ -81,18 +78,6 @@ def overlap(one: Sequence[float], other: Sequence[float]) -> float:
     return shared / (sum(areas) - shared) if shared > 0.0 else 0.0
 
 
-def labels(tags: Bytes, instances: NDArray[np.uint16]) -> dict[str, list[tuple[float, float, float, float]]]:
-    """Boxes of the pedestrians and vehicles of a frame from its semantic tags and instance numbers, both (H, W)."""
-    found: dict[str, list[tuple[float, float, float, float]]] = {}
-    for name, wanted in TAGS.items():
-        mask = np.isin(tags, wanted)
-        found[name] = []
-        for number in np.unique(instances[mask]):
-            ys, xs = np.nonzero(mask & (instances == number))
-            found[name].append((float(xs.min()), float(ys.min()), float(xs.max() + 1), float(ys.max() + 1)))
-    return found
-
-
 Matches = tuple[list[tuple[float, bool]], int]
 """Of one frame and class: (score, is right) of each detection, and how many boxes there were to find."""
 
@@ -124,19 +109,3 @@ def average_precision(frames: Sequence[Matches]) -> float:
     precision = right / np.arange(1, len(judged) + 1)
     precision = np.maximum.accumulate(precision[::-1])[::-1]
     return float((np.diff(recall) * precision).sum())
-
-
-def read_labels(folder: Path, name: str) -> dict[str, list[tuple[float, float, float, float]]]:
-    planes = []
-    for kind in ("tags", "instances"):
-        path = folder / kind / f"{name}.png"
-        image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-        if image is None:
-            raise FusionError(f"{path} is missing or not an image: record with --labels")
-        planes.append(np.asarray(image))
-    if planes[0].shape != planes[1].shape:
-        raise FusionError(f"{folder}: tags and instances of {name} differ in size")
-    return labels(planes[0].astype(np.uint8), planes[1].astype(np.uint16))
-
-
-Fuse = Callable[[Bytes, Bytes], Bytes]

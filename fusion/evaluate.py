@@ -5,7 +5,7 @@
 
 Writes metrics.csv (one line per pair and fusion), summary.json and summary.md (means with 95 % intervals of 1,000
 bootstrap draws over the pairs, for all pairs and per condition), with --robustness a picture of curves, and with
---detector the AP50 of a frozen detector where the folders carry labels (tags/ and instances/ beside rgb/), and with
+--detector the AP50 of a frozen detector where the folders carry labels (`fusion.labelled`), and with
 --ensembles what the students have kept of the teacher that drew them (teacher.csv), on the pairs that were held out.
 """
 
@@ -26,6 +26,7 @@ from fusion.backbones import load_backbone
 from fusion.cache import EnsembleCache
 from fusion.data import Pair, load, read_folders, read_pairs
 from fusion.errors import FusionError
+from fusion.labelled import labels_of, read_boxes
 from fusion.metrics import all_metrics, grey
 from fusion.naive import FUSIONS, Fusion
 from fusion.proxy import FusionProxy
@@ -131,10 +132,13 @@ def detections(pairs: Sequence[Pair], by: dict[str, Fusion], detector: detection
     judged: dict[str, dict[str, list[detection.Matches]]] = {name: {} for name in by}
     for pair in track(pairs, "detection", disable=quiet):
         images = load(pair)
-        boxes = detection.read_labels(pair.visible.parent.parent, pair.visible.stem)
+        path = labels_of(pair)
+        assert path is not None
+        height, width = images.visible.shape[:2]
+        boxes = read_boxes(path, width, height)
         for name, fuse in by.items():
             found = detector(fuse(images.visible, images.thermal))
-            for kind in detection.TAGS:
+            for kind in boxes:
                 judged[name].setdefault(kind, []).append(detection.matches(found[kind], boxes[kind]))
     result: dict[str, Any] = {}
     for name, by_kind in judged.items():
@@ -178,9 +182,9 @@ def evaluate(
         result["robustness"] = {name: robustness.curves(frames, fuse) for name, fuse in compared.items()}
         robustness.plot(result["robustness"], out / "robustness.png")
     if judge:
-        labelled = [pair for pair in pairs if (pair.visible.parent.parent / "tags").is_dir()]
+        labelled = [pair for pair in pairs if labels_of(pair)]
         if not labelled:
-            raise FusionError("no folder carries labels (tags/ and instances/): record with --labels")
+            raise FusionError("no pair carries labels (fusion/labelled.py lists the known kinds): record with --labels")
         result["detection"] = detections(labelled, by, judge, quiet)
         text += "\n## Detection, AP50\n\n| fusion | pedestrian | vehicle |\n|---|---|---|\n"
         for name, by_kind in result["detection"].items():

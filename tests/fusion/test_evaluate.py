@@ -59,13 +59,6 @@ def test_without_labels_a_detector_is_refused_and_so_is_a_missing_one(tmp_path):
     assert done.stderr.startswith("fusion.evaluate: no folder")
 
 
-def test_labels_are_boxes_around_instances():
-    tags, instances = np.zeros((40, 60), np.uint8), np.zeros((40, 60), np.uint16)
-    tags[5:25, 10:16], instances[5:25, 10:16] = 12, 7
-    tags[20:36, 30:50], instances[20:36, 30:50] = 14, 8
-    assert detection.labels(tags, instances) == {"pedestrian": [(10, 5, 16, 25)], "vehicle": [(30, 20, 50, 36)]}
-
-
 def test_average_precision_on_cases_worked_by_hand():
     boxes = [(0.0, 0.0, 20.0, 20.0), (40.0, 0.0, 60.0, 20.0)]
     right, wrong = detection.Found(0.9, boxes[0]), detection.Found(0.8, (100.0, 0.0, 120.0, 20.0))
