@@ -319,7 +319,8 @@ class Renderer:
             self._moved[sensor_id] = here
             fog_light = self._grid if self._lamps_light_fog else None
             open_s = exposure_s(camera, ev - compensation)
-            add_streaks(radiance, eye, seen.inverse_depth, day, view.weather, here, open_s, fog_light, key)
+            white = saturation_cd_m2(ev, compensation)
+            add_streaks(radiance, eye, seen.inverse_depth, day, view.weather, here, open_s, white, fog_light, key)
         gamma = camera.number("gamma", 2.2)
         if gamma not in self._tables:
             self._tables[gamma] = gamma_table(gamma)

@@ -26,7 +26,11 @@ F = np.float32
 NEAREST_M, FARTHEST_M = 0.6, 4.5
 """Nearer drops are out of focus, farther ones too fine."""
 LEAST_MM, LARGEST_MM = 1.5, 5.0
-MOST_DROPS = 6000
+MOST_DROPS = 4000
+EXTINCTION_PER_AREA = 2.0
+"""A drop takes twice its cross-section out of the light: half by bending it round its edge."""
+LEAST_SIGNAL, LEAST_COVER = 4e-4, 0.02
+"""What adds less of full white and hides less of what is behind it is left out: it would not be seen."""
 LONGEST_EXPOSURE_S = 1.0 / 30.0
 WIND_MPS = (8.0, 2.5, 0.0)
 """At CARLA's `wind_intensity` 100, which has no direction."""
@@ -76,11 +80,12 @@ def add_streaks(
     weather: WeatherParameters,
     camera: Moved,
     open_s: float,
+    white_cd_m2: float,
     fog_light: NDArray[np.float32] | None,
     key: np.uint32,
 ) -> None:
-    """Adds the streaks to radiance (H, 3, W), cd/m2. open_s: how long the shutter is. fog_light: the froxel grid of
-    this picture, None where lamps light nothing.
+    """Adds the streaks to radiance (H, 3, W), cd/m2. open_s: how long the shutter is. white_cd_m2: what the sensor
+    shows as full white. fog_light: the froxel grid of this picture, None where lamps light nothing.
     """
     rate = rain_mm_h(weather.precipitation)
     drift = np.array(WIND_MPS) * weather.wind_intensity / 100.0 - camera.velocity_mps
@@ -92,7 +97,7 @@ def add_streaks(
     _streaks(
         radiance, inverse_depth, eye.rotation, eye.focal_px, eye.cx_px, eye.cy_px, F(tan_x), F(tan_y), count,
         F(4.1 * rate**-0.21), drift.astype(np.float32), F(open_s), np.array(around, np.float32), grid,
-        F(1.0 / day.extinction_per_m), key,
+        F(1.0 / day.extinction_per_m), F(LEAST_SIGNAL * white_cd_m2), key,
     )  # fmt: skip
 
 
@@ -108,7 +113,7 @@ def _share(key, n, k):  # type: ignore[no-untyped-def]
 @njit(cache=True, error_model="numpy", nogil=True)
 def _streaks(  # type: ignore[no-untyped-def]
     radiance, inverse_depth, rotation, focal, cx, cy, tan_x, tan_y, count, slope_per_mm, drift, open_s, around, grid,
-    mean_free_m, key,
+    mean_free_m, least, key,
 ):  # fmt: skip
     height, _, width = radiance.shape
     near3, far3 = F(NEAREST_M**3), F(FARTHEST_M**3)
@@ -139,13 +144,15 @@ def _streaks(  # type: ignore[no-untyped-def]
         while far < z and k < SLICES - 2:
             k += 1
             near, far = slice_distance(F(k - 1)), slice_distance(F(k))
-        per_m = mean_free_m / (far - near)
+        per_m = F(EXTINCTION_PER_AREA) * mean_free_m / (far - near)
         lit_r, lit_g, lit_b = around[0], around[1], around[2]
         before = F(1) if k > 0 else F(0)
         b = max(k - 1, 0)
         lit_r += (grid[i, j, k, 0] - before * grid[i, j, b, 0]) * per_m
         lit_g += (grid[i, j, k, 1] - before * grid[i, j, b, 1]) * per_m
         lit_b += (grid[i, j, k, 2] - before * grid[i, j, b, 2]) * per_m
+        if cover < F(LEAST_COVER) and cover * max(lit_r, max(lit_g, lit_b)) < least:
+            continue
         steps = np.int32(length)
         for s in range(steps):
             t = (F(s) + F(0.5)) / F(steps)

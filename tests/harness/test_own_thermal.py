@@ -31,13 +31,14 @@ def server() -> Iterator[RunningServer]:
 
 @pytest.fixture(scope="module")
 def scene(server: RunningServer) -> Iterator[tuple[carla.World, carla.Vehicle]]:
-    """The ego, and a walker 8 m ahead of it."""
+    """By night: the ego, and a walker 8 m ahead of it."""
     client = carla.Client("127.0.0.1", server.port)
     client.set_timeout(60.0)
     world = client.get_world()
     settings = world.get_settings()
     settings.synchronous_mode, settings.fixed_delta_seconds = True, 0.05
     world.apply_settings(settings)
+    world.set_weather(carla.WeatherParameters(sun_altitude_angle=-40.0))
     library = world.get_blueprint_library()
     ego = world.spawn_actor(library.find("vehicle.lincoln.mkz_2020"), world.get_map().get_spawn_points()[0])
     world.tick()
