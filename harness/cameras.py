@@ -1,4 +1,8 @@
-"""The agent's cameras in an arm: RGB as it is, the thermal frame beside it, and what FusionProxy makes of the two."""
+"""The agent's cameras in an arm: RGB as it is, the thermal frame beside it, and what FusionProxy makes of the two.
+
+A thermal camera may have a place of its own (`ThermalConfig.place`): its picture is then laid over the RGB camera's
+through depth. Where it sees nothing of what the RGB camera sees, the fused frame is the RGB frame.
+"""
 
 from __future__ import annotations
 
@@ -15,24 +19,47 @@ from numpy.typing import NDArray
 from fusion.proxy import FusionProxy
 from results.strips import Moment
 from sensors.rig import CameraFrames, Rig
-from sensors.thermal import ActorState, Ambient, HeatTracker, ThermalCamera
+from sensors.thermal import ActorState, Ambient, HeatTracker, ThermalCamera, ThermalConfig, preset, reproject, sensor_at
 
 STRIP_TICKS = 24
 # How long before an event the frames of its strip were taken.
 BEFORE_S = (1.0, 0.5, 0.0)
+# Of 255: a pixel that lies half in the border of a thermal picture counts as outside.
+HELD = 254
 
 
 @dataclass(frozen=True, eq=False)
 class ThermalView:
-    """What a thermal camera sees at one tick, made when somebody first asks for it."""
+    """What a thermal camera sees at one tick, made when somebody first asks for it.
+
+    hits: at the RGB camera; own: at the thermal camera, where that has a place of its own.
+    """
 
     hits: CameraFrames
+    own: CameraFrames | None
     actors: tuple[ActorState, ...]
     camera: ThermalCamera
 
-    @cached_property
+    @property
     def counts(self) -> NDArray[np.uint8]:
-        return self.camera.image(self.hits, self.actors).counts
+        """(H, W) uint8 over the RGB frame; where it is not `valid`, the nearest there is."""
+        return self._laid[0]
+
+    @property
+    def valid(self) -> NDArray[np.bool_] | None:
+        """(H, W) where the thermal camera sees what the RGB camera sees; None: everywhere."""
+        return self._laid[1]
+
+    @cached_property
+    def _laid(self) -> tuple[NDArray[np.uint8], NDArray[np.bool_] | None]:
+        seen = self.camera.image(self.hits if self.own is None else self.own, self.actors)
+        if self.own is None:
+            return seen.counts, seen.valid
+        counts, valid = reproject(seen.counts, self.own, self.hits)
+        if seen.valid is not None:
+            held, _ = reproject(np.where(seen.valid, np.uint8(255), np.uint8(0)), self.own, self.hits)
+            valid &= held > HELD
+        return counts, valid
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,13 +77,23 @@ class CameraView:
 
     @cached_property
     def fused(self) -> NDArray[np.uint8]:
-        """(H, W, 4) uint8 BGRA, alpha as in the RGB frame."""
-        return self.proxy(self.frames.bgra, self.thermal, channel_order="bgr")
+        """(H, W, 4) uint8 BGRA, alpha as in the RGB frame; the RGB frame where there is no thermal one."""
+        fused = self.proxy(self.frames.bgra, self.thermal, channel_order="bgr")
+        valid = self.heat.valid
+        return fused if valid is None else np.where(valid[..., None], fused, self.frames.bgra)
 
     def moment(self, event_s: float) -> Moment:
         before_s = event_s - self.time_s
         label = "at the event" if before_s < 0.025 else f"{before_s:.1f} s before"
-        return Moment(label, self.frames.bgra, self.thermal, self.fused)
+        valid = self.heat.valid
+        thermal = self.thermal if valid is None else np.where(valid, self.thermal, _hatched(valid.shape))
+        return Moment(label, self.frames.bgra, thermal, self.fused)
+
+
+def _hatched(shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """What pictures show where a thermal camera sees nothing: no surface looks like it."""
+    rows, columns = np.indices(shape)
+    return np.where((rows + columns) % 12 < 6, np.uint8(70), np.uint8(110))
 
 
 class Cameras:
@@ -73,19 +110,14 @@ class Cameras:
         ambient: Ambient,
         seed: int,
     ):
-        self._rig = Rig(world, ego, declared)
+        config = preset(thermal_preset)
+        self._own = {str(c["id"]): _own_sensor(config, c) for c in declared} if config.place else {}
+        self._rig = Rig(world, ego, [*declared, *self._own.values()])
         self._fused = fused
         self._proxy = proxy
         self._heat = HeatTracker(world, ambient, seed)
         self._thermal = {
-            camera["id"]: ThermalCamera(
-                thermal_preset,
-                int(camera["width"]),
-                int(camera["height"]),
-                float(camera["fov"]),
-                ambient,
-                seed + number,
-            )
+            camera["id"]: _thermal_camera(config, self._own.get(camera["id"], camera), ambient, seed + number)
             for number, camera in enumerate(declared)
         }
         self._first_frame = 0
@@ -98,13 +130,17 @@ class Cameras:
         # How many frames a server counted before the episode is chance, and the detector's noise is drawn by frame.
         self._first_frame = self._first_frame or snapshot.frame
         heat = {}
-        for name, hits in self._rig.first_hits(snapshot.frame, timeout_s).items():
-            hits = replace(hits, frame=snapshot.frame - self._first_frame)
-            heat[name] = ThermalView(hits, actors, self._thermal[name])
+        frame = snapshot.frame - self._first_frame
+        hits = {name: replace(h, frame=frame) for name, h in self._rig.first_hits(snapshot.frame, timeout_s).items()}
+        for name, camera in self._thermal.items():
+            own = hits[self._own[name]["id"]] if self._own else None
+            heat[name] = ThermalView(hits[name], own, actors, camera)
             if self._fused:
                 _ = heat[name].counts  # now, while the server still makes the RGB frames
         data: dict[str, tuple[int, Any]] = {}
-        for number, (name, frames) in enumerate(self._rig.frames(snapshot.frame, timeout_s).items()):
+        pictures = self._rig.frames(snapshot.frame, timeout_s)
+        for number, name in enumerate(self._thermal):
+            frames = pictures[name]
             view = CameraView(frames, heat[name], self._proxy, time_s)
             data[name] = (snapshot.frame, view.fused if self._fused else frames.bgra)
             if number == 0:
@@ -119,3 +155,13 @@ class Cameras:
 
     def destroy(self) -> None:
         self._rig.destroy()
+
+
+def _own_sensor(config: ThermalConfig, camera: Mapping[str, Any]) -> dict[str, Any]:
+    assert config.place is not None
+    return sensor_at(config.place, camera, config.width, config.height, config.fov_deg)
+
+
+def _thermal_camera(config: ThermalConfig, sensor: Mapping[str, Any], ambient: Ambient, seed: int) -> ThermalCamera:
+    """The camera over the frames of `sensor`: the RGB camera's dictionary, or the one of its own place."""
+    return ThermalCamera(config, int(sensor["width"]), int(sensor["height"]), float(sensor["fov"]), ambient, seed)

@@ -29,7 +29,7 @@ from fusion import FusionError
 from fusion.twins import gather
 from harness.episode import PATIENCE_S, STEP_S, WARM_UP_TICKS, ambient_for, prepared_world
 from harness.errors import HarnessError
-from harness.recording import EVALUATION_TOWNS, finish_drive, is_finished, keep_frame
+from harness.recording import EVALUATION_TOWNS, finish_drive, is_finished, keep_frame, paired_camera
 from harness.sensors import AgentSensors
 from harness.server import embedded_server, free_port
 from scenarios.definition import ScenarioDefinition, load_scenario
@@ -150,7 +150,7 @@ def record_route(definition: ScenarioDefinition, spec: RouteSpec, options: argpa
         rig = Rig(world, stage.ego, [SENSOR], {"sensor_tick": f"{options.period * STEP_S:.3f}"})
         stack.callback(rig.destroy)
         heat = HeatTracker(world, ambient, options.seed)
-        thermal = ThermalCamera(options.thermal, WIDTH, HEIGHT, FOV_DEG, ambient, options.seed)
+        thermal = ThermalCamera(paired_camera(options.thermal), WIDTH, HEIGHT, FOV_DEG, ambient, options.seed)
         kept: list[dict[str, Any]] = []
         for number in range(int(options.max_time / STEP_S)):
             world.tick(PATIENCE_S)

@@ -18,9 +18,21 @@ from numpy.typing import NDArray
 
 from harness.errors import HarnessError
 from sensors.rig import CameraFrames
+from sensors.thermal import ThermalConfig, preset
 
 EVALUATION_TOWNS = ("Elm02",)
 _FAST_PNG = [cv2.IMWRITE_PNG_COMPRESSION, 1]
+
+
+def paired_camera(name: str) -> ThermalConfig:
+    """The thermal camera of a recording: what learns from it needs the two pictures pixel on pixel."""
+    try:
+        config = preset(name)
+    except ValueError as error:
+        raise HarnessError(f"--thermal {name}: {error}") from error
+    if config.place is not None:
+        raise HarnessError(f"--thermal {name}: recordings need a camera without a place of its own")
+    return config
 
 
 def keep_frame(

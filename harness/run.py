@@ -138,7 +138,7 @@ def _parser() -> argparse.ArgumentParser:
         help="what each fog density means on the server of --carla (from python -m sensors.calibrate_fog)",
     )
     add("--weights", default="sim", help="FusionProxy's weights: a name or a .safetensors file (default: sim)")
-    add("--thermal", default="adk", help="thermal camera preset (default: adk)")
+    add("--thermal", default=None, help="thermal camera: a preset or a YAML file (default: the scenario's, or adk)")
     add(
         "--metric",
         default=DEFAULT_VERSION,
@@ -186,10 +186,12 @@ def _configuration(
     # Imported late: numba and torch take seconds, which a mistyped option should not cost.
     from sensors.thermal.presets import preset
 
+    thermal = options.thermal or definition.thermal_preset
     try:
-        preset(options.thermal)
+        preset(thermal)
     except (KeyError, ValueError) as error:
-        raise HarnessError(f"--thermal {options.thermal}: {str(error).strip(chr(39))}") from error
+        where = f"--thermal {thermal}" if options.thermal else f"{definition.source}: thermal"
+        raise HarnessError(f"{where}: {str(error).strip(chr(39))}") from error
     from fusion import weights
 
     weights_file = weights.locate(options.weights)
@@ -206,8 +208,8 @@ def _configuration(
         agent_checksum=_agent_checksum(options.agent, options.agent_config),
         weights=options.weights,
         weights_checksum=weights.checksum(weights_file),
-        thermal_preset=options.thermal,
-        thermal_checksum=checksum(Path(options.thermal)) if Path(options.thermal).is_file() else "",
+        thermal_preset=thermal,
+        thermal_checksum=checksum(Path(thermal)) if Path(thermal).is_file() else "",
         metric_version=options.metric,
         server=server,
         fog_table_checksum=checksum(options.fog_table) if options.fog_table else "",

@@ -25,7 +25,7 @@ import numpy as np
 
 from harness.episode import PATIENCE_S, ambient_for, prepared_world
 from harness.errors import HarnessError
-from harness.recording import EVALUATION_TOWNS, finish_drive, is_finished, keep_frame
+from harness.recording import EVALUATION_TOWNS, finish_drive, is_finished, keep_frame, paired_camera
 from harness.server import embedded_server
 from scenarios.definition import ScenarioDefinition, load_scenario
 from scenarios.errors import ScenarioError
@@ -163,7 +163,7 @@ def _look(
     world.tick()
     ambient = ambient_for(definition, None)
     heat = HeatTracker(world, ambient, options.seed)
-    camera = ThermalCamera(options.thermal, WIDTH, HEIGHT, FOV_DEG, ambient, options.seed + number)
+    camera = ThermalCamera(paired_camera(options.thermal), WIDTH, HEIGHT, FOV_DEG, ambient, options.seed + number)
     rig = Rig(world, scene.ego, [SENSOR])
     try:
         world.tick()

@@ -72,7 +72,9 @@ class Limits(_Strict):
 
 
 class ScenarioDefinition(_Strict):
-    """One scenario. `clear` names the twin in good conditions that the arm of this name drives."""
+    """One scenario. `clear` names the twin in good conditions that the arm of this name drives; `thermal` the camera: a
+    preset or a YAML file, a relative one beside the scenario's.
+    """
 
     name: str = Field(pattern=r"^[A-Za-z0-9_-]+$")
     title: str = ""
@@ -85,6 +87,7 @@ class ScenarioDefinition(_Strict):
     traffic: Traffic = Traffic()
     limits: Limits = Limits()
     clear: str | None = None
+    thermal: str = "adk"
     source: str = Field(default="", exclude=True)
     _fog_table: FogTable | None = PrivateAttr(default=None)
 
@@ -93,6 +96,12 @@ class ScenarioDefinition(_Strict):
         """Relative names are looked up beside the YAML file, then in `scenarios/routes`."""
         beside = Path(self.source).parent / self.routes
         return beside if beside.is_file() else SCENARIO_FOLDER / "routes" / self.routes
+
+    @property
+    def thermal_preset(self) -> str:
+        """The name, or the path of the file."""
+        is_file = self.thermal.endswith((".yaml", ".yml"))
+        return str(Path(self.source).parent / Path(self.thermal).expanduser()) if is_file else self.thermal
 
     def load_routes(self, quick: bool = False) -> tuple[RouteSpec, ...]:
         routes = parse_routes(self.routes_path)

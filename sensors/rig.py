@@ -189,7 +189,7 @@ def _close(sensors: list[carla.Sensor]) -> None:
 
 
 def _decode(name: str, instances: carla.Image, depth: carla.Image) -> CameraFrames:
-    tags, ids, depth_m = decode(_pixels(instances), _pixels(depth))
+    tags, ids, depth_m, panes = decode(_pixels(instances), _pixels(depth))
     return CameraFrames(
         id=name,
         frame=depth.frame,
@@ -200,6 +200,7 @@ def _decode(name: str, instances: carla.Image, depth: carla.Image) -> CameraFram
         depth_m=depth_m,
         transform=np.array(depth.transform.get_matrix(), np.float32),
         fov_deg=depth.fov,
+        panes=panes,
     )
 
 

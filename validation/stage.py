@@ -138,8 +138,10 @@ def camera_frames(render: Renderer, camera: CameraModel, eye: Pose, scene: Scene
     pose[:3, :3] = rotation_matrix(*eye[3:])
     pose[:3, 3] = eye[:3]
     nothing = np.empty((0, 0, 4), np.uint8)
-    tags, instances, depth_m = decode(labels, depth)
-    return CameraFrames("front", scene.frame, scene.elapsed_s, nothing, tags, instances, depth_m, pose, camera.fov_deg)
+    tags, instances, depth_m, panes = decode(labels, depth)
+    return CameraFrames(
+        "front", scene.frame, scene.elapsed_s, nothing, tags, instances, depth_m, pose, camera.fov_deg, panes
+    )
 
 
 def actor_states(scene: SceneView, ambient: Ambient, seed: int = 0) -> tuple[ActorState, ...]:

@@ -3,6 +3,7 @@
 from sensors.thermal.ambient import Ambient, ambient_of
 from sensors.thermal.camera import ThermalCamera, ThermalFrame
 from sensors.thermal.heat import ActorState, HeatState, HeatTracker
+from sensors.thermal.place import Place, sensor_at
 from sensors.thermal.presets import PRESETS, ThermalConfig, preset
 from sensors.thermal.reproject import reproject
 
@@ -12,10 +13,12 @@ __all__ = [
     "Ambient",
     "HeatState",
     "HeatTracker",
+    "Place",
     "ThermalCamera",
     "ThermalConfig",
     "ThermalFrame",
     "ambient_of",
     "preset",
     "reproject",
+    "sensor_at",
 ]

@@ -100,6 +100,7 @@ class ThermalCamera:
             frames.transform,
             frames.fov_deg,
             tuple(actors),
+            frames.panes,
         )
         valid = None
         if self._mounting.turned:

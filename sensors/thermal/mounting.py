@@ -47,14 +47,19 @@ class Mounting:
     def rotation(self, time_s: float) -> NDArray[np.float64]:
         """(3, 3) thermal -> RGB camera axes (x forward, y right, z up) at this simulation time."""
         phase = 2.0 * math.pi * time_s / self.drift_period_s
-        yaw = math.radians(self.yaw_deg + self.drift_deg * math.sin(phase))
-        pitch = math.radians(self.pitch_deg + self.drift_deg * math.sin(phase + math.pi / 3.0))
-        roll = math.radians(self.roll_deg)
-        cy, sy, cp, sp, cr, sr = (f(a) for a in (yaw, pitch, roll) for f in (math.cos, math.sin))
-        turn = np.array([[cy, -sy, 0.0], [sy, cy, 0.0], [0.0, 0.0, 1.0]])
-        lift = np.array([[cp, 0.0, -sp], [0.0, 1.0, 0.0], [sp, 0.0, cp]])
-        lean = np.array([[1.0, 0.0, 0.0], [0.0, cr, sr], [0.0, -sr, cr]])
-        return turn @ lift @ lean
+        yaw_deg = self.yaw_deg + self.drift_deg * math.sin(phase)
+        pitch_deg = self.pitch_deg + self.drift_deg * math.sin(phase + math.pi / 3.0)
+        return rotation_matrix(yaw_deg, pitch_deg, self.roll_deg)
+
+
+def rotation_matrix(yaw_deg: float, pitch_deg: float, roll_deg: float) -> NDArray[np.float64]:
+    """(3, 3) in CARLA's convention: that of `carla.Transform.get_matrix`."""
+    angles = (math.radians(angle) for angle in (yaw_deg, pitch_deg, roll_deg))
+    cy, sy, cp, sp, cr, sr = (f(angle) for angle in angles for f in (math.cos, math.sin))
+    turn = np.array([[cy, -sy, 0.0], [sy, cy, 0.0], [0.0, 0.0, 1.0]])
+    lift = np.array([[cp, 0.0, -sp], [0.0, 1.0, 0.0], [sp, 0.0, cp]])
+    lean = np.array([[1.0, 0.0, 0.0], [0.0, cr, sr], [0.0, -sr, cr]])
+    return turn @ lift @ lean
 
 
 def seen_through(

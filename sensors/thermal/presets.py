@@ -12,13 +12,14 @@ import yaml
 from sensors.thermal.agc import Agc
 from sensors.thermal.microbolometer import Detector
 from sensors.thermal.mounting import Mounting
+from sensors.thermal.place import Place
 
 
 @dataclass(frozen=True)
 class ThermalConfig:
-    """A thermal camera. width, height: its own pixels. fov_deg: its own lens, used where it has a pose of its own;
-    beside an RGB camera its lens is taken to cover the same field. mounting: how far from an ideal pair it is.
-    materials: another table than the built-in one.
+    """A thermal camera. width, height: its own pixels. fov_deg: its own lens, used where it has a place of its own;
+    without one it sits where its RGB camera does and its lens covers the same field. mounting: how far from an ideal
+    pair it is. materials: another table than the built-in one.
     """
 
     name: str = "adk"
@@ -29,6 +30,7 @@ class ThermalConfig:
     detector: Detector = field(default_factory=Detector)
     agc: Agc = field(default_factory=Agc)
     mounting: Mounting = field(default_factory=Mounting)
+    place: Place | None = None
     materials: str | None = None
 
     def __post_init__(self) -> None:
@@ -88,7 +90,7 @@ def _changed(config: Any, entries: dict[str, Any]) -> Any:
     for key, value in entries.items():
         if key not in known:
             raise ValueError(f"unknown key {key!r}; known: {', '.join(sorted(known))}")
-        current = getattr(config, key)
+        current = Place() if key == "place" else getattr(config, key)
         if dataclasses.is_dataclass(current):
             if not isinstance(value, dict):
                 raise ValueError(f"{key} needs a mapping")

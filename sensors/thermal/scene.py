@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sensors.thermal import atmosphere
 from sensors.thermal.ambient import Ambient
 from sensors.thermal.association import associate, box_frames
+from sensors.thermal.glazing import FIRST_ROW
 from sensors.thermal.heat import ActorState
 from sensors.thermal.materials import SKY_TAG, SurfaceMaterial
 from sensors.thermal.parts import part_table, person_part, vehicle_part
@@ -91,6 +92,7 @@ def radiance_at_lens(
     pose: NDArray[np.float32],
     fov_deg: float,
     actors: tuple[ActorState, ...],
+    panes: NDArray[np.uint8] | None = None,
 ) -> NDArray[np.float32]:
     """(H, W) float32 radiance, W m-2 sr-1. pose: (3, 4) or (4, 4) camera -> world, CARLA axes; fov horizontal."""
     height, width = tags.shape
@@ -99,8 +101,9 @@ def radiance_at_lens(
     frames, extents = box_frames(actors)
     actor_of = associate(tags, instances, depth_m, camera, focal, frames, extents)
     out = np.empty((height, width), np.float32)
+    glass = np.zeros((height, width), np.uint8) if panes is None else panes
     _radiance(
-        tags, instances, depth_m, camera, focal, actor_of, frames, extents, part_table(actors), world.surfaces,
+        tags, glass, instances, depth_m, camera, focal, actor_of, frames, extents, part_table(actors), world.surfaces,
         world.sky, world.transmission, world.pattern, world.band.radiance_table, np.float32(world.air_radiance),
         np.float32(world.ambient.air_k), np.float32(world.shore), out,
     )  # fmt: skip
@@ -190,7 +193,7 @@ def _geometry(v, depth_m, endless, pose, focal, row):  # type: ignore[no-untyped
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
 def _radiance(  # type: ignore[no-untyped-def]
-    tags, instances, depth_m, pose, focal, actor_of, frames, extents, parts, surfaces,
+    tags, panes, instances, depth_m, pose, focal, actor_of, frames, extents, parts, surfaces,
     sky, transmission, tile, planck, air_radiance, air_k, shore, out,
 ):  # fmt: skip
     height, width = tags.shape
@@ -214,13 +217,14 @@ def _radiance(  # type: ignore[no-untyped-def]
                 continue
             wx, wy, wz = row[_X, u], row[_Y, u], row[_Z, u]
             facing, up = row[_FACING, u], row[_UP, u]
-            s = surfaces[tag]
+            pane = panes[v, u]
+            s = surfaces[np.uint8(FIRST_ROW) + pane if pane > 0 else tag]
             emissivity, specular = s[EMISSIVITY], s[SPECULAR]
             level = max(up, zero)
             kelvin = s[UPRIGHT_K] + level * (s[LEVEL_K] - s[UPRIGHT_K])
             sample_x, sample_y, sample_z = wx, wy, wz
             range_m = d * row[_LENGTH, u]
-            if 12 <= tag <= 19:
+            if 12 <= tag <= 19 and pane == 0:
                 k = actor_of[instances[v, u]]
                 if k >= 0:
                     f, e = frames[k], extents[k]

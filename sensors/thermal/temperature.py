@@ -9,12 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sensors.thermal.ambient import Ambient
+from sensors.thermal.glazing import EMISSIVITY as GLASS_EMISSIVITY
+from sensors.thermal.glazing import FIRST_ROW, PANES, glass_k
 from sensors.thermal.materials import SurfaceMaterial
 
 COLUMNS = 6
 LEVEL_K, UPRIGHT_K, EMISSIVITY, SPECULAR, VARIATION_K, PUDDLE_K = range(COLUMNS)
 
 PATTERN_CELLS = 32
+GLASS_HOURS = 0.2
+"""A pane of 4 mm holds 10 kJ/(m2 K) and exchanges some 14 W/(m2 K)."""
 FOG_HOURS = 6.0
 """Fog now is taken to have lain for this long: it shades the sun of these hours, not of the day before."""
 
@@ -31,7 +35,7 @@ def stored_sun(time_constant_h: float, ambient: Ambient) -> float:
 
 
 def surface_table(materials: Mapping[int, SurfaceMaterial], ambient: Ambient) -> NDArray[np.float32]:
-    """(256, COLUMNS) float32 by semantic tag: what `scene` needs of every static surface.
+    """(256, COLUMNS) float32 by semantic tag, from FIRST_ROW on by pane: what `scene` needs of every static surface.
 
     LEVEL_K and UPRIGHT_K: kelvin of surfaces that look up and sideways. Wind (m/s) brings both nearer to the air:
     convection grows about as 1 + 0.4 v beside a still-air share that radiation and free convection hold.
@@ -55,6 +59,10 @@ def surface_table(materials: Mapping[int, SurfaceMaterial], ambient: Ambient) ->
         emissivity = m.emissivity + wet * (0.96 - m.emissivity)
         specular = m.specular + wet * (1.0 - m.specular)
         table[tag] = (level, upright, emissivity, specular, m.variation_k * (1.0 - 0.6 * wet), puddle)
+    for pane, glazing in PANES.items():
+        sun = stored_sun(GLASS_HOURS, ambient)
+        level, upright = (glass_k(glazing, ambient, sun * share, sky) for share, sky in ((1.0, 1.0), (0.45, 0.5)))
+        table[FIRST_ROW + pane] = (level, upright, GLASS_EMISSIVITY, 1.0, 0.0, 0.0)
     return table
 
 

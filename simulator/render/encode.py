@@ -37,9 +37,10 @@ def encode_depth(inverse_depth, out, counter, thread):  # type: ignore[no-untype
 
 @njit(cache=True, error_model="numpy", nogil=True)
 def encode_labels(ids, static_codes, template_tags, first_triangle, slot_ids, with_instance, out, counter, thread):  # type: ignore[no-untyped-def]
-    """Tag in R; with_instance 1: low byte of the instance id in G, high byte in B; 0: nothing there.
+    """Tag in R; with_instance 1: low byte of the instance id in G, high byte in B, 255 less the kind of pane in A; 0:
+    nothing there, and A 255.
 
-    static_codes: (triangles,) uint32 tag | id << 8. template_tags: (template triangles,) uint8.
+    static_codes: (triangles,) uint32 tag | id << 8 | pane << 24. template_tags: (template triangles,) uint8.
     first_triangle: (slots,) int32 of each slot's template. slot_ids: (slots,) uint32 instance ids.
     """
     height, width = ids.shape
@@ -64,7 +65,7 @@ def encode_labels(ids, static_codes, template_tags, first_triangle, slot_ids, wi
                     code = np.uint32(template_tags[local]) | (slot_ids[slot] << np.uint32(8))
                 code &= keep
                 colour = (
-                    OPAQUE
+                    (OPAQUE - (code & OPAQUE))
                     | ((code & np.uint32(0xFF)) << np.uint32(16))
                     | (code & np.uint32(0xFF00))
                     | ((code >> np.uint32(16)) & np.uint32(0xFF))

@@ -77,6 +77,18 @@ class Texture(IntEnum):
     GRASS = 6
 
 
+class Pane(IntEnum):
+    """What kind of glass a surface of the town is: glass has the tag of what it is set in.
+
+    The instance camera's alpha is 255 less this (CARLA's is 255 everywhere); `sensors.thermal.glazing` reads it.
+    """
+
+    NONE = 0
+    DARK = 1
+    LIT = 2
+    PARKED = 3
+
+
 class Emission(IntEnum):
     """What makes a surface shine by itself, if anything."""
 
@@ -168,4 +180,10 @@ SURFACES: dict[Material, Surface] = {
     Material.WALL: Surface(Tag.WALLS, (0.36, 0.34, 0.31), Texture.BRICK),
     Material.FENCE: Surface(Tag.FENCES, (0.25, 0.20, 0.14), Texture.PLASTER),
     Material.WATER: Surface(Tag.WATER, (0.02, 0.03, 0.04), gloss=0.9),
+}
+
+PANES: dict[Material, Pane] = {
+    Material.WINDOW: Pane.DARK,
+    Material.LIT_WINDOW: Pane.LIT,
+    Material.CAR_GLASS: Pane.PARKED,
 }

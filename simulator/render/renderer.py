@@ -41,6 +41,7 @@ from simulator.render.sensor import develop, gamma_table, gaussian_tile, noise_v
 from simulator.render.shade import air_of
 from simulator.render.shadows import Casters, casters_of
 from simulator.render.sky import Daylight, daylight
+from simulator.render.streaks import Moved, add_streaks, exposure_s, moved
 from simulator.render.strokes import draw_strokes
 from simulator.render.tag_colours import COLOUR_OF_TAG
 from simulator.render.templates import Model, Templates
@@ -100,8 +101,10 @@ class Renderer:
         self._scratch: dict[int, NDArray[np.float32]] = {}
         self._planes: dict[tuple[int, int], tuple[NDArray[np.float32], NDArray[np.float32]]] = {}
         self._grid = np.zeros((DOWN, ACROSS, SLICES, 3), np.float32)
+        self._lamps_light_fog = False
         self._adaptation: dict[int, Adaptation] = {}
         self._last_seen: dict[int, Seen] = {}
+        self._moved: dict[int, Moved] = {}
         self._event_pixels: dict[int, EventPixels] = {}
         self._sun_map: tuple[NDArray[np.float64], ParallelDepth] | None = None
         self._tables: dict[float, NDArray[np.uint8]] = {}
@@ -116,7 +119,8 @@ class Renderer:
         eye = pinhole(camera, transform)
         buffer = self._seen(frame, eye)
         if camera.kind in ("rgb", "dvs"):
-            picture = self._develop(sensor_id, camera, self._radiance(frame, eye, buffer, camera), view)
+            radiance = self._radiance(frame, eye, buffer, camera)
+            picture = self._develop(sensor_id, camera, radiance, view, frame.day, eye, buffer)
             if view.strokes and camera.kind == "rgb":
                 draw_strokes(view.strokes, eye, buffer.inverse_depth, picture)
             return picture
@@ -174,7 +178,7 @@ class Renderer:
         """Drops what is remembered of all sensors and frames: another episode begins in the same town."""
         self._frame = None
         self._release()
-        for memory in (self._adaptation, self._last_seen, self._event_pixels):
+        for memory in (self._adaptation, self._last_seen, self._moved, self._event_pixels):
             memory.clear()
 
     def close(self) -> None:
@@ -277,7 +281,7 @@ class Renderer:
         """(H, 3, W); holds until the next call for this size."""
         lights = self._lights(frame, eye)
         extinction = frame.day.extinction_per_m
-        foggy = len(lights) > 0 and extinction > FOG_LIGHT_FROM_PER_M
+        foggy = self._lamps_light_fog = len(lights) > 0 and extinction > FOG_LIGHT_FROM_PER_M
         if foggy:
             self._workers.run(fill_froxels, eye, lights, np.float32(extinction), self._grid)
         out, smooth = self._planes_of(eye)
@@ -302,7 +306,14 @@ class Renderer:
         return smooth
 
     def _develop(
-        self, sensor_id: int, camera: CameraModel, radiance: NDArray[np.float32], view: SceneView
+        self,
+        sensor_id: int,
+        camera: CameraModel,
+        radiance: NDArray[np.float32],
+        view: SceneView,
+        day: Daylight,
+        eye: Pinhole,
+        seen: VisibilityBuffer,
     ) -> NDArray[np.uint8]:
         compensation = camera.number("exposure_compensation", 0.0)
         if camera.text("exposure_mode", "histogram") == "manual":
@@ -311,6 +322,14 @@ class Renderer:
             state = adapted(self._adaptation.get(sensor_id), metered_ev(radiance), view.elapsed_s, camera)
             self._adaptation[sensor_id] = state
             ev = state.ev
+        key = _noise_key(self._seed, sensor_id, view.frame)
+        if view.weather.precipitation > 0.0:
+            here = moved(self._moved.get(sensor_id), view.elapsed_s, eye.eye)
+            self._moved[sensor_id] = here
+            fog_light = self._grid if self._lamps_light_fog else None
+            open_s = exposure_s(camera, ev - compensation)
+            white = saturation_cd_m2(ev, compensation)
+            add_streaks(radiance, eye, seen.inverse_depth, day, view.weather, here, open_s, white, fog_light, key)
         gamma = camera.number("gamma", 2.2)
         if gamma not in self._tables:
             self._tables[gamma] = gamma_table(gamma)
@@ -319,7 +338,7 @@ class Renderer:
         out = np.empty((camera.height, camera.width, 4), np.uint8)
         self._workers.run(
             develop, radiance, np.float32(1.0 / saturation_cd_m2(ev, compensation)), np.float32(shot), np.float32(read),
-            self._noise, _noise_key(self._seed, sensor_id, view.frame), self._tables[gamma], out,
+            self._noise, key, self._tables[gamma], out,
         )  # fmt: skip
         return out
 

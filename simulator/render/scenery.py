@@ -15,7 +15,7 @@ from simulator.render.chunks import Chunks, cut, sort_in_space
 from simulator.render.materials import Material
 from simulator.render.mesh import Mesh
 from simulator.render.surfaces import Surfaces, surfaces_of
-from simulator.render.templates import TAG_OF_MATERIAL
+from simulator.render.templates import PANE_OF_MATERIAL, TAG_OF_MATERIAL
 from simulator.types import CityObjectLabel, Vector3D
 
 TOWN_OBJECT = 0x8000
@@ -40,9 +40,10 @@ class TownScenery(Protocol):
 
 @dataclass(frozen=True)
 class Scenery:
-    """codes: (triangles,) uint32 tag | instance id << 8. lamp_of: (triangles,) int32, which street lamp a glowing
-    triangle belongs to, the number of lamps where it is none. lamp_heads: (n, 3) and lamp_flux_lm: (n,) float32.
-    parked_poses: (m, 3, 4), parked_boxes: (m, 6) float32, see `shadows.casters_of`; parked_ids: (m,) their objects.
+    """codes: (triangles,) uint32 tag | instance id << 8 | `Pane` << 24. lamp_of: (triangles,) int32, which street lamp
+    a glowing triangle belongs to, the number of lamps where it is none. lamp_heads: (n, 3) and lamp_flux_lm: (n,)
+    float32. parked_poses: (m, 3, 4), parked_boxes: (m, 6) float32, see `shadows.casters_of`; parked_ids: (m,) their
+    objects.
     """
 
     chunks: Chunks
@@ -69,7 +70,9 @@ def without(scenery: Scenery, object_ids: Sequence[int]) -> Scenery:
     """The same scenery with the triangles of some objects shrunk to nothing: they stay in the tables, unseen."""
     if not object_ids:
         return scenery
-    gone = np.isin(scenery.codes >> np.uint32(8), np.uint32(TOWN_OBJECT) | np.array(object_ids, np.uint32))
+    gone = np.isin(
+        scenery.codes >> np.uint32(8) & np.uint32(0xFFFF), np.uint32(TOWN_OBJECT) | np.array(object_ids, np.uint32)
+    )
     triangles = scenery.chunks.triangles.copy()
     triangles[gone] = 0
     left = ~np.isin(scenery.parked_ids, object_ids)
@@ -83,9 +86,10 @@ def without(scenery: Scenery, object_ids: Sequence[int]) -> Scenery:
 
 
 def _static_codes(mesh: Mesh) -> NDArray[np.uint32]:
-    """(F,) tag | instance id << 8. Object 0 is ground and road."""
+    """(F,) tag | instance id << 8 | pane << 24. Object 0 is ground and road."""
     identity = (np.uint32(TOWN_OBJECT) | mesh.objects.astype(np.uint32)) & np.uint32(0xFFFF)
-    return TAG_OF_MATERIAL[mesh.materials].astype(np.uint32) | (identity << np.uint32(8))
+    pane = PANE_OF_MATERIAL[mesh.materials].astype(np.uint32) << np.uint32(24)
+    return TAG_OF_MATERIAL[mesh.materials].astype(np.uint32) | (identity << np.uint32(8)) | pane
 
 
 def _nearest_lamp(mesh: Mesh, heads: NDArray[np.float32]) -> NDArray[np.int32]:

@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 
 from simulator.render.chunks import Chunks
 from simulator.render.lamps import Lamps, lamps_of
-from simulator.render.materials import SURFACES, Material
+from simulator.render.materials import PANES, SURFACES, Material, Pane
 from simulator.render.mesh import Mesh
 from simulator.render.raster import LOCAL_BITS
 from simulator.render.surfaces import Surfaces, surfaces_of
 from simulator.types import CityObjectLabel, Vector3D
 
 TAG_OF_MATERIAL = np.array([int(SURFACES[m].tag) for m in sorted(SURFACES)], np.uint8)
+PANE_OF_MATERIAL = np.array([int(PANES.get(m, Pane.NONE)) for m in sorted(SURFACES)], np.uint8)
 BODY_MATERIALS = (Material.TRUCK_PAINT, Material.BUS_PAINT, Material.MOTORCYCLE_BODY, Material.BICYCLE_FRAME)
 """A model that has one of these is of its kind as a whole: wheels and glass of a bus are tagged as bus, not as car."""
 

@@ -53,7 +53,9 @@ def warmup() -> float:
             frame=frame,
             elapsed_s=0.05 * frame,
             delta_s=0.05,
-            weather=WeatherParameters(fog_density=60.0, wetness=50.0, sun_altitude_angle=altitude_deg),
+            weather=WeatherParameters(
+                fog_density=60.0, precipitation=50.0, wetness=50.0, sun_altitude_angle=altitude_deg
+            ),
             ids=np.array([1], np.int32),
             models=("vehicle.crate",),
             poses=np.eye(4, dtype=np.float32)[None, :3] + np.float32(0.0),

@@ -38,6 +38,16 @@ def cases() -> dict[str, tuple[list[str], int, str]]:
         "weights": (["--weights", "nothere"], 2, "no weights 'nothere': neither a file nor one of the shipped names"),
         "arm": (["--arms", "rgb,thermal"], 2, "--arms rgb,thermal: choose from rgb, fused, clear"),
         "camera": (["--thermal", "nosuch"], 2, "--thermal nosuch: unknown thermal preset 'nosuch'"),
+        "camera's place": (
+            ["--thermal", "OUT/far.yaml"],
+            2,
+            "--thermal OUT/far.yaml: OUT/far.yaml: place y_m",
+        ),
+        "scenario's camera": (
+            ["--scenario", "OUT/own.yaml"],
+            2,
+            "OUT/own.yaml: thermal: OUT/far.yaml: place y_m",
+        ),
         "number": (["--seeds", "0"], 2, "argument --seeds: 0 is not a positive number"),
         "agent": (["--agent", "nosuch"], 2, "no agent named 'nosuch': give one of pilot, oracle, blind"),
         "agent file": (["--agent", "OUT/none.py"], 2, "agent file not found: OUT/none.py"),
@@ -55,6 +65,8 @@ def test_one_line_and_the_right_exit_code(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "broken.py").write_text("class Agent:\n    def setup(self, config)\n        pass\n")
     scenario = tiny.scenario_file(tmp_path)
+    (tmp_path / "far.yaml").write_text("place: {y_m: 30}\n")
+    (tmp_path / "own.yaml").write_text(scenario.read_text() + "thermal: far.yaml\n")
     before = sorted(tmp_path.iterdir())
     wrong, code, line = cases()[name]
     options = [option.replace("OUT", str(tmp_path)) for option in wrong]

@@ -2,7 +2,7 @@ import textwrap
 
 import pytest
 
-from scenarios.definition import available_scenarios, load_scenario
+from scenarios.definition import SCENARIO_FOLDER, available_scenarios, load_scenario
 from scenarios.errors import ScenarioError
 from sensors.fog import visibility_m
 
@@ -85,3 +85,14 @@ def test_a_route_of_another_town_is_refused(tmp_path):
     (tmp_path / "own.yaml").write_text(textwrap.dedent(GOOD).replace("Elm02", "Elm01"))
     with pytest.raises(ScenarioError, match=r"elm02\.xml:2: route 1 is in Elm02, scenario own in Elm01"):
         load_scenario(tmp_path / "own.yaml").load_routes()
+
+
+def test_a_scenario_names_its_thermal_camera_or_a_file_beside_it(tmp_path):
+    text = (SCENARIO_FOLDER / "night_fog.yaml").read_text(encoding="utf-8")
+    path = tmp_path / "mine.yaml"
+    path.write_text(text)
+    assert load_scenario(path).thermal_preset == "adk"
+    path.write_text(text + "thermal: boson\n")
+    assert load_scenario(path).thermal_preset == "boson"
+    path.write_text(text + "thermal: cameras/roof.yaml\n")
+    assert load_scenario(path).thermal_preset == str(tmp_path / "cameras/roof.yaml")

@@ -10,6 +10,10 @@ import pytest
 
 from sensors.rain import rain_extinction_per_m, rain_mm_h
 from sensors.thermal import Ambient, ThermalCamera, ambient_of
+from sensors.thermal.materials import load_materials
+from sensors.thermal.radiometry import band
+from sensors.thermal.scene import SKY_STEPS, radiance_at_lens, thermal_world
+from sensors.thermal.temperature import PUDDLE_K
 from simulator.render.sky import daylight
 from simulator.types import WeatherParameters
 from tests.sensors.scenes import ROAD, frames
@@ -48,3 +52,31 @@ def test_puddles_cover_their_share_of_the_road_and_show_the_cold_sky(share: floa
     assert np.median((flooded - dry)[changed]) < -0.5
     wider = kelvin(replace(EVENING, puddles=share + 0.3))
     assert ((wider != dry) & road).sum() > changed.sum()
+
+
+def _fresnel(cosine: np.ndarray, index: complex = 1.2 + 0.1j) -> np.ndarray:
+    """Reflectance of unpolarised light; of water, 8-14 um, by default (Hale and Querry 1973, mean over the band)."""
+    below = np.sqrt(1.0 - (1.0 - cosine**2) / index**2)
+    across = np.abs((cosine - index * below) / (cosine + index * below)) ** 2
+    along = np.abs((index * cosine - below) / (index * cosine + below)) ** 2
+    return (across + along) / 2.0
+
+
+def test_a_flooded_road_mirrors_the_sky_by_the_angle_at_which_one_looks_at_it() -> None:
+    bands, shot = band(8.0, 14.0), frames()
+    world = thermal_world(replace(EVENING, puddles=1.0), bands, 3, load_materials())
+    seen = radiance_at_lens(world, shot.tags, shot.instances, shot.depth_m, shot.transform, 90.0, ())
+    rows = np.arange(100, 180)
+    below = np.array([np.median(seen[row, 150:170]) for row in rows])
+    cosine = (rows - 89.5) / np.hypot(160.0, rows - 89.5)  # at the middle of the picture, against the road's normal
+    sky = world.sky[(cosine * SKY_STEPS).astype(int)]
+    water = float(bands.radiance(world.surfaces[ROAD, PUDDLE_K]))
+    reflectance = _fresnel(cosine)
+    expected = bands.kelvin(((1.0 - reflectance) * water + reflectance * sky).astype(np.float32))
+    assert np.abs(bands.kelvin(below.astype(np.float32)) - expected).max() < 1.0
+    # the share that is sky: from straight above a few per cent, near the horizon most of it
+    share = (water - below) / (water - sky)
+    steep, flat = share[-1], share[rows == 104][0]
+    assert steep < 0.1
+    assert 0.3 < flat < 0.75
+    assert np.all(np.diff(share[rows >= 104]) < 0.02)
