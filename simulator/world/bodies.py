@@ -28,6 +28,7 @@ BODY_DTYPE = np.dtype(
         ("collides", "?"),
         ("gravity", "?"),
         ("pinned", "?"),  # attached: its parent moves it
+        ("fresh", "?"),  # not moved since it was spawned: its first step stands it on the ground as the ground lies
         *[(name, "f8") for name in ("x", "y", "z", "pitch", "yaw", "roll")],  # m, rad
         *[(name, "f8") for name in ("vx", "vy", "vz", "wx", "wy", "wz")],  # m/s, rad/s, world axes
         *[(name, "f8") for name in ("ax", "ay", "az")],  # m/s^2, mean of the last step
@@ -129,7 +130,7 @@ class Bodies:
         self.drives[row] = np.zeros((), DRIVE_DTYPE)
         body = self.rows[row]
         body["actor"], body["kind"] = actor_id, kind
-        body["active"] = body["collides"] = body["gravity"] = True
+        body["active"] = body["collides"] = body["gravity"] = body["fresh"] = True
         body["mass"], body["inertia"], body["down_s"] = 1.0, math.inf, -1.0
         self._active = None
         return row
@@ -147,10 +148,14 @@ class Bodies:
         return self._active
 
     def place(self, row: int, transform: Transform) -> None:
-        """Teleports: the velocity stays, the step's mean acceleration does not see the jump."""
+        """Teleports: the velocity stays, the step's mean acceleration does not see the jump.
+
+        Angles may have any number of whole turns: waypoints of lanes against the road's sense have pitches of 360.
+        """
         body = self.rows[row]
-        (body["x"], body["y"], body["z"]), r = transform.location, transform.rotation
-        body["pitch"], body["yaw"], body["roll"] = math.radians(r.pitch), math.radians(r.yaw), math.radians(r.roll)
+        body["x"], body["y"], body["z"] = transform.location
+        for name, angle_deg in zip(("pitch", "yaw", "roll"), transform.rotation):
+            body[name] = _within_a_turn(angle_deg)
 
     def transform(self, row: int) -> Transform:
         b = self.rows[row]
@@ -170,3 +175,8 @@ class Bodies:
     def velocity(self, row: int) -> Vector3D:
         b = self.rows[row]
         return Vector3D(float(b["vx"]), float(b["vy"]), float(b["vz"]))
+
+
+def _within_a_turn(angle_deg: float) -> float:
+    """The angle in rad, from -pi to pi; what is no number stays none."""
+    return math.radians(math.remainder(angle_deg, 360.0)) if math.isfinite(angle_deg) else math.nan

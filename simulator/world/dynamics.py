@@ -260,6 +260,8 @@ def advance(bodies, drives, rows, ground, slopes, h: float) -> None:
             wheelbase = d.front_m + d.rear_m
             pitch = math.atan((ground[k, 0] + ground[k, 1] - ground[k, 2] - ground[k, 3]) / (2.0 * wheelbase))
             roll = math.atan((ground[k, 0] + ground[k, 2] - ground[k, 1] - ground[k, 3]) / (2.0 * d.track_m))
+            if b.fresh:
+                b.pitch, b.roll, b.fresh = pitch, roll, False
             follow = min(1.0, h / _LEAN_TIME_S)
             pitch, roll = pitch + _PITCH_PER_ACCEL * d.accel_long, roll + d.lean * d.accel_lat
             roll_rate, pitch_rate = (roll - b.roll) * follow / h, (pitch - b.pitch) * follow / h
