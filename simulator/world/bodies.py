@@ -11,7 +11,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.types import Rotation, Transform, Vector3D
+from simulator.types import Rotation, Transform, Vector3D, VehicleControl, WalkerControl
+from simulator.wire.snapshot import ACTIVE, SNAPSHOT_DTYPE
 from simulator.world import settling
 from simulator.world.poses import wrap_degrees
 
@@ -28,7 +29,6 @@ BODY_DTYPE = np.dtype(
         ("collides", "?"),
         ("gravity", "?"),
         ("pinned", "?"),  # attached: its parent moves it
-        ("fresh", "?"),  # not moved since it was spawned: its first step stands it on the ground as the ground lies
         *[(name, "f8") for name in ("x", "y", "z", "pitch", "yaw", "roll")],  # m, rad
         *[(name, "f8") for name in ("vx", "vy", "vz", "wx", "wy", "wz")],  # m/s, rad/s, world axes
         *[(name, "f8") for name in ("ax", "ay", "az")],  # m/s^2, mean of the last step
@@ -74,6 +74,9 @@ DRIVE_DTYPE = np.dtype(
         ("gears", "i4"),
         ("autobox", "?"),
         ("lean", "f8"),  # rad of roll per m/s^2
+        # what the road says
+        ("light", "i8"),  # row of the traffic light that it is at, NO_LIGHT without one
+        ("speed_limit_kmh", "f8"),
         ("ratios", "f8", (GEARS,)),
         ("up_share", "f8", (GEARS,)),
         ("down_share", "f8", (GEARS,)),
@@ -95,11 +98,12 @@ _REACHED = (
 
 
 class Bodies:
-    """The rows and their drive trains."""
+    """The rows, their drive trains, and what the snapshot tells of each that no step changes: id, state, control."""
 
     def __init__(self) -> None:
         self.rows: NDArray[np.void] = np.zeros(16, BODY_DTYPE)
         self.drives: NDArray[np.void] = np.zeros(16, DRIVE_DTYPE)
+        self.told: NDArray[np.void] = np.zeros(16, SNAPSHOT_DTYPE)
         self._free: list[int] = []
         self._used = 0
         self._active: NDArray[np.intp] | None = None
@@ -124,13 +128,14 @@ class Bodies:
         row = self._free.pop() if self._free else self._used
         self._used = max(self._used, row + 1)
         if row >= len(self.rows):
-            self.rows = np.concatenate([self.rows, np.zeros_like(self.rows)])
-            self.drives = np.concatenate([self.drives, np.zeros_like(self.drives)])
+            self.rows, self.drives, self.told = (_doubled(table) for table in (self.rows, self.drives, self.told))
         self.rows[row] = np.zeros((), BODY_DTYPE)
         self.drives[row] = np.zeros((), DRIVE_DTYPE)
+        self.told[row] = np.zeros((), SNAPSHOT_DTYPE)
+        self.told[row]["id"], self.told[row]["state"] = actor_id, ACTIVE
         body = self.rows[row]
         body["actor"], body["kind"] = actor_id, kind
-        body["active"] = body["collides"] = body["gravity"] = body["fresh"] = True
+        body["active"] = body["collides"] = body["gravity"] = True
         body["mass"], body["inertia"], body["down_s"] = 1.0, math.inf, -1.0
         self._active = None
         return row
@@ -157,6 +162,17 @@ class Bodies:
         for name, angle_deg in zip(("pitch", "yaw", "roll"), transform.rotation):
             body[name] = _within_a_turn(angle_deg)
 
+    def tell_control(self, row: int, control: VehicleControl) -> None:
+        told = self.told[row]
+        told["vehicle.throttle"], told["vehicle.steer"] = control.throttle, control.steer
+        told["vehicle.brake"], told["vehicle.hand_brake"] = control.brake, control.hand_brake
+        told["vehicle.reverse"], told["vehicle.manual_gear_shift"] = control.reverse, control.manual_gear_shift
+
+    def tell_walk(self, row: int, control: WalkerControl) -> None:
+        told = self.told[row]
+        told["walker.direction"], told["walker.speed"] = control.direction, control.speed
+        told["walker.jump"] = control.jump
+
     def transform(self, row: int) -> Transform:
         b = self.rows[row]
         return Transform(
@@ -175,6 +191,13 @@ class Bodies:
     def velocity(self, row: int) -> Vector3D:
         b = self.rows[row]
         return Vector3D(float(b["vx"]), float(b["vy"]), float(b["vz"]))
+
+
+def _doubled(table: NDArray[np.void]) -> NDArray[np.void]:
+    """The same rows and as many empty ones; np.concatenate would lay overlapping fields one after the other."""
+    found: NDArray[np.void] = np.zeros(2 * len(table), table.dtype)
+    found.view(np.uint8)[: table.nbytes] = table.view(np.uint8)
+    return found
 
 
 def _within_a_turn(angle_deg: float) -> float:
