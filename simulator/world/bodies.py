@@ -185,7 +185,7 @@ class Bodies:
         chosen = self.rows[rows]
         poses = np.stack([chosen[name] for name in ("x", "y", "z", "pitch", "yaw", "roll")], axis=1)
         degrees = np.degrees(poses[:, 3:])
-        poses[:, 3:] = 180.0 - (180.0 - degrees) % 360.0
+        poses[:, 3:] = np.where(np.abs(degrees) <= 180.0, degrees, 180.0 - (180.0 - degrees) % 360.0)
         return poses
 
     def velocity(self, row: int) -> Vector3D:

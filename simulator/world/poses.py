@@ -38,7 +38,7 @@ def matrix(transform: Transform) -> NDArray[np.float64]:
 
 
 def rotation_of(m: NDArray[np.float64]) -> Rotation:
-    """Degrees; pitch in [-90, 90], yaw and roll in (-180, 180]."""
+    """Degrees; pitch in [-90, 90], yaw and roll in [-180, 180]."""
     pitch = math.asin(min(1.0, max(-1.0, m[2, 0])))
     if abs(m[2, 0]) > 1.0 - 1e-12:  # looking straight up or down: yaw and roll turn about the same axis
         return Rotation(math.degrees(pitch), wrap_degrees(math.degrees(math.atan2(-m[0, 1], m[1, 1]))), 0.0)
@@ -53,5 +53,5 @@ def transform_of(m: NDArray[np.float64]) -> Transform:
 
 
 def wrap_degrees(angle: float) -> float:
-    """An angle in (-180, 180]: clients compare 180 with what they set."""
-    return 180.0 - (180.0 - angle) % 360.0
+    """An angle in [-180, 180]; both ends stay what they are, clients compare them with what they set."""
+    return angle if -180.0 <= angle <= 180.0 else 180.0 - (180.0 - angle) % 360.0

@@ -60,16 +60,20 @@ def _still(actors: Sequence[Actor]) -> NDArray[np.void]:
 
 
 @njit(cache=True)
+def _degrees(angle_rad: float) -> float:
+    """As `poses.wrap_degrees`; loops that are kept compiled do not call those of other files, which may change."""
+    angle = math.degrees(angle_rad)
+    return angle if -180.0 <= angle <= 180.0 else 180.0 - (180.0 - angle) % 360.0
+
+
+@njit(cache=True)
 def _fill_bodies(rows, bodies, drives, active, light_states, light_ids) -> None:
     """What a step changes of the bodies of `active`, into the first of `rows`."""
     for k in range(len(active)):
         row, b, d = rows[k], bodies[active[k]], drives[active[k]]
         pose = row["transform"]
         pose[0], pose[1], pose[2] = b.x, b.y, b.z
-        # in (-180, 180], as `poses.wrap_degrees`
-        pose[3] = 180.0 - (180.0 - math.degrees(b.pitch)) % 360.0
-        pose[4] = 180.0 - (180.0 - math.degrees(b.yaw)) % 360.0
-        pose[5] = 180.0 - (180.0 - math.degrees(b.roll)) % 360.0
+        pose[3], pose[4], pose[5] = _degrees(b.pitch), _degrees(b.yaw), _degrees(b.roll)
         velocity, turning, acceleration = row["velocity"], row["angular_velocity"], row["acceleration"]
         velocity[0], velocity[1], velocity[2] = b.vx, b.vy, b.vz
         turning[0], turning[1], turning[2] = math.degrees(b.wx), math.degrees(b.wy), math.degrees(b.wz)

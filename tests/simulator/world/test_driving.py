@@ -168,6 +168,16 @@ def test_falls_from_its_spawn_point_without_a_turn_and_stands_level_with_the_roa
         world.destroy(car)
 
 
+@pytest.mark.parametrize("yaw", [180.0, -180.0])
+def test_a_yaw_at_either_end_of_its_range_is_told_as_it_was_set(yaw):
+    world = make_world()
+    car = put(world, CAR, 0.0, 20.0, yaw=yaw)
+    world.step(0.05)
+    rows = world.snapshot_rows()
+    assert rows[rows["id"] == car]["transform"][0][4] == yaw
+    assert world.transform_of(car).rotation.yaw == yaw
+
+
 def test_drives_up_a_kerb():
     world = make_world()
     car = put(world, CAR, 0.0, 44.0, yaw=90.0)
