@@ -18,7 +18,9 @@ from simulator.raycast import lidar, obstacle, radar
 from simulator.raycast.lidar import LidarModel, lidar_model
 from simulator.raycast.obstacle import ObstacleModel, obstacle_model
 from simulator.raycast.radar import RadarModel, radar_model
-from simulator.raycast.scene import RayScene, Touch
+from simulator.raycast.scene import Meshed, RayScene, Touch
+from simulator.render.materials import Material
+from simulator.render.mesh import Mesh, MeshBuilder
 from simulator.render.workers import Workers
 from simulator.types import ActorDescription
 from simulator.world.noise import generator
@@ -86,7 +88,21 @@ def shot_of(world: World, actor: Actor, model: RangeModel) -> Shot:
     )
 
 
-def _load(town: Town, workers: Workers) -> RayScene:
+@dataclass(frozen=True, eq=False)
+class _Plot:
+    """A town of one box."""
+
+    mesh: Mesh
+
+
+def _compile(workers: Workers) -> None:
+    """The loops that work with rays, on next to nothing."""
+    builder = MeshBuilder()
+    builder.box([5.0, 0.0, 0.0], [1.0, 1.0, 1.0], Material.CONCRETE)
+    _load(_Plot(builder.build()), workers)
+
+
+def _load(town: Meshed, workers: Workers) -> RayScene:
     """With everything compiled, so that no client waits for it in a tick."""
     scene = RayScene(town, workers)
     start, ahead = np.zeros(3, np.float32), np.array([1.0, 0.0, 0.0], np.float32)
@@ -111,6 +127,10 @@ class RangeSensors:
             loop = asyncio.get_running_loop()
             self._scene = loop.run_in_executor(self._worker, _load, self._town, self._workers)
         return self._scene
+
+    def warm(self) -> asyncio.Future[None]:
+        """Compiles what has never been used on this machine; the town's tree is left for the first sensor."""
+        return asyncio.get_running_loop().run_in_executor(self._worker, _compile, self._workers)
 
     def show(self, town: Town) -> None:
         """A new episode, in `town`."""

@@ -61,7 +61,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--town", default="Elm01", help="town of the first episode, or an OpenDRIVE file (.xodr)")
     parser.add_argument("--seed", type=int, default=0, help="seed of all that is random in the world")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="threads that render")
-    parser.add_argument("--cameras", action="store_true", help="load the renderer first, not at the first camera")
+    parser.add_argument(
+        "--cameras", action="store_true", help="load what cameras and lidars need first, not when one is spawned"
+    )
     parser.add_argument("--recordings", type=Path, default=Path("recordings"), help="folder of recorder files")
     parser.add_argument(
         "--carla-town-aliases", action="store_true", help="load the town of ours that is nearest for Town01, Town02 ..."
@@ -124,14 +126,15 @@ async def _serve(
     town = maps.build(town_name)
     _rehearse(town)
     cameras = Cameras(town, options.threads, options.seed)
+    range_sensors = RangeSensors(town, options.threads)
     if options.cameras:
-        await asyncio.wait([stopping, cameras.prepare()], return_when=asyncio.FIRST_COMPLETED)
+        loading = asyncio.gather(cameras.prepare(), range_sensors.warm())
+        await asyncio.wait([stopping, loading], return_when=asyncio.FIRST_COMPLETED)
         if stop.is_set():
             return 0
-        await cameras.prepare()
+        await loading
     streams = StreamServer(stream_listener)
     server, connections = await serve_rpc(lambda *call: session.call(*call), rpc_listener)
-    range_sensors = RangeSensors(town, options.threads)
     world = World(town, options.seed)
     session = Session(world, streams, cameras, range_sensors, connections, maps, options.recordings)
     # every client asks for it when it connects

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from simulator.kept import cache_folder, write_whole
+from simulator.kept import cache_folder, clear_out, used, write_whole
 
 if TYPE_CHECKING:
     from simulator.towns.town import Town
@@ -50,12 +50,14 @@ def stored_navigation(town: Town, folder: Path) -> NavigationFile | None:
     path = folder / f"{_ingredients(town)}.bin"
     try:
         content = path.read_bytes()
+        used(path)
     except OSError:
         from simulator.navigation.file import navigation_bytes  # loads shapely
 
         content = navigation_bytes(town) or b""
         with contextlib.suppress(OSError):
             write_whole(path, content)
+            clear_out(folder)
     return named(town, content) if content else None
 
 

@@ -12,9 +12,11 @@ Poses are CARLA's (x forward, y right, z up, metres, degrees). Everything that s
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
+from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
 from simulator.render.mesh import Mesh
@@ -113,14 +115,19 @@ class GroundGrid:
 
     def at(self, xy: ArrayLike) -> NDArray[np.float32]:
         """xy (n, 2), m -> (n,) float32; outside of the grid the height of the open ground, 0."""
-        points = np.asarray(xy, np.float64).reshape(-1, 2)
-        j = np.floor((points[:, 0] - self.origin[0]) / self.cell_m)
-        i = np.floor((points[:, 1] - self.origin[1]) / self.cell_m)
-        rows, columns = self.heights_m.shape
-        inside = (i >= 0) & (i < rows) & (j >= 0) & (j < columns)
-        heights = np.zeros(len(points), np.float32)
-        heights[inside] = self.heights_m[i[inside].astype(np.intp), j[inside].astype(np.intp)]
-        return heights
+        return _heights(self.heights_m, *self.origin, self.cell_m, np.asarray(xy, np.float64).reshape(-1, 2))
+
+
+@njit(cache=True)
+def _heights(heights_m, x0: float, y0: float, cell_m: float, points) -> NDArray[np.float32]:
+    """See `GroundGrid.at`."""
+    rows, columns = heights_m.shape
+    found = np.zeros(len(points), np.float32)
+    for k in range(len(points)):
+        j, i = math.floor((points[k, 0] - x0) / cell_m), math.floor((points[k, 1] - y0) / cell_m)
+        if 0 <= i < rows and 0 <= j < columns:
+            found[k] = heights_m[i, j]
+    return found
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 from simulator.towns.town import LaneSamples, TrafficLightSite
 
 NO_LIGHT = -1
+NO_LANE_KMH = 30.0
+"""CARLA's limit of a new vehicle."""
+NEAR_M = 24.0
+_CELL_M, _RINGS = 8.0, 3  # so many rings of cells around a point hold all that is nearer than NEAR_M
 
 
 @njit(cache=True)
@@ -81,15 +86,61 @@ class LightZones:
         return _at(self._centre, self._half, self._cos, self._sin, self._travel, centre, front, forward)
 
 
+class LaneGrid(NamedTuple):
+    """Points of lanes by squares of `_CELL_M`: those of cell c are `xy[starts[c] : starts[c + 1]]`."""
+
+    x0: float
+    y0: float
+    columns: int
+    rows: int
+    starts: NDArray[np.int64]
+    xy: NDArray[np.float64]
+    limits_kmh: NDArray[np.float64]
+
+
+def _lane_grid(lanes: LaneSamples) -> LaneGrid:
+    xy = np.asarray(lanes.xyz, np.float64)[:, :2].reshape(-1, 2)
+    limits = np.asarray(lanes.speed_limit_kmh, np.float64)
+    if not len(xy):
+        return LaneGrid(0.0, 0.0, 0, 0, np.zeros(1, np.int64), xy, limits)
+    low = xy.min(axis=0)
+    cells = ((xy - low) / _CELL_M).astype(np.int64)
+    columns, rows = (cells.max(axis=0) + 1).tolist()
+    numbers = cells[:, 1] * columns + cells[:, 0]
+    order = np.argsort(numbers, kind="stable")
+    starts = np.searchsorted(numbers[order], np.arange(rows * columns + 1)).astype(np.int64)
+    x0, y0 = low.tolist()
+    return LaneGrid(x0, y0, columns, rows, starts, np.ascontiguousarray(xy[order]), limits[order])
+
+
+@njit(cache=True)
+def _limits_kmh(grid, points, before) -> NDArray[np.float64]:
+    """See `SpeedLimits.kmh`: the nearest of the points in the point's own cell and the rings of cells around it."""
+    found = before.copy()
+    for k in range(len(points)):
+        x, y = points[k, 0], points[k, 1]
+        if grid.rows == 0 or not (math.isfinite(x) and math.isfinite(y)):
+            continue
+        j0 = int(min(max((x - grid.x0) / _CELL_M, 0.0), grid.columns - 1.0))
+        i0 = int(min(max((y - grid.y0) / _CELL_M, 0.0), grid.rows - 1.0))
+        best = NEAR_M**2
+        for i in range(max(0, i0 - _RINGS), min(grid.rows, i0 + _RINGS + 1)):
+            # cells of a row lie one after the other, and so do their points
+            first = grid.starts[i * grid.columns + max(0, j0 - _RINGS)]
+            last = grid.starts[i * grid.columns + min(grid.columns, j0 + _RINGS + 1)]
+            for p in range(first, last):
+                distance = (grid.xy[p, 0] - x) ** 2 + (grid.xy[p, 1] - y) ** 2
+                if distance < best:
+                    best, found[k] = distance, grid.limits_kmh[p]
+    return found
+
+
 class SpeedLimits:
-    """The limit of the nearest lane."""
+    """The limit of the nearest lane, for whoever is no farther than `NEAR_M` from one."""
 
     def __init__(self, lanes: LaneSamples) -> None:
-        self._limits = np.asarray(lanes.speed_limit_kmh, np.float64)
-        self._tree = cKDTree(np.asarray(lanes.xyz, np.float64)[:, :2]) if len(self._limits) else None
+        self._grid = _lane_grid(lanes)
 
-    def kmh(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
-        """(n, 2) m -> (n,) km/h; 30 where there is no lane at all, CARLA's limit of a new vehicle."""
-        if self._tree is None or not len(points):
-            return np.full(len(points), 30.0)
-        return self._limits[self._tree.query(points)[1]]
+    def kmh(self, points: NDArray[np.float64], before: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(n, 2) m -> (n,) km/h; `before` (n,) where no lane is near: as in CARLA, a limit holds until the next one."""
+        return _limits_kmh(self._grid, points, before)

@@ -11,7 +11,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.types import Rotation, Transform, Vector3D
+from simulator.types import Rotation, Transform, Vector3D, VehicleControl, WalkerControl
+from simulator.wire.snapshot import ACTIVE, SNAPSHOT_DTYPE
 from simulator.world import settling
 from simulator.world.poses import wrap_degrees
 
@@ -73,6 +74,9 @@ DRIVE_DTYPE = np.dtype(
         ("gears", "i4"),
         ("autobox", "?"),
         ("lean", "f8"),  # rad of roll per m/s^2
+        # what the road says
+        ("light", "i8"),  # row of the traffic light that it is at, NO_LIGHT without one
+        ("speed_limit_kmh", "f8"),
         ("ratios", "f8", (GEARS,)),
         ("up_share", "f8", (GEARS,)),
         ("down_share", "f8", (GEARS,)),
@@ -94,11 +98,12 @@ _REACHED = (
 
 
 class Bodies:
-    """The rows and their drive trains."""
+    """The rows, their drive trains, and what the snapshot tells of each that no step changes: id, state, control."""
 
     def __init__(self) -> None:
         self.rows: NDArray[np.void] = np.zeros(16, BODY_DTYPE)
         self.drives: NDArray[np.void] = np.zeros(16, DRIVE_DTYPE)
+        self.told: NDArray[np.void] = np.zeros(16, SNAPSHOT_DTYPE)
         self._free: list[int] = []
         self._used = 0
         self._active: NDArray[np.intp] | None = None
@@ -123,10 +128,11 @@ class Bodies:
         row = self._free.pop() if self._free else self._used
         self._used = max(self._used, row + 1)
         if row >= len(self.rows):
-            self.rows = np.concatenate([self.rows, np.zeros_like(self.rows)])
-            self.drives = np.concatenate([self.drives, np.zeros_like(self.drives)])
+            self.rows, self.drives, self.told = (_doubled(table) for table in (self.rows, self.drives, self.told))
         self.rows[row] = np.zeros((), BODY_DTYPE)
         self.drives[row] = np.zeros((), DRIVE_DTYPE)
+        self.told[row] = np.zeros((), SNAPSHOT_DTYPE)
+        self.told[row]["id"], self.told[row]["state"] = actor_id, ACTIVE
         body = self.rows[row]
         body["actor"], body["kind"] = actor_id, kind
         body["active"] = body["collides"] = body["gravity"] = True
@@ -147,10 +153,25 @@ class Bodies:
         return self._active
 
     def place(self, row: int, transform: Transform) -> None:
-        """Teleports: the velocity stays, the step's mean acceleration does not see the jump."""
+        """Teleports: the velocity stays, the step's mean acceleration does not see the jump.
+
+        Angles may have any number of whole turns: waypoints of lanes against the road's sense have pitches of 360.
+        """
         body = self.rows[row]
-        (body["x"], body["y"], body["z"]), r = transform.location, transform.rotation
-        body["pitch"], body["yaw"], body["roll"] = math.radians(r.pitch), math.radians(r.yaw), math.radians(r.roll)
+        body["x"], body["y"], body["z"] = transform.location
+        for name, angle_deg in zip(("pitch", "yaw", "roll"), transform.rotation):
+            body[name] = _within_a_turn(angle_deg)
+
+    def tell_control(self, row: int, control: VehicleControl) -> None:
+        told = self.told[row]
+        told["vehicle.throttle"], told["vehicle.steer"] = control.throttle, control.steer
+        told["vehicle.brake"], told["vehicle.hand_brake"] = control.brake, control.hand_brake
+        told["vehicle.reverse"], told["vehicle.manual_gear_shift"] = control.reverse, control.manual_gear_shift
+
+    def tell_walk(self, row: int, control: WalkerControl) -> None:
+        told = self.told[row]
+        told["walker.direction"], told["walker.speed"] = control.direction, control.speed
+        told["walker.jump"] = control.jump
 
     def transform(self, row: int) -> Transform:
         b = self.rows[row]
@@ -164,9 +185,21 @@ class Bodies:
         chosen = self.rows[rows]
         poses = np.stack([chosen[name] for name in ("x", "y", "z", "pitch", "yaw", "roll")], axis=1)
         degrees = np.degrees(poses[:, 3:])
-        poses[:, 3:] = 180.0 - (180.0 - degrees) % 360.0
+        poses[:, 3:] = np.where(np.abs(degrees) <= 180.0, degrees, 180.0 - (180.0 - degrees) % 360.0)
         return poses
 
     def velocity(self, row: int) -> Vector3D:
         b = self.rows[row]
         return Vector3D(float(b["vx"]), float(b["vy"]), float(b["vz"]))
+
+
+def _doubled(table: NDArray[np.void]) -> NDArray[np.void]:
+    """The same rows and as many empty ones; np.concatenate would lay overlapping fields one after the other."""
+    found: NDArray[np.void] = np.zeros(2 * len(table), table.dtype)
+    found.view(np.uint8)[: table.nbytes] = table.view(np.uint8)
+    return found
+
+
+def _within_a_turn(angle_deg: float) -> float:
+    """The angle in rad, from -pi to pi; what is no number stays none."""
+    return math.radians(math.remainder(angle_deg, 360.0)) if math.isfinite(angle_deg) else math.nan

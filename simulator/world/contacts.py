@@ -166,17 +166,20 @@ def near(bodies, rows, boxes, grid, dt: float) -> NDArray[np.int64]:
     """(n, 2) pairs that could touch within `dt`: (row, row), or (row, -1 - index) of a body and a box of the town."""
     found = np.empty((len(rows) * 8 + 64, 2), np.int64)
     n = 0
+    reaches = np.empty(len(rows))
+    for k in range(len(rows)):
+        a = bodies[rows[k]]
+        reaches[k] = math.sqrt(a.hx * a.hx + a.hy * a.hy) + math.sqrt(a.vx * a.vx + a.vy * a.vy) * dt + 0.5
     for k in range(len(rows)):
         a = bodies[rows[k]]
         if not a.collides or a.pinned:
             continue
-        reach = math.sqrt(a.hx * a.hx + a.hy * a.hy) + math.sqrt(a.vx * a.vx + a.vy * a.vy) * dt + 0.5
+        reach = reaches[k]
         for m in range(k + 1, len(rows)):
             b = bodies[rows[m]]
-            if not b.collides or b.pinned or not (a.physics or b.physics):
+            if not (a.x - b.x) ** 2 + (a.y - b.y) ** 2 < (reach + reaches[m]) ** 2:
                 continue
-            other = math.sqrt(b.hx * b.hx + b.hy * b.hy) + math.sqrt(b.vx * b.vx + b.vy * b.vy) * dt + 0.5
-            if (a.x - b.x) ** 2 + (a.y - b.y) ** 2 < (reach + other) ** 2:
+            if b.collides and not b.pinned and (a.physics or b.physics):
                 if n == len(found):
                     found = np.concatenate((found, np.empty_like(found)))
                 found[n, 0], found[n, 1] = rows[k], rows[m]

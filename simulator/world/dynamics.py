@@ -253,14 +253,16 @@ def advance(bodies, drives, rows, ground, slopes, h: float) -> None:
         b.vz -= gx * b.vx + gy * b.vy
         if b.kind == _VEHICLE:
             level = 0.25 * (ground[k, 0] + ground[k, 1] + ground[k, 2] + ground[k, 3])
-            if b.z - level < _AIRBORNE_M:
+            airborne = b.z - level >= _AIRBORNE_M
+            if not airborne:
                 cos, sin = math.cos(b.yaw), math.sin(b.yaw)
                 _drive(b, d, h, gx * cos + gy * sin, gy * cos - gx * sin)
             _stand(b, b.foot, level, h)
             wheelbase = d.front_m + d.rear_m
             pitch = math.atan((ground[k, 0] + ground[k, 1] - ground[k, 2] - ground[k, 3]) / (2.0 * wheelbase))
             roll = math.atan((ground[k, 0] + ground[k, 2] - ground[k, 1] - ground[k, 3]) / (2.0 * d.track_m))
-            follow = min(1.0, h / _LEAN_TIME_S)
+            # in the air it keeps its tilt: one that is dropped onto the road with the road's own stays level with it
+            follow = 0.0 if airborne else min(1.0, h / _LEAN_TIME_S)
             pitch, roll = pitch + _PITCH_PER_ACCEL * d.accel_long, roll + d.lean * d.accel_lat
             roll_rate, pitch_rate = (roll - b.roll) * follow / h, (pitch - b.pitch) * follow / h
             b.pitch, b.roll = b.pitch + pitch_rate * h, b.roll + roll_rate * h

@@ -18,6 +18,7 @@ from simulator.types import (
     VehicleLightState,
 )
 from simulator.world.actor import Actor, Kind, SpawnError
+from simulator.world.approach import NO_LANE_KMH, NO_LIGHT
 from simulator.world.blueprints import catalogue, props, sensors, walkers
 from simulator.world.blueprints.vehicles import VEHICLES
 from simulator.world.bodies import PROP, VEHICLE, WALKER
@@ -132,10 +133,12 @@ class Lifecycle(WorldState):
             sticky = actor.description.get("sticky_control", "true").lower() in ("true", "1")
             self.vehicles[actor.id] = VehicleState(physics, lights=VehicleLightState.NONE, sticky=sticky)
             set_drive(self.bodies.drives[row], body, physics, box, type_id)
-            self.bodies.drives[row]["gear"] = 1
+            drive = self.bodies.drives[row]
+            drive["gear"], drive["light"], drive["speed_limit_kmh"] = 1, NO_LIGHT, NO_LANE_KMH
         elif actor.kind is Kind.WALKER:
             body["mass"] = walkers.MASS_KG[walkers.age(type_id)]
             self.walkers[actor.id] = WalkerState()
+            self.bodies.tell_walk(row, self.walkers[actor.id].control)
         else:
             body["mass"] = props.PROPS[type_id].mass_kg
             body["inertia"] = body["mass"] * (box.extent.x**2 + box.extent.y**2) / 3.0

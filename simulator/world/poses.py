@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
 from simulator.types import Rotation, Transform, Vector3D
@@ -12,16 +13,23 @@ from simulator.types import Rotation, Transform, Vector3D
 
 def matrices(poses: ArrayLike) -> NDArray[np.float64]:
     """(n, 6) poses (x, y, z metres, pitch, yaw, roll degrees) -> (n, 4, 4) actor -> world."""
-    p = np.asarray(poses, np.float64).reshape(-1, 6)
-    angles = np.radians(p[:, 3:])
-    (sp, sy, sr), (cp, cy, cr) = np.sin(angles).T, np.cos(angles).T
-    m = np.zeros((len(p), 4, 4))
-    m[:, 0, 0], m[:, 0, 1], m[:, 0, 2] = cp * cy, cy * sp * sr - sy * cr, -cy * sp * cr - sy * sr
-    m[:, 1, 0], m[:, 1, 1], m[:, 1, 2] = cp * sy, sy * sp * sr + cy * cr, -sy * sp * cr + cy * sr
-    m[:, 2, 0], m[:, 2, 1], m[:, 2, 2] = sp, -cp * sr, cp * cr
-    m[:, :3, 3] = p[:, :3]
-    m[:, 3, 3] = 1.0
-    return m
+    return _matrices(np.ascontiguousarray(poses, np.float64).reshape(-1, 6))
+
+
+@njit(cache=True)
+def _matrices(poses: NDArray[np.float64]) -> NDArray[np.float64]:
+    """See `matrices`."""
+    found = np.zeros((len(poses), 4, 4))
+    for k in range(len(poses)):
+        p, m = poses[k], found[k]
+        pitch, yaw, roll = math.radians(p[3]), math.radians(p[4]), math.radians(p[5])
+        sp, sy, sr = math.sin(pitch), math.sin(yaw), math.sin(roll)
+        cp, cy, cr = math.cos(pitch), math.cos(yaw), math.cos(roll)
+        m[0, 0], m[0, 1], m[0, 2], m[0, 3] = cp * cy, cy * sp * sr - sy * cr, -cy * sp * cr - sy * sr, p[0]
+        m[1, 0], m[1, 1], m[1, 2], m[1, 3] = cp * sy, sy * sp * sr + cy * cr, -sy * sp * cr + cy * sr, p[1]
+        m[2, 0], m[2, 1], m[2, 2], m[2, 3] = sp, -cp * sr, cp * cr, p[2]
+        m[3, 3] = 1.0
+    return found
 
 
 def matrix(transform: Transform) -> NDArray[np.float64]:
@@ -30,7 +38,7 @@ def matrix(transform: Transform) -> NDArray[np.float64]:
 
 
 def rotation_of(m: NDArray[np.float64]) -> Rotation:
-    """Degrees; pitch in [-90, 90], yaw and roll in (-180, 180]."""
+    """Degrees; pitch in [-90, 90], yaw and roll in [-180, 180]."""
     pitch = math.asin(min(1.0, max(-1.0, m[2, 0])))
     if abs(m[2, 0]) > 1.0 - 1e-12:  # looking straight up or down: yaw and roll turn about the same axis
         return Rotation(math.degrees(pitch), wrap_degrees(math.degrees(math.atan2(-m[0, 1], m[1, 1]))), 0.0)
@@ -45,5 +53,5 @@ def transform_of(m: NDArray[np.float64]) -> Transform:
 
 
 def wrap_degrees(angle: float) -> float:
-    """An angle in (-180, 180]: clients compare 180 with what they set."""
-    return 180.0 - (180.0 - angle) % 360.0
+    """An angle in [-180, 180]; both ends stay what they are, clients compare them with what they set."""
+    return angle if -180.0 <= angle <= 180.0 else 180.0 - (180.0 - angle) % 360.0

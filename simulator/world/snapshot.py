@@ -1,11 +1,12 @@
-"""The rows of the world snapshot, written by whole columns."""
+"""The rows of the world snapshot, written by compiled loops into one buffer."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from operator import attrgetter
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from simulator.wire.snapshot import ACTIVE, SNAPSHOT_DTYPE
@@ -13,30 +14,36 @@ from simulator.world.actor import Actor
 from simulator.world.signals import GREEN, RED, YELLOW
 from simulator.world.state import WorldState
 
-_CONTROLS = ("throttle", "steer", "brake", "hand_brake", "reverse", "manual_gear_shift")
-_controls_of = attrgetter(*_CONTROLS)
-_VECTORS = (("velocity", ("vx", "vy", "vz")), ("acceleration", ("ax", "ay", "az")))
+_VEHICLE = 0  # of `Bodies`
 
 
 def snapshot_rows(world: WorldState) -> NDArray[np.void]:
     """(n,) `SNAPSHOT_DTYPE`, one per live actor: those with bodies first, then all others by id."""
-    active = world.bodies.active
+    bodies, active = world.bodies, world.bodies.active
     others = world.groups().without_body
     still = world.still_rows
     if still is None or len(still) != len(others):
         still = world.still_rows = _still(others)
-    rows = np.zeros(len(active) + len(others), SNAPSHOT_DTYPE)
-    _fill_bodies(world, rows[: len(active)], active)
+    rows = np.empty(len(active) + len(others), SNAPSHOT_DTYPE)
     rest = rows[len(active) :]
-    rest[:] = still
+    # as bytes: a record whose fields overlap would be copied field by field
+    _bytes(rows)[: len(active)] = _bytes(bodies.told)[active]
+    _bytes(rest)[:] = _bytes(still)
+    _fill_bodies(rows, bodies.rows, bodies.drives, active, world.signals.states, world.light_ids)
     moving = [k for k, actor in enumerate(others) if actor.relative is not None]
     if moving:
         rest["transform"][moving] = [(*others[k].transform.location, *others[k].transform.rotation) for k in moving]
         rest["velocity"][moving] = [others[k].velocity for k in moving]
     lights = world.groups().lights
     if len(lights):
-        _fill_lights(world, rest, lights, np.arange(len(lights)))
+        signals = world.signals
+        times_s = tuple(signals.times_s[stage] for stage in (GREEN, YELLOW, RED))
+        _fill_lights(rest, lights, times_s, signals.elapsed_s(), signals.frozen(), signals.pole_index, signals.states)
     return rows
+
+
+def _bytes(rows: NDArray[np.void]) -> NDArray[np.uint8]:
+    return rows.view(np.uint8).reshape(len(rows), SNAPSHOT_DTYPE.itemsize)
 
 
 def _still(actors: Sequence[Actor]) -> NDArray[np.void]:
@@ -52,50 +59,41 @@ def _still(actors: Sequence[Actor]) -> NDArray[np.void]:
     return rows
 
 
-def _fill_bodies(world: WorldState, rows: NDArray[np.void], active: NDArray[np.intp]) -> None:
-    bodies = world.bodies.rows[active]
-    rows["state"] = ACTIVE
-    rows["id"] = bodies["actor"]
-    rows["transform"] = world.bodies.poses(active)
-    for name, parts in _VECTORS:
-        for k, part in enumerate(parts):
-            rows[name][:, k] = bodies[part]
-    for k, part in enumerate(("wx", "wy", "wz")):
-        rows["angular_velocity"][:, k] = np.degrees(bodies[part])
-    ids = bodies["actor"].tolist()
-    _fill_vehicles(world, rows, active, [k for k, actor_id in enumerate(ids) if actor_id in world.vehicles], ids)
-    for k, actor_id in enumerate(ids):
-        if actor_id in world.walkers:
-            row, walk = rows[k], world.walkers[actor_id].control
-            row["walker.direction"], row["walker.speed"], row["walker.jump"] = walk.direction, walk.speed, walk.jump
+@njit(cache=True)
+def _degrees(angle_rad: float) -> float:
+    """As `poses.wrap_degrees`; loops that are kept compiled do not call those of other files, which may change."""
+    angle = math.degrees(angle_rad)
+    return angle if -180.0 <= angle <= 180.0 else 180.0 - (180.0 - angle) % 360.0
 
 
-def _fill_vehicles(
-    world: WorldState, rows: NDArray[np.void], active: NDArray[np.intp], at: list[int], ids: list[int]
-) -> None:
-    """Rows `at`, whole columns at a time: a record's fields are slow one by one."""
-    if not at:
-        return
-    vehicles = [world.vehicles[ids[k]] for k in at]
-    for name, column in zip(_CONTROLS, zip(*[_controls_of(vehicle.control) for vehicle in vehicles])):
-        rows[f"vehicle.{name}"][at] = column
-    rows["vehicle.gear"][at] = world.bodies.drives["gear"][active[at]]
-    rows["vehicle.speed_limit"][at] = [vehicle.speed_limit_kmh for vehicle in vehicles]
-    light = np.array([vehicle.light for vehicle in vehicles], np.intp)
-    none = light < 0
-    rows["vehicle.traffic_light_state"][at] = GREEN
-    rows["vehicle.has_traffic_light"][at] = ~none
-    if not none.all():
-        near, its = np.array(at)[~none], light[~none]
-        rows["vehicle.traffic_light_state"][near] = world.signals.states[its]
-        rows["vehicle.traffic_light_id"][near] = world.light_ids[its]
+@njit(cache=True)
+def _fill_bodies(rows, bodies, drives, active, light_states, light_ids) -> None:
+    """What a step changes of the bodies of `active`, into the first of `rows`."""
+    for k in range(len(active)):
+        row, b, d = rows[k], bodies[active[k]], drives[active[k]]
+        pose = row["transform"]
+        pose[0], pose[1], pose[2] = b.x, b.y, b.z
+        pose[3], pose[4], pose[5] = _degrees(b.pitch), _degrees(b.yaw), _degrees(b.roll)
+        velocity, turning, acceleration = row["velocity"], row["angular_velocity"], row["acceleration"]
+        velocity[0], velocity[1], velocity[2] = b.vx, b.vy, b.vz
+        turning[0], turning[1], turning[2] = math.degrees(b.wx), math.degrees(b.wy), math.degrees(b.wz)
+        acceleration[0], acceleration[1], acceleration[2] = b.ax, b.ay, b.az
+        if b.kind == _VEHICLE:
+            row["vehicle.gear"], row["vehicle.speed_limit"] = d.gear, d.speed_limit_kmh
+            row["vehicle.has_traffic_light"] = d.light >= 0
+            row["vehicle.traffic_light_state"] = light_states[d.light] if d.light >= 0 else GREEN
+            row["vehicle.traffic_light_id"] = light_ids[d.light] if d.light >= 0 else 0
 
 
-def _fill_lights(world: WorldState, rows: NDArray[np.void], at: NDArray[np.intp], lights: NDArray[np.intp]) -> None:
-    signals = world.signals
-    for name, stage in (("green", GREEN), ("yellow", YELLOW), ("red", RED)):
-        rows[f"light.{name}_time"][at] = signals.times_s[stage][lights]
-    rows["light.elapsed_time"][at] = signals.elapsed_s()[lights]
-    rows["light.pole_index"][at] = signals.pole_index[lights]
-    rows["light.time_is_frozen"][at] = signals.frozen()[lights]
-    rows["light.state"][at] = signals.states[lights]
+@njit(cache=True)
+def _fill_lights(rows, at, times_s, elapsed_s, frozen, pole_index, states) -> None:
+    """Light k into row at[k]."""
+    for k in range(len(at)):
+        row = rows[at[k]]
+        row["light.green_time"] = times_s[0][k]
+        row["light.yellow_time"] = times_s[1][k]
+        row["light.red_time"] = times_s[2][k]
+        row["light.elapsed_time"] = elapsed_s[k]
+        row["light.pole_index"] = pole_index[k]
+        row["light.time_is_frozen"] = frozen[k]
+        row["light.state"] = states[k]

@@ -23,7 +23,7 @@ from simulator.types import (
     WeatherParameters,
 )
 from simulator.world.actor import Actor, ActorNotFound, Kind
-from simulator.world.approach import NO_LIGHT, LightZones, SpeedLimits
+from simulator.world.approach import LightZones, SpeedLimits
 from simulator.world.blueprints import catalogue
 from simulator.world.bodies import Bodies
 from simulator.world.gnss import GeoReference
@@ -40,9 +40,6 @@ class VehicleState:
     control: VehicleControl = field(default_factory=VehicleControl)
     lights: VehicleLightState = VehicleLightState.NONE
     sticky: bool = True
-    speed_limit_kmh: float = 30.0
-    light: int = NO_LIGHT
-    """Row of the traffic light that it is at."""
     trigger_friction: float | None = None
     """Of the friction trigger that it is in; holds instead of that of its tyres."""
     ackermann: VehicleAckermannControl | None = None

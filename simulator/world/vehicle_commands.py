@@ -167,6 +167,7 @@ class VehicleCommands(WorldState):
 
     def _set_control(self, vehicle: VehicleState, row: int, control: VehicleControl) -> None:
         vehicle.control = control
+        self.bodies.tell_control(row, control)
         drive = self.bodies.drives[row]
         drive["throttle"] = _within(control.throttle, 0.0, 1.0)
         drive["steer"] = _within(control.steer, -1.0, 1.0)

@@ -18,6 +18,7 @@ class WalkerCommands(WorldState):
         """Walks at `speed` m/s along `direction` (world axes) until told otherwise; its length does not matter."""
         row = self._walker_row(actor_id)
         self.walkers[actor_id].control = control
+        self.bodies.tell_walk(row, control)
         body = self.bodies.rows[row]
         x, y, _ = control.direction
         length = math.hypot(x, y)
@@ -38,7 +39,8 @@ class WalkerCommands(WorldState):
         self.bodies.place(row, Transform(feet, transform.rotation))
         yaw = math.radians(transform.rotation.yaw)
         heading = Vector3D(math.cos(yaw), math.sin(yaw), 0.0)
-        self.walkers[actor_id].control = WalkerControl(heading, speed, False)
+        self.walkers[actor_id].control = control = WalkerControl(heading, speed, False)
+        self.bodies.tell_walk(row, control)
 
     def _walker_row(self, actor_id: int) -> int:
         actor = self.actor(actor_id)

@@ -223,11 +223,9 @@ class World(
         active = self.bodies.active
         cars = active[self.bodies.rows["kind"][active] == VEHICLE]
         centre, front, forward = outlook(self.bodies.rows, cars)
-        at = self.zones.at(centre, front, forward)
-        limits = self.limits.kmh(centre)
-        for actor_id, light, limit in zip(self.bodies.rows["actor"][cars].tolist(), at.tolist(), limits.tolist()):
-            vehicle = self.vehicles[actor_id]
-            vehicle.light, vehicle.speed_limit_kmh = light, limit
+        drives = self.bodies.drives
+        drives["light"][cars] = self.zones.at(centre, front, forward)
+        drives["speed_limit_kmh"][cars] = self.limits.kmh(centre, drives["speed_limit_kmh"][cars])
 
     def _apply_friction_triggers(self) -> None:
         triggers = self.groups().triggers

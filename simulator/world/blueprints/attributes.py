@@ -10,7 +10,8 @@ def constant(name: str, kind: AttributeType, value: str) -> ActorAttribute:
 
 
 def choice(name: str, kind: AttributeType, value: str, recommended: tuple[str, ...] = ()) -> ActorAttribute:
-    return ActorAttribute(name, kind, value, recommended)
+    """One that a client may set; where nothing else is recommended the default is, as by CARLA's server."""
+    return ActorAttribute(name, kind, value, recommended or (value,))
 
 
 def role_name(value: str, recommended: tuple[str, ...] = ()) -> ActorAttribute:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import simulator
+from simulator.kept import clear_out
 from simulator.towns import Town
-from simulator.towns.store import stored_town
+from simulator.towns.store import _sources, stored_town
 
 
 def alike(one: Town, other: Town) -> bool:
@@ -26,9 +30,9 @@ def alike(one: Town, other: Town) -> bool:
 def test_a_town_that_was_kept_is_the_one_that_was_built(tmp_path: Path) -> None:
     built = stored_town("Ring01", tmp_path / "towns")
     (kept,) = (tmp_path / "towns").iterdir()
-    written = kept.stat().st_mtime_ns
+    written = kept.stat().st_ino
     assert alike(stored_town("Ring01", tmp_path / "towns"), built)
-    assert kept.stat().st_mtime_ns == written
+    assert kept.stat().st_ino == written
     # a file that was cut short is replaced
     kept.write_bytes(kept.read_bytes()[:100_000])
     assert alike(stored_town("Ring01", tmp_path / "towns"), built)
@@ -40,3 +44,35 @@ def test_a_folder_that_cannot_be_written_costs_nothing_but_time(
 ) -> None:
     (tmp_path / "file").write_text("in the way")
     assert stored_town("Ring01", tmp_path / "file").name == "Ring01"
+
+
+def test_what_was_used_within_a_day_stays_and_the_longest_unread_goes_first(tmp_path: Path) -> None:
+    days = {"today": 0.5, "last week": 7.0, "the week before": 14.0, "long ago": 31.0}
+    for name, age in days.items():
+        (tmp_path / name).write_bytes(bytes(100))
+        then = time.time() - 86_400.0 * age
+        os.utime(tmp_path / name, (then, then))
+    clear_out(tmp_path, most_bytes=1000)
+    assert {file.name for file in tmp_path.iterdir()} == days.keys() - {"long ago"}
+    clear_out(tmp_path, most_bytes=200)
+    assert {file.name for file in tmp_path.iterdir()} == {"today", "last week"}
+    clear_out(tmp_path, most_bytes=0)
+    assert {file.name for file in tmp_path.iterdir()} == {"today"}
+
+
+def test_two_versions_of_the_code_do_not_evict_each_other(tmp_path: Path) -> None:
+    other = tmp_path / "Ring01-0123456789abcdef01234567.pickle"
+    other.write_bytes(b"of another checkout")
+    stored_town("Ring01", tmp_path)
+    assert other.is_file()
+    assert len(list(tmp_path.glob("Ring01-*.pickle"))) == 2
+
+
+def test_a_town_is_known_by_the_code_that_builds_it() -> None:
+    root = Path(simulator.__file__).parents[1]
+    names = {str(source.relative_to(root)) for source in _sources(root)}
+    assert {"simulator/towns/generator.py", "simulator/towns/town.py", "simulator/render/mesh.py"} <= names
+    assert {"simulator/towns/designs/ring.py", "simulator/types.py", "simulator/__init__.py"} <= names
+    assert not any(
+        name.startswith(("simulator/world/world", "simulator/wire/", "simulator/methods/")) for name in names
+    )

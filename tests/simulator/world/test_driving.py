@@ -7,8 +7,17 @@ from dataclasses import replace
 
 import pytest
 
-from simulator.types import Transform, Vector3D, VehicleAckermannControl, VehicleControl
+from simulator.towns import build_town
+from simulator.types import (
+    ActorDescription,
+    Rotation,
+    Transform,
+    Vector3D,
+    VehicleAckermannControl,
+    VehicleControl,
+)
 from simulator.world.blueprints.vehicles import VEHICLES
+from simulator.world.world import World
 from tests.simulator.world.places import CAR, make_world, put, run, speed
 
 
@@ -129,6 +138,44 @@ def test_falls_onto_the_road_and_onto_the_sidewalk():
     run(world, 2.0)
     assert world.transform_of(road).location.z == pytest.approx(0.0, abs=1e-9)
     assert world.transform_of(sidewalk).location.z == pytest.approx(0.15, abs=1e-6)
+
+
+@pytest.mark.parametrize("rotation", [Rotation(360.0, -214.85, 0.0), Rotation(-360.0, 420.0, 360.0)])
+def test_whole_turns_in_the_pose_of_a_spawn_are_no_tilt(rotation):
+    """CARLA's waypoints on lanes against the road's sense have a pitch of 360 degrees."""
+    world = make_world()
+    car = put(world, CAR, 0.0, 20.0)
+    world.set_actor_transform(car, Transform(Vector3D(0.0, 20.0, 0.5), rotation))
+    for _ in range(10):
+        world.step(0.05)
+        now = world.transform_of(car).rotation
+        assert (now.pitch, now.roll) == pytest.approx((0.0, 0.0), abs=1e-9)
+        assert math.remainder(now.yaw - rotation.yaw, 360.0) == pytest.approx(0.0, abs=1e-9)
+
+
+def test_falls_from_its_spawn_point_without_a_turn_and_stands_level_with_the_road():
+    world = World(build_town("Fell01"), seed=0)
+    hills = sorted(world.town.spawn_points, key=lambda point: abs(point.rotation.pitch))[-3:]
+    assert abs(hills[0].rotation.pitch) > 2.0
+    for point in hills:
+        car = world.spawn(ActorDescription(0, CAR), point).id
+        world.step(0.05)
+        assert world.transform_of(car).rotation == pytest.approx(point.rotation, abs=0.005)
+        for _ in range(20):
+            world.step(0.05)
+            now = world.transform_of(car).rotation
+            assert (now.pitch, now.roll) == pytest.approx((point.rotation.pitch, point.rotation.roll), abs=0.3)
+        world.destroy(car)
+
+
+@pytest.mark.parametrize("yaw", [180.0, -180.0])
+def test_a_yaw_at_either_end_of_its_range_is_told_as_it_was_set(yaw):
+    world = make_world()
+    car = put(world, CAR, 0.0, 20.0, yaw=yaw)
+    world.step(0.05)
+    rows = world.snapshot_rows()
+    assert rows[rows["id"] == car]["transform"][0][4] == yaw
+    assert world.transform_of(car).rotation.yaw == yaw
 
 
 def test_drives_up_a_kerb():

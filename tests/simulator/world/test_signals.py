@@ -151,3 +151,13 @@ def test_signs_are_actors():
     stop = next(actor for actor in world.actors.values() if actor.type_id == "traffic.stop")
     assert rows[stop.id]["sign_id"] == b"200"
     assert stop.record().bounding_box.extent == Vector3D(2.0, 2.0, 1.0)
+
+
+def test_a_car_far_from_every_lane_keeps_the_limit_it_had():
+    world = make_world()
+    fast = put(world, CAR, 0.0, 2.0)
+    world.step(0.05)
+    world.set_actor_transform(fast, Transform(Vector3D(5000.0, 5000.0, 0.0)))
+    world.step(0.05)
+    rows = world.snapshot_rows()
+    assert rows[rows["id"] == fast]["vehicle.speed_limit"][0] == 50.0

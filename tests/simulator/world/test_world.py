@@ -59,6 +59,13 @@ def test_every_blueprint_has_usable_attributes_and_every_body_a_size():
             assert max(extent) < 7.0
 
 
+def test_what_can_be_set_recommends_at_least_its_default():
+    """Examples set `dropoff_general_rate` to the first recommended value of a lidar's."""
+    for definition in definitions():
+        for attribute in definition.attributes:
+            assert (attribute.value in attribute.recommended_values) == attribute.is_modifiable, attribute
+
+
 def test_everything_can_be_spawned():
     world = make_world()
     for k, definition in enumerate(definitions()):
