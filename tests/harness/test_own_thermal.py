@@ -27,7 +27,7 @@ MOUNTED = PLACE + "mounting: {yaw_deg: 0.2, drift_deg: 0.3, drift_period_s: 20, 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[RunningServer]:
-    with running_server("--town", "Elm01") as running:
+    with running_server("--town", "Elm01", "--cameras") as running:
         yield running
 
 
