@@ -113,7 +113,7 @@ def _world() -> None:
 def _thermal() -> None:
     """A walker and a car on a road in fog, seen twice."""
     from sensors.frames import CameraFrames
-    from sensors.thermal import ActorState, Ambient, ThermalCamera
+    from sensors.thermal import ActorState, Ambient, ThermalCamera, reproject
     from sensors.thermal.heat import initial_heat
 
     pixels = np.zeros((36, 64, 4), np.uint8)
@@ -136,7 +136,7 @@ def _thermal() -> None:
         frames = CameraFrames(
             "c", frame, 0.05 * frame, pixels, tags, instances, depth_m, np.eye(4, dtype=np.float32), 90.0
         )
-        camera.image(frames, actors)
+        reproject(camera.image(frames, actors).counts, frames, frames)
 
 
 def _fusion() -> None:

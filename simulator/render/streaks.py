@@ -153,7 +153,7 @@ def _streaks(  # type: ignore[no-untyped-def]
         lit_b += (grid[i, j, k, 2] - before * grid[i, j, b, 2]) * per_m
         if cover < F(LEAST_COVER) and cover * max(lit_r, max(lit_g, lit_b)) < least:
             continue
-        steps = np.int32(length)
+        steps = np.int32(np.floor(length))
         for s in range(steps):
             t = (F(s) + F(0.5)) / F(steps)
             u, v = u1 + (u2 - u1) * t - F(0.5), v1 + (v2 - v1) * t - F(0.5)

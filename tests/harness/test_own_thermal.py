@@ -11,6 +11,8 @@ import pytest
 
 from fusion.proxy import FusionProxy
 from harness.cameras import Cameras, CameraView
+from harness.errors import HarnessError
+from harness.recording import paired_camera
 from sensors.thermal import Ambient
 from tests.simulator.serving import RunningServer, running_server
 
@@ -25,7 +27,7 @@ MOUNTED = PLACE + "mounting: {yaw_deg: 0.2, drift_deg: 0.3, drift_period_s: 20, 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[RunningServer]:
-    with running_server("--town", "Elm01") as running:
+    with running_server("--town", "Elm01", "--cameras") as running:
         yield running
 
 
@@ -119,3 +121,11 @@ def test_two_rigs_at_the_same_ticks_see_the_same_bits(scene: tuple[carla.World, 
         for rig in rigs:
             rig.destroy()
         world.tick()
+
+
+def test_recordings_need_pairs_and_say_so(tmp_path: Path) -> None:
+    preset = tmp_path / "aside.yaml"
+    preset.write_text(PLACE)
+    with pytest.raises(HarnessError, match="recordings need a camera without a place of its own"):
+        paired_camera(str(preset))
+    assert paired_camera("boson").place is None

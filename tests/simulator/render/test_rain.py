@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 import simulator.render.renderer as drawing
 from simulator.render.camera import CameraModel
 from simulator.render.renderer import Renderer
-from simulator.types import WeatherParameters
+from simulator.types import VehicleLightState, WeatherParameters
 from tests.simulator.render import scene
 
 RGB = CameraModel(320, 180, 90.0, "rgb")
@@ -29,27 +29,34 @@ def street() -> Iterator[Renderer]:
     renderer.close()
 
 
-def streaks(renderer: Renderer, weather: WeatherParameters, speed_mps: float) -> NDArray[np.float64]:
-    """(H, W) what the drops alone change in the second of two pictures, in 8-bit steps of luminance."""
+def streaks(
+    renderer: Renderer, weather: WeatherParameters, speed_mps: float, lights: int = scene.BEAMS
+) -> NDArray[np.float64]:
+    """(360, 640) what the drops alone change in the second of two pictures, in 8-bit steps of luminance."""
     pictures = []
     for drops in (drawing.add_streaks, lambda *_: None):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(drawing, "add_streaks", drops)
             for frame in (1, 2):
                 eye = (0.05 * speed_mps * frame, *EYE[1:])
-                picture = renderer.image(5, RGB, eye, scene.view(EGO, weather=weather, frame=frame))
+                view = scene.view((*EGO[:3], lights), weather=weather, frame=frame)
+                picture = renderer.image(5, CameraModel(640, 360, 90.0, "rgb"), eye, view)
         renderer.restart()
         pictures.append(picture[..., :3].astype(float) @ LUMA[::-1])
     return pictures[0] - pictures[1]
 
 
 def test_rain_is_seen_in_the_headlamps_and_hardly_against_the_sky_of_the_day(street: Renderer) -> None:
-    night = streaks(street, replace(scene.NIGHT, **RAIN), 0.0)
+    night = replace(scene.NIGHT, **RAIN)
+    dark, low, high = (
+        streaks(street, night, 0.0, lights) for lights in (0, scene.BEAMS, int(VehicleLightState.HIGH_BEAM))
+    )
     day = streaks(street, replace(scene.DAY, cloudiness=100.0, **RAIN), 8.0)
-    assert (night > 3.0).sum() > 60
-    assert night.max() > 8.0
-    assert np.abs(day).mean() < 1.0
-    assert np.abs(day).max() < 60.0
+    assert (dark > 3.0).sum() == 0
+    assert (low > 3.0).sum() > 60
+    assert low.max() > 8.0
+    assert (high > 3.0).sum() > 60
+    assert np.abs(day).mean() < 0.3
 
 
 def test_no_rain_no_streaks_and_each_frame_has_its_own(street: Renderer) -> None:
