@@ -21,8 +21,20 @@ ACROSS, DOWN, SLICES = 65, 37, 16
 """Grid corners across and down the image, and distances: powers of two from 1 to 128 m, with linear steps between."""
 OCTAVES = 7
 FINE_STEPS = 4
+NEAREST_M = 0.05
+"""Where rays begin."""
 NEAR_BEAM_M = 12.0
-"""Beams of lamps nearer than this are integrated in this many steps per slice."""
+"""Beams of lamps nearer than this are integrated in FINE_STEPS per slice, unless they are broad."""
+SHARP = 10.0
+"""Inverse of the width of a cut-off (a tangent) from which on a beam counts as sharp."""
+
+# A row of rays is worked on together, in one flat array with a plane of RAYS lanes for each quantity: plane and lane
+# are a constant and a counter, so that the compiler knows that planes do not overlap and takes many rays at a time.
+RAYS = 72
+LANES = np.uint64(RAYS)
+_DX, _DY, _DZ, _ALONG, _MISS, _AXIS, _SIDE, _UP, _T, _ANGLE, _LEAN, _SO_FAR, _INVERSE = (
+    np.uint64(RAYS * n) for n in range(13)
+)
 
 # Radiation fog, 0.55 um: a forward lobe, and a backward lobe of 0.03 /sr at 170 to 180 degrees (an extinction to
 # backscatter ratio near 18 sr at exactly 180 degrees: O'Connor, Illingworth and Hogan 2004, for liquid clouds).
@@ -52,51 +64,82 @@ def arc_tangent(x):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
-def _scatter(light, dx, dy, dz, along, miss, extinction, edges, steps, angle, lean, amount):  # type: ignore[no-untyped-def]
-    """amount[k]: relative light that a ray collects between edges[k] and edges[k + 1], for k < steps.
-
-    The ray starts at the eye and runs along (dx, dy, dz); it passes the lamp at `miss` metres, `along` metres ahead.
-    """
-    inverse_miss = F(1) / miss
-    for k in range(steps + 1):
-        t = (edges[k] - along) * inverse_miss
-        angle[k] = arc_tangent(t)
-        lean[k] = F(1) / math.sqrt(F(1) + t * t)
+def _pass_by(light, extinction_spread, flat):  # type: ignore[no-untyped-def]
+    """Where each ray passes the lamp, and how its axes lie to the rays. extinction_spread: see `fill_froxels`."""
     wx, wy, wz = light[POSITION], light[POSITION + 1], light[POSITION + 2]
     ax, ay, az = light[DIRECTION], light[DIRECTION + 1], light[DIRECTION + 2]
-    axis_d, axis_w = ax * dx + ay * dy + az * dz, ax * wx + ay * wy + az * wz
-    if light[KIND] == F(STREET):
-        for k in range(steps):
-            t0, t1 = (edges[k] - along) * inverse_miss, (edges[k + 1] - along) * inverse_miss
-            tangent = (t0 * lean[k] + t1 * lean[k + 1]) / (lean[k] + lean[k + 1])
-            away = miss * math.sqrt(F(1) + tangent * tangent)
-            s = along + miss * tangent
-            shape = street_lamp((s * axis_d - axis_w) / away)
-            amount[k] = (
-                (angle[k + 1] - angle[k]) * inverse_miss * shape * phase(-tangent * miss / away)
-                * exp_minus(extinction * (max(s, F(0)) + away))
-            )  # fmt: skip
-    else:
-        sx, sy, sz = light[SIDE], light[SIDE + 1], light[SIDE + 2]
-        ux, uy, uz = light[UP], light[UP + 1], light[UP + 2]
-        side_d, side_w = sx * dx + sy * dy + sz * dz, sx * wx + sy * wy + sz * wz
-        up_d, up_w = ux * dx + uy * dy + uz * dz, ux * wx + uy * wy + uz * wz
-        p0, p1, p2, p3 = light[SHAPE], light[SHAPE + 1], light[SHAPE + 2], light[SHAPE + 3]
-        p4, p5 = light[SHAPE + 4], light[SHAPE + 5]
-        for k in range(steps):
-            t0, t1 = (edges[k] - along) * inverse_miss, (edges[k + 1] - along) * inverse_miss
-            tangent = (t0 * lean[k] + t1 * lean[k + 1]) / (lean[k] + lean[k + 1])
-            away = miss * math.sqrt(F(1) + tangent * tangent)
-            s = along + miss * tangent
-            forward = s * axis_d - axis_w
-            inverse_forward = F(1) / max(forward, F(1e-3))
-            across, above = (s * side_d - side_w) * inverse_forward, (s * up_d - up_w) * inverse_forward
-            shape = beam(across, above, p0, p1, p2, p3, p4, p5)
-            shape = shape if forward > F(0.02) * away else F(0)
-            amount[k] = (
-                (angle[k + 1] - angle[k]) * inverse_miss * shape * phase(-tangent * miss / away)
-                * exp_minus(extinction * (max(s, F(0)) + away))
-            )  # fmt: skip
+    sx, sy, sz = light[SIDE], light[SIDE + 1], light[SIDE + 2]
+    ux, uy, uz = light[UP], light[UP + 1], light[UP + 2]
+    far2 = wx * wx + wy * wy + wz * wz
+    # a ray that meets a lamp head on is spread over the cell it stands for
+    least = F(0.06) + extinction_spread * far2
+    for k in range(LANES):
+        dx, dy, dz = flat[_DX + k], flat[_DY + k], flat[_DZ + k]
+        along = wx * dx + wy * dy + wz * dz
+        miss = math.sqrt(max(far2 - along * along, F(0)) + least)
+        inverse_miss = F(1) / miss
+        flat[_ALONG + k], flat[_MISS + k], flat[_INVERSE + k] = along, miss, inverse_miss
+        flat[_AXIS + k] = ax * dx + ay * dy + az * dz
+        flat[_SIDE + k] = sx * dx + sy * dy + sz * dz
+        flat[_UP + k] = ux * dx + uy * dy + uz * dz
+        t = (F(NEAREST_M) - along) * inverse_miss
+        flat[_T + k], flat[_ANGLE + k] = t, arc_tangent(t)
+        flat[_LEAN + k] = F(1) / math.sqrt(F(1) + t * t)
+        flat[_SO_FAR + k] = F(0)
+
+
+@njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
+def _street_step(light, extinction, edge, flat):  # type: ignore[no-untyped-def]
+    """Adds the relative light that each ray collects from its last edge to `edge` m."""
+    axis_w = light[DIRECTION] * light[POSITION] + light[DIRECTION + 1] * light[POSITION + 1]
+    axis_w += light[DIRECTION + 2] * light[POSITION + 2]
+    for k in range(LANES):
+        along, miss = flat[_ALONG + k], flat[_MISS + k]
+        inverse_miss = flat[_INVERSE + k]
+        t0, lean0 = flat[_T + k], flat[_LEAN + k]
+        t1 = (edge - along) * inverse_miss
+        angle1, lean1 = arc_tangent(t1), F(1) / math.sqrt(F(1) + t1 * t1)
+        tangent = (t0 * lean0 + t1 * lean1) / (lean0 + lean1)
+        slant = math.sqrt(F(1) + tangent * tangent)
+        away = miss * slant
+        s = along + miss * tangent
+        shape = street_lamp((s * flat[_AXIS + k] - axis_w) / away)
+        flat[_SO_FAR + k] += (
+            (angle1 - flat[_ANGLE + k]) * inverse_miss * shape * phase(-tangent / slant)
+            * exp_minus(extinction * (max(s, F(0)) + away))
+        )  # fmt: skip
+        flat[_T + k], flat[_ANGLE + k], flat[_LEAN + k] = t1, angle1, lean1
+
+
+@njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
+def _beam_step(light, extinction, edge, flat):  # type: ignore[no-untyped-def]
+    """The same of a headlamp."""
+    wx, wy, wz = light[POSITION], light[POSITION + 1], light[POSITION + 2]
+    axis_w = light[DIRECTION] * wx + light[DIRECTION + 1] * wy + light[DIRECTION + 2] * wz
+    side_w = light[SIDE] * wx + light[SIDE + 1] * wy + light[SIDE + 2] * wz
+    up_w = light[UP] * wx + light[UP + 1] * wy + light[UP + 2] * wz
+    p0, p1, p2, p3 = light[SHAPE], light[SHAPE + 1], light[SHAPE + 2], light[SHAPE + 3]
+    p4, p5 = light[SHAPE + 4], light[SHAPE + 5]
+    for k in range(LANES):
+        along, miss = flat[_ALONG + k], flat[_MISS + k]
+        inverse_miss = flat[_INVERSE + k]
+        t0, lean0 = flat[_T + k], flat[_LEAN + k]
+        t1 = (edge - along) * inverse_miss
+        angle1, lean1 = arc_tangent(t1), F(1) / math.sqrt(F(1) + t1 * t1)
+        tangent = (t0 * lean0 + t1 * lean1) / (lean0 + lean1)
+        slant = math.sqrt(F(1) + tangent * tangent)
+        away = miss * slant
+        s = along + miss * tangent
+        forward = s * flat[_AXIS + k] - axis_w
+        inverse_forward = F(1) / max(forward, F(1e-3))
+        across, above = (s * flat[_SIDE + k] - side_w) * inverse_forward, (s * flat[_UP + k] - up_w) * inverse_forward
+        shape = beam(across, above, p0, p1, p2, p3, p4, p5)
+        shape = shape if forward > F(0.02) * away else F(0)
+        flat[_SO_FAR + k] += (
+            (angle1 - flat[_ANGLE + k]) * inverse_miss * shape * phase(-tangent / slant)
+            * exp_minus(extinction * (max(s, F(0)) + away))
+        )  # fmt: skip
+        flat[_T + k], flat[_ANGLE + k], flat[_LEAN + k] = t1, angle1, lean1
 
 
 @njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
@@ -113,57 +156,56 @@ def fill_froxels(view, lights, extinction, grid, counter, thread):  # type: igno
     r = view.rotation
     inverse_focal = F(1) / view.focal_px
     coarse, fine = np.empty(SLICES + 1, np.float32), np.empty(SLICES * FINE_STEPS + 1, np.float32)
-    coarse[0] = fine[0] = F(0.05)
+    coarse[0] = fine[0] = F(NEAREST_M)
     for k in range(SLICES):
         coarse[k + 1] = slice_distance(F(k))
         for j in range(FINE_STEPS):
             share = F(j + 1) / F(FINE_STEPS)
             fine[k * FINE_STEPS + j + 1] = (
-                slice_distance(F(k - 1) + share) if k > 0 else F(0.05) + F(0.95) * share
+                slice_distance(F(k - 1) + share) if k > 0 else F(NEAREST_M) + F(1.0 - NEAREST_M) * share
             )  # fmt: skip
-    most = SLICES * FINE_STEPS
-    angle, lean, amount = np.empty(most + 1, np.float32), np.empty(most + 1, np.float32), np.empty(most, np.float32)
-    total = np.empty((3, SLICES), np.float32)
+    flat, total = np.empty(13 * RAYS, np.float32), np.empty((3 * SLICES, RAYS), np.float32)
     spacing = F(view.width) / F(ACROSS - 1) * inverse_focal
     while True:
         y = take_next(counter)
         if y >= DOWN:
             break
         b = (F(y) / F(DOWN - 1) * F(view.height) - view.cy_px) * inverse_focal
-        for x in range(ACROSS):
+        for x in range(RAYS):
             a = (F(x) / F(ACROSS - 1) * F(view.width) - view.cx_px) * inverse_focal
             dx = r[0, 0] * a + r[1, 0] * b + r[2, 0]
             dy = r[0, 1] * a + r[1, 1] * b + r[2, 1]
             dz = r[0, 2] * a + r[1, 2] * b + r[2, 2]
             scale = F(1) / math.sqrt(dx * dx + dy * dy + dz * dz)
-            dx, dy, dz = dx * scale, dy * scale, dz * scale
+            k = np.uint64(x)
+            flat[_DX + k], flat[_DY + k], flat[_DZ + k] = dx * scale, dy * scale, dz * scale
+        total[:] = F(0)
+        for i in range(lights.shape[0]):
+            light = lights[i]
+            wx, wy, wz = light[POSITION], light[POSITION + 1], light[POSITION + 2]
+            far2 = wx * wx + wy * wy + wz * wz
+            if extinction * math.sqrt(far2) > F(9):
+                continue
+            # a near beam is a thin sheet to most rays, which one sample per slice would miss
+            street = light[KIND] == F(STREET)
+            sharp = not street and light[SHAPE + 1] > F(SHARP)
+            near_beam = sharp and far2 < F(NEAR_BEAM_M * NEAR_BEAM_M)
+            substeps = FINE_STEPS if near_beam else 1
+            edges = fine if near_beam else coarse
+            _pass_by(light, F(0.16) * spacing * spacing, flat)
+            so_far = flat[_SO_FAR : _SO_FAR + LANES]
             for k in range(SLICES):
-                total[0, k], total[1, k], total[2, k] = F(0), F(0), F(0)
-            for i in range(lights.shape[0]):
-                light = lights[i]
-                wx, wy, wz = light[POSITION], light[POSITION + 1], light[POSITION + 2]
-                far2 = wx * wx + wy * wy + wz * wz
-                if extinction * math.sqrt(far2) > F(9):
-                    continue
-                along = wx * dx + wy * dy + wz * dz
-                # a ray that meets a lamp head on is spread over the cell it stands for
-                least = F(0.06) + F(0.16) * spacing * spacing * far2
-                miss = math.sqrt(max(far2 - along * along, F(0)) + least)
-                # a near beam is a thin sheet to most rays, which one sample per slice would miss
-                near_beam = light[KIND] != F(STREET) and far2 < F(NEAR_BEAM_M * NEAR_BEAM_M)
-                substeps = FINE_STEPS if near_beam else 1
-                edges = fine if near_beam else coarse
-                _scatter(
-                    light, dx, dy, dz, along, miss, extinction, edges, SLICES * substeps, angle, lean, amount
-                )  # fmt: skip
-                red, green, blue = light[COLOUR], light[COLOUR + 1], light[COLOUR + 2]
-                so_far = F(0)
-                for k in range(SLICES):
-                    for j in range(substeps):
-                        so_far += amount[k * substeps + j]
-                    total[0, k] += so_far * red
-                    total[1, k] += so_far * green
-                    total[2, k] += so_far * blue
+                for j in range(substeps):
+                    edge = edges[k * substeps + j + 1]
+                    if street:
+                        _street_step(light, extinction, edge, flat)
+                    else:
+                        _beam_step(light, extinction, edge, flat)
+                for channel in range(3):
+                    colour, sums = light[COLOUR + channel], total[3 * k + channel]
+                    for x in range(RAYS):
+                        sums[x] += so_far[x] * colour
+        for x in range(ACROSS):
             for k in range(SLICES):
                 for channel in range(3):
-                    grid[y, x, k, channel] = total[channel, k] * extinction
+                    grid[y, x, k, channel] = total[3 * k + channel, x] * extinction
