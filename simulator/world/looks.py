@@ -11,12 +11,15 @@ from simulator.models import palette_of
 from simulator.types import LightState, VehicleLightState
 from simulator.world.actor import Actor
 from simulator.world.blueprints.vehicles import VEHICLES
+from simulator.world.bone_commands import BoneCommands
 from simulator.world.debug_shapes import DebugShapes
 from simulator.world.level_objects import LevelObjects
 from simulator.world.poses import matrices
 from simulator.world.state import Groups
 from simulator.world.view import SceneView
 
+MOST_POSES = 2000
+"""So many different poses of walkers are drawn, later ones as the stride: a body takes about 60 kB."""
 _BRAKE_LAMP_FROM = 0.02
 
 
@@ -32,8 +35,11 @@ class _Cast:
     """Of those with bodies."""
 
 
-class Looks(LevelObjects, DebugShapes):
+class Looks(LevelObjects, DebugShapes, BoneCommands):
     """Cameras' side of a world."""
+
+    _poses_drawn: set[str]
+    """Names of posed walkers since the server's start: whoever draws them keeps their bodies."""
 
     _fixtures: list[Actor]
     """Lights and signs that come with the town."""
@@ -56,7 +62,7 @@ class Looks(LevelObjects, DebugShapes):
             self.delta_s,
             self.weather,
             cast.ids,
-            cast.models,
+            self._models(cast),
             np.concatenate([matrices(self.bodies.poses(active))[:, :3], self._fixture_poses]).astype(np.float32),
             gait,
             lights,
@@ -79,6 +85,19 @@ class Looks(LevelObjects, DebugShapes):
                 np.array([a.id in self.vehicles and VEHICLES[a.type_id].has_lights for a in moving], np.bool_),
             )
         return self._cast
+
+    def _models(self, cast: _Cast) -> tuple[str, ...]:
+        """By name; of walkers in a pose that a client gave them with that pose, unless there were too many already."""
+        posed = [i for i, walker in self.walkers.items() if walker.blend > 0.0 and walker.pose]
+        if not posed:
+            return cast.models
+        models = list(cast.models)
+        for actor_id in posed:
+            name = self.posed_model(actor_id)
+            if name in self._poses_drawn or len(self._poses_drawn) < MOST_POSES:
+                self._poses_drawn.add(name)
+                models[int(np.flatnonzero(cast.ids == actor_id)[0])] = name
+        return tuple(models)
 
     def _lamp_flags(self, active: NDArray[np.intp], cast: _Cast) -> NDArray[np.uint32]:
         """(n,) `VehicleLightState` of those with bodies."""

@@ -30,7 +30,6 @@ from simulator.world.actor_commands import ActorCommands
 from simulator.world.approach import LightZones, SpeedLimits, outlook
 from simulator.world.blueprints import catalogue
 from simulator.world.bodies import BODY_DTYPE, VEHICLE, Bodies
-from simulator.world.bone_commands import BoneCommands
 from simulator.world.events import Collision, GnssReading, ImuReading, StepEvents
 from simulator.world.lifecycle import POLE_TAGS, Lifecycle
 from simulator.world.looks import Looks
@@ -50,7 +49,6 @@ class World(
     ActorCommands,
     VehicleCommands,
     WalkerCommands,
-    BoneCommands,
     Looks,
     RayQueries,
     Motion,
@@ -64,6 +62,7 @@ class World(
         self.settings = EpisodeSettings()
         self.gravity = dynamics.GRAVITY
         self._types_of_ids = {}
+        self._poses_drawn = set()
         self.load(town)
 
     def load(self, town: Town) -> None:
