@@ -26,7 +26,7 @@ from simulator.session import Session
 from simulator.towns import Town
 from simulator.towns.maps import Maps
 from simulator.towns.xodr import OpenDriveError
-from simulator.types import ActorDescription
+from simulator.types import ActorDescription, VehicleControl
 from simulator.wire.rpc import serve_rpc
 from simulator.wire.streams import StreamServer
 from simulator.world.world import World
@@ -168,7 +168,8 @@ def _rehearse(town: Town) -> None:
     """Steps a world that is thrown away: what a step compiles or loads is then there before a client waits for it."""
     world = World(town)
     if town.spawn_points:
-        world.spawn(ActorDescription(0, "vehicle.tesla.model3"), town.spawn_points[0])
+        car = world.spawn(ActorDescription(0, "vehicle.tesla.model3"), town.spawn_points[0]).id
+        world.apply_control_to_vehicle(car, VehicleControl())
     for _ in range(2):
         world.step(0.05)
         world.snapshot_rows()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 
 from simulator.models.actor_model import ActorModel, actor_model
 from simulator.models.cycles import CYCLES, build_cycle
 from simulator.models.people import WALKERS, build_walker
+from simulator.models.poses import MARK, build_posed
 from simulator.models.props import PROPS, build_prop
 from simulator.models.signals import build_speed_limit, build_stop_sign, build_traffic_light, build_yield_sign
 from simulator.models.vehicles import VEHICLES, build_vehicle
@@ -32,13 +33,23 @@ FALLBACKS: tuple[tuple[str, str], ...] = (
 
 
 def model_of(blueprint_id: str) -> ActorModel:
-    """The model of a blueprint; unknown ones look like the nearest kind: a saloon, an adult, a box."""
+    """The model of a blueprint; unknown ones look like the nearest kind: a saloon, an adult, a box.
+
+    Names from `poses.posed_name` are walkers in a pose.
+    """
     if blueprint_id in MODELS:
         return _build(blueprint_id)
+    if MARK in blueprint_id:
+        return _posed(blueprint_id)
     for prefix, stand_in in FALLBACKS:
         if blueprint_id.startswith(prefix):
             return _build(stand_in)
     raise KeyError(f"no model for blueprint {blueprint_id!r}: it is neither a vehicle, walker, prop nor traffic sign")
+
+
+@lru_cache(maxsize=64)
+def _posed(name: str) -> ActorModel:
+    return actor_model([build_posed(name)])
 
 
 @cache

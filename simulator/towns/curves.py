@@ -139,6 +139,8 @@ def biarc(start: Pose, end: Pose) -> Path:
     middle_y = 0.5 * (start.y + end.y + control * (ay - by))
     first = arc_to(start, middle_x, middle_y)
     second = arc_to(first.end, end.x, end.y)
-    if abs(first.curvature - second.curvature) < 1e-7:
-        return joined([Piece(start, first.length + second.length, first.curvature)])
+    length = first.length + second.length
+    # one arc does for both if it ends less than half a micrometre beside
+    if abs(first.curvature - second.curvature) * length * length < 4e-6:
+        return joined([Piece(start, length, first.curvature)])
     return joined([first, second])

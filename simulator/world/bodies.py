@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from simulator.types import Rotation, Transform, Vector3D, VehicleControl, WalkerControl
@@ -162,11 +163,11 @@ class Bodies:
         for name, angle_deg in zip(("pitch", "yaw", "roll"), transform.rotation):
             body[name] = _within_a_turn(angle_deg)
 
-    def tell_control(self, row: int, control: VehicleControl) -> None:
-        told = self.told[row]
-        told["vehicle.throttle"], told["vehicle.steer"] = control.throttle, control.steer
-        told["vehicle.brake"], told["vehicle.hand_brake"] = control.brake, control.hand_brake
-        told["vehicle.reverse"], told["vehicle.manual_gear_shift"] = control.reverse, control.manual_gear_shift
+    def set_control(self, row: int, control: VehicleControl) -> None:
+        """The snapshot tells what was asked for; the drive train gets what it can do."""
+        pedals = float(control.throttle), float(control.steer), float(control.brake)
+        levers = bool(control.hand_brake), bool(control.reverse), bool(control.manual_gear_shift)
+        _write_control(self.drives, self.told, row, pedals, levers, control.gear)
 
     def tell_walk(self, row: int, control: WalkerControl) -> None:
         told = self.told[row]
@@ -191,6 +192,26 @@ class Bodies:
     def velocity(self, row: int) -> Vector3D:
         b = self.rows[row]
         return Vector3D(float(b["vx"]), float(b["vy"]), float(b["vz"]))
+
+
+@njit(cache=True)
+def _within(value: float, low: float, high: float) -> float:
+    return low if math.isnan(value) else min(high, max(low, value))
+
+
+@njit(cache=True)
+def _write_control(drives, told, row: int, pedals, levers, gear: int) -> None:
+    """pedals: throttle, steer, brake. levers: hand brake, reverse, manual gears. Field by field Python takes long."""
+    t, d = told[row], drives[row]
+    t["vehicle.throttle"], t["vehicle.steer"], t["vehicle.brake"] = pedals
+    t["vehicle.hand_brake"], t["vehicle.reverse"], t["vehicle.manual_gear_shift"] = levers
+    d.throttle, d.steer, d.brake = (
+        _within(pedals[0], 0.0, 1.0),
+        _within(pedals[1], -1.0, 1.0),
+        _within(pedals[2], 0.0, 1.0),
+    )
+    d.hand_brake, d.reverse, d.manual = levers
+    d.gear_wanted = max(-1, gear)
 
 
 def _doubled(table: NDArray[np.void]) -> NDArray[np.void]:

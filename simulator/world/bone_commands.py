@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.models.poses import posed_name
 from simulator.models.skeleton import Bone, vehicle_bones, walker_bones
 from simulator.types import Rotation, Transform, Vector3D
 from simulator.world.actor import Kind, WrongKind
@@ -26,7 +27,7 @@ class BoneTransforms(NamedTuple):
 class BoneCommands(WorldState):
     """Methods bear the names of the RPC methods where there is one.
 
-    A pose that a client gives a walker is kept, blended and reported; cameras draw the stride without it.
+    A pose that a client gives a walker is kept, blended, reported and drawn.
     """
 
     def get_bones_transform(self, actor_id: int) -> tuple[BoneTransforms, ...]:
@@ -37,6 +38,11 @@ class BoneCommands(WorldState):
             for bone, relative in zip(self._bones(actor_id), self._strides(actor_id))
         ]
         return self._chained(actor_id, posed)
+
+    def posed_model(self, actor_id: int) -> str:
+        """The name of the model of a walker that is not, or not only, in its stride."""
+        places = {bone.name: np.array(bone.component.location) for bone in self.get_bones_transform(actor_id)}
+        return posed_name(self.actor(actor_id).type_id, places)
 
     def set_bones_transform(self, actor_id: int, bones: tuple[tuple[str, Transform], ...]) -> None:
         """Transforms relative to the parent bones; unknown names are passed over, as by CARLA's server."""

@@ -167,17 +167,7 @@ class VehicleCommands(WorldState):
 
     def _set_control(self, vehicle: VehicleState, row: int, control: VehicleControl) -> None:
         vehicle.control = control
-        self.bodies.tell_control(row, control)
-        drive = self.bodies.drives[row]
-        drive["throttle"] = _within(control.throttle, 0.0, 1.0)
-        drive["steer"] = _within(control.steer, -1.0, 1.0)
-        drive["brake"] = _within(control.brake, 0.0, 1.0)
-        drive["hand_brake"], drive["reverse"], drive["manual"] = (
-            control.hand_brake,
-            control.reverse,
-            control.manual_gear_shift,
-        )
-        drive["gear_wanted"] = max(-1, control.gear)
+        self.bodies.set_control(row, control)
 
     def _follow_ackermann(self, delta_s: float) -> None:
         """Two PID loops, speed to acceleration and acceleration to pedals, as CARLA's Ackermann controller has them."""

@@ -13,7 +13,6 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.models import palette_of
 from simulator.towns.town import Town
 from simulator.types import (
     BoundingBox,
@@ -23,7 +22,6 @@ from simulator.types import (
     Transform,
     Vector3D,
     VehicleControl,
-    VehicleLightState,
     WeatherParameters,
 )
 from simulator.world import contacts, dynamics, gnss, imu, settling, snapshot
@@ -31,24 +29,19 @@ from simulator.world.actor import Actor, Kind
 from simulator.world.actor_commands import ActorCommands
 from simulator.world.approach import LightZones, SpeedLimits, outlook
 from simulator.world.blueprints import catalogue
-from simulator.world.blueprints.vehicles import VEHICLES
 from simulator.world.bodies import BODY_DTYPE, VEHICLE, Bodies
-from simulator.world.bone_commands import BoneCommands
-from simulator.world.debug_shapes import DebugShapes
 from simulator.world.events import Collision, GnssReading, ImuReading, StepEvents
-from simulator.world.level_objects import LevelObjects
 from simulator.world.lifecycle import POLE_TAGS, Lifecycle
+from simulator.world.looks import Looks
 from simulator.world.motion import Motion
 from simulator.world.obstacles import Obstacles
 from simulator.world.poses import matrices, matrix
 from simulator.world.rays import RayQueries
 from simulator.world.signals import Signals
 from simulator.world.vehicle_commands import VehicleCommands
-from simulator.world.view import SceneView
 from simulator.world.walker_commands import WalkerCommands
 
 _LEAST_IMPULSE_N_S = 1.0
-_BRAKE_LAMP_FROM = 0.02
 
 
 class World(
@@ -56,10 +49,8 @@ class World(
     ActorCommands,
     VehicleCommands,
     WalkerCommands,
-    BoneCommands,
-    LevelObjects,
+    Looks,
     RayQueries,
-    DebugShapes,
     Motion,
 ):
     """One simulated world. Not for use by two threads at once."""
@@ -71,6 +62,7 @@ class World(
         self.settings = EpisodeSettings()
         self.gravity = dynamics.GRAVITY
         self._types_of_ids = {}
+        self._poses_drawn = set()
         self.load(town)
 
     def load(self, town: Town) -> None:
@@ -81,7 +73,7 @@ class World(
         self.weather = WeatherParameters()
         self.actors, self.vehicles, self.walkers = {}, {}, {}
         self.bodies = Bodies()
-        self._palettes: dict[int, NDArray[np.float32]] = {}
+        self._palettes, self._lamps_seen = {}, None
         self._imu_velocity: dict[int, NDArray[np.float64]] = {}
         self._wall = np.zeros(1, BODY_DTYPE)
         self.signals = Signals(town.traffic_lights, self.seed)
@@ -152,36 +144,6 @@ class World(
     def snapshot_rows(self) -> NDArray[np.void]:
         """(n,) rows of the wire's snapshot, one per live actor."""
         return snapshot.snapshot_rows(self)
-
-    def view(self) -> SceneView:
-        """What cameras see. Brake and reversing lamps burn with pedal and gear, beside the flags that clients set."""
-        active = self.bodies.active
-        bodies = self.bodies.rows[active]
-        moving = [self.actors[actor_id] for actor_id in bodies["actor"].tolist()]
-        shown = [*moving, *self._fixtures]
-        lights = np.zeros(len(shown), np.uint32)
-        lights[: len(moving)] = [self._lamp_flags(actor) for actor in moving]
-        lights[len(moving) : len(moving) + len(self.light_ids)] = 1 << self.signals.states.astype(np.uint32)
-        gait = np.zeros(len(shown), np.float32)
-        gait[: len(moving)] = bodies["phase"]
-        burning = [_burning(lamp, site.luminous_flux_lm) for lamp, site in zip(self.lamps, self.town.street_lamps)]
-        lamps_on = np.array(burning, np.float32)
-        lamps_on[list(self._dark_lamps)] = 0.0
-        return SceneView(
-            self.frame,
-            self.elapsed_s,
-            self.delta_s,
-            self.weather,
-            np.array([actor.id for actor in shown], np.int32),
-            tuple(actor.type_id for actor in shown),
-            np.concatenate([matrices(self.bodies.poses(active))[:, :3], self._fixture_poses]).astype(np.float32),
-            gait,
-            lights,
-            np.array([self._palette(actor) for actor in shown], np.float32).reshape(-1, 3, 3),
-            lamps_on,
-            self.hidden,
-            self.visible_strokes(),
-        )
 
     # The parts of a step
 
@@ -295,31 +257,6 @@ class World(
         return GnssReading(
             actor.id, *gnss.measure(actor.description, self.georeference, actor.transform.location, **where)
         )
-
-    # Looks
-
-    def _lamp_flags(self, actor: Actor) -> int:
-        vehicle = self.vehicles.get(actor.id)
-        if vehicle is None:
-            return 0
-        flags, drive = vehicle.lights, self.bodies.drives[actor.row]
-        if VEHICLES[actor.type_id].has_lights:
-            if drive["brake_now"] > _BRAKE_LAMP_FROM:
-                flags |= VehicleLightState.BRAKE
-            if drive["gear"] < 0:
-                flags |= VehicleLightState.REVERSE
-        return int(flags)
-
-    def _palette(self, actor: Actor) -> NDArray[np.float32]:
-        if actor.id not in self._palettes:
-            # counted from the episode's first actor: an episode looks the same whatever came before it
-            chosen = self.seed * 1_000_003 + actor.id - self.spectator_id
-            self._palettes[actor.id] = palette_of(actor.type_id, actor.description.get("color"), chosen)
-        return self._palettes[actor.id]
-
-
-def _burning(lamp: LightState, nominal_lm: float) -> float:
-    return min(1.0, max(0.0, lamp.intensity / max(nominal_lm, 1.0))) if lamp.active else 0.0
 
 
 def _of_type(actors: Sequence[Actor], type_id: str) -> list[Actor]:

@@ -7,7 +7,9 @@ import math
 
 import pytest
 
+from simulator.models import model_of
 from simulator.types import Rotation, Transform, Vector3D, WalkerControl
+from simulator.world import looks
 from simulator.world.blueprints.walkers import WALKERS
 from tests.simulator.world.places import PEDESTRIAN, make_world, put, run, speed
 
@@ -111,3 +113,42 @@ def test_a_dead_walker_lies_down():
     world.set_actor_dead(walker)
     run(world, 2.0)
     assert world.transform_of(walker).location.z < 0.5
+
+
+def _raise_arm(world, walker):
+    relative = {bone.name: bone.relative for bone in world.get_bones_transform(walker)}
+    up = Transform(relative["crl_arm__R"].location, Rotation(roll=150.0))
+    world.set_bones_transform(walker, (("crl_arm__R", up),))
+
+
+def test_cameras_see_the_pose_that_a_client_blends_in():
+    world = make_world()
+    walker, other = put(world, PEDESTRIAN, 0.0, 0.0, z=0.93), put(world, PEDESTRIAN, 5.0, 0.0, z=0.93)
+    run(world, 0.2)
+    _raise_arm(world, walker)
+    view = world.view()
+    k, m = (view.ids.tolist().index(actor) for actor in (walker, other))
+    assert view.models[k] == PEDESTRIAN  # set, but not to be seen yet
+    tops = []
+    for blend in (0.5, 1.0):
+        world.blend_pose(walker, blend)
+        view = world.view()
+        assert view.models[m] == PEDESTRIAN
+        tops.append(float(model_of(view.models[k]).frames[0].vertices[:, 2].max()))
+    assert tops[1] > model_of(PEDESTRIAN).frames[0].vertices[:, 2].max() + 0.1
+    world.blend_pose(walker, 0.0)
+    assert world.view().models[k] == PEDESTRIAN
+
+
+def test_a_client_that_poses_for_ever_does_not_fill_the_memory(monkeypatch):
+    monkeypatch.setattr(looks, "MOST_POSES", 3)
+    world = make_world()
+    walker = put(world, PEDESTRIAN, 0.0, 0.0, z=0.93)
+    run(world, 0.2)
+    _raise_arm(world, walker)
+    seen = []
+    for step in range(6):
+        world.blend_pose(walker, 0.1 + 0.15 * step)
+        seen.append(world.view().models[0])
+    assert len(set(seen[:3])) == 3
+    assert set(seen[3:]) == {PEDESTRIAN}
