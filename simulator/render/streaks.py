@@ -26,6 +26,8 @@ F = np.float32
 NEAREST_M, FARTHEST_M = 0.6, 4.5
 """Nearer drops are out of focus, farther ones too fine."""
 LEAST_MM, LARGEST_MM = 1.5, 5.0
+LENS_MM = 2.0
+"""The pupil of a small camera, focused far away: a near drop is a disc of its size."""
 MOST_DROPS = 4000
 EXTINCTION_PER_AREA = 2.0
 """A drop takes twice its cross-section out of the light: half by bending it round its edge."""
@@ -136,7 +138,9 @@ def _streaks(  # type: ignore[no-untyped-def]
         length = max(math.sqrt((u2 - u1) * (u2 - u1) + (v2 - v1) * (v2 - v1)), F(1))
         # what of the exposure the drop spends on a pixel of its way, times what of the pixel it fills
         diameter_px = F(1e-3) * size_mm * focal / z
-        cover = min(F(0.7854) * diameter_px * diameter_px / length, F(1))
+        # and what the lens, out of focus that near, makes of its width
+        width_px = max(F(1e-3) * math.sqrt(size_mm * size_mm + F(LENS_MM * LENS_MM)) * focal / z, F(1))
+        cover = min(F(0.7854) * diameter_px * diameter_px / (length * width_px), F(1))
         i = min(max(np.int32(F(down - 1) * v1 / F(height)), np.int32(0)), np.int32(down - 1))
         j = min(max(np.int32(F(across - 1) * u1 / F(width)), np.int32(0)), np.int32(across - 1))
         # light per optical depth at this distance is what a drop there shines with

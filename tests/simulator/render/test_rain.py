@@ -57,6 +57,7 @@ def test_rain_is_seen_in_the_headlamps_and_hardly_against_the_sky_of_the_day(str
     assert low.max() > 8.0
     assert (high > 3.0).sum() > 60
     assert np.abs(day).mean() < 0.3
+    assert (np.abs(day) > 30.0).mean() < 2e-4
 
 
 def test_no_rain_no_streaks_and_each_frame_has_its_own(street: Renderer) -> None:
