@@ -177,8 +177,8 @@ def fill_froxels(view, lights, extinction, grid, counter, thread):  # type: igno
             dy = r[0, 1] * a + r[1, 1] * b + r[2, 1]
             dz = r[0, 2] * a + r[1, 2] * b + r[2, 2]
             scale = F(1) / math.sqrt(dx * dx + dy * dy + dz * dz)
-            k = np.uint64(x)
-            flat[_DX + k], flat[_DY + k], flat[_DZ + k] = dx * scale, dy * scale, dz * scale
+            ray = np.uint64(x)
+            flat[_DX + ray], flat[_DY + ray], flat[_DZ + ray] = dx * scale, dy * scale, dz * scale
         total[:] = F(0)
         for i in range(lights.shape[0]):
             light = lights[i]
