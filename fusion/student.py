@@ -116,14 +116,18 @@ class Student(nn.Module):
 
     def grid(self, visible: Tensor, thermal: Tensor) -> Tensor:
         """Grid (B, gh, gw, bins, 16) of a whole frame of any size; gh = ceil(H / 32) * 4, gw likewise."""
+        grid: Tensor = self.network(self.view(visible, thermal))
+        return grid
+
+    def view(self, visible: Tensor, thermal: Tensor) -> Tensor:
+        """What the network sees of a whole frame: (B, 4, gh * 2, gw * 2)."""
         frame = torch.cat([visible, thermal], dim=1)
         height, width = frame.shape[-2:]
         # Repeating by index, because F.pad cannot repeat a border further than the frame is wide.
         rows = torch.arange(_padded(height), device=frame.device).clamp(max=height - 1)
         columns = torch.arange(_padded(width), device=frame.device).clamp(max=width - 1)
         frame = frame.index_select(2, rows).index_select(3, columns)
-        grid: Tensor = self.network(F.avg_pool2d(frame, VIEW_PX))
-        return grid
+        return F.avg_pool2d(frame, VIEW_PX)
 
     def guide(self, visible: Tensor, thermal: Tensor) -> Tensor:
         """Position of every pixel on the guide, (B, H, W), in bins: 0 .. bins - 1."""
