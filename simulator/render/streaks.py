@@ -135,7 +135,7 @@ def _streaks(  # type: ignore[no-untyped-def]
         z2 = max(z + onward, F(0.5 * NEAREST_M))
         u1, v1 = cx + focal * x / z, cy + focal * y / z
         u2, v2 = cx + focal * (x + right) / z2, cy + focal * (y + lower) / z2
-        length = max(math.sqrt((u2 - u1) * (u2 - u1) + (v2 - v1) * (v2 - v1)), F(1))
+        length = np.maximum(math.sqrt((u2 - u1) * (u2 - u1) + (v2 - v1) * (v2 - v1)), F(1))
         # what of the exposure the drop spends on a pixel of its way, times what of the pixel it fills
         diameter_px = F(1e-3) * size_mm * focal / z
         # and what the lens, out of focus that near, makes of its width

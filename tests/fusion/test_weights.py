@@ -9,7 +9,7 @@ from safetensors.torch import load_file, save_file
 import fusion
 from fusion import FusionError, FusionProxy
 from fusion.student import Student, StudentConfig, parameter_count
-from fusion.weights import KIND, load_student, metadata_of, save_student
+from fusion.weights import KIND, load_student, metadata_of, save_student, shipped
 
 SHIPPED = Path(fusion.__file__).parent / "weights" / "sim.safetensors"
 
@@ -19,11 +19,25 @@ def test_the_student_has_fewer_than_half_a_million_parameters():
     assert parameter_count(FusionProxy.from_pretrained("sim").student) < 500_000
 
 
-def test_shipped_weights_load_by_name_carry_their_checksum_and_have_a_card():
-    proxy = FusionProxy.from_pretrained()
-    assert proxy.checksum == hashlib.sha256(SHIPPED.read_bytes()).hexdigest()
-    card = SHIPPED.with_suffix(".md").read_text()
+def test_the_default_is_sim():
+    assert FusionProxy.from_pretrained().checksum == hashlib.sha256(SHIPPED.read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_shipped_weights_load_by_name_carry_their_checksum_and_have_a_card(name):
+    proxy = FusionProxy.from_pretrained(name)
+    card = SHIPPED.with_name(f"{name}.md").read_text()
     assert proxy.checksum in card
+    assert f"{parameter_count(proxy.student):,} parameters" in card
+
+
+def test_real_weights_show_what_is_warm_and_leave_the_rest_of_a_photograph():
+    visible = np.tile(np.linspace(20, 90, 128, dtype=np.uint8)[None, :, None], (96, 1, 3))
+    thermal = np.full((96, 128), 70, np.uint8)
+    thermal[30:80, 60:70] = 220
+    fused = FusionProxy.from_pretrained("real")(visible, thermal).astype(float)
+    assert fused[40:70, 62:68].mean() > visible[40:70, 62:68].mean() + 15.0
+    assert np.abs(fused[:, :40] - visible[:, :40]).mean() < 20.0
 
 
 def test_shipped_weights_do_something_and_keep_colour():
