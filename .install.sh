@@ -1,5 +1,9 @@
 # Sourced by demo.sh and test.sh: makes .venv and installs nightloop into it, once per state of the dependency files.
 # usage: install [extra]
+
+# What is not compiled by the installation is compiled when it is first imported, and has to be kept then: where this is
+# set, every process would read the sources of numba and PyTorch anew.
+unset PYTHONDONTWRITEBYTECODE
 install() {
     local extra=${1:-} python stamp want
     stamp=.venv/.installed${extra:+-$extra}
@@ -22,7 +26,7 @@ install() {
         "$python" -m venv .venv
     fi
     echo "installing nightloop into .venv ..." >&2
-    # Each module is compiled when it is first imported: most of what the large libraries bring never is.
+    # Most of what the large libraries bring is never imported: it need not be compiled.
     .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-compile --constraint constraints.txt \
         --editable ".${extra:+[$extra]}"
     echo "$want" > "$stamp"

@@ -84,6 +84,7 @@ def main(parent_pid: int) -> None:
     die_with_parent(parent_pid)
     _renderer()
     _world()
+    _rays()
     _thermal()
     _fusion()
 
@@ -97,7 +98,7 @@ def _renderer() -> None:
 def _world() -> None:
     """Two vehicles fall onto each other and the road."""
     from simulator.towns import build_town
-    from simulator.types import ActorDescription
+    from simulator.types import ActorDescription, VehicleControl
     from simulator.world.world import World
 
     town = build_town("Elm01")
@@ -108,11 +109,23 @@ def _world() -> None:
         world.spawn(vehicle, pose._replace(location=pose.location._replace(z=height_m)))
     for _ in range(40):
         world.step(0.05)
+        world.snapshot_rows()
+    for row in world.bodies.active:
+        world.bodies.set_control(int(row), VehicleControl())
+
+
+def _rays() -> None:
+    from simulator.range_sensors import compile_rays
+    from simulator.render.workers import Workers
+
+    workers = Workers(2)
+    compile_rays(workers)
+    workers.close()
 
 
 def _thermal() -> None:
     """A walker and a car on a road in fog, seen twice."""
-    from sensors.frames import CameraFrames
+    from sensors.frames import CameraFrames, decode
     from sensors.thermal import ActorState, Ambient, ThermalCamera, reproject
     from sensors.thermal.heat import initial_heat
 
@@ -132,6 +145,8 @@ def _thermal() -> None:
         heat = initial_heat(type_id, "", air, 0, actor_id)
         actors.append(ActorState(actor_id, type_id, pose, (0.0, 0.0, 0.9), (1.0, 1.0, 0.9), heat))
     camera = ThermalCamera("adk", 64, 36, 90.0, air)
+    pixels.flags.writeable = False  # as the client's images are
+    decode(pixels, pixels)
     for frame in range(2):
         frames = CameraFrames(
             "c", frame, 0.05 * frame, pixels, tags, instances, depth_m, np.eye(4, dtype=np.float32), 90.0

@@ -95,7 +95,7 @@ class _Plot:
     mesh: Mesh
 
 
-def _compile(workers: Workers) -> None:
+def compile_rays(workers: Workers) -> None:
     """The loops that work with rays, on next to nothing."""
     builder = MeshBuilder()
     builder.box([5.0, 0.0, 0.0], [1.0, 1.0, 1.0], Material.CONCRETE)
@@ -130,7 +130,7 @@ class RangeSensors:
 
     def warm(self) -> asyncio.Future[None]:
         """Compiles what has never been used on this machine; the town's tree is left for the first sensor."""
-        return asyncio.get_running_loop().run_in_executor(self._worker, _compile, self._workers)
+        return asyncio.get_running_loop().run_in_executor(self._worker, compile_rays, self._workers)
 
     def show(self, town: Town) -> None:
         """A new episode, in `town`."""
