@@ -127,13 +127,11 @@ def markdown(table: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def detections(pairs: Sequence[Pair], by: dict[str, Fusion], detector: detection.Detector, quiet: bool = False) -> dict[str, Any]:  # fmt: skip # noqa: E501
-    """fusion -> class -> AP50 with its interval over the frames."""
+def detections(labelled: Sequence[tuple[Pair, Path]], by: dict[str, Fusion], detector: detection.Detector, quiet: bool = False) -> dict[str, Any]:  # fmt: skip # noqa: E501
+    """fusion -> class -> AP50 with its interval over the frames. labelled: pairs and the files of their labels."""
     judged: dict[str, dict[str, list[detection.Matches]]] = {name: {} for name in by}
-    for pair in track(pairs, "detection", disable=quiet):
+    for pair, path in track(labelled, "detection", disable=quiet):
         images = load(pair)
-        path = labels_of(pair)
-        assert path is not None
         height, width = images.visible.shape[:2]
         boxes = read_boxes(path, width, height)
         for name, fuse in by.items():
@@ -182,7 +180,7 @@ def evaluate(
         result["robustness"] = {name: robustness.curves(frames, fuse) for name, fuse in compared.items()}
         robustness.plot(result["robustness"], out / "robustness.png")
     if judge:
-        labelled = [pair for pair in pairs if labels_of(pair)]
+        labelled = [(pair, path) for pair in pairs if (path := labels_of(pair))]
         if not labelled:
             raise FusionError("no pair carries labels (fusion/labelled.py lists the known kinds): record with --labels")
         result["detection"] = detections(labelled, by, judge, quiet)

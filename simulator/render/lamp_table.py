@@ -219,10 +219,7 @@ def actor_points(
     table: LampTable, poses: NDArray[np.float32], eye: NDArray[np.float32]
 ) -> tuple[Floats, Floats, Floats]:
     """Places relative to the eye (n, 3), candela towards it (n, 3) and glass areas (n,) of the actors' lit lamps."""
-    pose = poses[table.point_slot].astype(np.float64)
-    axes = pose[:, :, :3]
-    place = np.einsum("nij,nj->ni", axes, table.point_centre) + pose[:, :, 3] - eye
-    to_eye = -np.einsum("nji,nj->ni", axes, place)
+    place, to_eye = _placed(poses[table.point_slot], table.point_centre, eye)
     distance = np.maximum(np.linalg.norm(place, axis=1), 1e-6)
     cosine = np.einsum("ij,ij->i", to_eye, table.point_normal) / distance
     all_around = np.abs(table.point_normal).sum(axis=1) == 0.0
@@ -240,12 +237,19 @@ def glass_luminance(table: LampTable, poses: NDArray[np.float32], eye: NDArray[n
     """`table.emission` as the eye sees it: signals shine along their own road only."""
     rows = np.flatnonzero(np.isin(table.point_kind, SIGNALS))
     slots, kinds = table.point_slot[rows], table.point_kind[rows]
-    pose = poses[slots].astype(np.float64)
-    place = np.einsum("nij,nj->ni", pose[:, :, :3], table.point_centre[rows]) + pose[:, :, 3] - eye
-    to_eye = -np.einsum("nji,nj->ni", pose[:, :, :3], place)
+    _, to_eye = _placed(poses[slots], table.point_centre[rows], eye)
     out = table.emission.copy()
     out[slots, kinds] = table.emission[slots, kinds] * _signal_towards(to_eye, table.point_normal[rows])[:, None]
     return out
+
+
+def _placed(poses: NDArray[np.float32], centres: Floats, eye: NDArray[np.float32]) -> tuple[Floats, Floats]:
+    """Of lamps at `centres` (n, 3) of actors at `poses` (n, 3, 4): (n, 3) from the eye to each in the world's axes, and
+    from each to the eye in its actor's."""
+    pose = poses.astype(np.float64)
+    axes = pose[:, :, :3]
+    place = np.einsum("nij,nj->ni", axes, centres) + pose[:, :, 3] - eye
+    return place, -np.einsum("nji,nj->ni", axes, place)
 
 
 def _signal_towards(to_eye: Floats, normal: Floats) -> Floats:

@@ -285,9 +285,8 @@ class Renderer:
         if foggy:
             self._workers.run(fill_froxels, eye, lights, np.float32(extinction), self._grid)
         out, smooth = self._planes_of(eye)
-        emission = frame.slots.emission.copy()
-        emission[1:] = glass_luminance(frame.lamps, frame.instances.poses, eye.eye)
-        slots = frame.slots._replace(emission=emission)
+        glass = glass_luminance(frame.lamps, frame.instances.poses, eye.eye)
+        slots = frame.slots._replace(emission=np.concatenate([frame.slots.emission[:1], glass]))
         sun_shines = max(frame.day.sun_rgb) > 0.02 * max(frame.day.sky_rgb)
         sun_map = self._sun_depth(frame.day) if sun_shines else NO_SUN
         self._workers.run(

@@ -61,9 +61,14 @@ def moved(last: Moved | None, elapsed_s: float, eye: NDArray[np.float32]) -> Mov
     return Moved(elapsed_s, here, velocity if float(np.linalg.norm(velocity)) < FASTEST_MPS else still)
 
 
+def drop_slope_per_mm(rate_mm_h: float) -> float:
+    """Of drops over their diameter: Marshall and Palmer (1948), 8000 exp(-4.1 R^-0.21 D) per m3 and mm."""
+    return 4.1 * rate_mm_h**-0.21
+
+
 def drops_per_m3(rate_mm_h: float) -> float:
-    """Drops of at least LEAST_MM: Marshall and Palmer (1948), 8000 exp(-4.1 R^-0.21 D) per m3 and mm."""
-    slope = 4.1 * rate_mm_h**-0.21
+    """Drops of at least LEAST_MM."""
+    slope = drop_slope_per_mm(rate_mm_h)
     return 8000.0 / slope * math.exp(-slope * LEAST_MM)
 
 
@@ -98,7 +103,7 @@ def add_streaks(
     grid = np.zeros((DOWN, ACROSS, SLICES, 3), np.float32) if fog_light is None else fog_light
     _streaks(
         radiance, inverse_depth, eye.rotation, eye.focal_px, eye.cx_px, eye.cy_px, F(tan_x), F(tan_y), count,
-        F(4.1 * rate**-0.21), drift.astype(np.float32), F(open_s), np.array(around, np.float32), grid,
+        F(drop_slope_per_mm(rate)), drift.astype(np.float32), F(open_s), np.array(around, np.float32), grid,
         F(1.0 / day.extinction_per_m), F(LEAST_SIGNAL * white_cd_m2), key,
     )  # fmt: skip
 
