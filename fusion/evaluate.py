@@ -128,8 +128,8 @@ def markdown(table: dict[str, Any]) -> str:
 
 
 def detections(labelled: Sequence[tuple[Pair, Path]], by: dict[str, Fusion], detector: detection.Detector, quiet: bool = False) -> dict[str, Any]:  # fmt: skip # noqa: E501
-    """fusion -> class -> AP50 with its interval over the frames. labelled: pairs and the files of their labels."""
-    judged: dict[str, dict[str, list[detection.Matches]]] = {name: {} for name in by}
+    """condition -> fusion -> class -> AP50 with its interval over the frames. labelled: pairs and where labels lie."""
+    judged: dict[str, dict[str, dict[str, list[detection.Matches]]]] = {}
     for pair, path in track(labelled, "detection", disable=quiet):
         images = load(pair)
         height, width = images.visible.shape[:2]
@@ -137,16 +137,41 @@ def detections(labelled: Sequence[tuple[Pair, Path]], by: dict[str, Fusion], det
         for name, fuse in by.items():
             found = detector(fuse(images.visible, images.thermal))
             for kind in boxes:
-                judged[name].setdefault(kind, []).append(detection.matches(found[kind], boxes[kind]))
-    result: dict[str, Any] = {}
-    for name, by_kind in judged.items():
-        result[name] = {}
-        for kind, frames in by_kind.items():
-            low, high = interval(frames, detection.average_precision)
-            boxes_there = sum(count for _, count in frames)
-            ap50 = detection.average_precision(frames)
-            result[name][kind] = {"AP50": ap50, "low": low, "high": high, "boxes": boxes_there}
-    return result
+                matched = detection.matches(found[kind], boxes[kind])
+                for condition in ("all", condition_of(pair)):
+                    of_fusion = judged.setdefault(condition, {}).setdefault(name, {})
+                    of_fusion.setdefault(kind, []).append(matched)
+    found_by: dict[str, Any] = {}
+    for condition, by_fusion in sorted(judged.items()):
+        for name, by_kind in by_fusion.items():
+            precision = {kind: _precision(frames) for kind, frames in by_kind.items()}
+            found_by.setdefault(condition, {})[name] = precision
+    return found_by
+
+
+def _precision(frames: Sequence[detection.Matches]) -> dict[str, float | None]:
+    """None for precision and bounds where there is nothing to find."""
+    boxes = sum(count for _, count in frames)
+    low, high = interval(frames, detection.average_precision) if boxes else (None, None)
+    ap50 = detection.average_precision(frames) if boxes else None
+    return {"AP50": ap50, "low": low, "high": high, "frames": len(frames), "boxes": boxes}
+
+
+def detection_markdown(table: dict[str, Any]) -> str:
+    lines = []
+    for condition, by_fusion in table.items():
+        kinds = next(iter(by_fusion.values()))
+        frames = max(one["frames"] for one in kinds.values())
+        boxes = ", ".join(f"{one['boxes']} {kind}s" for kind, one in kinds.items())
+        lines.append(f"\n## Detection, AP50, {condition} ({frames} frames: {boxes})\n")
+        lines += [f"| fusion | {' | '.join(kinds)} |", "|---" * (len(kinds) + 1) + "|"]
+        for name, by_kind in by_fusion.items():
+            cells = [
+                f"{one['AP50']:.3f} ({one['low']:.3f} to {one['high']:.3f})" if one["boxes"] else ""
+                for one in by_kind.values()
+            ]
+            lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
 
 
 def evaluate(
@@ -184,10 +209,7 @@ def evaluate(
         if not labelled:
             raise FusionError("no pair carries labels (fusion/labelled.py lists the known kinds): record with --labels")
         result["detection"] = detections(labelled, by, judge, quiet)
-        text += "\n## Detection, AP50\n\n| fusion | pedestrian | vehicle |\n|---|---|---|\n"
-        for name, by_kind in result["detection"].items():
-            cells = [f"{one['AP50']:.3f} ({one['low']:.3f} to {one['high']:.3f})" for one in by_kind.values()]
-            text += f"| {name} | {' | '.join(cells)} |\n"
+        text += detection_markdown(result["detection"])
     if cache:
         backbone = load_backbone(PERCEPTION)
         found = against_teacher.rows(apart, cache, by, backbone, quiet)

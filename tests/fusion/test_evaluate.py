@@ -12,7 +12,8 @@ import torch
 from fusion import FusionError, detection, robustness
 from fusion.cache import EnsembleCache
 from fusion.data import load, read_pairs, reduce
-from fusion.evaluate import evaluate
+from fusion.evaluate import detection_markdown, detections, evaluate
+from fusion.labelled import labels_of
 from fusion.naive import average, luminance_swap
 from fusion.synthetic import write as write_twins
 
@@ -71,6 +72,30 @@ def test_average_precision_on_cases_worked_by_hand():
     tiny = detection.matches([detection.Found(0.9, (0.0, 0.0, 5.0, 5.0))], [(0.0, 0.0, 5.0, 5.0)])
     assert tiny == ([], 0)
     assert np.isnan(detection.average_precision([tiny]))
+
+
+def test_detection_is_told_per_condition_too(tmp_path):
+    write_pairs(tmp_path / "set", ["00001D", "00002N", "00003N"])
+    (tmp_path / "set" / "labels").mkdir()
+    for name in ("00001D", "00002N", "00003N"):
+        (tmp_path / "set" / "labels" / f"{name}.txt").write_text("0 0.5 0.5 0.25 0.5\n")
+    person = [detection.Found(0.9, (36.0, 18.0, 60.0, 54.0))]
+    pairs = read_pairs(tmp_path / "set")
+    by_day = load(pairs[0]).visible
+
+    def day_only(frame):
+        return {"pedestrian": person if np.array_equal(frame, by_day) else [], "vehicle": []}
+
+    labelled = [(pair, labels_of(pair)) for pair in pairs]
+    table = detections(labelled, {"visible": lambda visible, thermal: visible}, day_only, quiet=True)
+    found = {condition: by_fusion["visible"]["pedestrian"] for condition, by_fusion in table.items()}
+    assert {condition: (one["AP50"], one["frames"], one["boxes"]) for condition, one in found.items()} == {
+        "all": (pytest.approx(1 / 3), 3, 3),
+        "day": (1.0, 1, 1),
+        "night": (0.0, 2, 2),
+    }
+    assert table["all"]["visible"]["vehicle"]["AP50"] is None
+    assert "## Detection, AP50, night (2 frames: 2 pedestrians, 0 vehicles)" in detection_markdown(table)
 
 
 def test_a_detectors_output_becomes_boxes_in_pixels():
