@@ -1,4 +1,4 @@
-"""Compiles what numba compiles before the first episode, in a process of its own: `python -m harness.kernels`.
+"""Compiles what numba compiles before the first episode, in processes of their own: `python -m harness.kernels`.
 
 The first run on a machine must equal the second to the last bit. Kernels fresh from the compiler do not quite equal the
 same kernels loaded from numba's cache: with fast floating point, a function that was inlined rounds differently from
@@ -8,6 +8,7 @@ the copy that the loader links to. So nothing that counts is ever computed by th
 from __future__ import annotations
 
 import contextlib
+import importlib
 import importlib.metadata
 import os
 import subprocess
@@ -15,6 +16,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -37,25 +40,64 @@ def compile_kernels(tell: Callable[[str], None]) -> None:
     with contextlib.suppress(OSError):
         if STAMP.read_text() == sources:
             return
-    with tempfile.TemporaryFile() as said:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "harness.kernels", str(os.getpid())],
-            stdin=subprocess.DEVNULL,
-            stdout=said,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        try:
-            _wait(process, tell)
-        finally:
-            end_group(process)
-        if process.returncode != 0:
-            said.seek(0)
-            lines = said.read().decode(errors="replace").strip().splitlines() or ["no reason given"]
-            raise HarnessError(f"compiling failed: {lines[-1]}")
+    # These drop kernels of older sources when they are imported: before the first part, not beside it.
+    importlib.import_module("simulator.render")
+    importlib.import_module("simulator.raycast")
+    _compile(tell)
     with contextlib.suppress(OSError):  # a read-only installation asks again each time
         STAMP.parent.mkdir(exist_ok=True)
         STAMP.write_text(sources)
+
+
+def _compile(tell: Callable[[str], None]) -> None:
+    """All parts, as many at a time as there are cores."""
+    waiting, running = list(PARTS), dict[str, _Part]()
+    told, deadline = False, time.monotonic() + LIMIT_S
+    with ExitStack() as stack:
+        room = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        while waiting or running:
+            while waiting and len(running) < len(os.sched_getaffinity(0)):
+                name = waiting.pop(0)
+                running[name] = _started(name, room / name)
+                stack.callback(end_group, running[name].process)
+            time.sleep(0.1)
+            for name, part in list(running.items()):
+                if part.process.poll() is not None:
+                    part.raise_if_failed()
+                    del running[name]
+                elif not told and part.cpu_s() > LOADING_S:
+                    tell("compiling the simulator and the sensors for this machine, once: about a minute")
+                    told = True
+            if time.monotonic() > deadline:
+                raise HarnessError(f"compiling took more than {LIMIT_S:.0f} s")
+
+
+@dataclass(frozen=True)
+class _Part:
+    process: subprocess.Popen[bytes]
+    said: Path
+
+    def cpu_s(self) -> float:
+        with contextlib.suppress(psutil.Error):  # it may have ended since
+            return float(psutil.Process(self.process.pid).cpu_times().user)
+        return 0.0
+
+    def raise_if_failed(self) -> None:
+        if self.process.returncode != 0:
+            lines = self.said.read_text(errors="replace").strip().splitlines() or ["no reason given"]
+            raise HarnessError(f"compiling failed: {lines[-1]}")
+
+
+def _started(name: str, said: Path) -> _Part:
+    with said.open("wb") as file:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "harness.kernels", str(os.getpid()), name],
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    return _Part(process, said)
 
 
 def _sources() -> str:
@@ -67,26 +109,9 @@ def _sources() -> str:
     return "\n".join([sys.version, numba, *lines])
 
 
-def _wait(process: subprocess.Popen[bytes], tell: Callable[[str], None]) -> None:
-    watched, told = psutil.Process(process.pid), False
-    deadline = time.monotonic() + LIMIT_S
-    while time.monotonic() < deadline:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(0.2)
-            return
-        if not told and watched.cpu_times().user > LOADING_S:
-            tell("compiling the simulator and the sensors for this machine, once: about a minute")
-            told = True
-    raise HarnessError(f"compiling took more than {LIMIT_S:.0f} s")
-
-
-def main(parent_pid: int) -> None:
+def main(parent_pid: int, part: str) -> None:
     die_with_parent(parent_pid)
-    _renderer()
-    _world()
-    _rays()
-    _thermal()
-    _fusion()
+    PARTS[part]()
 
 
 def _renderer() -> None:
@@ -96,7 +121,7 @@ def _renderer() -> None:
 
 
 def _world() -> None:
-    """Two vehicles fall onto each other and the road."""
+    """Two vehicles fall onto each other and the road; rays meet them."""
     from simulator.towns import build_town
     from simulator.types import ActorDescription, VehicleControl
     from simulator.world.world import World
@@ -112,6 +137,7 @@ def _world() -> None:
         world.snapshot_rows()
     for row in world.bodies.active:
         world.bodies.set_control(int(row), VehicleControl())
+    _rays()
 
 
 def _rays() -> None:
@@ -160,5 +186,10 @@ def _fusion() -> None:
     FusionProxy.from_pretrained()
 
 
+# The longest first. No two share a kernel: which of them compiled it, and which found it in the cache, would else
+# depend on who was faster, and with it the last bits.
+PARTS = {"renderer": _renderer, "world": _world, "fusion": _fusion, "thermal": _thermal}
+
+
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(int(sys.argv[1]), sys.argv[2])
