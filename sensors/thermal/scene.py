@@ -14,27 +14,23 @@ from sensors.thermal.ambient import Ambient
 from sensors.thermal.association import associate, box_frames
 from sensors.thermal.glazing import FIRST_ROW
 from sensors.thermal.heat import ActorState
+from sensors.thermal.lookup import PATTERN_SCALES_M, ground_pattern, lay_pattern, pairs, pattern_tile, scratch_for
 from sensors.thermal.materials import SKY_TAG, SurfaceMaterial
 from sensors.thermal.parts import part_table, person_part, vehicle_part
 from sensors.thermal.radiometry import LOWEST_K, STEP_K, Band
 from sensors.thermal.temperature import (
     EMISSIVITY,
     LEVEL_K,
-    PATTERN_CELLS,
     PUDDLE_K,
     SPECULAR,
     UPRIGHT_K,
     VARIATION_K,
-    pattern,
     surface_table,
 )
 
 SKY_STEPS = 256
 DEPTH_LIMIT_M = 999.0
 """CARLA's depth image ends at 1000 m: beyond is sky, unless tagged otherwise."""
-
-PATTERN_SCALES_M = (2.3, 11.0)
-"""Grid of the two layers of the pattern on surfaces: patches and wide drifts."""
 
 WATER_EMISSIVITY = 0.96
 SHORE = 0.15
@@ -45,14 +41,17 @@ _f = np.float32
 
 @dataclass(frozen=True, eq=False)
 class World:
-    """The tables of one ambient and one band; they hold as long as the weather does."""
+    """The tables of one ambient and one band; they hold as long as the weather does.
+
+    transmission and pattern: as words, see `lookup.pairs`.
+    """
 
     ambient: Ambient
     band: Band
     surfaces: NDArray[np.float32]
     sky: NDArray[np.float32]
-    transmission: NDArray[np.float32]
-    pattern: NDArray[np.float32]
+    transmission: NDArray[np.int64]
+    pattern: NDArray[np.int64]
     air_radiance: float
     shore: float
     """Where the pattern is above this, level wettable ground lies under water."""
@@ -63,25 +62,25 @@ def thermal_world(ambient: Ambient, band: Band, seed: int, materials: Mapping[in
     air = float(band.radiance(ambient.air_k))
     clear = atmosphere.sky_clearness(np.linspace(0.0, 1.0, SKY_STEPS + 1), ambient)
     sky = air + (float(band.radiance(ambient.sky_k)) - air) * clear
-    tile = pattern(seed)
+    tile = pattern_tile(seed)
     return World(
         ambient,
         band,
         surface_table(materials, ambient),
         sky.astype(np.float32),
-        atmosphere.transmission_table(ambient),
+        pairs(atmosphere.transmission_table(ambient)),
         tile,
         air,
         _shore(tile, ambient.puddles),
     )
 
 
-def _shore(tile: NDArray[np.float32], share: float) -> float:
+def _shore(tile: NDArray[np.int64], share: float) -> float:
     """What `share` 0..1 of level ground's pattern lies above: water gathers at the same places, the more the wider."""
     if share <= 0.0:
         return float("inf")
     on_a_grid = np.arange(0.0, 320.0, 1.37, dtype=np.float32)
-    return float(np.quantile(_ground_pattern(tile, on_a_grid), 1.0 - share))
+    return float(np.quantile(ground_pattern(tile, on_a_grid), 1.0 - share))
 
 
 def radiance_at_lens(
@@ -102,52 +101,28 @@ def radiance_at_lens(
     actor_of = associate(tags, instances, depth_m, camera, focal, frames, extents)
     out = np.empty((height, width), np.float32)
     glass = np.zeros((height, width), np.uint8) if panes is None else panes
+    skies = np.append(world.sky, np.float32(world.air_radiance))
     _radiance(
         tags, glass, instances, depth_m, camera, focal, actor_of, frames, extents, part_table(actors), world.surfaces,
-        world.sky, world.transmission, world.pattern, world.band.radiance_table, np.float32(world.air_radiance),
+        skies, world.transmission, world.pattern, pairs(world.band.radiance_table), np.float32(world.air_radiance),
         np.float32(world.ambient.air_k), np.float32(world.shore), out,
     )  # fmt: skip
     return out
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy")
-def _pattern_at(tile, x, y, z):  # type: ignore[no-untyped-def]
-    """Trilinear lookup in the repeating tile."""
-    fx, fy, fz = np.floor(x), np.floor(y), np.floor(z)
-    tx, ty, tz = x - fx, y - fy, z - fz
-    mask = PATTERN_CELLS - 1
-    i0, j0, k0 = np.int32(fx) & mask, np.int32(fy) & mask, np.int32(fz) & mask
-    i1, j1, k1 = (i0 + 1) & mask, (j0 + 1) & mask, (k0 + 1) & mask
-    one = _f(1.0)
-    low = (tile[i0, j0, k0] * (one - tx) + tile[i1, j0, k0] * tx) * (one - ty)
-    low += (tile[i0, j1, k0] * (one - tx) + tile[i1, j1, k0] * tx) * ty
-    high = (tile[i0, j0, k1] * (one - tx) + tile[i1, j0, k1] * tx) * (one - ty)
-    high += (tile[i0, j1, k1] * (one - tx) + tile[i1, j1, k1] * tx) * ty
-    return low * (one - tz) + high * tz
-
-
-@numba.njit(nogil=True, cache=True, error_model="numpy")
-def _ground_pattern(tile, metres):  # type: ignore[no-untyped-def]
-    """(n, n) pattern that `_radiance` lays over the level ground at height 0, every pair of `metres` (n,) float32."""
-    patch, drift = _f(1.0 / PATTERN_SCALES_M[0]), _f(1.0 / PATTERN_SCALES_M[1])
-    out = np.empty((len(metres), len(metres)), np.float32)
-    for i in range(len(metres)):
-        for j in range(len(metres)):
-            x, y = metres[i], metres[j]
-            out[i, j] = _pattern_at(tile, x * patch, y * patch, _f(0.0))
-            out[i, j] += _pattern_at(tile, x * drift, y * drift + _f(0.5), _f(0.0))
-    return out
-
-
-_GEOMETRY = 7
-_X, _Y, _Z, _LENGTH, _SINE, _FACING, _UP = range(_GEOMETRY)
-"""Planes of a row's geometry: position in the world (m), length of the ray at 1 m of depth, sine of its elevation,
-cosine between the normal and the ray (0 or less), vertical share of the normal."""
+_PLANES = 15
+(
+    _X, _Y, _Z, _LENGTH, _SINE, _FACING, _UP,
+    _RANGE, _KELVIN, _EMISSIVITY, _SPECULAR, _VARIATION, _PUDDLE, _GRAIN, _WIDE,
+) = range(_PLANES)  # fmt: skip
+"""Planes of a row. Its geometry: position in the world (m; later that in the pattern), length of the ray at 1 m of
+depth, sine of its elevation, cosine between the normal and the ray (0 or less), vertical share of the normal. Then the
+range in m, what `surface_table` holds for the pixel, as `_actors` and `_warm` change it, and both patterns."""
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
 def _geometry(v, depth_m, endless, pose, focal, row):  # type: ignore[no-untyped-def]
-    """Fills `row` (_GEOMETRY, W) float32 for image row v, without a branch: several pixels at a time.
+    """Fills `row` (_PLANES, W) float32 for image row v, without a branch: several pixels at a time.
 
     endless: (W + 2,) float32, infinite.
     """
@@ -196,89 +171,163 @@ def _radiance(  # type: ignore[no-untyped-def]
     tags, panes, instances, depth_m, pose, focal, actor_of, frames, extents, parts, surfaces,
     sky, transmission, tile, planck, air_radiance, air_k, shore, out,
 ):  # fmt: skip
+    """Row by row in stages. A loop either only calculates, without a branch, and then takes several pixels at a time,
+    or only looks up in tables: with both in one loop the compiler would go pixel by pixel throughout.
+
+    sky: of `World`, followed by the air's radiance. transmission, planck: of `pairs`; tile: of `pattern_tile`.
+    """
     height, width = tags.shape
-    px, py, pz = pose[0, 3], pose[1, 3], pose[2, 3]
-    one, half, zero = _f(1.0), _f(0.5), _f(0.0)
     patch, drift = _f(1.0 / PATTERN_SCALES_M[0]), _f(1.0 / PATTERN_SCALES_M[1])
-    range_steps = _f(1.0 / atmosphere.RANGE_STEP_M)
-    last_range = _f(len(transmission) - 2)
-    per_k, lowest_k = _f(1.0 / STEP_K), _f(LOWEST_K)
-    sky_mean = sky[SKY_STEPS // 2]
-    row = np.empty((_GEOMETRY, width), np.float32)
+    row, kinds, scratch = np.empty((_PLANES, width), np.float32), np.empty(width, np.uint8), scratch_for(width)
     endless = np.full(width + 2, np.inf, np.float32)
     for v in range(height):
         _geometry(v, depth_m, endless, pose, focal, row)
-        for u in range(width):
-            d = depth_m[v, u]
-            tag = tags[v, u]
-            if tag == SKY_TAG or (d > _f(DEPTH_LIMIT_M) and tag == 0):
-                sine = min(max(row[_SINE, u], zero), one)
-                out[v, u] = sky[np.int32(sine * _f(SKY_STEPS))]
-                continue
-            wx, wy, wz = row[_X, u], row[_Y, u], row[_Z, u]
-            facing, up = row[_FACING, u], row[_UP, u]
-            pane = panes[v, u]
-            s = surfaces[np.uint8(FIRST_ROW) + pane if pane > 0 else tag]
-            emissivity, specular = s[EMISSIVITY], s[SPECULAR]
-            level = max(up, zero)
-            kelvin = s[UPRIGHT_K] + level * (s[LEVEL_K] - s[UPRIGHT_K])
-            sample_x, sample_y, sample_z = wx, wy, wz
-            range_m = d * row[_LENGTH, u]
-            if 12 <= tag <= 19 and pane == 0:
-                k = actor_of[instances[v, u]]
-                if k >= 0:
-                    f, e = frames[k], extents[k]
-                    x = f[0, 0] * wx + f[0, 1] * wy + f[0, 2] * wz + f[0, 3]
-                    y = f[1, 0] * wx + f[1, 1] * wy + f[1, 2] * wz + f[1, 3]
-                    z = f[2, 0] * wx + f[2, 1] * wy + f[2, 2] * wz + f[2, 3]
-                    if 14 <= tag <= 17:
-                        if abs(x) > e[0] + half or abs(y) > e[1] + half or abs(z) > e[2] + half:
-                            # The depth looked through a window that the instance image stopped at.
-                            range_m = _into_box(f, e, px, py, pz, wx, wy, wz, range_m)
-                            x, y, z, up = zero, e[1], half * e[2], zero
-                        warmth, glass = vehicle_part(x, y, z, e[0], e[1], e[2], up, parts[k])
-                        kelvin += warmth
-                        if glass > half:
-                            kelvin = air_k + warmth
-                            emissivity, specular = _f(0.90), one
-                    elif tag == 18:
-                        kelvin += parts[k, 0] * max(zero, one - abs(x) / e[0] * _f(2.2))
-                    elif tag == 12 or tag == 13:
-                        kelvin = air_k + person_part(x, y, z, e[0], e[1], e[2], parts[k], tag == 13)
-                    # On an actor the pattern rides along.
-                    offset = _f(17.0) * _f(k)
-                    sample_x, sample_y, sample_z = x * _f(3.0) + offset, y * _f(3.0), z * _f(3.0)
-                elif tag == 12 or tag == 13:
-                    kelvin += _f(5.0)
-            grain = _pattern_at(tile, sample_x * patch, sample_y * patch, sample_z * patch)
-            wide = _pattern_at(tile, sample_x * drift, sample_y * drift + half, sample_z * drift)
-            kelvin += s[VARIATION_K] * (grain + wide)
-            if s[PUDDLE_K] > zero and grain + wide > shore - _f(SHORE) and up > _f(0.97):
-                depth = min(max((grain + wide - shore) * _f(0.5 / SHORE) + half, zero), one)
-                kelvin += depth * (s[PUDDLE_K] - kelvin)
-                emissivity += depth * (_f(WATER_EMISSIVITY) - emissivity)
-                specular += depth * (one - specular)
+        _surfaces(tags[v], panes[v], depth_m[v], surfaces, kinds, row)
+        _actors(kinds, instances[v], pose, actor_of, frames, extents, parts, air_k, row)
+        lay_pattern(tile, row[_X], row[_Y], row[_Z], patch, _f(0.0), scratch, row[_GRAIN])
+        lay_pattern(tile, row[_X], row[_Y], row[_Z], drift, _f(0.5), scratch, row[_WIDE])
+        _warm(shore, row)
+        _at_lens(kinds, sky, transmission, planck, air_radiance, row, scratch, out[v])
 
-            t = (kelvin - lowest_k) * per_k
-            i = np.int32(t)
-            emitted = planck[i] + (planck[i + 1] - planck[i]) * (t - _f(i))
-            # Smooth surfaces reflect more at grazing angles (Schlick).
-            grazing = one + facing
-            grazing *= grazing
-            emissivity *= one - specular * grazing * grazing * (one + facing)
-            aloft = half + half * up
-            reflected = air_radiance + aloft * (sky_mean - air_radiance)
-            if specular > zero:
-                mirror_z = row[_SINE, u] - _f(2.0) * facing * up
-                mirrored = air_radiance
-                if mirror_z > zero:
-                    mirrored = sky[np.int32(min(mirror_z, one) * _f(SKY_STEPS))]
-                reflected += specular * (mirrored - reflected)
-            surface = emissivity * emitted + (one - emissivity) * reflected
-            r = min(range_m * range_steps, last_range)
-            i = np.int32(r)
-            tau = transmission[i] + (transmission[i + 1] - transmission[i]) * (r - _f(i))
-            out[v, u] = air_radiance + tau * (surface - air_radiance)
+
+@numba.njit(nogil=True, cache=True, error_model="numpy")
+def _surfaces(tags, panes, depth_m, surfaces, kinds, row):  # type: ignore[no-untyped-def]
+    """Fills `kinds` (W,) uint8, row of `surfaces` or SKY_TAG, and the planes from _RANGE to _PUDDLE."""
+    zero, sky_tag = _f(0.0), np.uint8(SKY_TAG)
+    x, y, z, lengths, ups, facings = row[_X], row[_Y], row[_Z], row[_LENGTH], row[_UP], row[_FACING]
+    ranges, kelvins, emissivities, speculars = row[_RANGE], row[_KELVIN], row[_EMISSIVITY], row[_SPECULAR]
+    variations, puddles = row[_VARIATION], row[_PUDDLE]
+    for n in range(len(kinds)):
+        u = np.uint32(n)
+        tag, pane = tags[u], panes[u]
+        kind = np.uint8(np.uint8(FIRST_ROW) + pane) if pane > 0 else tag
+        kinds[u] = sky_tag if tag == sky_tag or (depth_m[u] > _f(DEPTH_LIMIT_M) and tag == 0) else kind
+    for n in range(len(kinds)):
+        u = np.uint32(n)
+        ranges[u] = depth_m[u] * lengths[u]
+        # The later stages go over the sky as well: whatever its depth, they need numbers that tables can be read at.
+        if kinds[u] == sky_tag:
+            x[u], y[u], z[u], ups[u], facings[u], ranges[u] = zero, zero, zero, zero, zero, zero
+    for n in range(len(kinds)):
+        u = np.uint32(n)
+        s = surfaces[kinds[u]]
+        emissivities[u], speculars[u] = s[EMISSIVITY], s[SPECULAR]
+        variations[u], puddles[u] = s[VARIATION_K], s[PUDDLE_K]
+        kelvins[u] = s[UPRIGHT_K] + max(ups[u], zero) * (s[LEVEL_K] - s[UPRIGHT_K])
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy")
+def _actors(kinds, instances, pose, actor_of, frames, extents, parts, air_k, row):  # type: ignore[no-untyped-def]
+    """Warms the pixels of vehicles and people; moves their sample position."""
+    one, half, zero = _f(1.0), _f(0.5), _f(0.0)
+    px, py, pz = pose[0, 3], pose[1, 3], pose[2, 3]
+    for n in range(len(kinds)):
+        u = np.uint32(n)
+        tag = kinds[u]
+        if tag < 12 or tag > 19:
+            continue
+        k = actor_of[instances[u]]
+        if k < 0:
+            if tag == 12 or tag == 13:
+                row[_KELVIN, u] += _f(5.0)
+            continue
+        wx, wy, wz = row[_X, u], row[_Y, u], row[_Z, u]
+        f, e = frames[k], extents[k]
+        x = f[0, 0] * wx + f[0, 1] * wy + f[0, 2] * wz + f[0, 3]
+        y = f[1, 0] * wx + f[1, 1] * wy + f[1, 2] * wz + f[1, 3]
+        z = f[2, 0] * wx + f[2, 1] * wy + f[2, 2] * wz + f[2, 3]
+        if 14 <= tag <= 17:
+            up = row[_UP, u]
+            if abs(x) > e[0] + half or abs(y) > e[1] + half or abs(z) > e[2] + half:
+                # The depth looked through a window that the instance image stopped at.
+                row[_RANGE, u] = _into_box(f, e, px, py, pz, wx, wy, wz, row[_RANGE, u])
+                x, y, z, up = zero, e[1], half * e[2], zero
+                row[_UP, u] = up
+            warmth, glass = vehicle_part(x, y, z, e[0], e[1], e[2], up, parts[k])
+            row[_KELVIN, u] += warmth
+            if glass > half:
+                row[_KELVIN, u] = air_k + warmth
+                row[_EMISSIVITY, u], row[_SPECULAR, u] = _f(0.90), one
+        elif tag == 18:
+            row[_KELVIN, u] += parts[k, 0] * max(zero, one - abs(x) / e[0] * _f(2.2))
+        elif tag == 12 or tag == 13:
+            row[_KELVIN, u] = air_k + person_part(x, y, z, e[0], e[1], e[2], parts[k], tag == 13)
+        # On an actor the pattern rides along.
+        offset = _f(17.0) * _f(k)
+        row[_X, u], row[_Y, u], row[_Z, u] = x * _f(3.0) + offset, y * _f(3.0), z * _f(3.0)
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy")
+def _warm(shore, row):  # type: ignore[no-untyped-def]
+    """Lays the pattern and the puddles over kelvin, emissivity and specular share."""
+    one, half, zero = _f(1.0), _f(0.5), _f(0.0)
+    ups, kelvins, emissivities, speculars = row[_UP], row[_KELVIN], row[_EMISSIVITY], row[_SPECULAR]
+    variations, puddles, grains, wides = row[_VARIATION], row[_PUDDLE], row[_GRAIN], row[_WIDE]
+    for n in range(len(ups)):
+        u = np.uint32(n)
+        kelvins[u] += variations[u] * (grains[u] + wides[u])
+    if shore == np.inf:
+        return
+    for n in range(len(ups)):
+        u = np.uint32(n)
+        laid = grains[u] + wides[u]
+        wet = (puddles[u] > zero) & (laid > shore - _f(SHORE)) & (ups[u] > _f(0.97))
+        depth = min(max((laid - shore) * _f(0.5 / SHORE) + half, zero), one)
+        kelvin, emissivity, specular = kelvins[u], emissivities[u], speculars[u]
+        kelvins[u] = kelvin + depth * (puddles[u] - kelvin) if wet else kelvin
+        emissivities[u] = emissivity + depth * (_f(WATER_EMISSIVITY) - emissivity) if wet else emissivity
+        speculars[u] = specular + depth * (one - specular) if wet else specular
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy")
+def _at_lens(kinds, sky, transmission, planck, air_radiance, row, scratch, out):  # type: ignore[no-untyped-def]
+    """Emission and reflection of each pixel's surface, through the air. transmission, planck: of `pairs`.
+
+    sky: with what mirrors no sky sees, the air, at its end.
+    """
+    one, half, zero = _f(1.0), _f(0.5), _f(0.0)
+    per_k, lowest_k = _f(1.0 / STEP_K), _f(LOWEST_K)
+    range_steps, last_range = _f(1.0 / atmosphere.RANGE_STEP_M), _f(len(transmission) - 2)
+    sky_mean, sky_tag = sky[SKY_STEPS // 2], np.uint8(SKY_TAG)
+    sines, facings, ups, ranges, kelvins = row[_SINE], row[_FACING], row[_UP], row[_RANGE], row[_KELVIN]
+    emissivities, speculars = row[_EMISSIVITY], row[_SPECULAR]
+    planes, indices, words, halves = scratch
+    kelvin_shares, range_shares, skies = planes[0], planes[1], planes[2]
+    kelvin_at, range_at, sky_at = indices[0], indices[1], indices[2]
+    for n in range(len(out)):
+        u = np.uint32(n)
+        t = (kelvins[u] - lowest_k) * per_k
+        i = np.int32(t)
+        kelvin_at[u], kelvin_shares[u] = i, t - _f(i)
+        r = min(ranges[u] * range_steps, last_range)
+        i = np.int32(r)
+        range_at[u], range_shares[u] = i, r - _f(i)
+        # Of the sky where the pixel is sky, else of what its surface mirrors.
+        sine = sines[u] if kinds[u] == sky_tag else sines[u] - _f(2.0) * facings[u] * ups[u]
+        i = np.int32(min(max(sine, zero), one) * _f(SKY_STEPS))
+        sky_at[u] = i if (sine > zero) | (kinds[u] == sky_tag) else np.int32(SKY_STEPS + 1)
+    emission, through = words[0], words[1]
+    for n in range(len(out)):
+        u = np.uint32(n)
+        emission[u], through[u] = planck[np.uint32(kelvin_at[u])], transmission[np.uint32(range_at[u])]
+        skies[u] = sky[np.uint32(sky_at[u])]
+    emitted_of, through_of = halves[0], halves[1]
+    for n in range(len(out)):
+        u = np.uint32(n)
+        low, high = np.uint32(2) * u, np.uint32(2) * u + np.uint32(1)
+        emitted = emitted_of[low] + (emitted_of[high] - emitted_of[low]) * kelvin_shares[u]
+        tau = through_of[low] + (through_of[high] - through_of[low]) * range_shares[u]
+        specular, facing = speculars[u], facings[u]
+        # Smooth surfaces reflect more at grazing angles (Schlick).
+        grazing = one + facing
+        grazing *= grazing
+        emissivity = emissivities[u] * (one - specular * grazing * grazing * (one + facing))
+        aloft = half + half * ups[u]
+        reflected = air_radiance + aloft * (sky_mean - air_radiance)
+        reflected += specular * (skies[u] - reflected)
+        surface = emissivity * emitted + (one - emissivity) * reflected
+        seen = air_radiance + tau * (surface - air_radiance)
+        out[u] = skies[u] if kinds[u] == sky_tag else seen
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
