@@ -8,7 +8,6 @@ the copy that the loader links to. So nothing that counts is ever computed by th
 from __future__ import annotations
 
 import contextlib
-import importlib
 import importlib.metadata
 import os
 import subprocess
@@ -25,8 +24,10 @@ import psutil
 
 from harness.errors import HarnessError
 from harness.lifeline import die_with_parent, end_group
+from simulator.render.stale import drop_stale_kernels
 
 ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = ("simulator/render", "simulator/raycast", "simulator/world", "sensors", "sensors/thermal", "fusion")
 STAMP = Path(__file__).resolve().parent / "__pycache__" / "kernels.stamp"
 SOURCES = ("simulator/render", "simulator/world", "sensors", "fusion", "harness/kernels.py")
 # Of processor time. Loading what is cached takes less; what takes more is being compiled, and the user is told.
@@ -40,9 +41,8 @@ def compile_kernels(tell: Callable[[str], None]) -> None:
     with contextlib.suppress(OSError):
         if STAMP.read_text() == sources:
             return
-    # These drop kernels of older sources when they are imported: before the first part, not beside it.
-    importlib.import_module("simulator.render")
-    importlib.import_module("simulator.raycast")
+    for package in PACKAGES:  # before the first part: what one of them drops, another may just have made
+        drop_stale_kernels(ROOT / package)
     _compile(tell)
     with contextlib.suppress(OSError):  # a read-only installation asks again each time
         STAMP.parent.mkdir(exist_ok=True)
