@@ -20,7 +20,10 @@ def render_rows(
     view, ids, inverse_depth, static, lamp_of, templates, slots, look, wetness, air, lights, sun_shines, sun_depth,
     sun_texel, texel_m, casters, grid, has_fog_light, scratch, out, counter, thread,
 ):  # type: ignore[no-untyped-def]  # fmt: skip
-    """out: (H, 3, W) float32 radiance in cd/m2. scratch: (threads, PLANES, W). grid: see `froxels.fill_froxels`."""
+    """out: (H, 3, W) float32 radiance in cd/m2. grid: see `froxels.fill_froxels`.
+
+    scratch: (threads, PLANES, W or more), zeros at first.
+    """
     row = scratch[thread]
     fog_row = np.zeros((grid.shape[1], grid.shape[2], 3), np.float32)
     per_row = F(DOWN - 1) / F(view.height)

@@ -54,6 +54,8 @@ LIT_WINDOW_CD_M2 = np.array([1.35, 0.95, 0.55]) * 45.0
 STREET_LAMP_GLASS_CD_M2 = 12_000.0
 KEPT_BUFFERS = 12
 SHADOW_TEXEL_M = 0.15
+FLOATS_PER_LINE = 16
+"""Of a cache line of 64 bytes."""
 SAME_SUN_COSINE = float(np.cos(np.radians(0.5)))
 NO_SUN = ParallelDepth(np.zeros((4, 4), np.float32), np.zeros((3, 4), np.float32), np.float32(1.0))
 FOG_LIGHT_FROM_PER_M = 0.0008
@@ -265,9 +267,14 @@ class Renderer:
         return self._planes[size]
 
     def _rows_of(self, eye: Pinhole) -> NDArray[np.float32]:
-        """(threads, planes, W) float32: a row of the picture for each thread."""
+        """(threads, planes, W or more) float32: a row of the picture for each thread.
+
+        Two planes lie an odd number of cache lines apart: a power of two would put all of them into the same few lines
+        of the cache, which cost a fifth of the time at 1024 pixels.
+        """
         if eye.width not in self._scratch:
-            self._scratch[eye.width] = np.zeros((self._workers.threads, PLANES, eye.width), np.float32)
+            lines = -(-eye.width // FLOATS_PER_LINE) | 1
+            self._scratch[eye.width] = np.zeros((self._workers.threads, PLANES, lines * FLOATS_PER_LINE), np.float32)
         return self._scratch[eye.width]
 
     def _casters(self, frame: _Frame, eye: Pinhole) -> Casters:
