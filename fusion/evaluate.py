@@ -141,12 +141,12 @@ def detections(labelled: Sequence[tuple[Pair, Path]], by: dict[str, Fusion], det
                 for condition in ("all", condition_of(pair)):
                     of_fusion = judged.setdefault(condition, {}).setdefault(name, {})
                     of_fusion.setdefault(kind, []).append(matched)
-    found_by: dict[str, Any] = {}
-    for condition, by_fusion in sorted(judged.items()):
-        for name, by_kind in by_fusion.items():
-            precision = {kind: _precision(frames) for kind, frames in by_kind.items()}
-            found_by.setdefault(condition, {})[name] = precision
-    return found_by
+    return {
+        condition: {
+            name: {kind: _precision(frames) for kind, frames in by_kind.items()} for name, by_kind in by_fusion.items()
+        }
+        for condition, by_fusion in sorted(judged.items())
+    }
 
 
 def _precision(frames: Sequence[detection.Matches]) -> dict[str, float | None]:

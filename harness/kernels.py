@@ -1,4 +1,4 @@
-"""Compiles what numba compiles before the first episode, in processes of their own: `python -m harness.kernels`.
+"""Compiles what numba compiles before the first episode, in processes of their own.
 
 The first run on a machine must equal the second to the last bit. Kernels fresh from the compiler do not quite equal the
 same kernels loaded from numba's cache: with fast floating point, a function that was inlined rounds differently from
@@ -27,9 +27,9 @@ from harness.lifeline import die_with_parent, end_group
 from simulator.render.stale import drop_stale_kernels
 
 ROOT = Path(__file__).resolve().parent.parent
+# Where kernels stand.
 PACKAGES = ("simulator/render", "simulator/raycast", "simulator/world", "sensors", "sensors/thermal", "fusion")
 STAMP = Path(__file__).resolve().parent / "__pycache__" / "kernels.stamp"
-SOURCES = ("simulator/render", "simulator/world", "sensors", "fusion", "harness/kernels.py")
 # Of processor time. Loading what is cached takes less; what takes more is being compiled, and the user is told.
 LOADING_S = 8.0
 LIMIT_S = 900.0
@@ -102,8 +102,7 @@ def _started(name: str, said: Path) -> _Part:
 
 def _sources() -> str:
     """What the cached kernels were made from: sources by their time stamps, as numba has it, and the compiler."""
-    paths = [ROOT / name for name in SOURCES]
-    files = [file for path in paths for file in (sorted(path.rglob("*.py")) if path.is_dir() else [path])]
+    files = [ROOT / "harness/kernels.py", *(file for name in PACKAGES for file in sorted((ROOT / name).glob("*.py")))]
     lines = [f"{file.relative_to(ROOT)} {file.stat().st_mtime_ns} {file.stat().st_size}" for file in files]
     numba = f"numba {importlib.metadata.version('numba')} {os.environ.get('NUMBA_CACHE_DIR', '')}"
     return "\n".join([sys.version, numba, *lines])

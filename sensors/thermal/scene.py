@@ -43,15 +43,16 @@ _f = np.float32
 class World:
     """The tables of one ambient and one band; they hold as long as the weather does.
 
-    transmission and pattern: as words, see `lookup.pairs`.
+    sky: its last value is the air's, which mirrors see that see no sky. transmission, pattern, planck: as words, see
+    `lookup.pairs`.
     """
 
     ambient: Ambient
-    band: Band
     surfaces: NDArray[np.float32]
     sky: NDArray[np.float32]
     transmission: NDArray[np.int64]
     pattern: NDArray[np.int64]
+    planck: NDArray[np.int64]
     air_radiance: float
     shore: float
     """Where the pattern is above this, level wettable ground lies under water."""
@@ -65,11 +66,11 @@ def thermal_world(ambient: Ambient, band: Band, seed: int, materials: Mapping[in
     tile = pattern_tile(seed)
     return World(
         ambient,
-        band,
         surface_table(materials, ambient),
-        sky.astype(np.float32),
+        np.append(sky, air).astype(np.float32),
         pairs(atmosphere.transmission_table(ambient)),
         tile,
+        pairs(band.radiance_table),
         air,
         _shore(tile, ambient.puddles),
     )
@@ -101,10 +102,9 @@ def radiance_at_lens(
     actor_of = associate(tags, instances, depth_m, camera, focal, frames, extents)
     out = np.empty((height, width), np.float32)
     glass = np.zeros((height, width), np.uint8) if panes is None else panes
-    skies = np.append(world.sky, np.float32(world.air_radiance))
     _radiance(
         tags, glass, instances, depth_m, camera, focal, actor_of, frames, extents, part_table(actors), world.surfaces,
-        skies, world.transmission, world.pattern, pairs(world.band.radiance_table), np.float32(world.air_radiance),
+        world.sky, world.transmission, world.pattern, world.planck, np.float32(world.air_radiance),
         np.float32(world.ambient.air_k), np.float32(world.shore), out,
     )  # fmt: skip
     return out
@@ -174,7 +174,7 @@ def _radiance(  # type: ignore[no-untyped-def]
     """Row by row in stages. A loop either only calculates, without a branch, and then takes several pixels at a time,
     or only looks up in tables: with both in one loop the compiler would go pixel by pixel throughout.
 
-    sky: of `World`, followed by the air's radiance. transmission, planck: of `pairs`; tile: of `pattern_tile`.
+    sky, transmission, planck: of `World`; tile: its pattern.
     """
     height, width = tags.shape
     patch, drift = _f(1.0 / PATTERN_SCALES_M[0]), _f(1.0 / PATTERN_SCALES_M[1])
@@ -281,10 +281,7 @@ def _warm(shore, row):  # type: ignore[no-untyped-def]
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
 def _at_lens(kinds, sky, transmission, planck, air_radiance, row, scratch, out):  # type: ignore[no-untyped-def]
-    """Emission and reflection of each pixel's surface, through the air. transmission, planck: of `pairs`.
-
-    sky: with what mirrors no sky sees, the air, at its end.
-    """
+    """Emission and reflection of each pixel's surface, through the air. sky, transmission, planck: of `World`."""
     one, half, zero = _f(1.0), _f(0.5), _f(0.0)
     per_k, lowest_k = _f(1.0 / STEP_K), _f(LOWEST_K)
     range_steps, last_range = _f(1.0 / atmosphere.RANGE_STEP_M), _f(len(transmission) - 2)

@@ -1,7 +1,7 @@
 """Keeps numba's cache honest.
 
 Numba keys a cached kernel by the time stamp of the file it stands in, but a kernel also holds the code of what it calls
-in other files. So the stamps of all files of this package together decide whether its cached kernels still hold.
+in other files. So the stamps of all files of a package together decide whether its cached kernels still hold.
 """
 
 from __future__ import annotations
