@@ -17,10 +17,12 @@ from torch import Tensor
 from fusion.augment import Disturbance, disturb_thermal, drop_thermal, next_moment
 from fusion.backbones import DEFAULT, Backbone, span_px
 from fusion.cache import EnsembleCache
+from fusion.contrast import stronger_contrast
 from fusion.data import Images, load, read_folders, reduce, split
 from fusion.errors import FusionError
 from fusion.features import FeatureStatistics, draw_features, read_features
 from fusion.in_order import in_order
+from fusion.losses import luminance
 from fusion.patches import patch_origin
 from fusion.statistics import RunningMean, confidence, pixel_statistics, pixel_weight, resample, routing
 from fusion.student import CELL_PX
@@ -40,6 +42,8 @@ class Recipe:
     lambda_feat: float = 0.1
     lambda_edge: float = 0.2
     lambda_twin: float = 1.0
+    lambda_contrast: float = 0.0
+    contrast_gain: float = 1.0  # how much stronger than in the thermal frame a warm thing should come out
     lambda_flicker: float = 0.0
     evidence_gain: float = 1.0
     evidence_patches: float = 0.5  # share of the patches that are laid where the thermal frame shows a thing
@@ -174,7 +178,8 @@ def _element(scene: Scene, recipe: Recipe, scale: int, size: tuple[int, int], pa
     )
     whole = (slice(top, top + size[0]), slice(left, left + size[1]))
     visible = images.visible[whole]
-    thermal = disturb_thermal(images.thermal, recipe.disturbance, rng)[whole]
+    disturbed = disturb_thermal(images.thermal, recipe.disturbance, rng)
+    thermal = disturbed[whole]
     known, is_itself = images.clear is not None, False
     if images.clear is not None and rng.random() < recipe.anchor_share:
         visible, is_itself = images.clear[whole], True
@@ -203,6 +208,8 @@ def _element(scene: Scene, recipe: Recipe, scale: int, size: tuple[int, int], pa
         element["features"] = _feature_target(
             scene, recipe, place, patch // scale, smallest, backbones, scale, is_itself
         )
+    if recipe.lambda_contrast > 0.0:
+        element |= _contrast_target(scene, disturbed, recipe, scale, small, known or is_itself)
     if recipe.lambda_flicker > 0.0:
         later = next_moment(visible, thermal, rng)
         element |= {"later": torch.cat([_planes(later[0]), _planes(later[1][..., None])]), "shift": later[2]}
@@ -247,6 +254,21 @@ def _feature_target(scene: Scene, recipe: Recipe, place: tuple[int, int], patch:
         means=tuple(m for m, _ in scene.features),
         taught=torch.zeros_like(taught) if is_itself else taught,
     )
+
+
+def _contrast_target(scene: Scene, thermal: NDArray[np.uint8], recipe: Recipe, scale: int, patch: tuple[slice, slice],
+                     has_target: bool) -> dict[str, Tensor]:  # fmt: skip
+    """Wanted image (3, h, w) and its weight (h, w) of a patch of the reduced frame; no weight where a better target is
+    known: the clear twin, or the frame itself."""
+    brightness = luminance(scene.mean[None])[0, 0].numpy()
+    wanted, weight = stronger_contrast(brightness, reduce(thermal, scale)[0], scale, recipe.contrast_gain)
+    if has_target:
+        weight = np.zeros_like(weight)
+    brighter = torch.from_numpy((wanted - brightness)[patch])
+    return {
+        "wanted": (scene.mean[:, patch[0], patch[1]] + brighter).clamp(0.0, 1.0),
+        "lack": torch.from_numpy(weight[patch]),
+    }
 
 
 def _round_up(value: int, multiple: int) -> int:

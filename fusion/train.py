@@ -3,13 +3,16 @@
     python -m fusion.train --data DIR --ensembles DIR --out runs/student [--steps 2000] [--resume]
     torchrun --nproc-per-node 2 -m fusion.train ...        the same batch shared by several processes or machines
 
-    L = L_pix + lambda_feat L_feat + lambda_twin L_twin + lambda_edge L_edge + lambda_flicker L_flicker
+    L = L_pix + lambda_feat L_feat + lambda_twin L_twin + lambda_edge L_edge + lambda_contrast L_contrast
+        + lambda_flicker L_flicker
     L_pix  = mean_p w(p) charbonnier(f(p) - mu(p))        at the ensembles' resolution
     L_feat = sum_b mean_q r_b(q) c(q) (1 - cos(phi_b(f)(q), m_b(q)))        at the ensembles' resolution, on the
         backbones' grids: see fusion.batches and fusion.statistics
     L_twin = mean_p w(p) e(p) charbonnier(f(p) - clear(p))        at full resolution, where there is a clear twin;
         e: `evidence_weight`, more where the thermal frame shows a thing against its surroundings
     L_edge = mean_p w(p) max(0, |strongest gradient of v, t| - |gradient of f|)        at full resolution
+    L_contrast = mean_p lack(p) charbonnier(f(p) - wanted(p))        at the ensembles' resolution, where there is no
+        clear twin: see fusion.contrast
     L_flicker = mean_p charbonnier(f(p) - f'(p + shift))        f' of the frame a moment later: `augment.next_moment`
 
 Writes student.safetensors (moving average of the weights), checkpoint.pt, log.csv and sample grids (v | t | f | mu).
@@ -71,6 +74,9 @@ def loss_of(student: Student, batch: dict[str, Any], recipe: Recipe, scale: int,
     if "features" in batch:
         terms["feat"] = feature_term(small, batch["features"], backbones)
         loss = loss + recipe.lambda_feat * terms["feat"]
+    if "wanted" in batch:
+        terms["contrast"] = pixel_loss(small, batch["wanted"], batch["lack"])
+        loss = loss + recipe.lambda_contrast * terms["contrast"]
     if "later" in batch:
         terms["flicker"] = flicker_term(student, fused, batch, recipe)
         loss = loss + recipe.lambda_flicker * terms["flicker"]

@@ -1,0 +1,119 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from fusion import FusionProxy
+from fusion.batches import Recipe, make_batch, read_scenes
+from fusion.cache import EnsembleCache
+from fusion.contrast import stronger_contrast
+from fusion.data import Images, load, read_pairs, reduce
+from fusion.ensemble import draw
+from fusion.synthetic import write
+from fusion.train import train
+
+PLANES = arrays(np.float32, (24, 40), elements=st.floats(0.0, 1.0, width=32))
+RECIPE = Recipe(steps=40, batch=2, patch_px=64, evidence_patches=1.0, held_out=0.0, learning_rate=1e-2, lambda_contrast=20.0,
+                lambda_feat=0.0, lambda_edge=0.0, ema=0.9, drift_px=0.0, drift_deg=0.0, seed=1)  # fmt: skip
+SETTINGS = {"teacher": "visible", "samples": 2, "steps": 1, "eta": 1.0, "seed": 0, "scale": 2}
+
+
+def night(contrast: float) -> tuple[np.ndarray, np.ndarray]:
+    """A dark mean (64, 96) with a thing of that contrast, and a thermal frame in which it is 0.4 warmer."""
+    mean, thermal = np.full((64, 96), 0.1, np.float32), np.full((64, 96), 0.3, np.float32)
+    mean[26:38, 43:49] += contrast
+    thermal[26:38, 43:49] += 0.4
+    return mean, thermal
+
+
+def contrast_of(image: np.ndarray) -> float:
+    return float(image[28:36, 44:48].mean() - image[26:38, 4:20].mean())
+
+
+def test_what_is_warm_and_dark_is_wanted_as_bright_as_it_is_warm():
+    mean, thermal = night(0.0)
+    wanted, weight = stronger_contrast(mean, thermal, 2, 1.0)
+    assert contrast_of(wanted) == pytest.approx(0.4, abs=0.06)
+    assert weight[32, 46] > 3.0
+    assert weight[32, 4] < 0.2
+
+
+def test_the_gain_makes_it_brighter_still():
+    mean, thermal = night(0.0)
+    contrasts = [contrast_of(stronger_contrast(mean, thermal, 2, gain)[0]) for gain in (0.5, 1.0, 1.5)]
+    assert contrasts[1] / contrasts[0] == pytest.approx(2.0, rel=0.1)
+    assert contrasts[2] / contrasts[1] == pytest.approx(1.5, rel=0.1)
+
+
+def test_what_the_teacher_shows_more_clearly_stays_as_it_is():
+    mean, thermal = night(0.7)
+    thermal[26:38, 43:49] = 0.35
+    wanted, weight = stronger_contrast(mean, thermal, 2, 1.0)
+    assert np.abs(wanted - mean).max() < 0.02
+    assert weight.max() < 0.2
+
+
+@given(PLANES, st.floats(0.0, 1.0), st.sampled_from([1, 2, 4]))
+def test_a_flat_thermal_frame_asks_for_nothing(mean, level, scale):
+    wanted, weight = stronger_contrast(mean, np.full_like(mean, level), scale, 1.5)
+    assert np.abs(wanted - mean).max() < 1e-3
+    assert weight.max() < 0.01
+
+
+@given(PLANES, PLANES, st.floats(0.5, 3.0))
+def test_what_is_wanted_can_be_shown(mean, thermal, gain):
+    wanted, weight = stronger_contrast(mean, thermal, 4, gain)
+    assert wanted.min() >= 0.0 and wanted.max() <= 1.0
+    assert weight.min() >= 0.0 and weight.max() <= 5.0
+
+
+class SeesNoHeat:
+    """A teacher that draws the visible frame: what is warm and dark is missing in all its samples."""
+
+    identity = "visible"
+
+    def sample(self, visible, thermal, n, seed):
+        return visible.expand(n, -1, -1, -1).clone()
+
+
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory) -> dict[str, Path]:
+    """The same pairs with their clear twin and without."""
+    folder = tmp_path_factory.mktemp("contrast")
+    write(folder / "twins", count=4, seed=0, width=128, height=96)
+    for name, own in (("vi", "rgb"), ("ir", "thermal")):
+        (folder / "alone" / name).mkdir(parents=True)
+        for file in (folder / "twins" / own).glob("*.png"):
+            (folder / "alone" / name / file.name).write_bytes(file.read_bytes())
+    return {"twins": folder / "twins", "alone": folder / "alone"}
+
+
+def drawn(folder: Path, out: Path) -> Path:
+    draw(read_pairs(folder), SeesNoHeat(), EnsembleCache.create(out, SETTINGS))
+    return out
+
+
+def test_a_pair_with_a_clear_twin_needs_no_such_wish(pairs, tmp_path):
+    lacks = {}
+    for name, folder in pairs.items():
+        scenes, _ = read_scenes([folder], EnsembleCache.open(drawn(folder, tmp_path / name)), RECIPE)
+        lacks[name] = float(make_batch(scenes, RECIPE, 2, 0)["lack"].max())
+    assert lacks["twins"] == 0.0
+    assert lacks["alone"] > 0.5
+
+
+def test_a_student_shows_what_its_teacher_leaves_dark(pairs, tmp_path):
+    train([pairs["alone"]], drawn(pairs["alone"], tmp_path / "ensembles"), tmp_path / "student", RECIPE)
+    proxy = FusionProxy.from_pretrained(tmp_path / "student" / "student.safetensors")
+    assert np.mean([share_reached(proxy, load(pair)) for pair in read_pairs(pairs["alone"])]) > 0.5
+
+
+def share_reached(proxy: FusionProxy, images: Images) -> float:
+    """How far a fused frame has come from the visible one to what is wanted: 0 to 1, where much is missing."""
+    fused = proxy(images.visible, images.thermal, channel_order="rgb")
+    seen, shown, thermal = (reduce(image, 2).mean(axis=0) for image in (images.visible, fused, images.thermal))
+    wanted, weight = stronger_contrast(seen, thermal, 2, RECIPE.contrast_gain)
+    return float((weight * (shown - seen) * (wanted - seen)).sum() / (weight * (wanted - seen) ** 2).sum())
