@@ -4,7 +4,9 @@
 
 `--teacher FOLDER` with an unconditional DDPM of `diffusers` samples the posterior (fusion.teacher.posterior; take 25
 steps or more). `--teacher reference` puts the clear twin itself in the teacher's place (one sample, no variances): the
-baseline without diffusion. A draw that was interrupted goes on where it stopped.
+baseline without diffusion. `--teacher student:NAME` puts an earlier student there, by name or path: a new one keeps
+what it paints and learns from other terms of the loss (give `--samples 1 --scale 1`). A draw that was interrupted goes
+on where it stopped.
 """
 
 import argparse
@@ -24,13 +26,16 @@ SHARD_PAIRS = 16
 
 
 def load_teacher(name_or_path: str, steps: int, eta: float, tile: int = 0, overlap: int = 32) -> Teacher:
-    """A trained teacher by the path of its weights, a folder of `diffusers` as prior, or the reference."""
+    """A trained teacher by the path of its weights, a folder of `diffusers` as prior, an earlier student or the twin."""
     from fusion.teacher.conditional import ConditionalTeacher
+    from fusion.teacher.earlier import EarlierStudent
     from fusion.teacher.posterior import PosteriorTeacher
     from fusion.teacher.reference import Reference
 
     if name_or_path == "reference":
         return Reference()
+    if name_or_path.startswith("student:"):
+        return EarlierStudent.load(name_or_path.removeprefix("student:"))
     path = Path(name_or_path)
     kind = PosteriorTeacher if path.is_dir() else ConditionalTeacher
     return kind.load(path, steps, eta, tile, overlap)
@@ -84,7 +89,7 @@ def main() -> None:
     parser.add_argument(
         "--teacher",
         required=True,
-        help="weights of a teacher, folder of an unconditional diffusers model, or 'reference'",
+        help="weights of a teacher, folder of an unconditional diffusers model, student:NAME, or 'reference'",
     )
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--samples", type=int, default=8, help="K")

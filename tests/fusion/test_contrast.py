@@ -16,8 +16,8 @@ from fusion.synthetic import write
 from fusion.train import train
 
 PLANES = arrays(np.float32, (24, 40), elements=st.floats(0.0, 1.0, width=32))
-RECIPE = Recipe(steps=40, batch=2, patch_px=64, evidence_patches=1.0, held_out=0.0, learning_rate=1e-2, lambda_contrast=20.0,
-                lambda_feat=0.0, lambda_edge=0.0, ema=0.9, drift_px=0.0, drift_deg=0.0, seed=1)  # fmt: skip
+RECIPE = Recipe(steps=40, batch=2, patch_px=64, evidence_patches=1.0, held_out=0.0, learning_rate=1e-2, ema=0.9, seed=1,
+                lambda_contrast=20.0, lambda_feat=0.0, lambda_edge=0.0, drift_px=0.0, drift_deg=0.0)  # fmt: skip
 SETTINGS = {"teacher": "visible", "samples": 2, "steps": 1, "eta": 1.0, "seed": 0, "scale": 2}
 
 
@@ -66,8 +66,8 @@ def test_a_flat_thermal_frame_asks_for_nothing(mean, level, scale):
 @given(PLANES, PLANES, st.floats(0.5, 3.0))
 def test_what_is_wanted_can_be_shown(mean, thermal, gain):
     wanted, weight = stronger_contrast(mean, thermal, 4, gain)
-    assert wanted.min() >= 0.0 and wanted.max() <= 1.0
-    assert weight.min() >= 0.0 and weight.max() <= 5.0
+    assert 0.0 <= wanted.min() <= wanted.max() <= 1.0
+    assert 0.0 <= weight.min() <= weight.max() <= 5.0
 
 
 class SeesNoHeat:

@@ -9,8 +9,8 @@ import torch
 
 from fusion import FusionError, FusionProxy
 from fusion.cache import EnsembleCache, as_bytes
-from fusion.data import read_pairs
-from fusion.ensemble import draw
+from fusion.data import load, read_pairs
+from fusion.ensemble import draw, load_teacher
 from fusion.synthetic import write
 from fusion.teacher.reference import Reference
 from fusion.train import Recipe, held_out_psnr, read_scenes, train
@@ -74,6 +74,21 @@ def test_a_student_may_start_from_given_weights(drawn, ensembles, tmp_path):
     assert held_out_psnr(second, scenes, 4) == pytest.approx(held_out_psnr(first, scenes, 4), abs=0.05)
     with pytest.raises(FusionError, match="no weights"):
         train([drawn], ensembles, tmp_path / "third", Recipe(**{**one_small_step, "init": "nowhere.safetensors"}))
+
+
+def test_an_earlier_student_may_stand_in_the_teachers_place(drawn, tmp_path):
+    teacher = load_teacher("student:sim", steps=1, eta=1.0)
+    assert teacher.identity.removeprefix("student-") in FusionProxy.from_pretrained("sim").checksum
+    cache = EnsembleCache.create(tmp_path / "earlier", {**SETTINGS, "teacher": teacher.identity, "scale": 1})
+    draw(read_pairs(drawn), teacher, cache)
+    ensembles = dict(cache.ensembles())
+    for pair in read_pairs(drawn)[:2]:
+        images = load(pair)
+        painted = FusionProxy.from_pretrained("sim")(images.visible, images.thermal, channel_order="rgb")
+        kept = ensembles[pair.name][0].permute(1, 2, 0).int()
+        assert int((kept - torch.from_numpy(painted).int()).abs().max()) <= 1
+    with pytest.raises(FusionError, match="no weights 'nobody'"):
+        load_teacher("student:nobody", steps=1, eta=1.0)
 
 
 def test_a_folder_with_another_run_is_left_alone(drawn, ensembles, tmp_path):
