@@ -26,7 +26,7 @@ SHARD_PAIRS = 16
 
 
 def load_teacher(name_or_path: str, steps: int, eta: float, tile: int = 0, overlap: int = 32) -> Teacher:
-    """A trained teacher by the path of its weights, a folder of `diffusers` as prior, an earlier student or the twin."""
+    """A trained teacher by its path, a folder of `diffusers` as prior, an earlier student, or the twin."""
     from fusion.teacher.conditional import ConditionalTeacher
     from fusion.teacher.earlier import EarlierStudent
     from fusion.teacher.posterior import PosteriorTeacher
