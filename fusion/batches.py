@@ -260,15 +260,13 @@ def _contrast_target(scene: Scene, thermal: NDArray[np.uint8], recipe: Recipe, s
                      has_target: bool) -> dict[str, Tensor]:  # fmt: skip
     """Wanted image (3, h, w) and its weight (h, w) of a patch of the reduced frame; no weight where a better target is
     known: the clear twin, or the frame itself."""
+    mean = scene.mean[:, patch[0], patch[1]]
+    if has_target:
+        return {"wanted": mean, "lack": torch.zeros_like(mean[0])}
     brightness = luminance(scene.mean[None])[0, 0].numpy()
     wanted, weight = stronger_contrast(brightness, reduce(thermal, scale)[0], scale, recipe.contrast_gain)
-    if has_target:
-        weight = np.zeros_like(weight)
     brighter = torch.from_numpy((wanted - brightness)[patch])
-    return {
-        "wanted": (scene.mean[:, patch[0], patch[1]] + brighter).clamp(0.0, 1.0),
-        "lack": torch.from_numpy(weight[patch]),
-    }
+    return {"wanted": (mean + brighter).clamp(0.0, 1.0), "lack": torch.from_numpy(weight[patch])}
 
 
 def _round_up(value: int, multiple: int) -> int:

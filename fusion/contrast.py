@@ -17,6 +17,7 @@ ENERGY_PX = 9
 NOISE_FLOOR = 0.01
 """Contrast, in grey levels of 0..1, that neither frame's noise should win with."""
 MOST_LACK = 0.5
+"""Grey levels of 0..1 above which a wish gets no more weight."""
 
 
 def stronger_contrast(mean: Plane, thermal: Plane, scale: int, gain: float) -> tuple[Plane, Plane]:
