@@ -8,19 +8,20 @@ import numpy as np
 from numba import njit
 
 from simulator.render.rows import DISTANCE, EMIT_BLUE, EMIT_GREEN, EMIT_RED, SKY_M, X, Y, Z
+from simulator.render.sky import FOG_LAYER_M
 from simulator.render.texture import CLOUD_LAYER, sample
 
 F = np.float32
 
 
 @njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
-def sky_row(air, texels, first_texel, row):  # type: ignore[no-untyped-def]
+def sky_tile(width, air, texels, first_texel, tile):  # type: ignore[no-untyped-def]
     """Luminance of the pixels that show the sky, into the emission planes; the fog in front of it comes later."""
     c = air.colours
-    for x in range(row.shape[1]):
-        if row[DISTANCE, x] < F(SKY_M):
+    for k in range(np.uint64(width)):
+        if tile[DISTANCE + k] < F(SKY_M):
             continue
-        dx, dy, dz = row[X, x], row[Y, x], row[Z, x]
+        dx, dy, dz = tile[X + k], tile[Y + k], tile[Z + k]
         scale = F(1) / math.sqrt(dx * dx + dy * dy + dz * dz)
         dx, dy, dz = dx * scale, dy * scale, dz * scale
         high = math.sqrt(max(dz, F(0)))
@@ -35,7 +36,8 @@ def sky_row(air, texels, first_texel, row):  # type: ignore[no-untyped-def]
         # aureole and disc (a real disc of 0.27 degrees would fall between the pixels)
         aureole = wide * F(0.02) + (F(6.0) if toward > F(0.9995) else F(0))
         red, green, blue = red + aureole * c[0, 0], green + aureole * c[0, 1], blue + aureole * c[0, 2]
-        if air.cover > F(0.02) and dz > F(0.01):
+        # no cloud is seen through eight optical depths of fog
+        if air.cover > F(0.02) and dz > F(0.01) and air.extinction * F(FOG_LAYER_M) < F(8) * dz:
             flat = F(0.13) / (dz + F(0.12))
             u, v = dx * flat, dy * flat
             density = sample(texels, first_texel, CLOUD_LAYER, u, v, np.int32(0)) * F(1.0 / 255.0)
@@ -53,4 +55,4 @@ def sky_row(air, texels, first_texel, row):  # type: ignore[no-untyped-def]
                 green + (white_g - green) * amount,
                 blue + (white_b - blue) * amount,
             )
-        row[EMIT_RED, x], row[EMIT_GREEN, x], row[EMIT_BLUE, x] = red, green, blue
+        tile[EMIT_RED + k], tile[EMIT_GREEN + k], tile[EMIT_BLUE + k] = red, green, blue

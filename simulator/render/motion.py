@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from simulator.render.camera import Pinhole
 from simulator.render.encode import OPAQUE
 from simulator.render.raster import DYNAMIC, LOCAL_BITS, NOTHING
-from simulator.render.resolve import resolve_row
-from simulator.render.rows import NX, NY, NZ
+from simulator.render.resolve import RUN_FIELDS, resolve_tile
+from simulator.render.rows import NX, NY, NZ, TILE_FLOATS, TILE_PX
 from simulator.render.workers import take_next
 
 F = np.float32
@@ -83,21 +83,24 @@ def optical_flow(ids, inverse_depth, view, back, out, counter, thread):  # type:
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def encode_normals(view, ids, inverse_depth, static, lamp_of, templates, slots, look, scratch, out, counter, thread):  # type: ignore[no-untyped-def]
+def encode_normals(view, ids, inverse_depth, surfaces, slots, look, out, counter, thread):  # type: ignore[no-untyped-def]
     """out: (H, W) uint32 view of BGRA: x, y, z of the normal (world axes, towards the viewer) in R, G, B.
 
     -1..1 becomes 0..255; the sky, which has no normal, is the middle grey of a zero.
     """
     height, width = ids.shape
-    row = scratch[thread]
+    runs, table = np.zeros(TILE_PX + 1, np.int32), np.zeros((TILE_PX, RUN_FIELDS), np.float32)
+    tile = np.zeros(TILE_FLOATS, np.float32)
     while True:
         y = take_next(counter)
         if y >= height:
             break
-        resolve_row(y, view, ids, inverse_depth, static, lamp_of, templates, slots, look, F(0), row)
-        for x in range(width):
-            code = OPAQUE
-            for plane, shift in ((NX, 16), (NY, 8), (NZ, 0)):
-                n = row[plane, x] if ids[y, x] != NOTHING else F(0)
-                code |= np.uint32(F(128) + F(127.5) * n - F(1e-3)) << np.uint32(shift)
-            out[y, x] = code
+        for first in range(0, width, TILE_PX):
+            n = min(TILE_PX, width - first)
+            resolve_tile(y, first, n, view, ids, inverse_depth, surfaces, slots, look, F(0), runs, table, tile)
+            for x in range(n):
+                code = OPAQUE
+                for plane, shift in ((NX, 16), (NY, 8), (NZ, 0)):
+                    part = tile[plane + np.uint64(x)] if ids[y, first + x] != NOTHING else F(0)
+                    code |= np.uint32(F(128) + F(127.5) * part - F(1e-3)) << np.uint32(shift)
+                out[y, first + x] = code

@@ -35,7 +35,6 @@ from simulator.render.materials import Emission
 from simulator.render.motion import Seen, back_in_time, encode_normals, optical_flow, seen_by
 from simulator.render.radiance import render_rows
 from simulator.render.resolve import Slots
-from simulator.render.rows import PLANES
 from simulator.render.scenery import TownScenery, scenery_of, without
 from simulator.render.sensor import develop, gamma_table, gaussian_tile, noise_variance
 from simulator.render.shade import air_of
@@ -43,6 +42,7 @@ from simulator.render.shadows import Casters, casters_of
 from simulator.render.sky import Daylight, daylight
 from simulator.render.streaks import Moved, add_streaks, exposure_s, moved
 from simulator.render.strokes import draw_strokes
+from simulator.render.surfaces import Surfaces
 from simulator.render.tag_colours import COLOUR_OF_TAG
 from simulator.render.templates import Model, Templates
 from simulator.render.visibility import Instances, ParallelDepth, Visibility, VisibilityBuffer
@@ -54,8 +54,6 @@ LIT_WINDOW_CD_M2 = np.array([1.35, 0.95, 0.55]) * 45.0
 STREET_LAMP_GLASS_CD_M2 = 12_000.0
 KEPT_BUFFERS = 12
 SHADOW_TEXEL_M = 0.15
-FLOATS_PER_LINE = 16
-"""Of a cache line of 64 bytes."""
 SAME_SUN_COSINE = float(np.cos(np.radians(0.5)))
 NO_SUN = ParallelDepth(np.zeros((4, 4), np.float32), np.zeros((3, 4), np.float32), np.float32(1.0))
 FOG_LIGHT_FROM_PER_M = 0.0008
@@ -100,7 +98,6 @@ class Renderer:
         self._frame: _Frame | None = None
         self._lamps: tuple[tuple[tuple[str, ...], bytes, bool], LampTable] | None = None
         self._buffers: OrderedDict[tuple[object, ...], VisibilityBuffer] = OrderedDict()
-        self._scratch: dict[int, NDArray[np.float32]] = {}
         self._planes: dict[tuple[int, int], tuple[NDArray[np.float32], NDArray[np.float32]]] = {}
         self._grid = np.zeros((DOWN, ACROSS, SLICES, 3), np.float32)
         self._lamps_light_fog = False
@@ -131,8 +128,7 @@ class Renderer:
             self._workers.run(encode_depth, buffer.inverse_depth, out)
         elif camera.kind == "normals":
             self._workers.run(
-                encode_normals, eye, buffer.ids, buffer.inverse_depth, self._town.surfaces, self._town.lamp_of,
-                self._templates.surfaces, frame.slots, self._look, self._rows_of(eye), out,
+                encode_normals, eye, buffer.ids, buffer.inverse_depth, self._surfaces(), frame.slots, self._look, out,
             )  # fmt: skip
         else:
             self._workers.run(
@@ -266,16 +262,8 @@ class Renderer:
             self._planes[size] = (np.empty(shape, np.float32), np.empty(shape, np.float32))
         return self._planes[size]
 
-    def _rows_of(self, eye: Pinhole) -> NDArray[np.float32]:
-        """(threads, planes, W or more) float32: a row of the picture for each thread.
-
-        Two planes lie an odd number of cache lines apart: a power of two would put all of them into the same few lines
-        of the cache, which cost a fifth of the time at 1024 pixels.
-        """
-        if eye.width not in self._scratch:
-            lines = -(-eye.width // FLOATS_PER_LINE) | 1
-            self._scratch[eye.width] = np.zeros((self._workers.threads, PLANES, lines * FLOATS_PER_LINE), np.float32)
-        return self._scratch[eye.width]
+    def _surfaces(self) -> tuple[Surfaces, NDArray[np.int32], Surfaces]:
+        return self._town.surfaces, self._town.lamp_of, self._templates.surfaces
 
     def _casters(self, frame: _Frame, eye: Pinhole) -> Casters:
         boxes = np.concatenate([self._town.parked_boxes, self._templates.boxes[frame.instances.template]])
@@ -297,10 +285,9 @@ class Renderer:
         sun_shines = max(frame.day.sun_rgb) > 0.02 * max(frame.day.sky_rgb)
         sun_map = self._sun_depth(frame.day) if sun_shines else NO_SUN
         self._workers.run(
-            render_rows, eye, seen.ids, seen.inverse_depth, self._town.surfaces, self._town.lamp_of,
-            self._templates.surfaces, slots, self._look, np.float32(frame.day.wetness), air_of(frame.day), lights,
-            sun_shines, sun_map.depth, sun_map.to_texel, sun_map.texel_m, self._casters(frame, eye), self._grid, foggy,
-            self._rows_of(eye), out,
+            render_rows, eye, seen.ids, seen.inverse_depth, self._surfaces(), slots, self._look,
+            np.float32(frame.day.wetness), air_of(frame.day), lights, sun_shines, sun_map.depth, sun_map.to_texel,
+            sun_map.texel_m, self._casters(frame, eye), self._grid, foggy, out,
         )  # fmt: skip
         self._workers.run(smooth_edges, seen.fine_ids, seen.fine_depth, out, smooth)
         bloom = camera.number("bloom_intensity", 0.675) / 0.675

@@ -1,4 +1,8 @@
-"""From triangle ids to what a surface is like: position, normal, reflectance, own light."""
+"""From triangle ids to what a surface is like: position, normal, reflectance, own light.
+
+A run is what a row of the image shows of one triangle. What is the same all along it is worked out once, and the rest
+is affine in the position: so many pixels are taken at a time. Only the texels are fetched one by one.
+"""
 
 from __future__ import annotations
 
@@ -13,28 +17,57 @@ from simulator.render.appearance import PAINTED
 from simulator.render.materials import Emission
 from simulator.render.raster import DYNAMIC, LOCAL_BITS, NOTHING
 from simulator.render.rows import (
+    ALONG_U,
+    ALONG_V,
     BLUE,
+    CONTRAST,
     DISTANCE,
     EMIT_BLUE,
     EMIT_GREEN,
     EMIT_RED,
     GLOSS,
     GREEN,
+    INVERSE,
+    LANES,
     NX,
     NY,
     NZ,
     RED,
     ROUGH,
     SKY_M,
+    STAIN,
+    TEXEL_00,
+    TEXEL_01,
+    TEXEL_10,
+    TEXEL_11,
+    TEXEL_STAIN,
     X,
     Y,
     Z,
 )
-from simulator.render.texture import CLOUD_LAYER, LEVELS, TEXELS, sample
+from simulator.render.texture import CLOUD_LAYER, LAYER_TEXELS, TEXELS, level_of, texels_across, texels_before
 
 F = np.float32
 STREET_LAMP = int(Emission.STREET_LAMP)
 WINDOW = int(Emission.WINDOW)
+
+# What is the same all along a run: normal = NORMAL + TURN p, texture = U p and V p at p relative to the eye, in tiles.
+_NORMAL, _TURN, _FACET, _U, _V = 0, 3, 12, 15, 19
+_RED, _GLOSS, _ROUGH, _EMIT, _TILES, _CONTRAST, _STAIN, _LAYER, _DIMMED, _SKY, _POSE = (
+    23,
+    26,
+    27,
+    28,
+    31,
+    32,
+    33,
+    34,
+    35,
+    36,
+    37,
+)
+RUN_FIELDS = 49
+"""_POSE: (3, 4) relative to the eye -> the axes that the triangle stands in."""
 
 
 class Slots(NamedTuple):
@@ -62,149 +95,283 @@ def hashed(number, salt):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
-def resolve_row(y, view, ids, inverse_depth, static, lamp_of, templates, slots, look, wetness, row):  # type: ignore[no-untyped-def]
-    """Fills the planes of `row` for image row y. static, templates: `Surfaces`; lamp_of: (static triangles,) int32."""
+def resolve_tile(y, first, width, view, ids, inverse_depth, surfaces, slots, look, wetness, runs, table, tile):  # type: ignore[no-untyped-def]
+    """Fills the planes of `tile` for pixels first <= x < first + width of image row y; returns the number of runs.
+
+    surfaces: (static, lamp_of, templates), the first and last `Surfaces`, lamp_of: (static triangles,) int32.
+    runs: (TILE_PX + 1,) int32, set to the first pixel of each run, counted from `first`, and at last to `width`.
+    table: (TILE_PX, RUN_FIELDS) float32, scratch.
+    """
+    depths = inverse_depth[y]
+    for k in range(np.uint64(width)):
+        tile[INVERSE + k] = depths[np.uint64(first) + k]
+    count = _find_runs(ids[y], first, width, runs)
+    _describe(ids[y], first, runs, count, view.eye, surfaces, slots, look, wetness, table)
     r = view.rotation
-    r00, r01, r02 = r[0, 0], r[0, 1], r[0, 2]
-    e0, e1, e2 = view.eye[0], view.eye[1], view.eye[2]
     inverse_focal = F(1) / view.focal_px
     b = (F(y) + F(0.5) - view.cy_px) * inverse_focal
-    base_x, base_y, base_z = r[1, 0] * b + r[2, 0], r[1, 1] * b + r[2, 1], r[1, 2] * b + r[2, 2]
-    width = ids.shape[1]
-    previous = np.int32(-1)
-    dynamic = False
-    layer, emitting = np.int32(0), np.int32(0)
-    n0 = n1 = n2 = F(0)
-    g00 = g01 = g02 = g10 = g11 = g12 = g20 = g21 = g22 = F(0)
-    f0 = f1 = f2 = F(0)
-    t00 = t01 = t02 = t03 = t10 = t11 = t12 = t13 = t20 = t21 = t22 = t23 = F(0)
-    red = green = blue = gloss = rough = tiles = contrast = er = eg = eb = F(0)
-    axis = np.int32(0)
+    right = r[0, 0], r[0, 1], r[0, 2]
+    ahead = r[1, 0] * b + r[2, 0], r[1, 1] * b + r[2, 1], r[1, 2] * b + r[2, 2]
+    for n in range(count):
+        if table[n, _SKY] != F(0):
+            _sky(first, runs[n], runs[n + 1], view.cx_px, inverse_focal, right, ahead, tile)
+        else:
+            _fill(y, first, runs[n], runs[n + 1], view.cx_px, inverse_focal, right, ahead, table, n, tile)
+            if table[n, _DIMMED] != F(0):
+                _dim_windows(runs[n], runs[n + 1], table, n, tile)
+    _paint(width, look.texels.reshape(-1), tile)
+    return count
+
+
+@njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
+def _find_runs(row, first, width, runs):  # type: ignore[no-untyped-def]
+    count = 0
     for x in range(width):
-        i = ids[y, x]
-        a = (F(x) + F(0.5) - view.cx_px) * inverse_focal
-        dx, dy, dz = base_x + r00 * a, base_y + r01 * a, base_z + r02 * a
-        if i == NOTHING:
-            row[X, x], row[Y, x], row[Z, x] = dx * F(SKY_M), dy * F(SKY_M), dz * F(SKY_M)
-            row[NX, x], row[NY, x], row[NZ, x] = F(0), F(0), F(1)
-            row[RED, x], row[GREEN, x], row[BLUE, x], row[GLOSS, x] = F(0), F(0), F(0), F(0)
-            row[EMIT_RED, x], row[EMIT_GREEN, x], row[EMIT_BLUE, x] = F(0), F(0), F(0)
-            row[ROUGH, x] = F(1)
-            row[DISTANCE, x] = F(SKY_M) * F(2)
+        if x == 0 or row[first + x] != row[first + x - 1]:
+            runs[count] = x
+            count += 1
+    runs[count] = width
+    return count
+
+
+@njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
+def _describe(row, first, runs, count, eye, surfaces, slots, look, wetness, table):  # type: ignore[no-untyped-def]
+    """Fills table[n] for run n. One call for all runs and no views: counting references to arrays takes long."""
+    static, lamp_of, templates = surfaces
+    e0, e1, e2 = eye[0], eye[1], eye[2]
+    record = np.zeros(15, np.float32)
+    for n in range(count):
+        triangle = row[first + runs[n]]
+        table[n, _SKY] = F(1) if triangle == NOTHING else F(0)
+        if triangle == NOTHING:
             continue
-        if i != previous:
-            previous = i
-            dynamic = i >= DYNAMIC
+        dynamic = triangle >= DYNAMIC
+        slot, k, m = -1, triangle, np.int64(0)
+        if dynamic:
+            slot = (triangle & (DYNAMIC - 1)) >> LOCAL_BITS
+            k = slots.first_triangle[slot] + (triangle & ((1 << LOCAL_BITS) - 1))
+            m = np.int64(templates.materials[k])
+            for i in range(15):
+                record[i] = templates.normals[k, i]
+            _turn(record, e0, e1, e2, slots.poses, slot, table, n)
+        else:
+            m = np.int64(static.materials[k])
+            for i in range(15):
+                record[i] = static.normals[k, i]
+            for i in range(12):
+                table[n, _POSE + i] = F(1) if i % 5 == 0 else F(0)
+            table[n, _POSE + 3], table[n, _POSE + 7], table[n, _POSE + 11] = e0, e1, e2
+            table[n, _NORMAL] = record[0] + record[3] * e0 + record[4] * e1 + record[5] * e2
+            table[n, _NORMAL + 1] = record[1] + record[6] * e0 + record[7] * e1 + record[8] * e2
+            table[n, _NORMAL + 2] = record[2] + record[9] * e0 + record[10] * e1 + record[11] * e2
+            for i in range(9):
+                table[n, _TURN + i] = record[3 + i]
+            table[n, _FACET], table[n, _FACET + 1], table[n, _FACET + 2] = record[12], record[13], record[14]
+        ax, ay, az = abs(record[12]), abs(record[13]), abs(record[14])
+        axis = 2 if (az >= ax and az >= ay) else (0 if ax >= ay else 1)
+        layer, tiles = look.texture[m], look.tiles_per_m[m]
+        along_u, along_v = 1 if axis == 0 else 0, 1 if axis == 2 else 2
+        for i in range(4):
+            table[n, _U + i] = table[n, _POSE + 4 * along_u + i] * tiles
+            table[n, _V + i] = table[n, _POSE + 4 * along_v + i] * tiles
+        textured = layer > 0
+        table[n, _TILES], table[n, _LAYER] = tiles, F(layer * LAYER_TEXELS)
+        table[n, _CONTRAST] = look.contrast[m] * F(1.0 / 128.0) if textured else F(0)
+        table[n, _STAIN] = F(0.0026) if textured else F(0)
+        red, green, blue = look.albedo[m, 0], look.albedo[m, 1], look.albedo[m, 2]
+        if look.palette[m] >= 0:
             if dynamic:
-                slot = (i & (DYNAMIC - 1)) >> LOCAL_BITS
-                k = slots.first_triangle[slot] + (i & ((1 << LOCAL_BITS) - 1))
-                record, m = templates.normals[k], templates.materials[k]
-                pose = slots.poses[slot]
-                t00, t01, t02, t03 = pose[0, 0], pose[0, 1], pose[0, 2], pose[0, 3]
-                t10, t11, t12, t13 = pose[1, 0], pose[1, 1], pose[1, 2], pose[1, 3]
-                t20, t21, t22, t23 = pose[2, 0], pose[2, 1], pose[2, 2], pose[2, 3]
-            else:
-                slot, k = -1, i
-                record, m = static.normals[k], static.materials[k]
-            n0, n1, n2 = record[0], record[1], record[2]
-            g00, g01, g02 = record[3], record[4], record[5]
-            g10, g11, g12 = record[6], record[7], record[8]
-            g20, g21, g22 = record[9], record[10], record[11]
-            f0, f1, f2 = record[12], record[13], record[14]
-            ax, ay, az = abs(f0), abs(f1), abs(f2)
-            axis = np.int32(2) if (az >= ax and az >= ay) else (np.int32(0) if ax >= ay else np.int32(1))
-            red, green, blue = look.albedo[m, 0], look.albedo[m, 1], look.albedo[m, 2]
-            if look.palette[m] >= 0:
-                if dynamic:
-                    colour = slots.palettes[slot, look.palette[m]]
-                    red, green, blue = colour[0], colour[1], colour[2]
-                elif look.palette[m] == PAINTED:
-                    paints = look.paints.shape[0]
-                    colour = look.paints[min(np.int32(hashed(static.objects[k], 5) * F(paints)), np.int32(paints - 1))]
-                    red, green, blue = colour[0], colour[1], colour[2]
-            v = look.variation[m]
-            if v > F(0) and not dynamic:
-                h1, h2, h3 = hashed(static.objects[k], 1), hashed(static.objects[k], 2), hashed(static.objects[k], 3)
-                bright = F(0.6) + F(0.8) * h3
-                red *= F(1) - v + v * bright * (F(0.8) + F(0.4) * h1)
-                green *= F(1) - v + v * bright * (F(0.85) + F(0.15) * (h1 + h2))
-                blue *= F(1) - v + v * bright * (F(0.75) + F(0.5) * h2)
-            wet = wetness * look.wettable[m]
-            red, green, blue = (
-                red * (F(1) - F(0.45) * wet),
-                green * (F(1) - F(0.45) * wet),
-                blue * (F(1) - F(0.45) * wet),
-            )
-            gloss = max(look.gloss[m], F(0.75) * wet)
-            dull = F(1) - gloss
-            # GGX alpha^2: glass is a clean mirror, a wet road a rough one
-            rough = max(F(0.03) * dull * dull * dull * dull, F(0.0004)) if wet <= F(0) else F(0.02)
-            layer, tiles = look.texture[m], look.tiles_per_m[m]
-            contrast = look.contrast[m] * F(1.0 / 128.0)
-            emitting = look.emission[m]
-            er = eg = eb = F(0)
-            if emitting != 0:
-                glow = slots.emission[slot + 1, emitting]
-                power = F(1)
-                if emitting == STREET_LAMP and not dynamic:
-                    power = slots.lamp_power[lamp_of[k]]
-                er, eg, eb = glow[0] * power, glow[1] * power, glow[2] * power
-        z = F(1) / inverse_depth[y, x]
-        px, py, pz = z * dx, z * dy, z * dz
-        wx, wy, wz = px + e0, py + e1, pz + e2
-        if dynamic:
-            qx, qy, qz = wx - t03, wy - t13, wz - t23
-            wx, wy, wz = t00 * qx + t10 * qy + t20 * qz, t01 * qx + t11 * qy + t21 * qz, t02 * qx + t12 * qy + t22 * qz
-        nx = n0 + g00 * wx + g01 * wy + g02 * wz
-        ny = n1 + g10 * wx + g11 * wy + g12 * wz
-        nz = n2 + g20 * wx + g21 * wy + g22 * wz
-        sx, sy, sz = f0, f1, f2
-        if dynamic:
-            nx, ny, nz = t00 * nx + t01 * ny + t02 * nz, t10 * nx + t11 * ny + t12 * nz, t20 * nx + t21 * ny + t22 * nz
-            sx, sy, sz = t00 * sx + t01 * sy + t02 * sz, t10 * sx + t11 * sy + t12 * sz, t20 * sx + t21 * sy + t22 * sz
-        facing = sx * dx + sy * dy + sz * dz
-        scale = F(1) / math.sqrt(max(nx * nx + ny * ny + nz * nz, F(1e-12)))
-        if facing > F(0):
-            scale = -scale
-        facing = abs(facing)
-        nx, ny, nz = nx * scale, ny * scale, nz * scale
-        ray2 = dx * dx + dy * dy + dz * dz
-        gain = F(1)
-        if layer > 0:
-            u, v = wx, wz
-            if axis == 2:
-                v = wy
-            elif axis == 0:
-                u = wy
-            u, v = u * tiles, v * tiles
+                p = look.palette[m]
+                red, green, blue = slots.palettes[slot, p, 0], slots.palettes[slot, p, 1], slots.palettes[slot, p, 2]
+            elif look.palette[m] == PAINTED:
+                paints = look.paints.shape[0]
+                p = min(np.int32(hashed(static.objects[k], 5) * F(paints)), np.int32(paints - 1))
+                red, green, blue = look.paints[p, 0], look.paints[p, 1], look.paints[p, 2]
+        v = look.variation[m]
+        if v > F(0) and not dynamic:
+            h1, h2, h3 = hashed(static.objects[k], 1), hashed(static.objects[k], 2), hashed(static.objects[k], 3)
+            bright = F(0.6) + F(0.8) * h3
+            red *= F(1) - v + v * bright * (F(0.8) + F(0.4) * h1)
+            green *= F(1) - v + v * bright * (F(0.85) + F(0.15) * (h1 + h2))
+            blue *= F(1) - v + v * bright * (F(0.75) + F(0.5) * h2)
+        wet = wetness * look.wettable[m]
+        dark = F(1) - F(0.45) * wet
+        table[n, _RED], table[n, _RED + 1], table[n, _RED + 2] = red * dark, green * dark, blue * dark
+        gloss = max(look.gloss[m], F(0.75) * wet)
+        dull = F(1) - gloss
+        # GGX alpha^2: glass is a clean mirror, a wet road a rough one
+        rough = max(F(0.03) * dull * dull * dull * dull, F(0.0004)) if wet <= F(0) else F(0.02)
+        table[n, _GLOSS], table[n, _ROUGH] = gloss, rough
+        emitting = look.emission[m]
+        table[n, _EMIT], table[n, _EMIT + 1], table[n, _EMIT + 2] = F(0), F(0), F(0)
+        table[n, _DIMMED] = F(1) if emitting == WINDOW else F(0)
+        if emitting != 0:
+            power = F(1)
+            if emitting == STREET_LAMP and not dynamic:
+                power = slots.lamp_power[lamp_of[k]]
+            for channel in range(3):
+                table[n, _EMIT + channel] = slots.emission[slot + 1, emitting, channel] * power
+
+
+@njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
+def _turn(record, e0, e1, e2, poses, slot, table, n):  # type: ignore[no-untyped-def]
+    """The normals of an actor's triangle, a + G p in its own axes, in those of the world. poses[slot]: own -> world."""
+    t00, t01, t02 = poses[slot, 0, 0], poses[slot, 0, 1], poses[slot, 0, 2]
+    t10, t11, t12 = poses[slot, 1, 0], poses[slot, 1, 1], poses[slot, 1, 2]
+    t20, t21, t22 = poses[slot, 2, 0], poses[slot, 2, 1], poses[slot, 2, 2]
+    x, y, z = e0 - poses[slot, 0, 3], e1 - poses[slot, 1, 3], e2 - poses[slot, 2, 3]
+    q0, q1, q2 = t00 * x + t10 * y + t20 * z, t01 * x + t11 * y + t21 * z, t02 * x + t12 * y + t22 * z
+    table[n, _POSE + 0], table[n, _POSE + 1], table[n, _POSE + 2], table[n, _POSE + 3] = t00, t10, t20, q0
+    table[n, _POSE + 4], table[n, _POSE + 5], table[n, _POSE + 6], table[n, _POSE + 7] = t01, t11, t21, q1
+    table[n, _POSE + 8], table[n, _POSE + 9], table[n, _POSE + 10], table[n, _POSE + 11] = t02, t12, t22, q2
+    a0 = record[0] + record[3] * q0 + record[4] * q1 + record[5] * q2
+    a1 = record[1] + record[6] * q0 + record[7] * q1 + record[8] * q2
+    a2 = record[2] + record[9] * q0 + record[10] * q1 + record[11] * q2
+    f0, f1, f2 = record[12], record[13], record[14]
+    table[n, _NORMAL], table[n, _FACET] = t00 * a0 + t01 * a1 + t02 * a2, t00 * f0 + t01 * f1 + t02 * f2
+    table[n, _NORMAL + 1], table[n, _FACET + 1] = t10 * a0 + t11 * a1 + t12 * a2, t10 * f0 + t11 * f1 + t12 * f2
+    table[n, _NORMAL + 2], table[n, _FACET + 2] = t20 * a0 + t21 * a1 + t22 * a2, t20 * f0 + t21 * f1 + t22 * f2
+    for i in range(3):
+        # column i of G in the world's axes on its right side, then on its left
+        c0, c1, c2 = poses[slot, i, 0], poses[slot, i, 1], poses[slot, i, 2]
+        g0 = record[3] * c0 + record[4] * c1 + record[5] * c2
+        g1 = record[6] * c0 + record[7] * c1 + record[8] * c2
+        g2 = record[9] * c0 + record[10] * c1 + record[11] * c2
+        table[n, _TURN + i] = t00 * g0 + t01 * g1 + t02 * g2
+        table[n, _TURN + 3 + i] = t10 * g0 + t11 * g1 + t12 * g2
+        table[n, _TURN + 6 + i] = t20 * g0 + t21 * g1 + t22 * g2
+
+
+@njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
+def _fill(y, first, start, end, cx_px, inverse_focal, right, ahead, table, n, tile):  # type: ignore[no-untyped-def]
+    """Run n, LANES pixels at a time. What is written beyond its end belongs to the next run, which is written later.
+
+    The ray of a pixel is ahead + a right, where a is its tangent to the right of the axis.
+    """
+    r00, r01, r02 = right
+    base_x, base_y, base_z = ahead
+    n0, n1, n2 = table[n, _NORMAL], table[n, _NORMAL + 1], table[n, _NORMAL + 2]
+    g00, g01, g02 = table[n, _TURN], table[n, _TURN + 1], table[n, _TURN + 2]
+    g10, g11, g12 = table[n, _TURN + 3], table[n, _TURN + 4], table[n, _TURN + 5]
+    g20, g21, g22 = table[n, _TURN + 6], table[n, _TURN + 7], table[n, _TURN + 8]
+    f0, f1, f2 = table[n, _FACET], table[n, _FACET + 1], table[n, _FACET + 2]
+    u0, u1, u2, u3 = table[n, _U], table[n, _U + 1], table[n, _U + 2], table[n, _U + 3]
+    v0, v1, v2, v3 = table[n, _V], table[n, _V + 1], table[n, _V + 2], table[n, _V + 3]
+    red, green, blue, gloss, rough = (
+        table[n, _RED],
+        table[n, _RED + 1],
+        table[n, _RED + 2],
+        table[n, _GLOSS],
+        table[n, _ROUGH],
+    )
+    emit_r, emit_g, emit_b = table[n, _EMIT], table[n, _EMIT + 1], table[n, _EMIT + 2]
+    contrast, stain, layer = table[n, _CONTRAST], table[n, _STAIN], table[n, _LAYER]
+    texel_px = inverse_focal * table[n, _TILES] * F(TEXELS)
+    dither = np.int32(y * 3 + (y >> 1))
+    shift = F(0.5) - cx_px
+    for block in range(start, end, LANES):
+        for lane in range(np.uint64(LANES)):
+            k = np.uint64(block) + lane
+            column = np.int32(np.int32(first + block) + np.int32(lane))
+            a = (F(column) + shift) * inverse_focal
+            dx, dy, dz = base_x + r00 * a, base_y + r01 * a, base_z + r02 * a
+            z = F(1) / tile[INVERSE + k]
+            px, py, pz = z * dx, z * dy, z * dz
+            nx = n0 + g00 * px + g01 * py + g02 * pz
+            ny = n1 + g10 * px + g11 * py + g12 * pz
+            nz = n2 + g20 * px + g21 * py + g22 * pz
+            facing = f0 * dx + f1 * dy + f2 * dz
+            scale = F(1) / math.sqrt(max(nx * nx + ny * ny + nz * nz, F(1e-12)))
+            scale = -scale if facing > F(0) else scale
+            ray = math.sqrt(dx * dx + dy * dy + dz * dz)
+            tile[X + k], tile[Y + k], tile[Z + k] = px, py, pz
+            tile[NX + k], tile[NY + k], tile[NZ + k] = nx * scale, ny * scale, nz * scale
+            tile[DISTANCE + k] = z * ray
+            tile[RED + k], tile[GREEN + k], tile[BLUE + k] = red, green, blue
+            tile[GLOSS + k], tile[ROUGH + k] = gloss, rough
+            tile[EMIT_RED + k], tile[EMIT_GREEN + k], tile[EMIT_BLUE + k] = emit_r, emit_g, emit_b
+            tile[CONTRAST + k], tile[STAIN + k] = contrast, stain
             # texels per pixel, stretched by half of what the slant asks for: a compromise between blur and shimmer
-            footprint = z * inverse_focal * tiles * F(TEXELS) / math.sqrt(max(facing / math.sqrt(ray2), F(0.02)))
+            footprint = z * texel_px / math.sqrt(max(abs(facing) / ray, F(0.02)))
             # the level is dithered between neighbouring pixels, so that no line shows where it changes
-            footprint *= F(0.75) + F(0.1875) * F((x * 5 + y * 3 + (x >> 2) + (y >> 1)) & 3)
-            level = np.int32(0)
-            if footprint > F(1):
-                level = (np.float32(footprint).view(np.int32) >> np.int32(23)) - np.int32(127)
-            detail = sample(look.texels, look.first_texel, layer, u, v, min(level, np.int32(LEVELS - 1)))
+            turn = np.int32(np.int32(column * np.int32(5)) + np.int32(column >> np.int32(2)))
+            turn = np.int32(np.int32(turn + dither) & np.int32(3))
+            level = level_of(footprint * (F(0.75) + F(0.1875) * F(turn)))
+            u = u0 * px + u1 * py + u2 * pz + u3
+            v = v0 * px + v1 * py + v2 * pz + v3
+            size = texels_across(level)
+            wrap = np.int32(np.int32(size) - np.int32(1))
+            across, down = u * size, v * size
+            left, top = np.floor(across), np.floor(down)
+            tile[ALONG_U + k], tile[ALONG_V + k] = across - left, down - top
+            i0, j0 = np.int32(left), np.int32(top)
+            i1, j1 = np.int32(np.int32(i0 + np.int32(1)) & wrap), np.int32(np.int32(j0 + np.int32(1)) & wrap)
+            i0, j0 = np.int32(i0 & wrap), np.int32(j0 & wrap)
+            # places are whole numbers below 2^24, so float32 has them exactly
+            before = layer + texels_before(size)
+            upper, lower = before + F(j0) * size, before + F(j1) * size
+            tile[TEXEL_00 + k], tile[TEXEL_01 + k] = upper + F(i0), upper + F(i1)
+            tile[TEXEL_10 + k], tile[TEXEL_11 + k] = lower + F(i0), lower + F(i1)
             # a cloudy pattern, turned and a twelfth as fine, hides that the tiles repeat
-            coarse = min(max(level - np.int32(4), np.int32(0)), np.int32(LEVELS - 1))
-            n = np.int32(TEXELS) >> coarse
-            wrap = n - np.int32(1)
-            i0 = np.int32(np.floor((u * F(0.066) + v * F(0.05)) * F(n))) & wrap
-            j0 = np.int32(np.floor((v * F(0.066) - u * F(0.05)) * F(n))) & wrap
-            stain = F(look.texels[CLOUD_LAYER, np.uint32(look.first_texel[coarse] + j0 * n + i0)])
-            gain = (F(1) + contrast * (detail - F(128))) * (F(1) + F(0.0026) * (stain - F(128)))
-            gain = max(gain, F(0.08))
-        light = F(1)
-        if emitting == WINDOW:
-            cell = (
-                np.int32(np.floor(wx * F(0.4))) * 73
-                + np.int32(np.floor(wy * F(0.4))) * 179
-                + np.int32(wz * F(0.33)) * 283
-            )
-            light = F(0.35) + F(1.3) * hashed(cell, 9)
-        row[X, x], row[Y, x], row[Z, x] = px, py, pz
-        row[NX, x], row[NY, x], row[NZ, x] = nx, ny, nz
-        row[RED, x], row[GREEN, x], row[BLUE, x], row[GLOSS, x] = red * gain, green * gain, blue * gain, gloss
-        row[EMIT_RED, x], row[EMIT_GREEN, x], row[EMIT_BLUE, x] = er * light, eg * light, eb * light
-        row[ROUGH, x] = rough
-        row[DISTANCE, x] = z * math.sqrt(ray2)
+            size = texels_across(np.int32(max(np.int32(level - np.int32(4)), np.int32(0))))
+            wrap = np.int32(np.int32(size) - np.int32(1))
+            i0 = np.int32(np.int32(np.floor((u * F(0.066) + v * F(0.05)) * size)) & wrap)
+            j0 = np.int32(np.int32(np.floor((v * F(0.066) - u * F(0.05)) * size)) & wrap)
+            tile[TEXEL_STAIN + k] = F(CLOUD_LAYER * LAYER_TEXELS) + texels_before(size) + F(j0) * size + F(i0)
+
+
+@njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
+def _sky(first, start, end, cx_px, inverse_focal, right, ahead, tile):  # type: ignore[no-untyped-def]
+    for k in range(np.uint64(start), np.uint64(end)):
+        a = (F(np.int32(first) + np.int32(k)) + F(0.5) - cx_px) * inverse_focal
+        tile[X + k] = (ahead[0] + right[0] * a) * F(SKY_M)
+        tile[Y + k] = (ahead[1] + right[1] * a) * F(SKY_M)
+        tile[Z + k] = (ahead[2] + right[2] * a) * F(SKY_M)
+        tile[NX + k], tile[NY + k], tile[NZ + k] = F(0), F(0), F(1)
+        tile[RED + k], tile[GREEN + k], tile[BLUE + k], tile[GLOSS + k] = F(0), F(0), F(0), F(0)
+        tile[EMIT_RED + k], tile[EMIT_GREEN + k], tile[EMIT_BLUE + k] = F(0), F(0), F(0)
+        tile[ROUGH + k], tile[CONTRAST + k], tile[STAIN + k] = F(1), F(0), F(0)
+        tile[TEXEL_00 + k], tile[TEXEL_01 + k], tile[TEXEL_10 + k], tile[TEXEL_11 + k] = F(0), F(0), F(0), F(0)
+        tile[TEXEL_STAIN + k], tile[ALONG_U + k], tile[ALONG_V + k] = F(0), F(0), F(0)
+        tile[DISTANCE + k] = F(SKY_M) * F(2)
+
+
+@njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
+def _dim_windows(start, end, table, n, tile):  # type: ignore[no-untyped-def]
+    """No two rooms are lit alike."""
+    for k in range(np.uint64(start), np.uint64(end)):
+        px, py, pz = tile[X + k], tile[Y + k], tile[Z + k]
+        wx = table[n, _POSE + 0] * px + table[n, _POSE + 1] * py + table[n, _POSE + 2] * pz + table[n, _POSE + 3]
+        wy = table[n, _POSE + 4] * px + table[n, _POSE + 5] * py + table[n, _POSE + 6] * pz + table[n, _POSE + 7]
+        wz = table[n, _POSE + 8] * px + table[n, _POSE + 9] * py + table[n, _POSE + 10] * pz + table[n, _POSE + 11]
+        cell = (
+            np.int32(np.floor(wx * F(0.4))) * 73 + np.int32(np.floor(wy * F(0.4))) * 179 + np.int32(wz * F(0.33)) * 283
+        )
+        light = F(0.35) + F(1.3) * hashed(cell, 9)
+        tile[EMIT_RED + k], tile[EMIT_GREEN + k] = table[n, _EMIT] * light, table[n, _EMIT + 1] * light
+        tile[EMIT_BLUE + k] = table[n, _EMIT + 2] * light
+
+
+@njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
+def _paint(width, texels, tile):  # type: ignore[no-untyped-def]
+    """Reflectance follows the texture: bilinear."""
+    for k in range(np.uint64(width)):
+        t00, t01 = F(texels[np.uint32(tile[TEXEL_00 + k])]), F(texels[np.uint32(tile[TEXEL_01 + k])])
+        t10, t11 = F(texels[np.uint32(tile[TEXEL_10 + k])]), F(texels[np.uint32(tile[TEXEL_11 + k])])
+        stain = F(texels[np.uint32(tile[TEXEL_STAIN + k])])
+        tile[TEXEL_00 + k], tile[TEXEL_01 + k], tile[TEXEL_10 + k], tile[TEXEL_11 + k] = t00, t01, t10, t11
+        tile[TEXEL_STAIN + k] = stain
+    for k in range(np.uint64(width)):
+        along_u = tile[ALONG_U + k]
+        top = tile[TEXEL_00 + k] + (tile[TEXEL_01 + k] - tile[TEXEL_00 + k]) * along_u
+        bottom = tile[TEXEL_10 + k] + (tile[TEXEL_11 + k] - tile[TEXEL_10 + k]) * along_u
+        detail = top + (bottom - top) * tile[ALONG_V + k]
+        gain = (F(1) + tile[CONTRAST + k] * (detail - F(128))) * (
+            F(1) + tile[STAIN + k] * (tile[TEXEL_STAIN + k] - F(128))
+        )
+        gain = max(gain, F(0.08))
+        tile[RED + k], tile[GREEN + k], tile[BLUE + k] = (
+            tile[RED + k] * gain,
+            tile[GREEN + k] * gain,
+            tile[BLUE + k] * gain,
+        )

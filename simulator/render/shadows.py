@@ -71,11 +71,10 @@ def casters_of(
 
 
 @njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
-def shadow_row(view, sun, sun_shines, depth_map, to_texel, texel_m, casters, row):  # type: ignore[no-untyped-def]
-    """Fills SUN and OPEN of `row`. depth_map, to_texel: see `visibility.ParallelDepth`."""
-    width = view.width
-    for x in range(width):
-        row[SUN, x], row[OPEN, x] = F(1), F(1)
+def shadow_tile(width, view, sun, sun_shines, depth_map, to_texel, texel_m, casters, tile):  # type: ignore[no-untyped-def]
+    """Fills SUN and OPEN of `tile`. depth_map, to_texel: see `visibility.ParallelDepth`."""
+    for k in range(np.uint64(width)):
+        tile[SUN + k], tile[OPEN + k] = F(1), F(1)
     e0, e1, e2 = view.eye[0], view.eye[1], view.eye[2]
     if sun_shines:
         m = to_texel
@@ -84,16 +83,16 @@ def shadow_row(view, sun, sun_shines, depth_map, to_texel, texel_m, casters, row
         m20, m21, m22, m23 = m[2, 0], m[2, 1], m[2, 2], m[2, 3]
         bias = texel_m * F(1.0 / PARALLEL_RANGE_M)
         rows, columns = F(depth_map.shape[0] - 2), F(depth_map.shape[1] - 2)
-        for x in range(width):
-            facing = row[NX, x] * sun[0] + row[NY, x] * sun[1] + row[NZ, x] * sun[2]
-            if facing <= F(0) or row[DISTANCE, x] >= F(SKY_M):
+        for k in range(np.uint64(width)):
+            facing = tile[NX + k] * sun[0] + tile[NY + k] * sun[1] + tile[NZ + k] * sun[2]
+            if facing <= F(0) or tile[DISTANCE + k] >= F(SKY_M):
                 continue
             # moved off the surface by about a texel, so that it does not shade itself
             lift = texel_m * (F(1.0) + F(2.0) * (F(1) - facing))
             wx, wy, wz = (
-                row[X, x] + e0 + row[NX, x] * lift,
-                row[Y, x] + e1 + row[NY, x] * lift,
-                row[Z, x] + e2 + row[NZ, x] * lift,
+                tile[X + k] + e0 + tile[NX + k] * lift,
+                tile[Y + k] + e1 + tile[NY + k] * lift,
+                tile[Z + k] + e2 + tile[NZ + k] * lift,
             )
             u = m00 * wx + m01 * wy + m02 * wz + m03 - F(0.5)
             v = m10 * wx + m11 * wy + m12 * wz + m13 - F(0.5)
@@ -106,44 +105,49 @@ def shadow_row(view, sun, sun_shines, depth_map, to_texel, texel_m, casters, row
                 b = F(0) if depth_map[top, right] > depth else F(1)
                 c = F(0) if depth_map[bottom, left] > depth else F(1)
                 d = F(0) if depth_map[bottom, right] > depth else F(1)
-                row[SUN, x] = (a * (F(1) - tu) + b * tu) * (F(1) - tv) + (c * (F(1) - tu) + d * tu) * tv
+                tile[SUN + k] = (a * (F(1) - tu) + b * tu) * (F(1) - tv) + (c * (F(1) - tu) + d * tu) * tv
     for first in range(0, width, SEGMENT_PX):
         end = min(first + SEGMENT_PX, width)
         low_x = low_y = low_z = F(1e9)
         high_x = high_y = high_z = F(-1e9)
-        for i in range(first, end):
-            away = F(0) if row[DISTANCE, i] < F(SKY_M) else F(1e9)
-            low_x, high_x = min(low_x, row[X, i] + away), max(high_x, row[X, i] - away)
-            low_y, high_y = min(low_y, row[Y, i] + away), max(high_y, row[Y, i] - away)
-            low_z, high_z = min(low_z, row[Z, i] + away), max(high_z, row[Z, i] - away)
-        for k in range(casters.bounds.shape[0]):
-            bounds = casters.bounds[k]
+        for i in range(np.uint64(first), np.uint64(end)):
+            away = F(0) if tile[DISTANCE + i] < F(SKY_M) else F(1e9)
+            low_x, high_x = min(low_x, tile[X + i] + away), max(high_x, tile[X + i] - away)
+            low_y, high_y = min(low_y, tile[Y + i] + away), max(high_y, tile[Y + i] - away)
+            low_z, high_z = min(low_z, tile[Z + i] + away), max(high_z, tile[Z + i] - away)
+        for j in range(casters.bounds.shape[0]):
+            bounds = casters.bounds[j]
             if bounds[0] > high_x or bounds[3] < low_x or bounds[1] > high_y or bounds[4] < low_y:
                 continue
             if bounds[2] > high_z or bounds[5] < low_z:
                 continue
-            m = casters.frames[k]
+            m = casters.frames[j]
             m00, m01, m02, m03 = m[0, 0], m[0, 1], m[0, 2], m[0, 3]
             m10, m11, m12, m13 = m[1, 0], m[1, 1], m[1, 2], m[1, 3]
             m20, m21, m22, m23 = m[2, 0], m[2, 1], m[2, 2], m[2, 3]
-            hx, hy, hz = casters.halves[k, 0], casters.halves[k, 1], casters.halves[k, 2]
-            kind = casters.kind[k]
+            hx, hy, hz = casters.halves[j, 0], casters.halves[j, 1], casters.halves[j, 2]
+            kind = casters.kind[j]
             blunt = kind == F(CYLINDER)
             sx = m00 * sun[0] + m01 * sun[1] + m02 * sun[2]
             sy = m10 * sun[0] + m11 * sun[1] + m12 * sun[2]
             sz = m20 * sun[0] + m21 * sun[1] + m22 * sun[2]
-            for i in range(first, end):
-                px, py, pz = row[X, i], row[Y, i], row[Z, i]
+            reach, most = (F(2.2), F(0.45)) if blunt else (F(1.3), F(0.8))
+            for i in range(np.uint64(first), np.uint64(end)):
+                px, py, pz = tile[X + i], tile[Y + i], tile[Z + i]
+                ox = max(abs(m00 * px + m01 * py + m02 * pz + m03) - hx, F(0))
+                oy = max(abs(m10 * px + m11 * py + m12 * pz + m13) - hy, F(0))
+                height = m20 * px + m21 * py + m22 * pz + m23 + hz
+                beneath = (tile[NZ + i] > F(0.7)) & (height < F(0.35)) & (height > F(-0.5))
+                fade = max(F(1) - math.sqrt(ox * ox + oy * oy) * reach, F(0))
+                tile[OPEN + i] *= F(1) - most * (fade * fade if beneath else F(0))
+            if not sun_shines or kind == F(CONTACT):
+                continue
+            for i in range(np.uint64(first), np.uint64(end)):
+                px, py, pz = tile[X + i], tile[Y + i], tile[Z + i]
                 x = m00 * px + m01 * py + m02 * pz + m03
                 y = m10 * px + m11 * py + m12 * pz + m13
                 z = m20 * px + m21 * py + m22 * pz + m23
-                ox, oy = max(abs(x) - hx, F(0)), max(abs(y) - hy, F(0))
-                height = z + hz
-                if row[NZ, i] > F(0.7) and height < F(0.35) and height > F(-0.5):
-                    out = math.sqrt(ox * ox + oy * oy)
-                    fade = max(F(1) - out * (F(2.2) if blunt else F(1.3)), F(0))
-                    row[OPEN, i] *= F(1) - (F(0.45) if blunt else F(0.8)) * fade * fade
-                if not sun_shines or kind == F(CONTACT) or row[SUN, i] <= F(0):
+                if tile[SUN + i] <= F(0):
                     continue
                 if abs(x) < hx + F(0.06) and abs(y) < hy + F(0.06) and abs(z) < hz - F(0.02):
                     continue  # on the caster itself
@@ -154,7 +158,7 @@ def shadow_row(view, sun, sun_shines, depth_map, to_texel, texel_m, casters, row
                     b = qx * rx + qy * ry
                     t = -b / a
                     if t > F(0) and qx * qx + qy * qy - b * b / a < F(0.35) and abs(z + t * sz) < hz:
-                        row[SUN, i] = F(0)
+                        tile[SUN + i] = F(0)
                 else:
                     ix = F(1) / (sx if abs(sx) > F(1e-5) else F(1e-5))
                     iy = F(1) / (sy if abs(sy) > F(1e-5) else F(1e-5))
@@ -167,4 +171,4 @@ def shadow_row(view, sun, sun_shines, depth_map, to_texel, texel_m, casters, row
                     enter = max(max(min(a0, a1), min(b0, b1)), min(c0, c1))
                     leave = min(min(max(a0, a1), max(b0, b1)), max(c0, c1))
                     if leave > max(enter, F(0)):
-                        row[SUN, i] = F(0)
+                        tile[SUN + i] = F(0)

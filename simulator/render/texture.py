@@ -8,10 +8,13 @@ from numpy.typing import NDArray
 
 from simulator.render.materials import Texture
 
-TEXELS = 256
+TEXELS_LOG2 = 8
+TEXELS = 1 << TEXELS_LOG2
 LEVELS = 7
 CLOUD_LAYER = len(Texture)
 """The layer after those of `Texture`: for the sky."""
+LAYER_TEXELS = sum((TEXELS >> level) ** 2 for level in range(LEVELS))
+"""Of all levels of a layer."""
 F = np.float32
 
 TILE_M = {
@@ -94,6 +97,28 @@ def _brick(rng: np.random.Generator, x: NDArray[np.float64], y: NDArray[np.float
     face = 0.47 + tone + 0.04 * rng.standard_normal((TEXELS, TEXELS)) + 0.05 * _clouds(rng, 1.4, 2)
     mortar = (along % 1.0 < 0.06) | ((y * courses) % 1.0 < 0.13)
     return np.where(mortar, 0.74, face)
+
+
+# Whole numbers of 32 bits throughout: numba makes 64 of two of 32, which takes twice as long.
+@njit(cache=True, fastmath=True, error_model="numpy", nogil=True, inline="always")
+def level_of(texels_per_pixel):  # type: ignore[no-untyped-def]
+    """int32 mip level: whole octaves of float32 texels per pixel."""
+    bits = F(max(texels_per_pixel, F(1))).view(np.int32)
+    octave = np.int32(np.int32(bits >> np.int32(23)) - np.int32(127))
+    return np.int32(min(octave, np.int32(LEVELS - 1)))
+
+
+@njit(cache=True, fastmath=True, error_model="numpy", nogil=True, inline="always")
+def texels_across(level):  # type: ignore[no-untyped-def]
+    """float32 edge of a layer at an int32 mip level, in texels: TEXELS over a power of two, made from its exponent."""
+    exponent = np.int32(np.int32(127 + TEXELS_LOG2) - level)
+    return np.int32(exponent << np.int32(23)).view(np.float32)
+
+
+@njit(cache=True, fastmath=True, error_model="numpy", nogil=True, inline="always")
+def texels_before(across):  # type: ignore[no-untyped-def]
+    """float32 number of texels of the finer levels, from `texels_across`: the first_texel of `patterns`, exactly."""
+    return np.floor((F(4 * TEXELS * TEXELS) - F(4) * across * across) * F(1.0 / 3.0) + F(0.5))
 
 
 @njit(cache=True, fastmath=True, error_model="numpy", nogil=True)

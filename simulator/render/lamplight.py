@@ -1,0 +1,208 @@
+"""Light of lamps at the spots of an image row: on surfaces, mirrored by them, and scattered by the fog before them."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+
+from simulator.render.beams import beam, exp_minus, reach_window, street_lamp
+from simulator.render.froxels import OCTAVES
+from simulator.render.lights import COLOUR, DIRECTION, KIND, POSITION, RANGE, SHAPE, SIDE, STREET, UP
+from simulator.render.rows import LANES, SKY_M
+from simulator.render.spots import (
+    SPOT_BLUE,
+    SPOT_DISTANCE,
+    SPOT_GLARE_BLUE,
+    SPOT_GLARE_GREEN,
+    SPOT_GLARE_RED,
+    SPOT_GLOSS,
+    SPOT_GREEN,
+    SPOT_NX,
+    SPOT_NY,
+    SPOT_NZ,
+    SPOT_RED,
+    SPOT_ROUGH,
+    SPOT_X,
+    SPOT_Y,
+    SPOT_Z,
+)
+
+F = np.float32
+TOGETHER = 32
+"""Spots that lamps are culled against at a time."""
+LEAST_GLOSS = 0.1
+"""Surfaces duller than this mirror no lamps."""
+INVERSE_PI = np.float32(1.0 / math.pi)
+
+
+@njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
+def light_spots(extinction, lights, count, spots):  # type: ignore[no-untyped-def]
+    """Fills SPOT_RED ... and SPOT_GLARE_RED ..., the latter as it reaches the camera through the air.
+
+    lights: (n, FIELDS) float32; spots: see `spots`.
+    """
+    for first in range(0, count, TOGETHER):
+        _light(extinction, lights, first, min(first + TOGETHER, count), spots)
+    for k in range(np.uint64(count)):
+        through = exp_minus(extinction * spots[SPOT_DISTANCE + k])
+        spots[SPOT_GLARE_RED + k] *= through
+        spots[SPOT_GLARE_GREEN + k] *= through
+        spots[SPOT_GLARE_BLUE + k] *= through
+
+
+@njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
+def _light(extinction, lights, first, end, spots):  # type: ignore[no-untyped-def]
+    """Spots first <= k < end; what comes up to LANES after them is written as well."""
+    low_x = low_y = low_z = near = F(1e9)
+    high_x = high_y = high_z = F(-1e9)
+    shiny = F(0)
+    for k in range(np.uint64(first), np.uint64(end)):
+        away = F(0) if spots[SPOT_DISTANCE + k] < F(SKY_M) else F(1e9)
+        low_x, high_x = min(low_x, spots[SPOT_X + k] + away), max(high_x, spots[SPOT_X + k] - away)
+        low_y, high_y = min(low_y, spots[SPOT_Y + k] + away), max(high_y, spots[SPOT_Y + k] - away)
+        low_z, high_z = min(low_z, spots[SPOT_Z + k] + away), max(high_z, spots[SPOT_Z + k] - away)
+        near, shiny = min(near, spots[SPOT_DISTANCE + k]), max(shiny, spots[SPOT_GLOSS + k])
+    for k in range(np.uint64(first), np.uint64(end)):
+        spots[SPOT_RED + k], spots[SPOT_GREEN + k], spots[SPOT_BLUE + k] = F(0), F(0), F(0)
+        spots[SPOT_GLARE_RED + k], spots[SPOT_GLARE_GREEN + k], spots[SPOT_GLARE_BLUE + k] = F(0), F(0), F(0)
+    # beyond twelve optical depths there and back nothing of a lamp's light on a surface is left
+    if extinction * near > F(8):
+        return
+    for j in range(lights.shape[0]):
+        light = lights[j]
+        lx, ly, lz = light[POSITION], light[POSITION + 1], light[POSITION + 2]
+        reach2 = light[RANGE] * light[RANGE]
+        gap_x = max(max(low_x - lx, lx - high_x), F(0))
+        gap_y = max(max(low_y - ly, ly - high_y), F(0))
+        gap_z = max(max(low_z - lz, lz - high_z), F(0))
+        if gap_x * gap_x + gap_y * gap_y + gap_z * gap_z > reach2:
+            continue
+        if light[KIND] == F(STREET):
+            _street(extinction, light, first, end, spots)
+        else:
+            _beam(extinction, light, first, end, spots)
+        if shiny > F(LEAST_GLOSS):
+            _mirrored(extinction, light, first, end, spots)
+
+
+@njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
+def _street(extinction, light, first, end, spots):  # type: ignore[no-untyped-def]
+    lx, ly, lz = light[POSITION], light[POSITION + 1], light[POSITION + 2]
+    ax, ay, az = light[DIRECTION], light[DIRECTION + 1], light[DIRECTION + 2]
+    red, green, blue = light[COLOUR], light[COLOUR + 1], light[COLOUR + 2]
+    inverse_reach2 = F(1) / (light[RANGE] * light[RANGE])
+    for block in range(first, end, LANES):
+        for lane in range(np.uint64(LANES)):
+            k = np.uint64(block) + lane
+            vx, vy, vz = lx - spots[SPOT_X + k], ly - spots[SPOT_Y + k], lz - spots[SPOT_Z + k]
+            d2 = vx * vx + vy * vy + vz * vz + F(0.01)
+            inverse = F(1) / math.sqrt(d2)
+            facing = spots[SPOT_NX + k] * vx + spots[SPOT_NY + k] * vy + spots[SPOT_NZ + k] * vz
+            facing = max(facing * inverse, F(0))
+            window = reach_window(d2 * inverse_reach2)
+            shape = street_lamp(-(ax * vx + ay * vy + az * vz) * inverse)
+            e = facing * window * shape * inverse * inverse * exp_minus(extinction * d2 * inverse)
+            spots[SPOT_RED + k] += e * red
+            spots[SPOT_GREEN + k] += e * green
+            spots[SPOT_BLUE + k] += e * blue
+
+
+@njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
+def _beam(extinction, light, first, end, spots):  # type: ignore[no-untyped-def]
+    lx, ly, lz = light[POSITION], light[POSITION + 1], light[POSITION + 2]
+    ax, ay, az = light[DIRECTION], light[DIRECTION + 1], light[DIRECTION + 2]
+    sx, sy, sz = light[SIDE], light[SIDE + 1], light[SIDE + 2]
+    ux, uy, uz = light[UP], light[UP + 1], light[UP + 2]
+    p0, p1, p2, p3 = light[SHAPE], light[SHAPE + 1], light[SHAPE + 2], light[SHAPE + 3]
+    p4, p5 = light[SHAPE + 4], light[SHAPE + 5]
+    red, green, blue = light[COLOUR], light[COLOUR + 1], light[COLOUR + 2]
+    inverse_reach2 = F(1) / (light[RANGE] * light[RANGE])
+    for block in range(first, end, LANES):
+        for lane in range(np.uint64(LANES)):
+            k = np.uint64(block) + lane
+            vx, vy, vz = spots[SPOT_X + k] - lx, spots[SPOT_Y + k] - ly, spots[SPOT_Z + k] - lz
+            d2 = vx * vx + vy * vy + vz * vz + F(0.01)
+            inverse = F(1) / math.sqrt(d2)
+            forward = ax * vx + ay * vy + az * vz
+            inverse_forward = F(1) / max(forward, F(1e-3))
+            across = (sx * vx + sy * vy + sz * vz) * inverse_forward
+            above = (ux * vx + uy * vy + uz * vz) * inverse_forward
+            shape = beam(across, above, p0, p1, p2, p3, p4, p5)
+            shape = shape if forward > F(0.01) else F(0)
+            facing = spots[SPOT_NX + k] * vx + spots[SPOT_NY + k] * vy + spots[SPOT_NZ + k] * vz
+            facing = max(-facing * inverse, F(0))
+            window = reach_window(d2 * inverse_reach2)
+            e = facing * window * shape / (d2 + F(0.1)) * exp_minus(extinction * d2 * inverse)
+            spots[SPOT_RED + k] += e * red
+            spots[SPOT_GREEN + k] += e * green
+            spots[SPOT_BLUE + k] += e * blue
+
+
+@njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
+def _mirrored(extinction, light, first, end, spots):  # type: ignore[no-untyped-def]
+    """Mirror light of the lamp on a rough film (GGX with a half vector)."""
+    lx, ly, lz = light[POSITION], light[POSITION + 1], light[POSITION + 2]
+    ax, ay, az = light[DIRECTION], light[DIRECTION + 1], light[DIRECTION + 2]
+    red, green, blue = light[COLOUR], light[COLOUR + 1], light[COLOUR + 2]
+    inverse_reach2 = F(1) / (light[RANGE] * light[RANGE])
+    for block in range(first, end, LANES):
+        for lane in range(np.uint64(LANES)):
+            k = np.uint64(block) + lane
+            px, py, pz = spots[SPOT_X + k], spots[SPOT_Y + k], spots[SPOT_Z + k]
+            vx, vy, vz = lx - px, ly - py, lz - pz
+            d2 = vx * vx + vy * vy + vz * vz + F(0.01)
+            inverse = F(1) / math.sqrt(d2)
+            eye = F(1) / max(spots[SPOT_DISTANCE + k], F(0.1))
+            hx, hy, hz = vx * inverse - px * eye, vy * inverse - py * eye, vz * inverse - pz * eye
+            length2 = hx * hx + hy * hy + hz * hz + F(1e-6)
+            cosine = max(spots[SPOT_NX + k] * hx + spots[SPOT_NY + k] * hy + spots[SPOT_NZ + k] * hz, F(0))
+            graze = F(1) - (hx * vx + hy * vy + hz * vz) * inverse / math.sqrt(length2)
+            graze = max(graze, F(0))
+            fresnel = F(0.04) + F(0.96) * graze * graze * graze * graze * graze
+            rough2 = spots[SPOT_ROUGH + k]
+            lobe = cosine * cosine / length2 * (rough2 - F(1)) + F(1)
+            forward = -(ax * vx + ay * vy + az * vz) * inverse
+            toward = max(min(forward * F(4) - F(0.2), F(1)), F(0))
+            window = reach_window(d2 * inverse_reach2 * F(0.25))
+            e = (
+                max(spots[SPOT_GLOSS + k] - F(LEAST_GLOSS), F(0)) * fresnel * rough2 * INVERSE_PI / (lobe * lobe)
+                * F(0.6) * toward * window * inverse * inverse * exp_minus(extinction * d2 * inverse)
+            )  # fmt: skip
+            spots[SPOT_GLARE_RED + k] += e * red
+            spots[SPOT_GLARE_GREEN + k] += e * green
+            spots[SPOT_GLARE_BLUE + k] += e * blue
+
+
+@njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
+def light_fog(first, width, fog_row, count, columns, spots):  # type: ignore[no-untyped-def]
+    """Adds the luminance of lit fog to SPOT_GLARE_RED ...
+
+    fog_row: (ACROSS, SLICES, 3) float32, the froxel grid at this row of `width` pixels; the tile begins at `first`.
+    """
+    across, slices = fog_row.shape[0], fog_row.shape[1]
+    per_column = F(across - 1) / F(width)
+    per_octave = F(slices - 1) * F(1.0 / OCTAVES)
+    for k in range(np.uint64(count)):
+        distance = spots[SPOT_DISTANCE + k]
+        fx = (F(first + columns[k]) + F(0.5)) * per_column
+        d = min(max(distance, F(1)), F(127.9))
+        # the float's own exponent and mantissa: log2, linear within an octave, as the slices are
+        fz = F(np.float32(d).view(np.int32) - np.int32(1065353216)) * F(1.0 / 8388608.0) * per_octave
+        ix, iz = min(np.int32(fx), np.int32(across - 2)), min(np.int32(fz), np.int32(slices - 2))
+        tx, tz = fx - F(ix), fz - F(iz)
+        ux, uz = np.uint32(ix), np.uint32(iz)
+        vx, vz = ux + np.uint32(1), uz + np.uint32(1)
+        nearby = min(distance, F(1))
+        w00, w10 = (F(1) - tx) * (F(1) - tz) * nearby, tx * (F(1) - tz) * nearby
+        w01, w11 = (F(1) - tx) * tz * nearby, tx * tz * nearby
+        spots[SPOT_GLARE_RED + k] += (
+            w00 * fog_row[ux, uz, 0] + w10 * fog_row[vx, uz, 0] + w01 * fog_row[ux, vz, 0] + w11 * fog_row[vx, vz, 0]
+        )
+        spots[SPOT_GLARE_GREEN + k] += (
+            w00 * fog_row[ux, uz, 1] + w10 * fog_row[vx, uz, 1] + w01 * fog_row[ux, vz, 1] + w11 * fog_row[vx, vz, 1]
+        )
+        spots[SPOT_GLARE_BLUE + k] += (
+            w00 * fog_row[ux, uz, 2] + w10 * fog_row[vx, uz, 2] + w01 * fog_row[ux, vz, 2] + w11 * fog_row[vx, vz, 2]
+        )
