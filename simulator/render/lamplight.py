@@ -12,6 +12,7 @@ from simulator.render.froxels import OCTAVES
 from simulator.render.lights import COLOUR, DIRECTION, KIND, POSITION, RANGE, SHAPE, SIDE, STREET, UP
 from simulator.render.rows import LANES, SKY_M
 from simulator.render.spots import (
+    LEAST_GLOSS,
     SPOT_BLUE,
     SPOT_DISTANCE,
     SPOT_GLARE_BLUE,
@@ -30,22 +31,25 @@ from simulator.render.spots import (
 )
 
 F = np.float32
-TOGETHER = 32
+TOGETHER = 64
 """Spots that lamps are culled against at a time."""
-LEAST_GLOSS = 0.1
-"""Surfaces duller than this mirror no lamps."""
 INVERSE_PI = np.float32(1.0 / math.pi)
 
 
 @njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
-def light_spots(extinction, lights, count, spots):  # type: ignore[no-untyped-def]
+def light_spots(extinction, lights, found, matt, shiny, spots):  # type: ignore[no-untyped-def]
     """Fills SPOT_RED ... and SPOT_GLARE_RED ..., the latter as it reaches the camera through the air.
 
-    lights: (n, FIELDS) float32; spots: see `spots`.
+    lights: (n, FIELDS) float32; found, matt, shiny, spots: see `spots.find_spots`.
     """
-    for first in range(0, count, TOGETHER):
-        _light(extinction, lights, first, min(first + TOGETHER, count), spots)
-    for k in range(np.uint64(count)):
+    for k in range(np.uint64(found + 1)):
+        spots[SPOT_RED + k], spots[SPOT_GREEN + k], spots[SPOT_BLUE + k] = F(0), F(0), F(0)
+        spots[SPOT_GLARE_RED + k], spots[SPOT_GLARE_GREEN + k], spots[SPOT_GLARE_BLUE + k] = F(0), F(0), F(0)
+    for first in range(matt, shiny, TOGETHER):
+        _light(extinction, lights, first, min(first + TOGETHER, shiny), False, spots)
+    for first in range(shiny, found, TOGETHER):
+        _light(extinction, lights, first, min(first + TOGETHER, found), True, spots)
+    for k in range(np.uint64(shiny), np.uint64(found)):
         through = exp_minus(extinction * spots[SPOT_DISTANCE + k])
         spots[SPOT_GLARE_RED + k] *= through
         spots[SPOT_GLARE_GREEN + k] *= through
@@ -53,20 +57,15 @@ def light_spots(extinction, lights, count, spots):  # type: ignore[no-untyped-de
 
 
 @njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
-def _light(extinction, lights, first, end, spots):  # type: ignore[no-untyped-def]
+def _light(extinction, lights, first, end, mirrors, spots):  # type: ignore[no-untyped-def]
     """Spots first <= k < end; what comes up to LANES after them is written as well."""
     low_x = low_y = low_z = near = F(1e9)
     high_x = high_y = high_z = F(-1e9)
-    shiny = F(0)
     for k in range(np.uint64(first), np.uint64(end)):
-        away = F(0) if spots[SPOT_DISTANCE + k] < F(SKY_M) else F(1e9)
-        low_x, high_x = min(low_x, spots[SPOT_X + k] + away), max(high_x, spots[SPOT_X + k] - away)
-        low_y, high_y = min(low_y, spots[SPOT_Y + k] + away), max(high_y, spots[SPOT_Y + k] - away)
-        low_z, high_z = min(low_z, spots[SPOT_Z + k] + away), max(high_z, spots[SPOT_Z + k] - away)
-        near, shiny = min(near, spots[SPOT_DISTANCE + k]), max(shiny, spots[SPOT_GLOSS + k])
-    for k in range(np.uint64(first), np.uint64(end)):
-        spots[SPOT_RED + k], spots[SPOT_GREEN + k], spots[SPOT_BLUE + k] = F(0), F(0), F(0)
-        spots[SPOT_GLARE_RED + k], spots[SPOT_GLARE_GREEN + k], spots[SPOT_GLARE_BLUE + k] = F(0), F(0), F(0)
+        low_x, high_x = min(low_x, spots[SPOT_X + k]), max(high_x, spots[SPOT_X + k])
+        low_y, high_y = min(low_y, spots[SPOT_Y + k]), max(high_y, spots[SPOT_Y + k])
+        low_z, high_z = min(low_z, spots[SPOT_Z + k]), max(high_z, spots[SPOT_Z + k])
+        near = min(near, spots[SPOT_DISTANCE + k])
     # beyond twelve optical depths there and back nothing of a lamp's light on a surface is left
     if extinction * near > F(8):
         return
@@ -83,7 +82,7 @@ def _light(extinction, lights, first, end, spots):  # type: ignore[no-untyped-de
             _street(extinction, light, first, end, spots)
         else:
             _beam(extinction, light, first, end, spots)
-        if shiny > F(LEAST_GLOSS):
+        if mirrors:
             _mirrored(extinction, light, first, end, spots)
 
 

@@ -8,10 +8,10 @@ from numba import njit
 from simulator.render.froxels import DOWN
 from simulator.render.heaven import sky_tile
 from simulator.render.resolve import RUN_FIELDS, resolve_tile
-from simulator.render.rows import LANES, TILE_FLOATS, TILE_PX
+from simulator.render.rows import TILE_FLOATS, TILE_PX
 from simulator.render.shade import shade_tile
 from simulator.render.shadows import shadow_tile
-from simulator.render.spots import SPOT_FLOATS
+from simulator.render.spots import MOST_SPOTS, SPOT_FLOATS
 from simulator.render.workers import take_next
 
 F = np.float32
@@ -25,7 +25,7 @@ def render_rows(
     """out: (H, 3, W) float32 radiance in cd/m2. grid: see `froxels.fill_froxels`; surfaces: `resolve.resolve_tile`."""
     tile, spots = np.zeros(TILE_FLOATS, np.float32), np.zeros(SPOT_FLOATS, np.float32)
     runs, table = np.zeros(TILE_PX + 1, np.int32), np.zeros((TILE_PX, RUN_FIELDS), np.float32)
-    columns = np.zeros(TILE_PX + LANES, np.int32)
+    columns, first_spot = np.zeros(MOST_SPOTS, np.int32), np.zeros(TILE_PX + 1, np.int32)
     fog_row = np.zeros((grid.shape[1], grid.shape[2], 3), np.float32)
     per_row = F(DOWN - 1) / F(view.height)
     while True:
@@ -49,5 +49,5 @@ def render_rows(
             sky_tile(width, air, look.texels, look.first_texel, tile)
             shadow_tile(width, view, air.sun, sun_shines, sun_depth, sun_texel, texel_m, casters, tile)
             shade_tile(
-                view, first, width, air, lights, fog_row, has_fog_light, runs, count, columns, spots, tile, out[y]
+                view, first, width, air, lights, fog_row, has_fog_light, runs, count, columns, first_spot, spots, tile, out[y]
             )  # fmt: skip

@@ -72,27 +72,29 @@ def air_of(day: Daylight) -> Air:
 
 
 @njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
-def shade_tile(view, first, width, air, lights, fog_row, has_fog_light, runs, count, columns, spots, tile, out):  # type: ignore[no-untyped-def]
+def shade_tile(
+    view, first, width, air, lights, fog_row, has_fog_light, runs, count, columns, first_spot, spots, tile, out
+):  # type: ignore[no-untyped-def]
     """Shades the planes of `tile` into pixels first <= x < first + width of out: (3, W) float32 radiance, cd/m2.
 
     lights: (n, FIELDS) float32. fog_row: (ACROSS, SLICES, 3) float32, the froxel grid at this row. runs, count: see
-    `resolve.resolve_tile`. columns, spots: scratch, see `spots.find_spots`.
+    `resolve.resolve_tile`. columns, first_spot, spots: scratch, see `spots.find_spots`.
     """
     if lights.shape[0] == 0:
         for k in range(np.uint64(width)):
             tile[LIGHT_RED + k], tile[LIGHT_GREEN + k], tile[LIGHT_BLUE + k] = F(0), F(0), F(0)
             tile[GLARE_RED + k], tile[GLARE_GREEN + k], tile[GLARE_BLUE + k] = F(0), F(0), F(0)
     else:
-        found = find_spots(runs, count, tile, columns, spots)
-        light_spots(air.extinction, lights, found, spots)
+        found, matt, shiny = find_spots(runs, count, tile, columns, first_spot, spots)
+        light_spots(air.extinction, lights, found, matt, shiny, spots)
         if has_fog_light:
             light_fog(first, view.width, fog_row, found, columns, spots)
-        spread(found, columns, spots, SPOT_RED, tile, LIGHT_RED)
-        spread(found, columns, spots, SPOT_GREEN, tile, LIGHT_GREEN)
-        spread(found, columns, spots, SPOT_BLUE, tile, LIGHT_BLUE)
-        spread(found, columns, spots, SPOT_GLARE_RED, tile, GLARE_RED)
-        spread(found, columns, spots, SPOT_GLARE_GREEN, tile, GLARE_GREEN)
-        spread(found, columns, spots, SPOT_GLARE_BLUE, tile, GLARE_BLUE)
+        spread(runs, count, columns, first_spot, spots, SPOT_RED, tile, LIGHT_RED)
+        spread(runs, count, columns, first_spot, spots, SPOT_GREEN, tile, LIGHT_GREEN)
+        spread(runs, count, columns, first_spot, spots, SPOT_BLUE, tile, LIGHT_BLUE)
+        spread(runs, count, columns, first_spot, spots, SPOT_GLARE_RED, tile, GLARE_RED)
+        spread(runs, count, columns, first_spot, spots, SPOT_GLARE_GREEN, tile, GLARE_GREEN)
+        spread(runs, count, columns, first_spot, spots, SPOT_GLARE_BLUE, tile, GLARE_BLUE)
     _compose(first, width, air, tile, out)
 
 
