@@ -7,9 +7,9 @@ import math
 import numpy as np
 from numba import njit
 
-from simulator.render.rows import DISTANCE, EMIT_BLUE, EMIT_GREEN, EMIT_RED, SKY_M, X, Y, Z
 from simulator.render.sky import FOG_LAYER_M
 from simulator.render.texture import CLOUD_LAYER, sample
+from simulator.render.tiles import DISTANCE, EMIT_BLUE, EMIT_GREEN, EMIT_RED, SKY_M, X, Y, Z
 
 F = np.float32
 

@@ -10,7 +10,6 @@ from numba import njit
 from simulator.render.beams import beam, exp_minus, reach_window, street_lamp
 from simulator.render.froxels import OCTAVES
 from simulator.render.lights import COLOUR, DIRECTION, KIND, POSITION, RANGE, SHAPE, SIDE, STREET, UP
-from simulator.render.rows import LANES, SKY_M
 from simulator.render.spots import (
     LEAST_GLOSS,
     SPOT_BLUE,
@@ -29,6 +28,7 @@ from simulator.render.spots import (
     SPOT_Y,
     SPOT_Z,
 )
+from simulator.render.tiles import LANES
 
 F = np.float32
 TOGETHER = 64

@@ -8,10 +8,10 @@ from numba import njit
 from simulator.render.froxels import DOWN
 from simulator.render.heaven import sky_tile
 from simulator.render.resolve import RUN_FIELDS, resolve_tile
-from simulator.render.rows import TILE_FLOATS, TILE_PX
 from simulator.render.shade import shade_tile
 from simulator.render.shadows import shadow_tile
 from simulator.render.spots import MOST_SPOTS, SPOT_FLOATS
+from simulator.render.tiles import TILE_FLOATS, TILE_PX
 from simulator.render.workers import take_next
 
 F = np.float32
@@ -49,5 +49,6 @@ def render_rows(
             sky_tile(width, air, look.texels, look.first_texel, tile)
             shadow_tile(width, view, air.sun, sun_shines, sun_depth, sun_texel, texel_m, casters, tile)
             shade_tile(
-                view, first, width, air, lights, fog_row, has_fog_light, runs, count, columns, first_spot, spots, tile, out[y]
+                view, first, width, air, lights, fog_row, has_fog_light, runs, count, columns, first_spot, spots, tile,
+                out[y],
             )  # fmt: skip

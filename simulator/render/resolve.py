@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from simulator.render.appearance import PAINTED
 from simulator.render.materials import Emission
 from simulator.render.raster import DYNAMIC, LOCAL_BITS, NOTHING
-from simulator.render.rows import (
+from simulator.render.texture import CLOUD_LAYER, LAYER_TEXELS, TEXELS, level_of, texels_across, texels_before
+from simulator.render.tiles import (
     ALONG_U,
     ALONG_V,
     BLUE,
@@ -45,7 +46,6 @@ from simulator.render.rows import (
     Y,
     Z,
 )
-from simulator.render.texture import CLOUD_LAYER, LAYER_TEXELS, TEXELS, level_of, texels_across, texels_before
 
 F = np.float32
 STREET_LAMP = int(Emission.STREET_LAMP)

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from simulator.render.beams import exp_minus
 from simulator.render.lamplight import light_fog, light_spots
-from simulator.render.rows import (
+from simulator.render.sky import FOG_LAYER_M, Daylight
+from simulator.render.spots import find_spots, spread
+from simulator.render.tiles import (
     BLUE,
     DISTANCE,
     EMIT_BLUE,
@@ -35,17 +37,6 @@ from simulator.render.rows import (
     X,
     Y,
     Z,
-)
-from simulator.render.sky import FOG_LAYER_M, Daylight
-from simulator.render.spots import (
-    SPOT_BLUE,
-    SPOT_GLARE_BLUE,
-    SPOT_GLARE_GREEN,
-    SPOT_GLARE_RED,
-    SPOT_GREEN,
-    SPOT_RED,
-    find_spots,
-    spread,
 )
 
 F = np.float32
@@ -89,12 +80,7 @@ def shade_tile(
         light_spots(air.extinction, lights, found, matt, shiny, spots)
         if has_fog_light:
             light_fog(first, view.width, fog_row, found, columns, spots)
-        spread(runs, count, columns, first_spot, spots, SPOT_RED, tile, LIGHT_RED)
-        spread(runs, count, columns, first_spot, spots, SPOT_GREEN, tile, LIGHT_GREEN)
-        spread(runs, count, columns, first_spot, spots, SPOT_BLUE, tile, LIGHT_BLUE)
-        spread(runs, count, columns, first_spot, spots, SPOT_GLARE_RED, tile, GLARE_RED)
-        spread(runs, count, columns, first_spot, spots, SPOT_GLARE_GREEN, tile, GLARE_GREEN)
-        spread(runs, count, columns, first_spot, spots, SPOT_GLARE_BLUE, tile, GLARE_BLUE)
+        spread(runs, count, columns, first_spot, spots, tile)
     _compose(first, width, air, tile, out)
 
 

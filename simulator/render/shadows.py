@@ -10,7 +10,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from simulator.render.raster import PARALLEL_RANGE_M
-from simulator.render.rows import DISTANCE, NX, NY, NZ, OPEN, SKY_M, SUN, X, Y, Z
+from simulator.render.tiles import DISTANCE, NX, NY, NZ, OPEN, SKY_M, SUN, X, Y, Z
 
 F = np.float32
 SEGMENT_PX = 64
@@ -70,6 +70,25 @@ def casters_of(
     )
 
 
+@njit(cache=True, fastmath=True, error_model="numpy", nogil=True, inline="always")
+def _extent(first, end, tile):  # type: ignore[no-untyped-def]
+    """The box around what pixels first <= x < end show, without the sky: low and high x, y and z."""
+    low_x = low_y = low_z = F(1e9)
+    high_x = high_y = high_z = F(-1e9)
+    for k in range(np.uint64(first), np.uint64(end)):
+        away = F(0) if tile[DISTANCE + k] < F(SKY_M) else F(1e9)
+        low_x, high_x = min(low_x, tile[X + k] + away), max(high_x, tile[X + k] - away)
+        low_y, high_y = min(low_y, tile[Y + k] + away), max(high_y, tile[Y + k] - away)
+        low_z, high_z = min(low_z, tile[Z + k] + away), max(high_z, tile[Z + k] - away)
+    return low_x, high_x, low_y, high_y, low_z, high_z
+
+
+@njit(cache=True, fastmath=True, error_model="numpy", nogil=True, inline="always")
+def _reaches(bounds, j, low_x, high_x, low_y, high_y, low_z, high_z):  # type: ignore[no-untyped-def]
+    apart = (bounds[j, 0] > high_x) | (bounds[j, 3] < low_x) | (bounds[j, 1] > high_y) | (bounds[j, 4] < low_y)
+    return not (apart | (bounds[j, 2] > high_z) | (bounds[j, 5] < low_z))
+
+
 @njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
 def shadow_tile(width, view, sun, sun_shines, depth_map, to_texel, texel_m, casters, tile):  # type: ignore[no-untyped-def]
     """Fills SUN and OPEN of `tile`. depth_map, to_texel: see `visibility.ParallelDepth`."""
@@ -106,20 +125,19 @@ def shadow_tile(width, view, sun, sun_shines, depth_map, to_texel, texel_m, cast
                 c = F(0) if depth_map[bottom, left] > depth else F(1)
                 d = F(0) if depth_map[bottom, right] > depth else F(1)
                 tile[SUN + k] = (a * (F(1) - tu) + b * tu) * (F(1) - tv) + (c * (F(1) - tu) + d * tu) * tv
-    for first in range(0, width, SEGMENT_PX):
+    near = np.empty(casters.bounds.shape[0], np.int32)
+    count = 0
+    low_x, high_x, low_y, high_y, low_z, high_z = _extent(0, width, tile)
+    for j in range(casters.bounds.shape[0]):
+        if _reaches(casters.bounds, j, low_x, high_x, low_y, high_y, low_z, high_z):
+            near[count] = j
+            count += 1
+    for first in range(0, width if count > 0 else 0, SEGMENT_PX):
         end = min(first + SEGMENT_PX, width)
-        low_x = low_y = low_z = F(1e9)
-        high_x = high_y = high_z = F(-1e9)
-        for i in range(np.uint64(first), np.uint64(end)):
-            away = F(0) if tile[DISTANCE + i] < F(SKY_M) else F(1e9)
-            low_x, high_x = min(low_x, tile[X + i] + away), max(high_x, tile[X + i] - away)
-            low_y, high_y = min(low_y, tile[Y + i] + away), max(high_y, tile[Y + i] - away)
-            low_z, high_z = min(low_z, tile[Z + i] + away), max(high_z, tile[Z + i] - away)
-        for j in range(casters.bounds.shape[0]):
-            bounds = casters.bounds[j]
-            if bounds[0] > high_x or bounds[3] < low_x or bounds[1] > high_y or bounds[4] < low_y:
-                continue
-            if bounds[2] > high_z or bounds[5] < low_z:
+        low_x, high_x, low_y, high_y, low_z, high_z = _extent(first, end, tile)
+        for n in range(count):
+            j = near[n]
+            if not _reaches(casters.bounds, j, low_x, high_x, low_y, high_y, low_z, high_z):
                 continue
             m = casters.frames[j]
             m00, m01, m02, m03 = m[0, 0], m[0, 1], m[0, 2], m[0, 3]

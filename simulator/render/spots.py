@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from simulator.render.rows import DISTANCE, GLOSS, LANES, NX, NY, NZ, ROUGH, SKY_M, TILE_PX, X, Y, Z
+from simulator.render.tiles import DISTANCE, GLOSS, LANES, LIGHT_RED, NX, NY, NZ, ROUGH, SKY_M, STRIDE, TILE_PX, X, Y, Z
 
 F = np.float32
 LEAST_GLOSS = 0.1
@@ -21,14 +21,14 @@ MOST_TURN = 0.01
 MOST_SPOTS = TILE_PX + 3 * LANES
 """With those that stand for nothing: each kind begins at a multiple of LANES."""
 SPOT_STRIDE = 304
-"""Floats from plane to plane, see `rows.STRIDE`."""
+"""Floats from plane to plane, see `tiles.STRIDE`."""
 
 (
     SPOT_X, SPOT_Y, SPOT_Z, SPOT_NX, SPOT_NY, SPOT_NZ, SPOT_DISTANCE, SPOT_GLOSS, SPOT_ROUGH, SPOT_SHARE, SPOT_RED,
     SPOT_GREEN, SPOT_BLUE, SPOT_GLARE_RED, SPOT_GLARE_GREEN, SPOT_GLARE_BLUE
 ) = (np.uint64(SPOT_STRIDE * n) for n in range(16))  # fmt: skip
-"""Planes of the spots of a tile, one flat float32 array (SPOT_FLOATS,), as those of `rows`. SPOT_SHARE: 1 over the
-pixels to the next spot, 0 for the last of a run. SPOT_RED ...: LIGHT_*, SPOT_GLARE_*: GLARE_*."""
+"""Planes of the spots of a tile, one flat float32 array (SPOT_FLOATS,), as those of `tiles`. SPOT_SHARE: 1 over the
+pixels to the next spot, 0 for the last of a run. SPOT_RED to SPOT_GLARE_BLUE: LIGHT_* and GLARE_*, in their order."""
 SPOT_FLOATS = 16 * SPOT_STRIDE
 
 
@@ -93,17 +93,19 @@ def _add(start, last, tile, columns, spots, found):  # type: ignore[no-untyped-d
 
 
 @njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
-def spread(runs, count, columns, first_spot, spots, plane, tile, out):  # type: ignore[no-untyped-def]
-    """A plane of light from the spots to all pixels of a tile, STEP_PX at a time: what is written beyond the next spot
-    is overwritten by what belongs there."""
+def spread(runs, count, columns, first_spot, spots, tile):  # type: ignore[no-untyped-def]
+    """LIGHT_* and GLARE_* from the spots to all pixels of a tile, STEP_PX at a time: what is written beyond the next
+    spot is overwritten by what belongs there."""
     for run in range(count):
         k, last = np.uint64(first_spot[run]), np.int32(runs[run + 1]) - 1
         while True:
-            here = spots[plane + k]
-            step = (spots[plane + k + np.uint64(1)] - here) * spots[SPOT_SHARE + k]
-            x = out + np.uint64(columns[k])
-            for lane in range(np.uint64(STEP_PX)):
-                tile[x + lane] = here + F(np.int32(lane)) * step
+            share, x = spots[SPOT_SHARE + k], LIGHT_RED + np.uint64(columns[k])
+            for plane in range(np.uint64(6)):
+                light = SPOT_RED + np.uint64(SPOT_STRIDE) * plane + k
+                here = spots[light]
+                step = (spots[light + np.uint64(1)] - here) * share
+                for lane in range(np.uint64(STEP_PX)):
+                    tile[x + np.uint64(STRIDE) * plane + lane] = here + F(np.int32(lane)) * step
             if columns[k] == last:
                 break
             k += np.uint64(1)

@@ -14,7 +14,7 @@ STRIDE = 272
 
 (
     X, Y, Z, NX, NY, NZ, RED, GREEN, BLUE, GLOSS, EMIT_RED, EMIT_GREEN, EMIT_BLUE, DISTANCE, LIGHT_RED, LIGHT_GREEN,
-    LIGHT_BLUE, SUN, GLARE_RED, GLARE_GREEN, GLARE_BLUE, OPEN, ROUGH, CONTRAST, STAIN,
+    LIGHT_BLUE, GLARE_RED, GLARE_GREEN, GLARE_BLUE, SUN, OPEN, ROUGH, CONTRAST, STAIN,
     INVERSE
 ) = (np.uint64(STRIDE * n) for n in range(26))  # fmt: skip
 """X, Y, Z: position relative to the eye, world axes, m.
@@ -22,7 +22,7 @@ NX, NY, NZ: shading normal, world axes, towards the viewer.
 RED, GREEN, BLUE: reflectance.
 EMIT_*: luminance of the surface's own light, cd/m2.
 DISTANCE: from the eye, m; SKY_M and more for the sky.
-LIGHT_*: illuminance from lamps, lux.
+LIGHT_*: illuminance from lamps, lux; the planes of GLARE_* come next.
 SUN: 1 in the sun, 0 in shadow.
 GLARE_*: what reaches the camera of lamps mirrored by the surface and scattered by fog before it, cd/m2.
 OPEN: how much of the hemisphere is open to the sky.
