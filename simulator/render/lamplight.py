@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numba import njit
@@ -34,6 +35,105 @@ F = np.float32
 TOGETHER = 64
 """Spots that lamps are culled against at a time."""
 INVERSE_PI = np.float32(1.0 / math.pi)
+
+
+@njit(cache=True, fastmath=True, error_model="numpy", nogil=True, inline="always")
+def _mirrored(vx, vy, vz, inverse, forward, reach, spots, k):  # type: ignore[no-untyped-def]
+    """Mirror light of a lamp on a rough film (GGX with a half vector), per candela and 1/m2.
+
+    v: from spot k to the lamp, `inverse` of its length; forward: cosine to the lamp's axis; reach: squared share of it.
+    """
+    eye = F(1) / max(spots[SPOT_DISTANCE + k], F(0.1))
+    hx = vx * inverse - spots[SPOT_X + k] * eye
+    hy = vy * inverse - spots[SPOT_Y + k] * eye
+    hz = vz * inverse - spots[SPOT_Z + k] * eye
+    length2 = hx * hx + hy * hy + hz * hz + F(1e-6)
+    cosine = max(spots[SPOT_NX + k] * hx + spots[SPOT_NY + k] * hy + spots[SPOT_NZ + k] * hz, F(0))
+    graze = max(F(1) - (hx * vx + hy * vy + hz * vz) * inverse / math.sqrt(length2), F(0))
+    fresnel = F(0.04) + F(0.96) * graze * graze * graze * graze * graze
+    rough2 = spots[SPOT_ROUGH + k]
+    lobe = cosine * cosine / length2 * (rough2 - F(1)) + F(1)
+    toward = max(min(forward * F(4) - F(0.2), F(1)), F(0))
+    gloss = max(spots[SPOT_GLOSS + k] - F(LEAST_GLOSS), F(0))
+    return gloss * fresnel * rough2 * INVERSE_PI / (lobe * lobe) * F(0.6) * toward * reach_window(reach * F(0.25))
+
+
+def _street_kernel(mirrors: bool) -> Any:
+    """Adds the light of one lamp to the spots; with or without mirror light, so that no loop has a branch."""
+
+    @njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
+    def add(extinction, light, first, end, spots):  # type: ignore[no-untyped-def]
+        lx, ly, lz = light[POSITION], light[POSITION + 1], light[POSITION + 2]
+        ax, ay, az = light[DIRECTION], light[DIRECTION + 1], light[DIRECTION + 2]
+        red, green, blue = light[COLOUR], light[COLOUR + 1], light[COLOUR + 2]
+        inverse_reach2 = F(1) / (light[RANGE] * light[RANGE])
+        for block in range(first, end, LANES):
+            for lane in range(np.uint64(LANES)):
+                k = np.uint64(block) + lane
+                vx, vy, vz = lx - spots[SPOT_X + k], ly - spots[SPOT_Y + k], lz - spots[SPOT_Z + k]
+                d2 = vx * vx + vy * vy + vz * vz + F(0.01)
+                inverse = F(1) / math.sqrt(d2)
+                facing = spots[SPOT_NX + k] * vx + spots[SPOT_NY + k] * vy + spots[SPOT_NZ + k] * vz
+                facing = max(facing * inverse, F(0))
+                forward = -(ax * vx + ay * vy + az * vz) * inverse
+                arriving = inverse * inverse * exp_minus(extinction * d2 * inverse)
+                e = facing * reach_window(d2 * inverse_reach2) * street_lamp(forward) * arriving
+                spots[SPOT_RED + k] += e * red
+                spots[SPOT_GREEN + k] += e * green
+                spots[SPOT_BLUE + k] += e * blue
+                if mirrors:
+                    e = _mirrored(vx, vy, vz, inverse, forward, d2 * inverse_reach2, spots, k) * arriving
+                    spots[SPOT_GLARE_RED + k] += e * red
+                    spots[SPOT_GLARE_GREEN + k] += e * green
+                    spots[SPOT_GLARE_BLUE + k] += e * blue
+
+    return add
+
+
+def _beam_kernel(mirrors: bool) -> Any:
+    """Adds the light of one lamp to the spots; with or without mirror light, so that no loop has a branch."""
+
+    @njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
+    def add(extinction, light, first, end, spots):  # type: ignore[no-untyped-def]
+        lx, ly, lz = light[POSITION], light[POSITION + 1], light[POSITION + 2]
+        ax, ay, az = light[DIRECTION], light[DIRECTION + 1], light[DIRECTION + 2]
+        sx, sy, sz = light[SIDE], light[SIDE + 1], light[SIDE + 2]
+        ux, uy, uz = light[UP], light[UP + 1], light[UP + 2]
+        p0, p1, p2, p3 = light[SHAPE], light[SHAPE + 1], light[SHAPE + 2], light[SHAPE + 3]
+        p4, p5 = light[SHAPE + 4], light[SHAPE + 5]
+        red, green, blue = light[COLOUR], light[COLOUR + 1], light[COLOUR + 2]
+        inverse_reach2 = F(1) / (light[RANGE] * light[RANGE])
+        for block in range(first, end, LANES):
+            for lane in range(np.uint64(LANES)):
+                k = np.uint64(block) + lane
+                vx, vy, vz = lx - spots[SPOT_X + k], ly - spots[SPOT_Y + k], lz - spots[SPOT_Z + k]
+                d2 = vx * vx + vy * vy + vz * vz + F(0.01)
+                inverse = F(1) / math.sqrt(d2)
+                forward = -(ax * vx + ay * vy + az * vz)
+                inverse_forward = F(-1) / max(forward, F(1e-3))
+                across = (sx * vx + sy * vy + sz * vz) * inverse_forward
+                above = (ux * vx + uy * vy + uz * vz) * inverse_forward
+                shape = beam(across, above, p0, p1, p2, p3, p4, p5)
+                shape = shape if forward > F(0.01) else F(0)
+                facing = spots[SPOT_NX + k] * vx + spots[SPOT_NY + k] * vy + spots[SPOT_NZ + k] * vz
+                facing = max(facing * inverse, F(0))
+                thinned = exp_minus(extinction * d2 * inverse)
+                e = facing * reach_window(d2 * inverse_reach2) * shape / (d2 + F(0.1)) * thinned
+                spots[SPOT_RED + k] += e * red
+                spots[SPOT_GREEN + k] += e * green
+                spots[SPOT_BLUE + k] += e * blue
+                if mirrors:
+                    e = _mirrored(vx, vy, vz, inverse, forward * inverse, d2 * inverse_reach2, spots, k)
+                    e *= inverse * inverse * thinned
+                    spots[SPOT_GLARE_RED + k] += e * red
+                    spots[SPOT_GLARE_GREEN + k] += e * green
+                    spots[SPOT_GLARE_BLUE + k] += e * blue
+
+    return add
+
+
+_street, _street_mirrored = _street_kernel(False), _street_kernel(True)
+_beam, _beam_mirrored = _beam_kernel(False), _beam_kernel(True)
 
 
 @njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
@@ -78,100 +178,15 @@ def _light(extinction, lights, first, end, mirrors, spots):  # type: ignore[no-u
         gap_z = max(max(low_z - lz, lz - high_z), F(0))
         if gap_x * gap_x + gap_y * gap_y + gap_z * gap_z > reach2:
             continue
-        if light[KIND] == F(STREET):
+        street = light[KIND] == F(STREET)
+        if street and mirrors:
+            _street_mirrored(extinction, light, first, end, spots)
+        elif street:
             _street(extinction, light, first, end, spots)
+        elif mirrors:
+            _beam_mirrored(extinction, light, first, end, spots)
         else:
             _beam(extinction, light, first, end, spots)
-        if mirrors:
-            _mirrored(extinction, light, first, end, spots)
-
-
-@njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
-def _street(extinction, light, first, end, spots):  # type: ignore[no-untyped-def]
-    lx, ly, lz = light[POSITION], light[POSITION + 1], light[POSITION + 2]
-    ax, ay, az = light[DIRECTION], light[DIRECTION + 1], light[DIRECTION + 2]
-    red, green, blue = light[COLOUR], light[COLOUR + 1], light[COLOUR + 2]
-    inverse_reach2 = F(1) / (light[RANGE] * light[RANGE])
-    for block in range(first, end, LANES):
-        for lane in range(np.uint64(LANES)):
-            k = np.uint64(block) + lane
-            vx, vy, vz = lx - spots[SPOT_X + k], ly - spots[SPOT_Y + k], lz - spots[SPOT_Z + k]
-            d2 = vx * vx + vy * vy + vz * vz + F(0.01)
-            inverse = F(1) / math.sqrt(d2)
-            facing = spots[SPOT_NX + k] * vx + spots[SPOT_NY + k] * vy + spots[SPOT_NZ + k] * vz
-            facing = max(facing * inverse, F(0))
-            window = reach_window(d2 * inverse_reach2)
-            shape = street_lamp(-(ax * vx + ay * vy + az * vz) * inverse)
-            e = facing * window * shape * inverse * inverse * exp_minus(extinction * d2 * inverse)
-            spots[SPOT_RED + k] += e * red
-            spots[SPOT_GREEN + k] += e * green
-            spots[SPOT_BLUE + k] += e * blue
-
-
-@njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
-def _beam(extinction, light, first, end, spots):  # type: ignore[no-untyped-def]
-    lx, ly, lz = light[POSITION], light[POSITION + 1], light[POSITION + 2]
-    ax, ay, az = light[DIRECTION], light[DIRECTION + 1], light[DIRECTION + 2]
-    sx, sy, sz = light[SIDE], light[SIDE + 1], light[SIDE + 2]
-    ux, uy, uz = light[UP], light[UP + 1], light[UP + 2]
-    p0, p1, p2, p3 = light[SHAPE], light[SHAPE + 1], light[SHAPE + 2], light[SHAPE + 3]
-    p4, p5 = light[SHAPE + 4], light[SHAPE + 5]
-    red, green, blue = light[COLOUR], light[COLOUR + 1], light[COLOUR + 2]
-    inverse_reach2 = F(1) / (light[RANGE] * light[RANGE])
-    for block in range(first, end, LANES):
-        for lane in range(np.uint64(LANES)):
-            k = np.uint64(block) + lane
-            vx, vy, vz = spots[SPOT_X + k] - lx, spots[SPOT_Y + k] - ly, spots[SPOT_Z + k] - lz
-            d2 = vx * vx + vy * vy + vz * vz + F(0.01)
-            inverse = F(1) / math.sqrt(d2)
-            forward = ax * vx + ay * vy + az * vz
-            inverse_forward = F(1) / max(forward, F(1e-3))
-            across = (sx * vx + sy * vy + sz * vz) * inverse_forward
-            above = (ux * vx + uy * vy + uz * vz) * inverse_forward
-            shape = beam(across, above, p0, p1, p2, p3, p4, p5)
-            shape = shape if forward > F(0.01) else F(0)
-            facing = spots[SPOT_NX + k] * vx + spots[SPOT_NY + k] * vy + spots[SPOT_NZ + k] * vz
-            facing = max(-facing * inverse, F(0))
-            window = reach_window(d2 * inverse_reach2)
-            e = facing * window * shape / (d2 + F(0.1)) * exp_minus(extinction * d2 * inverse)
-            spots[SPOT_RED + k] += e * red
-            spots[SPOT_GREEN + k] += e * green
-            spots[SPOT_BLUE + k] += e * blue
-
-
-@njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
-def _mirrored(extinction, light, first, end, spots):  # type: ignore[no-untyped-def]
-    """Mirror light of the lamp on a rough film (GGX with a half vector)."""
-    lx, ly, lz = light[POSITION], light[POSITION + 1], light[POSITION + 2]
-    ax, ay, az = light[DIRECTION], light[DIRECTION + 1], light[DIRECTION + 2]
-    red, green, blue = light[COLOUR], light[COLOUR + 1], light[COLOUR + 2]
-    inverse_reach2 = F(1) / (light[RANGE] * light[RANGE])
-    for block in range(first, end, LANES):
-        for lane in range(np.uint64(LANES)):
-            k = np.uint64(block) + lane
-            px, py, pz = spots[SPOT_X + k], spots[SPOT_Y + k], spots[SPOT_Z + k]
-            vx, vy, vz = lx - px, ly - py, lz - pz
-            d2 = vx * vx + vy * vy + vz * vz + F(0.01)
-            inverse = F(1) / math.sqrt(d2)
-            eye = F(1) / max(spots[SPOT_DISTANCE + k], F(0.1))
-            hx, hy, hz = vx * inverse - px * eye, vy * inverse - py * eye, vz * inverse - pz * eye
-            length2 = hx * hx + hy * hy + hz * hz + F(1e-6)
-            cosine = max(spots[SPOT_NX + k] * hx + spots[SPOT_NY + k] * hy + spots[SPOT_NZ + k] * hz, F(0))
-            graze = F(1) - (hx * vx + hy * vy + hz * vz) * inverse / math.sqrt(length2)
-            graze = max(graze, F(0))
-            fresnel = F(0.04) + F(0.96) * graze * graze * graze * graze * graze
-            rough2 = spots[SPOT_ROUGH + k]
-            lobe = cosine * cosine / length2 * (rough2 - F(1)) + F(1)
-            forward = -(ax * vx + ay * vy + az * vz) * inverse
-            toward = max(min(forward * F(4) - F(0.2), F(1)), F(0))
-            window = reach_window(d2 * inverse_reach2 * F(0.25))
-            e = (
-                max(spots[SPOT_GLOSS + k] - F(LEAST_GLOSS), F(0)) * fresnel * rough2 * INVERSE_PI / (lobe * lobe)
-                * F(0.6) * toward * window * inverse * inverse * exp_minus(extinction * d2 * inverse)
-            )  # fmt: skip
-            spots[SPOT_GLARE_RED + k] += e * red
-            spots[SPOT_GLARE_GREEN + k] += e * green
-            spots[SPOT_GLARE_BLUE + k] += e * blue
 
 
 @njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
