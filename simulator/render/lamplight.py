@@ -38,10 +38,10 @@ INVERSE_PI = np.float32(1.0 / math.pi)
 
 
 @njit(cache=True, fastmath=True, error_model="numpy", nogil=True, inline="always")
-def _mirrored(vx, vy, vz, inverse, forward, reach, spots, k):  # type: ignore[no-untyped-def]
+def _mirrored(vx, vy, vz, inverse, reach, spots, k):  # type: ignore[no-untyped-def]
     """Mirror light of a lamp on a rough film (GGX with a half vector), per candela and 1/m2.
 
-    v: from spot k to the lamp, `inverse` of its length; forward: cosine to the lamp's axis; reach: squared share of it.
+    v: from spot k to the lamp, `inverse` of its length; reach: squared share of it.
     """
     eye = F(1) / max(spots[SPOT_DISTANCE + k], F(0.1))
     hx = vx * inverse - spots[SPOT_X + k] * eye
@@ -53,9 +53,8 @@ def _mirrored(vx, vy, vz, inverse, forward, reach, spots, k):  # type: ignore[no
     fresnel = F(0.04) + F(0.96) * graze * graze * graze * graze * graze
     rough2 = spots[SPOT_ROUGH + k]
     lobe = cosine * cosine / length2 * (rough2 - F(1)) + F(1)
-    toward = max(min(forward * F(4) - F(0.2), F(1)), F(0))
     gloss = max(spots[SPOT_GLOSS + k] - F(LEAST_GLOSS), F(0))
-    return gloss * fresnel * rough2 * INVERSE_PI / (lobe * lobe) * F(0.6) * toward * reach_window(reach * F(0.25))
+    return gloss * fresnel * rough2 * INVERSE_PI / (lobe * lobe) * F(0.6) * reach_window(reach * F(0.25))
 
 
 def _street_kernel(mirrors: bool) -> Any:
@@ -82,7 +81,9 @@ def _street_kernel(mirrors: bool) -> Any:
                 spots[SPOT_GREEN + k] += e * green
                 spots[SPOT_BLUE + k] += e * blue
                 if mirrors:
-                    e = _mirrored(vx, vy, vz, inverse, forward, d2 * inverse_reach2, spots, k) * arriving
+                    # also above its cut-off the glass of a street lamp is seen
+                    toward = max(min(forward * F(4) - F(0.2), F(1)), F(0))
+                    e = _mirrored(vx, vy, vz, inverse, d2 * inverse_reach2, spots, k) * toward * arriving
                     spots[SPOT_GLARE_RED + k] += e * red
                     spots[SPOT_GLARE_GREEN + k] += e * green
                     spots[SPOT_GLARE_BLUE + k] += e * blue
@@ -123,7 +124,7 @@ def _beam_kernel(mirrors: bool) -> Any:
                 spots[SPOT_GREEN + k] += e * green
                 spots[SPOT_BLUE + k] += e * blue
                 if mirrors:
-                    e = _mirrored(vx, vy, vz, inverse, forward * inverse, d2 * inverse_reach2, spots, k)
+                    e = _mirrored(vx, vy, vz, inverse, d2 * inverse_reach2, spots, k) * shape
                     e *= inverse * inverse * thinned
                     spots[SPOT_GLARE_RED + k] += e * red
                     spots[SPOT_GLARE_GREEN + k] += e * green
@@ -172,11 +173,14 @@ def _light(extinction, lights, first, end, mirrors, spots):  # type: ignore[no-u
     for j in range(lights.shape[0]):
         light = lights[j]
         lx, ly, lz = light[POSITION], light[POSITION + 1], light[POSITION + 2]
-        reach2 = light[RANGE] * light[RANGE]
+        # a lamp is mirrored from twice as far as it lights up anything
+        reach2 = light[RANGE] * light[RANGE] * (F(4) if mirrors else F(1))
         gap_x = max(max(low_x - lx, lx - high_x), F(0))
         gap_y = max(max(low_y - ly, ly - high_y), F(0))
         gap_z = max(max(low_z - lz, lz - high_z), F(0))
-        if gap_x * gap_x + gap_y * gap_y + gap_z * gap_z > reach2:
+        gap2 = gap_x * gap_x + gap_y * gap_y + gap_z * gap_z
+        # five optical depths leave less than a hundredth of what is little at that distance anyway
+        if gap2 > reach2 or extinction * extinction * gap2 > F(25):
             continue
         street = light[KIND] == F(STREET)
         if street and mirrors:

@@ -50,6 +50,8 @@ from simulator.render.tiles import (
 F = np.float32
 STREET_LAMP = int(Emission.STREET_LAMP)
 WINDOW = int(Emission.WINDOW)
+GLASS_GLOSS, GLASS_ROUGH = 0.6, 0.000064
+"""From this gloss on a surface is a pane: a lamp mirrored in it is a glint of half a degree, like the lamp itself."""
 
 # What is the same all along a run: normal = NORMAL + TURN p, texture = U p and V p at p relative to the eye, in tiles.
 _NORMAL, _TURN, _FACET, _U, _V = 0, 3, 12, 15, 19
@@ -199,8 +201,9 @@ def _describe(row, first, runs, count, eye, surfaces, slots, look, wetness, tabl
         table[n, _RED], table[n, _RED + 1], table[n, _RED + 2] = red * dark, green * dark, blue * dark
         gloss = max(look.gloss[m], F(0.75) * wet)
         dull = F(1) - gloss
-        # GGX alpha^2: glass is a clean mirror, a wet road a rough one
-        rough = max(F(0.03) * dull * dull * dull * dull, F(0.0004)) if wet <= F(0) else F(0.02)
+        # GGX alpha^2: glass is a clean mirror, paint a dull one, a wet road a rough one
+        rough = F(GLASS_ROUGH) if gloss >= F(GLASS_GLOSS) else F(0.03) * dull * dull * dull * dull
+        rough = F(0.02) if wet > F(0) else rough
         table[n, _GLOSS], table[n, _ROUGH] = gloss, rough
         emitting = look.emission[m]
         table[n, _EMIT], table[n, _EMIT + 1], table[n, _EMIT + 2] = F(0), F(0), F(0)
