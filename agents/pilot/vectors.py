@@ -24,9 +24,9 @@ STEM_PX = 20 if WIDE else 5
 # Pixels of the line between a depth-wise and a point-wise product are this many floats apart, whatever their depth:
 # known to the compiler, and an odd number of cache lines, so that they spread over the whole first-level cache.
 LINE_STEP = 208
-# Rows of the frame, in a ring, as the stem reads them: pixels of four floats.
-RING_ROWS, PIXEL = 8, 4
-STEM_SIZE, STEM_STRIDE, COLOURS = 5, 2, 3
+# The stem reads three of four floats a pixel.
+PIXEL, COLOURS = 4, 3
+STEM_SIZE, STEM_STRIDE = 5, 2
 TAPS = 9
 _FLAGS = ("contract", "nsz", "reassoc")
 FAST = set(_FLAGS)
@@ -78,26 +78,26 @@ class _Code:
 
 @intrinsic  # type: ignore[untyped-decorator]
 def pointwise_tile(
-    context, line, at, depth, weights, first, bias, channel, relu, beside, beside_at, beside_step, with_beside, out,
+    context, line, at, depth, weights, first, bias, relu, beside, beside_at, beside_step, with_beside, out,
     out_at, out_step,
 ):  # type: ignore[no-untyped-def] # fmt: skip
     """out = (relu of) (bias + weights @ line) (+ beside), for TILE_PX pixels and TILE_SIXTEENS * 16 channels.
 
-    `line` has its pixels LINE_STEP apart and `depth` channels; weights (depth, TILE_SIXTEENS * 16) from `first` on.
+    `line` has its pixels LINE_STEP apart and `depth` channels. weights (depth, TILE_SIXTEENS * 16) from `first` on, the
+    biases at `bias`.
     """
     i, b = _INDEX, _FLAG
-    signature = types.void(line, i, i, weights, i, bias, i, b, beside, i, i, b, out, i, i)
+    signature = types.void(line, i, i, weights, i, i, b, beside, i, i, b, out, i, i)
 
     def generate(target, builder, signature, arguments):  # type: ignore[no-untyped-def]
         code = _Code(target, builder, signature, arguments)
-        (_, at, depth, _, first, _, channel, relu, _, beside_at, beside_step, with_beside, _, out_at, step) = arguments
+        (_, at, depth, _, first, bias, relu, _, beside_at, beside_step, with_beside, _, out_at, step) = arguments
         pixels, parts = range(TILE_PX), range(TILE_SIXTEENS)
         line, weights = code.moved(code.array(0), at), code.moved(code.array(3), first)
-        bias, beside = code.moved(code.array(5), channel), code.moved(code.array(8), beside_at)
-        out = code.moved(code.array(12), out_at)
+        beside, out = code.moved(code.array(7), beside_at), code.moved(code.array(11), out_at)
         sums = [[cgutils.alloca_once(builder, _FLOATS) for _ in parts] for _ in pixels]
         for part in parts:
-            start = code.load(bias, part * VECTOR)
+            start = code.load(code.array(3), bias, part * VECTOR)
             for pixel in pixels:
                 builder.store(start, sums[pixel][part])
         with cgutils.for_range(builder, depth) as along:
@@ -140,7 +140,7 @@ def depthwise_line(
     def generate(target, builder, signature, arguments):  # type: ignore[no-untyped-def]
         code = _Code(target, builder, signature, arguments)
         rows, columns = arguments[1:4], arguments[4:7]
-        step, count, first, out_at, out_step = arguments[7], arguments[8], *arguments[10:11], *arguments[12:14]
+        step, count, _, first, _, out_at, out_step = arguments[7:]
         x, weights, out = code.array(0), code.moved(code.array(9), first), code.moved(code.array(11), out_at)
         factors = [code.load(weights, tap * VECTOR) for tap in range(TAPS)]
         bias = code.load(weights, TAPS * VECTOR)
@@ -156,29 +156,29 @@ def depthwise_line(
 
 
 @intrinsic  # type: ignore[untyped-decorator]
-def stem_tile(context, ring, row, width, column, weights, bias, out, out_at):  # type: ignore[no-untyped-def]
+def stem_tile(context, x, rows, column, weights, first, bias, out, out_at):  # type: ignore[no-untyped-def]
     """out = relu of the 5x5 product of stride 2, for STEM_PX pixels of sixteen channels.
 
-    ring (RING_ROWS * width): the window's rows are `row` and the four after it, `column` its first float there.
+    rows (5 int64): where the rows of the window begin, `column`: its first float in each of them. `x` has its pixels
+    PIXEL apart; weights (5, 5, 3, 16) from `first` on, sixteen biases at `bias`.
     """
     i = _INDEX
-    signature = types.void(ring, i, i, i, weights, bias, out, i)
+    signature = types.void(x, rows, i, weights, i, i, out, i)
 
     def generate(target, builder, signature, arguments):  # type: ignore[no-untyped-def]
         code = _Code(target, builder, signature, arguments)
-        (_, row, width, column, _, _, _, out_at) = arguments
-        ring, weights, bias, out = (code.array(argument) for argument in (0, 4, 5, 6))
+        (_, _, column, _, first, bias, _, out_at) = arguments
+        x, rows, weights, out = (code.array(argument) for argument in (0, 1, 3, 6))
         pixels, size = range(STEM_PX), code.number(STEM_SIZE)
-        start = code.load(bias)
+        start = code.load(weights, bias)
         sums = [cgutils.alloca_once(builder, _FLOATS) for _ in pixels]
         for cell in sums:
             builder.store(start, cell)
         with cgutils.for_range(builder, size) as down:
-            place = builder.and_(builder.add(row, down.index), code.number(RING_ROWS - 1))
-            line = code.moved(ring, builder.mul(place, width), column)
+            line = code.moved(x, builder.load(code.moved(rows, down.index)), column)
             with cgutils.for_range(builder, size) as along:
                 tap = builder.add(builder.mul(down.index, size), along.index)
-                factors = code.moved(weights, builder.mul(tap, code.number(COLOURS * VECTOR)))
+                factors = code.moved(weights, first, builder.mul(tap, code.number(COLOURS * VECTOR)))
                 values = code.moved(line, builder.mul(along.index, code.number(PIXEL)))
                 for colour in range(COLOURS):
                     factor = code.load(factors, colour * VECTOR)
