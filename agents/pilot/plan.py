@@ -129,7 +129,9 @@ def _table(chain: Sequence[Fields], x: _Rows, out: _Rows, coarse: _Rows | None, 
             # The rows that the next layer's window covers: it follows at once.
             kept = 2 * chain[n + 1]["reach"] + 1
             to = memory.rows(kept, x.height // stride, x.columns // stride, depth)
-        joined = {} if coarse is None else {"coarse": coarse.at, "coarse_row": coarse.row, "coarse_depth": coarse.channels}
+        joined = (
+            {} if coarse is None else {"coarse": coarse.at, "coarse_row": coarse.row, "coarse_depth": coarse.channels}
+        )
         places = {
             "x": x.at, "x_rows": x.kept, "x_height": x.height, "x_row": x.row, "x_depth": x.channels,
             "out": to.at, "rows": to.kept, "height": to.height, "row": to.row, "columns": to.columns,
@@ -141,7 +143,7 @@ def _table(chain: Sequence[Fields], x: _Rows, out: _Rows, coarse: _Rows | None, 
 
 
 def _order(chain: Sequence[Fields], height: int, top: int, end: int) -> NDArray[np.int64]:
-    """Layer and row, one after the other, so that rows top <= y < end of the last are made: each row as late as it can be."""
+    """Layer and row by turns, for rows top <= y < end of the last layer: each row is made as late as it can be."""
     heights, next_ = [], [0] * len(chain)
     for fields in chain:
         height //= fields["stride"]

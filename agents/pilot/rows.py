@@ -2,8 +2,8 @@
 
 Layer after layer, a frame would pass through the third-level cache a dozen times. So layers are chained: each makes a
 row as soon as the layer before it has made the rows that it needs, and all but the last write into a ring of a few
-rows (`plan`). A row of a separable block is made in one go: the depth-wise product goes into a line of memory, the point-wise
-product from there to where the block's output stands.
+rows (`plan`). A row of a separable block is made in one go: the depth-wise product goes into a line of memory, the
+point-wise product from there to where the block's output stands.
 
 All of that is one flat array of float32. A row in it is (BORDER + w + BORDER, channels), its border zeros: the padding
 of every convolution. It begins with zeros, as many as the longest row has: the rows above and below an image.
@@ -140,7 +140,7 @@ def _separable_row(layer: Any, weights: Floats, memory: Floats, line: int, y: in
 
 @numba.njit(nogil=True, error_model="numpy", fastmath=FAST)
 def _coarse_part(layer: Any, weights: Floats, memory: Floats, line: int, y: int) -> None:
-    """The depth-wise product of an image at twice its size, which nobody makes: pixel x of it is x // 2 of the image."""
+    """The depth-wise product of an image at twice its size, which is not made: pixel x is x // 2 of the image."""
     depth, rows, half = layer.coarse_depth, layer.height // 2, layer.columns // 2
     above = _place(layer.coarse, rows, rows, layer.coarse_row, (y - 1) // 2) + BORDER * depth
     here = _place(layer.coarse, rows, rows, layer.coarse_row, y // 2) + BORDER * depth
