@@ -88,8 +88,10 @@ def _take_row(layer: Any, frame: Bytes, memory: Floats, y: int) -> None:
     """A row of the frame as the network sees it."""
     pixels = frame[y].reshape(-1)
     first = _place(layer.out, layer.rows, layer.height, layer.row, y) + BORDER * PIXEL
-    for i in range(layer.columns * PIXEL):
-        memory[first + i] = np.float32(pixels[i]) * _SCALE + _SHIFT
+    count = layer.columns * PIXEL
+    out = memory[first : first + count]
+    for i in range(count):
+        out[i] = np.float32(pixels[i]) * _SCALE + _SHIFT
 
 
 @numba.njit(nogil=True, error_model="numpy", fastmath=FAST)

@@ -21,6 +21,7 @@ WIDE = bool(llvmlite.binding.get_host_cpu_features().get("avx512f", False))
 # multiples of these.
 TILE_PX, TILE_SIXTEENS = (10, 2) if WIDE else (5, 1)
 STEM_PX = 20 if WIDE else 5
+LINE_PX = 4
 # Pixels of the line between a depth-wise and a point-wise product are this many floats apart, whatever their depth:
 # known to the compiler, and an odd number of cache lines, so that they spread over the whole first-level cache.
 LINE_STEP = 208
@@ -30,6 +31,7 @@ STEM_SIZE, STEM_STRIDE = 5, 2
 TAPS = 9
 _FLAGS = ("contract", "nsz", "reassoc")
 FAST = set(_FLAGS)
+_intrinsic: Any = intrinsic  # whose own type does not know that the context is left out in calls
 _FLOATS = ir.VectorType(ir.FloatType(), VECTOR)
 _INDEX, _FLAG = types.intp, types.boolean
 
@@ -76,7 +78,7 @@ class _Code:
         return self._builder.select(self._builder.fcmp_ordered(">", value, self.zero), value, self.zero)
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@_intrinsic
 def pointwise_tile(
     context, line, at, depth, weights, first, bias, relu, beside, beside_at, beside_step, with_beside, out,
     out_at, out_step,
@@ -125,7 +127,7 @@ def pointwise_tile(
     return signature, generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@_intrinsic
 def depthwise_line(
     context, x, row_0, row_1, row_2, column_0, column_1, column_2, step, count, weights, first, out, out_at, out_step
 ):  # type: ignore[no-untyped-def]
@@ -145,17 +147,27 @@ def depthwise_line(
         factors = [code.load(weights, tap * VECTOR) for tap in range(TAPS)]
         bias = code.load(weights, TAPS * VECTOR)
         lines = [code.moved(x, row) for row in rows]
-        with cgutils.for_range(builder, count) as along:
-            total, place = bias, builder.mul(along.index, step)
+        tiles = builder.udiv(builder.add(count, code.number(LINE_PX - 1)), code.number(LINE_PX))
+        last = builder.sub(count, code.number(LINE_PX))
+        with cgutils.for_range(builder, tiles) as along:
+            begin = builder.mul(along.index, code.number(LINE_PX))
+            begin = builder.select(builder.icmp_signed("<", begin, last), begin, last)
+            place = builder.mul(begin, step)
+            starts = [code.moved(line, place) for line in lines]
+            totals = [bias] * LINE_PX
             for tap in range(TAPS):
-                value = code.load(lines[tap // 3], place, columns[tap % 3])
-                total = code.multiply_add(total, value, factors[tap])
-            code.store(code.positive(total), out, builder.mul(along.index, out_step))
+                start = code.moved(starts[tap // 3], columns[tap % 3])
+                for pixel in range(LINE_PX):
+                    value = code.load(start, builder.mul(step, code.number(pixel)))
+                    totals[pixel] = code.multiply_add(totals[pixel], value, factors[tap])
+            to = code.moved(out, builder.mul(begin, out_step))
+            for pixel, total in enumerate(totals):
+                code.store(code.positive(total), to, builder.mul(out_step, code.number(pixel)))
 
     return signature, generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@_intrinsic
 def stem_tile(context, x, rows, column, weights, first, bias, out, out_at):  # type: ignore[no-untyped-def]
     """out = relu of the 5x5 product of stride 2, for STEM_PX pixels of sixteen channels.
 
