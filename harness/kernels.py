@@ -182,22 +182,19 @@ def _thermal() -> None:
         reproject(camera.image(frames, actors).counts, frames, frames)
 
 
-def _fusion() -> None:
+def _networks() -> None:
+    """FusionProxy's and the pilot's: PyTorch, which both come with, takes two seconds to load."""
+    from agents.pilot.compiled import LEAST_WIDTH, CompiledNetwork
+    from agents.pilot.network import PilotNetwork
     from fusion.proxy import FusionProxy
 
     FusionProxy.from_pretrained()
-
-
-def _pilot() -> None:
-    from agents.pilot.compiled import LEAST_WIDTH, CompiledNetwork
-    from agents.pilot.network import PilotNetwork
-
     CompiledNetwork(PilotNetwork().eval())(np.zeros((16, LEAST_WIDTH, 4), np.uint8))
 
 
 # The longest first. No two share a kernel: which of them compiled it, and which found it in the cache, would else
 # depend on who was faster, and with it the last bits.
-PARTS = {"renderer": _renderer, "world": _world, "fusion": _fusion, "thermal": _thermal, "pilot": _pilot}
+PARTS = {"renderer": _renderer, "world": _world, "networks": _networks, "thermal": _thermal}
 
 
 if __name__ == "__main__":

@@ -41,8 +41,7 @@ class CompiledNetwork:
 
         H and W are multiples of 16, W at least LEAST_WIDTH; ValueError if not. The next call overwrites the result.
         """
-        frame = _checked(bgra)
-        height, width = frame.shape[:2]
+        frame, (height, width) = _checked(bgra), bgra.shape[:2]
         if self._plan is None or self._plan.shape != (height, width):
             self._plan = plan_for(self._layers, height, width, self._threads)
         plan = self._plan
@@ -59,7 +58,7 @@ class CompiledNetwork:
 
 
 def _checked(bgra: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Contiguous and read-only: one and the same type for the kernel."""
+    """Flat, contiguous and read-only: one and the same type for the kernel."""
     if bgra.ndim != 3 or bgra.shape[2] != PIXEL or bgra.dtype != np.uint8:
         raise ValueError(f"a frame is (H, W, {PIXEL}) uint8, not {bgra.shape} {bgra.dtype}")
     height, width = bgra.shape[:2]
@@ -67,6 +66,6 @@ def _checked(bgra: NDArray[np.uint8]) -> NDArray[np.uint8]:
         raise ValueError(
             f"a frame's sides are multiples of {COARSEST}, its width is {LEAST_WIDTH} or more, not {width}x{height}"
         )
-    view = np.ascontiguousarray(bgra).view()
+    view = np.ascontiguousarray(bgra).reshape(-1).view()
     view.flags.writeable = False
     return view

@@ -28,6 +28,7 @@ from agents.pilot.vectors import (
     TILE_PX,
     TILE_SIXTEENS,
     VECTOR,
+    bytes_seen,
     depthwise_line,
     pointwise_tile,
     stem_tile,
@@ -54,8 +55,6 @@ LAYER = np.dtype(
     ]
 )
 """What the kernel knows of one layer; places and lengths are in floats."""
-# (rgb - 0.45) * 4 of a byte.
-_SCALE, _SHIFT = np.float32(4.0 / 255.0), np.float32(-0.45 * 4.0)
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy", fastmath=FAST)
@@ -64,7 +63,7 @@ def chain_rows(
 ) -> None:
     """Makes rows in the given order, which names the layer and the row: (n, 2).
 
-    layers: of LAYER; frame (H, W, 4), read by layers of the kind FRAME; line: where in the memory the thread has room
+    layers: of LAYER; frame (H * W * 4), read by layers of the kind FRAME; line: where in the memory the thread has room
     for two rows of LINE_STEP floats a pixel.
     """
     window = np.empty(STEM_SIZE, np.int64)
@@ -78,7 +77,7 @@ def chain_rows(
             _separable_row(layer, weights, memory, line, y)
 
 
-@numba.njit(nogil=True, inline="always")
+@numba.njit(nogil=True, error_model="numpy")
 def _place(x: int, rows: int, height: int, row: int, y: int) -> int:
     return x + (y % rows) * row if 0 <= y < height else 0
 
@@ -86,12 +85,10 @@ def _place(x: int, rows: int, height: int, row: int, y: int) -> int:
 @numba.njit(nogil=True, error_model="numpy", fastmath=FAST)
 def _take_row(layer: Any, frame: Bytes, memory: Floats, y: int) -> None:
     """A row of the frame as the network sees it."""
-    pixels = frame[y].reshape(-1)
     first = _place(layer.out, layer.rows, layer.height, layer.row, y) + BORDER * PIXEL
     count = layer.columns * PIXEL
-    out = memory[first : first + count]
-    for i in range(count):
-        out[i] = np.float32(pixels[i]) * _SCALE + _SHIFT
+    for i in range(0, count, VECTOR):
+        bytes_seen(frame, y * count + i, memory, first + i)
 
 
 @numba.njit(nogil=True, error_model="numpy", fastmath=FAST)
@@ -122,21 +119,14 @@ def _separable_row(layer: Any, weights: Floats, memory: Floats, line: int, y: in
         _coarse_part(layer, weights, memory, line, y)
     across, out = depth + layer.coarse_depth, _place(layer.out, layer.rows, layer.height, layer.row, y)
     out += BORDER * layer.depth
-    beside = layer.residual != 0
-    if layer.last_outputs == 0:
+    second, products = line + layer.columns * LINE_STEP, 2 if layer.last_outputs else 1
+    for product in range(products):
+        first, last = product == 0, product == products - 1
         _pointwise(
-            memory, line, across, weights, layer.weights, layer.bias, layer.outputs, True, here, depth, beside,
-            out, layer.depth, layer.columns,
-        )  # fmt: skip
-    else:
-        second = line + layer.columns * LINE_STEP
-        _pointwise(
-            memory, line, across, weights, layer.weights, layer.bias, layer.outputs, True, here, depth, beside,
-            second, LINE_STEP, layer.columns,
-        )  # fmt: skip
-        _pointwise(
-            memory, second, layer.outputs, weights, layer.last_weights, layer.last_bias, layer.last_outputs, False,
-            0, 0, False, out, layer.depth, layer.columns,
+            memory, line if first else second, across if first else layer.outputs,
+            weights, layer.weights if first else layer.last_weights, layer.bias if first else layer.last_bias,
+            layer.outputs if first else layer.last_outputs, first, here, depth, first and layer.residual != 0,
+            out if last else second, layer.depth if last else LINE_STEP, layer.columns,
         )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""The three inner loops of the pilot's compiled network, written out as LLVM vectors of sixteen channels.
+"""The inner loops of the pilot's compiled network, written out as LLVM vectors of sixteen channels.
 
 No compiler finds them in a loop over channels. All work on flat float32 arrays and take places in floats; sums are made
 in one order, so a pixel comes out the same whichever tile it is in.
@@ -29,6 +29,7 @@ LINE_STEP = 208
 PIXEL, COLOURS = 4, 3
 STEM_SIZE, STEM_STRIDE = 5, 2
 TAPS = 9
+_SEEN = 4.0 / 255.0, -0.45 * 4.0
 _FLAGS = ("contract", "nsz", "reassoc")
 FAST = set(_FLAGS)
 _intrinsic: Any = intrinsic  # whose own type does not know that the context is left out in calls
@@ -37,7 +38,7 @@ _INDEX, _FLAG = types.intp, types.boolean
 
 
 class _Code:
-    """What the three have in common: addresses, vectors, and the arrays among a function's arguments."""
+    """What they have in common: addresses, vectors, and the arrays among a function's arguments."""
 
     def __init__(self, target: Any, builder: Any, signature: Any, arguments: Any) -> None:
         self._target, self._builder = target, builder
@@ -76,6 +77,22 @@ class _Code:
 
     def positive(self, value: Any) -> Any:
         return self._builder.select(self._builder.fcmp_ordered(">", value, self.zero), value, self.zero)
+
+
+@_intrinsic
+def bytes_seen(context, frame, at, out, out_at):  # type: ignore[no-untyped-def]
+    """out = (byte / 255 - 0.45) * 4, for sixteen bytes."""
+    signature = types.void(frame, _INDEX, out, _INDEX)
+
+    def generate(target, builder, signature, arguments):  # type: ignore[no-untyped-def]
+        code = _Code(target, builder, signature, arguments)
+        kind = ir.VectorType(ir.IntType(8), VECTOR)
+        place = builder.bitcast(code.moved(code.array(0), arguments[1]), kind.as_pointer())
+        value = builder.uitofp(builder.load(place, align=1), _FLOATS)
+        scale, shift = (ir.Constant(_FLOATS, [number] * VECTOR) for number in _SEEN)
+        code.store(code.multiply_add(shift, value, scale), code.array(2), arguments[3])
+
+    return signature, generate
 
 
 @_intrinsic
