@@ -14,12 +14,12 @@ from agents.pilot.folding import fold
 from agents.pilot.network import PilotNetwork
 from agents.pilot.plan import COARSEST, Plan, Work, plan_for
 from agents.pilot.rows import chain_rows
-from agents.pilot.vectors import PIXEL, TILE_PX
+from agents.pilot.vectors import PIXEL
 
 Floats = NDArray[np.float32]
 
-LEAST_WIDTH = COARSEST * TILE_PX
-"""The coarsest image is at least a tile wide."""
+LEAST_WIDTH = 160
+"""The coarsest image is at least a tile wide, whatever the machine's tiles are."""
 # The rows of one frame keep no more threads busy.
 MOST_THREADS = 8
 

@@ -58,7 +58,7 @@ class Sighting:
 
 
 class Eyes:
-    """The frozen network, on as many threads as PyTorch may use. One frame costs about 9 ms of CPU."""
+    """The frozen network, on as many threads as PyTorch may use. One frame costs about 9 ms of processor time."""
 
     def __init__(self, weights: Path):
         network = PilotNetwork()

@@ -45,7 +45,7 @@ LAYER = np.dtype(
     [
         (name, np.int64)
         for name in (
-            *("kind", "stride", "reach"),  # reach: how many rows its window begins before the row in its middle
+            *("kind", "stride", "reach"),  # reach: from the middle of its window to its rim
             *("x", "x_rows", "x_height", "x_row", "x_depth"),  # input: place, rows kept, rows in all, floats per row
             *("coarse", "coarse_row", "coarse_depth"),  # an image of half the size: more channels of the input, or none
             *("out", "rows", "height", "row", "depth", "columns"),

@@ -1,7 +1,7 @@
 """The inner loops of the pilot's compiled network, written out as LLVM vectors of sixteen channels.
 
 No compiler finds them in a loop over channels. All work on flat float32 arrays and take places in floats; sums are made
-in one order, so a pixel comes out the same whichever tile it is in.
+in one order (no flag lets the compiler change it), so a pixel comes out the same whichever tile it is in.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ WIDE = bool(llvmlite.binding.get_host_cpu_features().get("avx512f", False))
 # multiples of these.
 TILE_PX, TILE_SIXTEENS = (10, 2) if WIDE else (5, 1)
 STEM_PX = 20 if WIDE else 5
-LINE_PX = 4
+LINE_PX = 4  # of a depth-wise line at a time
 # Pixels of the line between a depth-wise and a point-wise product are this many floats apart, whatever their depth:
 # known to the compiler, and an odd number of cache lines, so that they spread over the whole first-level cache.
 LINE_STEP = 208
@@ -30,7 +30,7 @@ PIXEL, COLOURS = 4, 3
 STEM_SIZE, STEM_STRIDE = 5, 2
 TAPS = 9
 _SEEN = 4.0 / 255.0, -0.45 * 4.0
-_FLAGS = ("contract", "nsz", "reassoc")
+_FLAGS = ("contract", "nsz")
 FAST = set(_FLAGS)
 _intrinsic: Any = intrinsic  # whose own type does not know that the context is left out in calls
 _FLOATS = ir.VectorType(ir.FloatType(), VECTOR)
@@ -188,7 +188,7 @@ def depthwise_line(
 def stem_tile(context, x, rows, column, weights, first, bias, out, out_at):  # type: ignore[no-untyped-def]
     """out = relu of the 5x5 product of stride 2, for STEM_PX pixels of sixteen channels.
 
-    rows (5 int64): where the rows of the window begin, `column`: its first float in each of them. `x` has its pixels
+    rows (5) int64: where the rows of the window begin, `column`: its first float in each of them. `x` has its pixels
     PIXEL apart; weights (5, 5, 3, 16) from `first` on, sixteen biases at `bias`.
     """
     i = _INDEX
