@@ -27,12 +27,13 @@ MOST_THREADS = 8
 class CompiledNetwork:
     """Frame -> grid, with `threads` threads; the grid is the same to the last bit for any number of them.
 
-    One caller at a time: the memory that the layers write to is kept.
+    rows: the first row of the grid that is wanted, and the one after the last; the others are not made. One caller at
+    a time: the memory that the layers write to is kept.
     """
 
-    def __init__(self, network: PilotNetwork, threads: int = 1) -> None:
+    def __init__(self, network: PilotNetwork, threads: int = 1, rows: tuple[int, int] | None = None) -> None:
         self._layers = fold(network)
-        self._threads = min(threads, MOST_THREADS)
+        self._threads, self._rows = min(threads, MOST_THREADS), rows
         self._pool = ThreadPoolExecutor(self._threads - 1, "pilot") if self._threads > 1 else None
         self._plan: Plan | None = None
 
@@ -43,7 +44,7 @@ class CompiledNetwork:
         """
         frame, (height, width) = _checked(bgra), bgra.shape[:2]
         if self._plan is None or self._plan.shape != (height, width):
-            self._plan = plan_for(self._layers, height, width, self._threads)
+            self._plan = plan_for(self._layers, height, width, self._threads, self._rows)
         plan = self._plan
 
         def run(work: Work) -> None:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file
 
 from agents.pilot.camera import (
+    COLUMNS,
     CROP_TOP,
     END_ROW,
     FIRST_ROW,
@@ -63,19 +64,19 @@ class Eyes:
     def __init__(self, weights: Path):
         network = PilotNetwork()
         network.load_state_dict(load_file(weights))
-        self._network = CompiledNetwork(network.eval(), torch.get_num_threads())
+        self._network = CompiledNetwork(network.eval(), torch.get_num_threads(), (FIRST_ROW, END_ROW))
         self._right_per_m, _ = cell_slopes()
         # Kernels are compiled, or read from their cache, here: the first frame must not be slower than the others.
         self._network(np.zeros((HEIGHT - CROP_TOP, WIDTH, 4), np.uint8))
 
     def look(self, bgra: NDArray[np.uint8]) -> Sighting:
         """bgra: (360, 640, 4) uint8, as the leaderboard hands it over."""
-        grid = np.ascontiguousarray(self._network(bgra[CROP_TOP:]).transpose(2, 0, 1)[: len(Thing) + 1])
-        logits, log_distance = grid[: len(Thing)], grid[len(Thing)]
-        probability = np.exp(logits - logits.max(axis=0))
-        probability /= probability.sum(axis=0)
-        probability[1:, :FIRST_ROW] = probability[1:, END_ROW:] = 0.0
-        return self._sighting(probability, np.exp(log_distance))
+        grid = self._network(bgra[CROP_TOP:])
+        logits = np.ascontiguousarray(grid[FIRST_ROW:END_ROW, :, : len(Thing)].transpose(2, 0, 1))
+        share = np.exp(logits - logits.max(axis=0))
+        probability = np.zeros((len(Thing), ROWS, COLUMNS), np.float32)
+        probability[:, FIRST_ROW:END_ROW] = share / share.sum(axis=0)
+        return self._sighting(probability, np.exp(grid[..., len(Thing)]))
 
     def _sighting(self, probability: NDArray[np.floating], depth_m: NDArray[np.floating]) -> Sighting:
         column, depth = self._upright(probability[Thing.VEHICLE] > THRESHOLD, depth_m)

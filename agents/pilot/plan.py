@@ -57,8 +57,8 @@ class _Rows:
         return (self.columns + 2 * BORDER) * self.channels
 
 
-def plan_for(layers: Layers, height: int, width: int, threads: int) -> Plan:
-    """height and width are multiples of COARSEST."""
+def plan_for(layers: Layers, height: int, width: int, threads: int, wanted: tuple[int, int] | None = None) -> Plan:
+    """height and width are multiples of COARSEST; wanted: first row of the grid, and the one after the last."""
     weights = _Store()
     first = [_stem_fields(layers, weights), *(_block_fields(block, weights) for block in layers.fine)]
     context = [_block_fields(block, weights) for block in layers.context]
@@ -72,9 +72,12 @@ def plan_for(layers: Layers, height: int, width: int, threads: int) -> Plan:
     def image(scale: int, fields: Fields) -> _Rows:
         return memory.rows(height // scale, height // scale, width // scale, fields["depth"])
 
-    def step(chain: Sequence[Fields], x: _Rows, out: _Rows, coarse: _Rows | None = None) -> tuple[Work, ...]:
+    def step(
+        chain: Sequence[Fields], x: _Rows, out: _Rows, wanted: tuple[int, int], coarse: _Rows | None = None
+    ) -> tuple[Work, ...]:
         """The rows of `out` shared out among the threads; rows that two of them need of others both make."""
-        cuts = [out.height * i // threads for i in range(threads + 1)]
+        first_row, end_row = wanted
+        cuts = [first_row + (end_row - first_row) * i // threads for i in range(threads + 1)]
         return tuple(
             Work(_table(chain, x, out, coarse, memory), _order(chain, x.height, top, end), line)
             for line, (top, end) in zip(lines, pairwise(cuts))
@@ -82,14 +85,20 @@ def plan_for(layers: Layers, height: int, width: int, threads: int) -> Plan:
 
     frame = _Rows(0, height, height, width, PIXEL)  # not in this memory
     fine = image(STRIDE, first[-1])
-    steps = [step([taken, *first], frame, fine)]
+    grid = image(STRIDE, merge[-1])
+    rows = [wanted or (0, grid.height)]
+    of_fine = _needed(merge, *rows[0], fine.height)
+    rows.append((of_fine[0] // 2, (of_fine[1] + 1) // 2))
+    for fields in reversed(context):
+        rows.append(_needed([fields], *rows[-1], fine.height if fields is context[0] else height // COARSEST))
+    rows[-1] = min(rows[-1][0], of_fine[0]), max(rows[-1][1], of_fine[1])
+    steps = [step([taken, *first], frame, fine, rows.pop())]
     coarse = fine
     for fields in context:
         below = image(COARSEST, fields)
-        steps.append(step([fields], coarse, below))
+        steps.append(step([fields], coarse, below, rows.pop()))
         coarse = below
-    grid = image(STRIDE, merge[-1])
-    steps.append(step(merge, fine, grid, coarse))
+    steps.append(step(merge, fine, grid, rows.pop(), coarse))
     array = memory.array()
     made = array[grid.at : grid.at + grid.height * grid.row].reshape(grid.height, -1, grid.channels)
     return Plan((height, width), weights.array(), array, tuple(steps), made[:, BORDER:-BORDER])
@@ -140,6 +149,14 @@ def _table(chain: Sequence[Fields], x: _Rows, out: _Rows, coarse: _Rows | None, 
             table[n][name] = value
         x, coarse = to, None
     return table
+
+
+def _needed(chain: Sequence[Fields], top: int, end: int, height: int) -> tuple[int, int]:
+    """Which of the `height` rows of a chain's input its rows top <= y < end are made of."""
+    last = end - 1
+    for fields in reversed(chain):
+        top, last = top * fields["stride"] - fields["reach"], last * fields["stride"] + fields["reach"]
+    return max(top, 0), min(last + 1, height)
 
 
 def _order(chain: Sequence[Fields], height: int, top: int, end: int) -> NDArray[np.int64]:

@@ -73,6 +73,17 @@ def test_any_number_of_threads_sees_the_same_to_the_last_bit(network: PilotNetwo
             assert np.array_equal(shared(frame), grid)
 
 
+@pytest.mark.parametrize("rows", [(4, 37), (0, 44), (43, 44), (17, 18)])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_rows_that_are_wanted_alone_are_the_same_to_the_last_bit(
+    network: PilotNetwork, rows: tuple[int, int], threads: int
+) -> None:
+    frame = noise(SHAPES[0])
+    whole = CompiledNetwork(network)(frame)
+    some = CompiledNetwork(network, threads, rows)(frame)
+    assert np.array_equal(some[slice(*rows)], whole[slice(*rows)])
+
+
 def test_frames_of_changing_sizes_leave_nothing_behind(network: PilotNetwork) -> None:
     compiled = CompiledNetwork(network, 2)
     first = [compiled(noise(shape)).copy() for shape in SHAPES]
