@@ -28,7 +28,10 @@ from simulator.render.stale import drop_stale_kernels
 
 ROOT = Path(__file__).resolve().parent.parent
 # Where kernels stand.
-PACKAGES = ("simulator/render", "simulator/raycast", "simulator/world", "sensors", "sensors/thermal", "fusion")
+PACKAGES = (
+    *("simulator/render", "simulator/raycast", "simulator/world"),
+    *("sensors", "sensors/thermal", "fusion", "agents/pilot"),
+)
 STAMP = Path(__file__).resolve().parent / "__pycache__" / "kernels.stamp"
 # Of processor time. Loading what is cached takes less; what takes more is being compiled, and the user is told.
 LOADING_S = 8.0
@@ -179,15 +182,19 @@ def _thermal() -> None:
         reproject(camera.image(frames, actors).counts, frames, frames)
 
 
-def _fusion() -> None:
+def _networks() -> None:
+    """FusionProxy's and the pilot's: PyTorch, which both come with, takes two seconds to load."""
+    from agents.pilot.compiled import LEAST_WIDTH, CompiledNetwork
+    from agents.pilot.network import PilotNetwork
     from fusion.proxy import FusionProxy
 
     FusionProxy.from_pretrained()
+    CompiledNetwork(PilotNetwork().eval())(np.zeros((16, LEAST_WIDTH, 4), np.uint8))
 
 
 # The longest first. No two share a kernel: which of them compiled it, and which found it in the cache, would else
 # depend on who was faster, and with it the last bits.
-PARTS = {"renderer": _renderer, "world": _world, "fusion": _fusion, "thermal": _thermal}
+PARTS = {"renderer": _renderer, "world": _world, "networks": _networks, "thermal": _thermal}
 
 
 if __name__ == "__main__":
