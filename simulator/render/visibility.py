@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from simulator.render.camera import Pinhole
 from simulator.render.chunks import Chunks, boxes_in_view
-from simulator.render.raster import FAR_M, NEAR_M, PARALLEL_RANGE_M, draw_items, merge
+from simulator.render.project import FAR_M, NEAR_M, PARALLEL_RANGE_M, OnScreen, project_items
+from simulator.render.raster import LANES, draw_bands
 from simulator.render.templates import Templates
 from simulator.render.workers import Workers
 
@@ -35,8 +36,7 @@ class VisibilityBuffer:
 
     ids: NDArray[np.int32]
     inverse_depth: NDArray[np.float32]
-    fine_ids: NDArray[np.int32]
-    fine_depth: NDArray[np.float32]
+    fine: NDArray[np.int64]
 
 
 class ParallelDepth(NamedTuple):
@@ -62,7 +62,7 @@ class Visibility:
         self._workers = workers
         self._static_largest = int(np.diff(static.first_vertex).max(initial=0))
         self._scratch = np.zeros((workers.threads, 0, 6), np.float32)
-        self._free: dict[tuple[int, ...], list[tuple[NDArray[np.float32], NDArray[np.int32]]]] = {}
+        self._free: dict[tuple[int, ...], list[NDArray[np.int64]]] = {}
 
     def render(self, view: Pinhole, instances: Instances) -> VisibilityBuffer:
         chunks = boxes_in_view(view, self._static_centre, self._static_half, float(NEAR_M), FAR_M)
@@ -78,20 +78,34 @@ class Visibility:
             width=2 * view.width + 1,
             height=2 * view.height + 1,
         )
-        depths, ids = self._buffer(fine)
+        matrices = to_camera(view, instances.poses)
+        screen = self._screen(items, instances.template)
         self._workers.run(
-            draw_items, items, to_camera(view, instances.poses), self._static, self._templates.chunks,
-            instances.template, fine.focal_px, fine.cx_px, fine.cy_px, False, depths, ids, self._scratch,
+            project_items, items, matrices, self._static, self._templates.chunks, instances.template,
+            fine.focal_px, fine.cx_px, fine.cy_px, False, fine.height, fine.width, screen, self._scratch,
         )  # fmt: skip
-        if self._workers.threads > 1:
-            self._workers.run(merge, depths, ids)
-        return VisibilityBuffer(ids[0, 1::2, 1::2].copy(), depths[0, 1::2, 1::2].copy(), ids[0], depths[0])
+        order = np.argsort(-screen.nearest, kind="stable")
+        seen = self._buffer(fine)
+        shape = (view.height, view.width)
+        centre_depth, centre_ids = np.empty(shape, np.float32), np.empty(shape, np.int32)
+        self._workers.run(draw_bands, order, screen, fine.width, seen, centre_depth, centre_ids)
+        return VisibilityBuffer(centre_ids, centre_depth, seen)
+
+    def _screen(self, items: NDArray[np.int32], template: NDArray[np.int32]) -> OnScreen:
+        chunk = np.maximum(items, 0)
+        counts = np.diff(self._static.first_triangle)[chunk] if len(items) else np.zeros(0, np.int32)
+        dyn = items < 0
+        counts[dyn] = np.diff(self._templates.chunks.first_triangle)[template[-1 - items[dyn]]]
+        first = np.concatenate([[0], np.cumsum(2 * counts)])
+        n = int(first[-1])
+        return OnScreen(
+            first[:-1].astype(np.int32), np.empty((len(items), 5), np.int32), np.empty(len(items), np.float32),
+            np.empty((n, 11), np.float32), np.empty((n, 5), np.int32),
+        )
 
     def release(self, buffer: VisibilityBuffer) -> None:
         """Gives back a buffer that is no longer wanted, for the next picture of its size."""
-        depths, ids = buffer.fine_depth.base, buffer.fine_ids.base
-        if isinstance(depths, np.ndarray) and isinstance(ids, np.ndarray):
-            self._free.setdefault(buffer.fine_ids.shape, []).append((depths, ids))
+        self._free.setdefault(buffer.fine.shape, []).append(buffer.fine)
 
     def along(self, direction: NDArray[np.float64], texel_m: float) -> ParallelDepth:
         """What a distant light sees of the static mesh. direction: unit vector towards the light."""
@@ -122,12 +136,13 @@ class Visibility:
         texels[2, 3] += 0.5
         return ParallelDepth(depth[0], texels.astype(np.float32), np.float32(texel_m))
 
-    def _buffer(self, view: Pinhole) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
-        free = self._free.get((view.height, view.width))
+    def _buffer(self, view: Pinhole) -> NDArray[np.int64]:
+        lines = -(-(view.width + LANES - 1) // 16) | 1
+        shape = (view.height, 16 * lines)
+        free = self._free.get(shape)
         if free:
             return free.pop()
-        shape = (self._workers.threads, view.height, view.width)
-        return np.empty(shape, np.float32), np.empty(shape, np.int32)
+        return np.empty(shape, np.int64)
 
     def _instances_in_view(self, view: Pinhole, instances: Instances) -> NDArray[np.int32]:
         if len(instances.template) == 0:
