@@ -13,6 +13,8 @@ from numba import njit
 from simulator.render.workers import take_next
 
 F = np.float32
+WORDS, HIGH = 2, 1
+"""A key (`raster`) is two words of 32 bits, the owner's and then the inverse depth."""
 
 
 @njit(cache=True, fastmath=True, error_model="numpy", nogil=True, inline="always")
@@ -22,18 +24,21 @@ def _elsewhere(sample, depth, own_depth, other, other_depth):  # type: ignore[no
 
 
 @njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
-def smooth_edges(fine_ids, fine_depth, radiance, out, counter, thread):  # type: ignore[no-untyped-def]
-    """fine_ids, fine_depth: (2 H + 1, 2 W + 1), see `VisibilityBuffer`. radiance, out: (H, 3, W) float32."""
+def smooth_edges(owners, depths, radiance, out, counter, thread):  # type: ignore[no-untyped-def]
+    """owners: int32, depths: float32, both are views of `VisibilityBuffer.fine`: (2 H + 1, twice its width).
+
+    radiance, out: (H, 3, W) float32.
+    """
     height, _, width = radiance.shape
     mixed = np.empty(width, np.uint8)
-    one, two = np.uint64(1), np.uint64(2)
+    one, two = np.uint64(WORDS), np.uint64(2 * WORDS)  # samples to the right
     while True:
         y = take_next(counter)
         if y >= height:
             break
-        above, middle, below = fine_ids[2 * y], fine_ids[2 * y + 1], fine_ids[2 * y + 2]
+        above, middle, below = owners[2 * y], owners[2 * y + 1], owners[2 * y + 2]
         for x in range(width):
-            k = np.uint64(2 * x)
+            k = np.uint64(2 * WORDS * x)
             c = middle[k + one]
             same = (above[k] == c) & (above[k + one] == c) & (above[k + two] == c) & (middle[k] == c)
             same &= (middle[k + two] == c) & (below[k] == c) & (below[k + one] == c) & (below[k + two] == c)
@@ -41,11 +46,11 @@ def smooth_edges(fine_ids, fine_depth, radiance, out, counter, thread):  # type:
         for channel in range(3):
             for x in range(width):
                 out[y, channel, x] = radiance[y, channel, x]
-        middle_depth = fine_depth[2 * y + 1]
+        middle_depth = depths[2 * y + 1][HIGH:]
         for x in range(width):
             if mixed[x] == 0:
                 continue
-            k = np.uint64(2 * x)
+            k = np.uint64(2 * WORDS * x)
             own, own_depth = middle[k + one], middle_depth[k + one]
             own_weight = F(0.25)
             red = green = blue = F(0)
@@ -53,7 +58,7 @@ def smooth_edges(fine_ids, fine_depth, radiance, out, counter, thread):  # type:
                 # left and right
                 j = k + (two if side else np.uint64(0))
                 nx = min(x + 1, width - 1) if side else max(x - 1, 0)
-                nk = np.uint64(2 * nx + 1)
+                nk = np.uint64(WORDS * (2 * nx + 1))
                 sample = middle[j]
                 if sample != own and _elsewhere(sample, middle_depth[j], own_depth, middle[nk], middle_depth[nk]):
                     red += F(0.125) * radiance[y, 0, nx]
@@ -65,11 +70,11 @@ def smooth_edges(fine_ids, fine_depth, radiance, out, counter, thread):  # type:
                 # the row of samples above, the row below
                 row = 2 * y + (2 if half else 0)
                 ny = min(y + 1, height - 1) if half else max(y - 1, 0)
-                samples, depths = fine_ids[row], fine_depth[row]
-                next_ids, next_depths = fine_ids[2 * ny + 1], fine_depth[2 * ny + 1]
+                samples, sample_depths = owners[row], depths[row][HIGH:]
+                next_ids, next_depths = owners[2 * ny + 1], depths[2 * ny + 1][HIGH:]
                 up, up_depth = next_ids[k + one], next_depths[k + one]
                 sample = samples[k + one]
-                if sample != own and _elsewhere(sample, depths[k + one], own_depth, up, up_depth):
+                if sample != own and _elsewhere(sample, sample_depths[k + one], own_depth, up, up_depth):
                     red += F(0.125) * radiance[ny, 0, x]
                     green += F(0.125) * radiance[ny, 1, x]
                     blue += F(0.125) * radiance[ny, 2, x]
@@ -82,8 +87,8 @@ def smooth_edges(fine_ids, fine_depth, radiance, out, counter, thread):  # type:
                         own_weight += F(0.0625)
                         continue
                     nx = min(x + 1, width - 1) if side else max(x - 1, 0)
-                    nk = np.uint64(2 * nx + 1)
-                    depth, best = depths[j], own_depth
+                    nk = np.uint64(WORDS * (2 * nx + 1))
+                    depth, best = sample_depths[j], own_depth
                     at_x, at_y = x, y
                     if _elsewhere(sample, depth, best, up, up_depth):
                         at_x, at_y, best = x, ny, up_depth

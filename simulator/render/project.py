@@ -34,6 +34,9 @@ TRIANGLE, TOP, BOTTOM, LEFT, RIGHT = range(5)
 """Columns of `OnScreen.marks` and `OnScreen.boxes`: the triangle's id (of a box: how many); samples, all inclusive."""
 
 
+RECORD_FLOATS, RECORD_INTS = 11, 5
+
+
 class OnScreen(NamedTuple):
     """corners: (n, 11) float32, marks: (n, 5) int32, see above; those of item k begin at first[k].
 

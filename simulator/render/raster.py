@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 
 from simulator.render.lanes import LANES, fused, keep_nearer
 from simulator.render.project import (
@@ -38,8 +39,26 @@ NOTHING = np.int32(0x7FFFFFFF)
 """The id of pixels that show no triangle."""
 
 BAND_ROWS = 32
+KEYS_PER_LINE = 8
 TILE_ROW_BITS, TILE_COLUMN_BITS = 3, 5
 TILE_ROWS, TILE_COLUMNS = 1 << TILE_ROW_BITS, 1 << TILE_COLUMN_BITS
+
+
+def stride_of(width: int) -> int:
+    """Samples from one row to the next: room for the lanes of a row's last span, and an odd number of cache lines, as
+    rows a power of two apart would share the same few lines of the cache."""
+    lines = -(-(width + LANES - 1) // KEYS_PER_LINE) | 1
+    return lines * KEYS_PER_LINE
+
+
+def inverse_depth_of(keys: NDArray[np.int64]) -> NDArray[np.float32]:
+    """(H, W) float32 of (H, W) keys."""
+    return keys.view(np.float32)[:, 1::2]
+
+
+def ids_of(keys: NDArray[np.int64]) -> NDArray[np.int32]:
+    """(H, W) int32 of (H, W) keys."""
+    return NOTHING - keys.view(np.int32)[:, ::2]
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
