@@ -62,7 +62,7 @@ def ids_of(keys: NDArray[np.int64]) -> NDArray[np.int32]:
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def _fill(corners, marks, n, top, bottom, seen):  # type: ignore[no-untyped-def]
+def _fill(corners, marks, n, top, bottom, seen, rows):  # type: ignore[no-untyped-def]
     """Rows top to bottom - 1 of one triangle in pixels; z are inverse depths."""
     x0, y0, z0 = corners[n, X0], corners[n, Y0], corners[n, Z0]
     x1, y1, z1 = corners[n, X1], corners[n, Y1], corners[n, Z1]
@@ -93,19 +93,26 @@ def _fill(corners, marks, n, top, bottom, seen):  # type: ignore[no-untyped-def]
     l2 = e2 + COVER_PX if a2 < -tiny else F(np.inf)
     x_first, x_last = F(marks[n, LEFT]) + F(0.5), F(marks[n, RIGHT]) + F(0.5)
     x_origin, y_origin, z_origin = 0.5 - np.float64(x0), np.float64(y0), np.float64(z0)
-    for y in range(max(marks[n, TOP], top), min(marks[n, BOTTOM] + 1, bottom)):
-        py = F(y) + F(0.5)
-        t0, t1, t2 = f0 * (py - y0), f1 * (py - y1), f2 * py
-        start = max(max(x_first, s0 + t0), max(s1 + t1, s2 + t2))
-        end = min(min(x_last, l0 + t0), min(l1 + t1, l2 + t2))
-        xa, xb = np.int32(np.ceil(start - F(0.5))), np.int32(np.floor(end - F(0.5)))
-        if xa > xb:
-            continue
-        z = F(fused(dz_dx, np.float64(xa) + x_origin, fused(dz_dy, np.float64(py) - y_origin, z_origin)))
-        count = np.int32(xb - xa + 1)
-        index = np.int64(y) * np.int64(seen.shape[1]) + np.int64(xa)
-        for k in range(np.int32(0), count, np.int32(LANES)):
-            keep_nearer(seen, index + np.int64(k), z, step, low, np.int32(k), count)
+    first, last = max(marks[n, TOP], top), min(marks[n, BOTTOM], bottom - 1)
+    for block in range(first, last + 1, LANES):
+        for lane in range(LANES):
+            py = F(np.int32(block + lane)) + F(0.5)
+            t0, t1, t2 = f0 * (py - y0), f1 * (py - y1), f2 * py
+            start = max(max(x_first, s0 + t0), max(s1 + t1, s2 + t2))
+            end = min(min(x_last, l0 + t0), min(l1 + t1, l2 + t2))
+            xa = np.int32(np.ceil(start - F(0.5)))
+            depth = fused(dz_dx, np.float64(xa) + x_origin, fused(dz_dy, np.float64(py) - y_origin, z_origin))
+            at = np.uint64(lane)
+            rows[at], rows[at + np.uint64(LANES)] = xa, np.int32(np.floor(end - F(0.5)))
+            rows[at + np.uint64(2 * LANES)] = np.float32(depth).view(np.int32)
+        for lane in range(min(LANES, last + 1 - block)):
+            at = np.uint64(lane)
+            xa = rows[at]
+            count = rows[at + np.uint64(LANES)] + np.int32(1) - xa
+            z = np.int32(rows[at + np.uint64(2 * LANES)]).view(np.float32)
+            index = np.int64(block + lane) * np.int64(seen.shape[1]) + np.int64(xa)
+            for k in range(np.int32(0), count, np.int32(LANES)):
+                keep_nearer(seen, index + np.int64(k), z, step, low, np.int32(k), count)
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
@@ -122,9 +129,9 @@ def _look_again(seen, first, last, left, right, top, width, farthest, written): 
     """Renews the tiles within these samples."""
     for i in range((first - top) >> TILE_ROW_BITS, ((last - top) >> TILE_ROW_BITS) + 1):
         for j in range(left >> TILE_COLUMN_BITS, (right >> TILE_COLUMN_BITS) + 1):
-            if not written[i, j]:
+            if written[i, j] == 0:
                 continue
-            written[i, j] = False
+            written[i, j] = 0
             least = np.int64(0x7FFFFFFFFFFFFFFF)
             for y in range(top + i * TILE_ROWS, min(top + (i + 1) * TILE_ROWS, seen.shape[0])):
                 for x in range(j * TILE_COLUMNS, min((j + 1) * TILE_COLUMNS, width)):
@@ -136,7 +143,7 @@ def _look_again(seen, first, last, left, right, top, width, farthest, written): 
 def _mark(first, last, left, right, top, written):  # type: ignore[no-untyped-def]
     for i in range((first - top) >> TILE_ROW_BITS, ((last - top) >> TILE_ROW_BITS) + 1):
         for j in range(left >> TILE_COLUMN_BITS, (right >> TILE_COLUMN_BITS) + 1):
-            written[i, j] = True
+            written[i, j] = 1
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
@@ -145,7 +152,8 @@ def draw_bands(order, screen, width, seen, centre_depth, centre_ids, counter, th
     height, stride = seen.shape
     tiles = (width + TILE_COLUMNS - 1) // TILE_COLUMNS
     farthest = np.empty((BAND_ROWS // TILE_ROWS, tiles), np.float32)
-    written = np.empty((BAND_ROWS // TILE_ROWS, tiles), np.bool_)
+    written = np.empty((BAND_ROWS // TILE_ROWS, tiles), np.int32)
+    rows = np.empty(3 * LANES, np.int32)
     starts, boxes, nearest, corners, marks = screen.first, screen.boxes, screen.nearest, screen.corners, screen.marks
     while True:
         top = np.int64(take_next(counter) * BAND_ROWS)
@@ -156,7 +164,7 @@ def draw_bands(order, screen, width, seen, centre_depth, centre_ids, counter, th
             for x in range(stride):
                 seen[y, x] = 0
         farthest[:] = F(0)
-        written[:] = False
+        written[:] = 0
         for item in order:
             if boxes[item, TRIANGLE] == 0 or boxes[item, TOP] >= bottom or boxes[item, BOTTOM] < top:
                 continue
@@ -172,10 +180,10 @@ def draw_bands(order, screen, width, seen, centre_depth, centre_ids, counter, th
                 left, right = marks[n, LEFT], marks[n, RIGHT]
                 if _hidden(corners[n, NEAREST], first, last, left, right, top, farthest):
                     continue
-                _fill(corners, marks, n, top, bottom, seen)
+                _fill(corners, marks, n, top, bottom, seen, rows)
                 _mark(first, last, left, right, top, written)
         for y in range(top + 1, bottom, 2):
             for x in range(centre_depth.shape[1]):
-                key = seen[y, 2 * x + 1]
+                key = seen[np.uint64(y), np.uint64(2 * x + 1)]
                 centre_depth[y >> 1, x] = np.int32(key >> np.int64(32)).view(np.float32)
                 centre_ids[y >> 1, x] = NOTHING - np.int32(key & np.int64(0x7FFFFFFF))
