@@ -38,6 +38,8 @@ F = np.float32
 NOTHING = np.int32(0x7FFFFFFF)
 """The id of pixels that show no triangle."""
 
+FEW_SAMPLES = 64
+"""A tile is not looked at again for a triangle that is smaller: it would hardly be found to be full."""
 BAND_ROWS = 32
 KEYS_PER_LINE = 8
 TILE_ROW_BITS, TILE_COLUMN_BITS = 3, 5
@@ -181,7 +183,8 @@ def draw_bands(order, screen, width, seen, centre_depth, centre_ids, counter, th
                 if _hidden(corners[n, NEAREST], first, last, left, right, top, farthest):
                     continue
                 _fill(corners, marks, n, top, bottom, seen, rows)
-                _mark(first, last, left, right, top, written)
+                if (last - first + 1) * (right - left + 1) > FEW_SAMPLES:
+                    _mark(first, last, left, right, top, written)
         for y in range(top + 1, bottom, 2):
             for x in range(centre_depth.shape[1]):
                 key = seen[np.uint64(y), np.uint64(2 * x + 1)]
