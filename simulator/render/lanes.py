@@ -17,7 +17,9 @@ HALF = 4
 LANES = 2 * HALF
 
 
-def _keep_nearer(typing_context: Any, seen: Any, index: Any, z: Any, step: Any, low: Any, begin: Any, count: Any) -> Any:
+def _keep_nearer(
+    typing_context: Any, seen: Any, index: Any, z: Any, step: Any, low: Any, begin: Any, count: Any
+) -> Any:
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         array = context.make_array(signature.args[0])(context, builder, arguments[0])
@@ -48,6 +50,8 @@ def _keep_nearer(typing_context: Any, seen: Any, index: Any, z: Any, step: Any, 
 
 
 keep_nearer: Any = intrinsic(_keep_nearer)
+"""keep_nearer(seen, index, z, step, low, begin, count): LANES keys of a span from flat `index` on become the greater of
+themselves and (bits of z + k step) << 32 | low, for k from `begin` on and below `count`; z and step are float32."""
 
 
 def _fused(typing_context: Any, a: Any, b: Any, c: Any) -> Any:

@@ -1,6 +1,8 @@
-"""From meshes to triangles on the screen: projects, cuts at the near plane, drops what covers no sample's row or column.
+"""From meshes to triangles on the screen: projects, cuts at the near plane, drops what meets no row or column.
 
-What is left is a list of records per work item, read by every band of the picture the item reaches (`raster`).
+What is left is a list of records per work item (a chunk or an instance), read by every band of the picture that the
+item reaches (`raster`). What decides over bits (areas here, spans and depths there) is written out with its roundings,
+without fast floating point: the same wherever the compiler puts it.
 """
 
 from __future__ import annotations
@@ -32,8 +34,6 @@ X0, Y0, Z0, X1, Y1, Z1, X2, Y2, Z2, AREA, NEAREST = range(11)
 """Columns of `OnScreen.corners`: the corners with positive area (twice the triangle's), and a bound of the samples."""
 TRIANGLE, TOP, BOTTOM, LEFT, RIGHT = range(5)
 """Columns of `OnScreen.marks` and `OnScreen.boxes`: the triangle's id (of a box: how many); samples, all inclusive."""
-
-
 RECORD_FLOATS, RECORD_INTS = 11, 5
 
 
@@ -68,6 +68,7 @@ def _samples(x0, y0, x1, y1, x2, y2, height, width):  # type: ignore[no-untyped-
 
 @njit(cache=True, error_model="numpy", nogil=True)
 def _keep(x0, y0, z0, x1, y1, z1, x2, y2, z2, area, triangle, first, last, x_first, x_last, corners, marks, n):  # type: ignore[no-untyped-def]
+    """Writes record n. `NEAREST` is a bound of all its samples, however thin the triangle."""
     if area < F(0):
         x1, y1, z1, x2, y2, z2 = x2, y2, z2, x1, y1, z1
         area = -area
@@ -79,15 +80,25 @@ def _keep(x0, y0, z0, x1, y1, z1, x2, y2, z2, area, triangle, first, last, x_fir
     closest, far = max(z0, max(z1, z2)), min(z0, min(z1, z2))
     wide, tall = right - left, bottom - top
     reach = max(max(abs(left), abs(right)), max(abs(top), abs(bottom)))
+    # samples lie outside an edge by what spans are widened and by rounding, here with room to spare; each pushes the
+    # inverse depth out of the corners' range by its share of the height over that edge, the area's rounding likewise
     loose = (wide + tall) * (F(1e-3) + F(4e-6) * reach) + F(2e-5) * wide * tall
     corners[n, AREA] = area
-    corners[n, NEAREST] = closest * F(1.00001) + (closest - far) * loose / area if loose < area else F(3e38)
-    marks[n, TRIANGLE], marks[n, TOP], marks[n, BOTTOM], marks[n, LEFT], marks[n, RIGHT] = triangle, first, last, x_first, x_last
+    corners[n, NEAREST] = (
+        closest + F(1e-5) * max(abs(closest), abs(far)) + (closest - far) * loose / area if loose < area else F(3e38)
+    )
+    marks[n, TRIANGLE], marks[n, TOP], marks[n, BOTTOM], marks[n, LEFT], marks[n, RIGHT] = (
+        triangle,
+        first,
+        last,
+        x_first,
+        x_last,
+    )
 
 
 @njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
 def _clip(points, a, b, c, focal, cx, cy, clip):  # type: ignore[no-untyped-def]
-    """What of a triangle lies beyond the near plane: the number of corners, and their places on the screen in `clip`."""
+    """What of a triangle lies beyond the near plane: returns the number of its corners; `clip` gets their places."""
     held = 0
     for edge in range(3):
         p = a if edge == 0 else (b if edge == 1 else c)
@@ -146,7 +157,13 @@ def _around(corners, marks, begin, count, height, width, item, boxes, nearest): 
         top, bottom = min(top, marks[n, TOP]), max(bottom, marks[n, BOTTOM])
         left, right = min(left, marks[n, LEFT]), max(right, marks[n, RIGHT])
         closest = max(closest, corners[n, NEAREST])
-    boxes[item, TRIANGLE], boxes[item, TOP], boxes[item, BOTTOM], boxes[item, LEFT], boxes[item, RIGHT] = count, top, bottom, left, right
+    boxes[item, TRIANGLE], boxes[item, TOP], boxes[item, BOTTOM], boxes[item, LEFT], boxes[item, RIGHT] = (
+        count,
+        top,
+        bottom,
+        left,
+        right,
+    )
     nearest[item] = closest
 
 

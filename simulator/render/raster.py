@@ -1,8 +1,11 @@
 """Draws triangles into a visibility buffer: which triangle each pixel shows, and the inverse of its planar depth.
 
-The inverse depth is affine on the screen, so a row of a triangle is one masked compare-and-store over a span. Bigger is
-nearer; 0 is the sky. Where two triangles are exactly equally deep the lower id wins, whatever the drawing order, so the
-picture depends neither on the number of threads nor on the bands.
+A sample is one key of 64 bits: above the inverse depth (float32, bigger is nearer, 0 is the sky), below NOTHING less
+the triangle's id. The greatest key wins, so that of two triangles that are exactly equally deep the lower id does,
+whatever the drawing order; the picture depends neither on the number of threads nor on the bands.
+
+Threads take bands of rows that fit into the cache. A band draws its items nearest first and keeps the farthest depth of
+each of its tiles: what lies behind all of the tiles it reaches is left out. Of a town's triangles that is half.
 """
 
 from __future__ import annotations
@@ -38,10 +41,11 @@ F = np.float32
 NOTHING = np.int32(0x7FFFFFFF)
 """The id of pixels that show no triangle."""
 
+KEYS_PER_LINE = 8
+"""Of a cache line of 64 bytes."""
+BAND_ROWS = 32
 FEW_SAMPLES = 64
 """A tile is not looked at again for a triangle that is smaller: it would hardly be found to be full."""
-BAND_ROWS = 32
-KEYS_PER_LINE = 8
 TILE_ROW_BITS, TILE_COLUMN_BITS = 3, 5
 TILE_ROWS, TILE_COLUMNS = 1 << TILE_ROW_BITS, 1 << TILE_COLUMN_BITS
 
@@ -65,7 +69,10 @@ def ids_of(keys: NDArray[np.int64]) -> NDArray[np.int32]:
 
 @njit(cache=True, error_model="numpy", nogil=True)
 def _fill(corners, marks, n, top, bottom, seen, rows):  # type: ignore[no-untyped-def]
-    """Rows top to bottom - 1 of one triangle in pixels; z are inverse depths."""
+    """Draws record n in rows top to bottom - 1. rows: (3 * LANES,) int32 scratch.
+
+    The rows are worked out eight at a time, into first and last column and the bits of the first one's depth.
+    """
     x0, y0, z0 = corners[n, X0], corners[n, Y0], corners[n, Z0]
     x1, y1, z1 = corners[n, X1], corners[n, Y1], corners[n, Z1]
     x2, y2, z2 = corners[n, X2], corners[n, Y2], corners[n, Z2]
@@ -100,8 +107,8 @@ def _fill(corners, marks, n, top, bottom, seen, rows):  # type: ignore[no-untype
         for lane in range(LANES):
             py = F(np.int32(block + lane)) + F(0.5)
             t0, t1, t2 = f0 * (py - y0), f1 * (py - y1), f2 * py
-            start = max(max(x_first, s0 + t0), max(s1 + t1, s2 + t2))
-            end = min(min(x_last, l0 + t0), min(l1 + t1, l2 + t2))
+            start = min(max(max(x_first, s0 + t0), max(s1 + t1, s2 + t2)), x_last + F(1))
+            end = max(min(min(x_last, l0 + t0), min(l1 + t1, l2 + t2)), x_first - F(1))
             xa = np.int32(np.ceil(start - F(0.5)))
             depth = fused(dz_dx, np.float64(xa) + x_origin, fused(dz_dy, np.float64(py) - y_origin, z_origin))
             at = np.uint64(lane)
@@ -119,6 +126,7 @@ def _fill(corners, marks, n, top, bottom, seen, rows):  # type: ignore[no-untype
 
 @njit(cache=True, error_model="numpy", nogil=True)
 def _hidden(nearest, first, last, left, right, top, farthest):  # type: ignore[no-untyped-def]
+    """Whether all that is drawn in the tiles of these rows and columns is nearer. top: the band's first row."""
     for i in range((first - top) >> TILE_ROW_BITS, ((last - top) >> TILE_ROW_BITS) + 1):
         for j in range(left >> TILE_COLUMN_BITS, (right >> TILE_COLUMN_BITS) + 1):
             if nearest >= farthest[i, j]:
@@ -128,7 +136,7 @@ def _hidden(nearest, first, last, left, right, top, farthest):  # type: ignore[n
 
 @njit(cache=True, error_model="numpy", nogil=True)
 def _look_again(seen, first, last, left, right, top, width, farthest, written):  # type: ignore[no-untyped-def]
-    """Renews the tiles within these samples."""
+    """Renews the farthest depth of those of the tiles that have been drawn into since."""
     for i in range((first - top) >> TILE_ROW_BITS, ((last - top) >> TILE_ROW_BITS) + 1):
         for j in range(left >> TILE_COLUMN_BITS, (right >> TILE_COLUMN_BITS) + 1):
             if written[i, j] == 0:
@@ -143,6 +151,7 @@ def _look_again(seen, first, last, left, right, top, width, farthest, written): 
 
 @njit(cache=True, error_model="numpy", nogil=True)
 def _mark(first, last, left, right, top, written):  # type: ignore[no-untyped-def]
+    """Notes that these tiles have been drawn into."""
     for i in range((first - top) >> TILE_ROW_BITS, ((last - top) >> TILE_ROW_BITS) + 1):
         for j in range(left >> TILE_COLUMN_BITS, (right >> TILE_COLUMN_BITS) + 1):
             written[i, j] = 1
@@ -150,7 +159,10 @@ def _mark(first, last, left, right, top, written):  # type: ignore[no-untyped-de
 
 @njit(cache=True, error_model="numpy", nogil=True)
 def draw_bands(order, screen, width, seen, centre_depth, centre_ids, counter, thread):  # type: ignore[no-untyped-def]
-    """order: (items,) of the items in `screen`, best the nearest first. depth, ids: (H, W + LANES - 1 or more)."""
+    """order: the items of `screen`, best the nearest first. seen: (H, `stride_of(width)`) int64 keys, overwritten.
+
+    centre_depth, centre_ids: of every second sample from [1, 1] on, float32 and int32; may be empty.
+    """
     height, stride = seen.shape
     tiles = (width + TILE_COLUMNS - 1) // TILE_COLUMNS
     farthest = np.empty((BAND_ROWS // TILE_ROWS, tiles), np.float32)
