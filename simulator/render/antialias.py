@@ -42,11 +42,11 @@ def smooth_edges(keys, depths, radiance, out, counter, thread):  # type: ignore[
         if y >= height:
             break
         above, middle, below = keys[2 * y], keys[2 * y + 1], keys[2 * y + 2]
-        for k in range(2 * width + 1):
-            j = np.uint64(k)
-            own = middle[j]
-            upright[j] = np.int32((above[j] ^ own) | (below[j] ^ own))
-            around[j] = upright[j] | np.int32(middle[j + one] ^ own)
+        for i in range(2 * width + 1):
+            j = np.uint64(i)
+            here = middle[j]
+            upright[j] = np.int32((above[j] ^ here) | (below[j] ^ here))
+            around[j] = upright[j] | np.int32(middle[j + one] ^ here)
         for x in range(width):
             k = np.uint64(2 * x)
             mixed[x] = np.uint8((around[k] | around[k + one] | upright[k + two]) != 0)

@@ -107,7 +107,15 @@ class Visibility:
         matrix = np.column_stack([rotation, -rotation @ middle])
         scale = np.float32(1.0 / texel_m)
         width, height = 2 * int(half[0]), 2 * int(half[1])
-        sun = Pinhole(rotation, np.zeros(3), scale, np.float32(half[0]), np.float32(half[1]), width, height)
+        sun = Pinhole(
+            rotation.astype(np.float32),
+            np.zeros(3, np.float32),
+            scale,
+            np.float32(half[0]),
+            np.float32(half[1]),
+            width,
+            height,
+        )
         seen = self._draw(
             np.arange(len(self._static.low), dtype=np.int32), matrix[None].astype(np.float32), np.zeros(0, np.int32),
             sun, np.zeros((0, 0), np.float32), np.zeros((0, 0), np.int32), parallel=True,
