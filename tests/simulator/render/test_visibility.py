@@ -18,13 +18,14 @@ NOBODY = Instances(np.zeros(0, np.int32), np.zeros((0, 3, 4), np.float32))
 
 
 def soup(seed: int, count: int) -> Mesh:
-    """Walls, shards and needles all around, some across the near plane, each third one behind a large one."""
+    """Walls, shards and needles all around, some across the near plane, half of them behind a wall."""
     rng = np.random.default_rng(seed)
     places = rng.uniform([-2.0, -12.0, -8.0], [40.0, 12.0, 8.0], (count, 1, 3))
     size = 10.0 ** rng.uniform(-2.0, 1.3, (count, 1, 1))
     corners = places + size * rng.normal(size=(count, 3, 3)) * rng.uniform(0.0, 1.0, (count, 1, 3)) ** 3
     corners[::7, 2] = corners[::7, 1] + 1e-3 * rng.normal(size=corners[::7, 2].shape)
     corners[3::5] = corners[2::5][: len(corners[3::5])]  # exactly as deep as the one before
+    corners[0] = [[2.0, -300.0, -300.0], [30.0, 300.0, -300.0], [20.0, 0.0, 600.0]]  # hides half of what follows
     triangles = np.arange(3 * count, dtype=np.int32).reshape(-1, 3)
     nothing = np.zeros(count, np.int32)
     return Mesh(corners.reshape(-1, 3).astype(np.float32), triangles, nothing.astype(np.uint8), nothing)
@@ -50,7 +51,7 @@ def test_what_nearer_triangles_hide_may_be_left_out(seed: int) -> None:
         wins = (ids_of(alone) != NOTHING) & (inverse_depth_of(alone) > nearest)
         nearest[wins], owner[wins] = inverse_depth_of(alone)[wins], k
     inside = np.s_[: 2 * view.height + 1, : 2 * view.width + 1]
-    assert len(np.unique(owner)) > 10
+    assert len(np.unique(owner)) > 4
     np.testing.assert_array_equal(ids_of(together.fine)[inside], owner[inside])
     np.testing.assert_array_equal(inverse_depth_of(together.fine)[inside], nearest[inside])
 
