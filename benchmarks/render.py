@@ -31,7 +31,8 @@ from simulator.world.view import SceneView
 
 SIZES = ((320, 180), (640, 360), (800, 600), (1024, 512))
 STAGES = {
-    "draw_items": "visibility",
+    "project_items": "visibility",
+    "draw_bands": "visibility",
     "fill_froxels": "fog light",
     "render_rows": "surfaces and light",
     "smooth_edges": "edges",
@@ -52,7 +53,7 @@ BYTES_PER_PIXEL = {
 }
 """Read and written once: ids and inverse depth are 8 bytes, a colour 12, a finished pixel 4. The visibility is cleared
 and written. Fog light and glare do not go over all pixels."""
-COLUMNS = (*STAGES.values(), "rest", "rgb", "depth", "instance")
+COLUMNS = (*dict.fromkeys(STAGES.values()), "rest", "rgb", "depth", "instance")
 CARS = 22
 
 

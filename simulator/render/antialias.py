@@ -21,32 +21,44 @@ def _elsewhere(sample, depth, own_depth, other, other_depth):  # type: ignore[no
     return (sample == other) | (abs(depth - other_depth) < abs(depth - own_depth))
 
 
+@njit(cache=True, fastmath=True, error_model="numpy", nogil=True, inline="always")
+def _depth(row, sample):  # type: ignore[no-untyped-def]
+    """The inverse depth in the upper half of a key."""
+    return row[sample + sample + np.uint64(1)]
+
+
 @njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
-def smooth_edges(fine_ids, fine_depth, radiance, out, counter, thread):  # type: ignore[no-untyped-def]
-    """fine_ids, fine_depth: (2 H + 1, 2 W + 1), see `VisibilityBuffer`. radiance, out: (H, 3, W) float32."""
+def smooth_edges(keys, depths, radiance, out, counter, thread):  # type: ignore[no-untyped-def]
+    """keys: (2 H + 1, 2 W + 2 or more) int64, `VisibilityBuffer.fine`; depths: float32 view of it, twice as wide.
+
+    radiance, out: (H, 3, W) float32.
+    """
     height, _, width = radiance.shape
     mixed = np.empty(width, np.uint8)
+    upright, around = np.empty(2 * width + 1, np.int32), np.empty(2 * width + 1, np.int32)
     one, two = np.uint64(1), np.uint64(2)
     while True:
         y = take_next(counter)
         if y >= height:
             break
-        above, middle, below = fine_ids[2 * y], fine_ids[2 * y + 1], fine_ids[2 * y + 2]
+        above, middle, below = keys[2 * y], keys[2 * y + 1], keys[2 * y + 2]
+        for i in range(2 * width + 1):
+            j = np.uint64(i)
+            here = middle[j]
+            upright[j] = np.int32((above[j] ^ here) | (below[j] ^ here))
+            around[j] = upright[j] | np.int32(middle[j + one] ^ here)
         for x in range(width):
             k = np.uint64(2 * x)
-            c = middle[k + one]
-            same = (above[k] == c) & (above[k + one] == c) & (above[k + two] == c) & (middle[k] == c)
-            same &= (middle[k + two] == c) & (below[k] == c) & (below[k + one] == c) & (below[k + two] == c)
-            mixed[x] = np.uint8(0) if same else np.uint8(1)
+            mixed[x] = np.uint8((around[k] | around[k + one] | upright[k + two]) != 0)
         for channel in range(3):
             for x in range(width):
                 out[y, channel, x] = radiance[y, channel, x]
-        middle_depth = fine_depth[2 * y + 1]
+        middle_depth = depths[2 * y + 1]
         for x in range(width):
             if mixed[x] == 0:
                 continue
             k = np.uint64(2 * x)
-            own, own_depth = middle[k + one], middle_depth[k + one]
+            own, own_depth = np.int32(middle[k + one]), _depth(middle_depth, k + one)
             own_weight = F(0.25)
             red = green = blue = F(0)
             for side in range(2):
@@ -54,8 +66,9 @@ def smooth_edges(fine_ids, fine_depth, radiance, out, counter, thread):  # type:
                 j = k + (two if side else np.uint64(0))
                 nx = min(x + 1, width - 1) if side else max(x - 1, 0)
                 nk = np.uint64(2 * nx + 1)
-                sample = middle[j]
-                if sample != own and _elsewhere(sample, middle_depth[j], own_depth, middle[nk], middle_depth[nk]):
+                sample = np.int32(middle[j])
+                other, other_depth = np.int32(middle[nk]), _depth(middle_depth, nk)
+                if sample != own and _elsewhere(sample, _depth(middle_depth, j), own_depth, other, other_depth):
                     red += F(0.125) * radiance[y, 0, nx]
                     green += F(0.125) * radiance[y, 1, nx]
                     blue += F(0.125) * radiance[y, 2, nx]
@@ -65,11 +78,11 @@ def smooth_edges(fine_ids, fine_depth, radiance, out, counter, thread):  # type:
                 # the row of samples above, the row below
                 row = 2 * y + (2 if half else 0)
                 ny = min(y + 1, height - 1) if half else max(y - 1, 0)
-                samples, depths = fine_ids[row], fine_depth[row]
-                next_ids, next_depths = fine_ids[2 * ny + 1], fine_depth[2 * ny + 1]
-                up, up_depth = next_ids[k + one], next_depths[k + one]
-                sample = samples[k + one]
-                if sample != own and _elsewhere(sample, depths[k + one], own_depth, up, up_depth):
+                samples, sample_depths = keys[row], depths[row]
+                next_row, next_depths = keys[2 * ny + 1], depths[2 * ny + 1]
+                up, up_depth = np.int32(next_row[k + one]), _depth(next_depths, k + one)
+                sample = np.int32(samples[k + one])
+                if sample != own and _elsewhere(sample, _depth(sample_depths, k + one), own_depth, up, up_depth):
                     red += F(0.125) * radiance[ny, 0, x]
                     green += F(0.125) * radiance[ny, 1, x]
                     blue += F(0.125) * radiance[ny, 2, x]
@@ -77,21 +90,20 @@ def smooth_edges(fine_ids, fine_depth, radiance, out, counter, thread):  # type:
                     own_weight += F(0.125)
                 for side in range(2):
                     j = k + (two if side else np.uint64(0))
-                    sample = samples[j]
+                    sample = np.int32(samples[j])
                     if sample == own:
                         own_weight += F(0.0625)
                         continue
                     nx = min(x + 1, width - 1) if side else max(x - 1, 0)
                     nk = np.uint64(2 * nx + 1)
-                    depth, best = depths[j], own_depth
+                    depth, best = _depth(sample_depths, j), own_depth
+                    beside, beside_depth = np.int32(middle[nk]), _depth(middle_depth, nk)
                     at_x, at_y = x, y
                     if _elsewhere(sample, depth, best, up, up_depth):
                         at_x, at_y, best = x, ny, up_depth
-                    if _elsewhere(sample, depth, best, middle[nk], middle_depth[nk]) and not (
-                        at_y != y and sample == up
-                    ):
-                        at_x, at_y, best = nx, y, middle_depth[nk]
-                    if sample == next_ids[nk]:
+                    if _elsewhere(sample, depth, best, beside, beside_depth) and not (at_y != y and sample == up):
+                        at_x, at_y, best = nx, y, beside_depth
+                    if sample == np.int32(next_row[nk]):
                         at_x, at_y = nx, ny
                     red += F(0.0625) * radiance[at_y, 0, at_x]
                     green += F(0.0625) * radiance[at_y, 1, at_x]

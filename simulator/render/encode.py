@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from simulator.render.raster import DYNAMIC, FAR_M, LOCAL_BITS, NOTHING
+from simulator.render.project import DYNAMIC, FAR_M, LOCAL_BITS
+from simulator.render.raster import NOTHING
 from simulator.render.workers import take_next
 
 OPAQUE = np.uint32(0xFF000000)

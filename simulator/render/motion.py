@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from simulator.render.camera import Pinhole
 from simulator.render.encode import OPAQUE
-from simulator.render.raster import DYNAMIC, LOCAL_BITS, NOTHING
+from simulator.render.project import DYNAMIC, LOCAL_BITS
+from simulator.render.raster import NOTHING
 from simulator.render.resolve import RUN_FIELDS, resolve_tile
 from simulator.render.tiles import NX, NY, NZ, TILE_FLOATS, TILE_PX
 from simulator.render.workers import take_next

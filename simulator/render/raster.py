@@ -1,223 +1,204 @@
 """Draws triangles into a visibility buffer: which triangle each pixel shows, and the inverse of its planar depth.
 
-The inverse depth is affine on the screen, so a row of a triangle is one masked compare-and-store over a span. Bigger is
-nearer; 0 is the sky. Where two triangles are exactly equally deep the lower id wins, whatever the drawing order, so the
-picture does not depend on the number of threads.
+A sample is one key of 64 bits: above the inverse depth (float32, bigger is nearer, 0 is the sky), below NOTHING less
+the triangle's id. The greatest key wins, so that of two triangles that are exactly equally deep the lower id does,
+whatever the drawing order; the picture depends neither on the number of threads nor on the bands.
+
+Threads take bands of rows that fit into the cache. A band draws its items nearest first and keeps the farthest depth of
+each of its tiles: what lies behind all of the tiles it reaches is left out. Of a town's triangles that is half.
 """
 
 from __future__ import annotations
 
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 
+from simulator.render.lanes import LANES, fused, keep_nearer
+from simulator.render.project import (
+    AREA,
+    BOTTOM,
+    COVER_PX,
+    LEFT,
+    NEAREST,
+    RIGHT,
+    TOP,
+    TRIANGLE,
+    X0,
+    X1,
+    X2,
+    Y0,
+    Y1,
+    Y2,
+    Z0,
+    Z1,
+    Z2,
+)
 from simulator.render.workers import take_next
 
 F = np.float32
-NEAR_M = np.float32(0.1)
-FAR_M = 1000.0
 
-DYNAMIC = 1 << 30
-"""Bit that marks triangles of instances: below it stand slot << LOCAL_BITS | triangle of the template."""
-LOCAL_BITS = 15
 NOTHING = np.int32(0x7FFFFFFF)
 """The id of pixels that show no triangle."""
 
-PARALLEL_RANGE_M = 2000.0
-"""Depths of parallel projections lie within half of this on either side of their origin."""
+KEYS_PER_LINE = 8
+"""Of a cache line of 64 bytes."""
+BAND_ROWS = 32
+FEW_SAMPLES = 64
+"""A tile is not looked at again for a triangle that is smaller: it would hardly be found to be full."""
+TILE_ROW_BITS, TILE_COLUMN_BITS = 3, 5
+TILE_ROWS, TILE_COLUMNS = 1 << TILE_ROW_BITS, 1 << TILE_COLUMN_BITS
 
-COVER_PX = np.float32(2e-4)
-"""Spans are widened by this much so that rounding leaves no cracks between neighbours."""
+
+def stride_of(width: int) -> int:
+    """Samples from one row to the next: room for the lanes of a row's last span, and an odd number of cache lines, as
+    rows a power of two apart would share the same few lines of the cache."""
+    lines = -(-(width + LANES - 1) // KEYS_PER_LINE) | 1
+    return lines * KEYS_PER_LINE
 
 
-@njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
-def _fill(x0, y0, z0, x1, y1, z1, x2, y2, z2, triangle, depth, ids):  # type: ignore[no-untyped-def]
-    """One triangle in pixels; z are inverse depths."""
-    height, width = depth.shape
-    area = (x1 - x0) * (y2 - y0) - (x2 - x0) * (y1 - y0)
-    if area < F(0):
-        x1, x2 = x2, x1
-        y1, y2 = y2, y1
-        z1, z2 = z2, z1
-        area = -area
-    if area < F(1e-6):
-        return
-    left, right = min(x0, min(x1, x2)), max(x0, max(x1, x2))
-    top, bottom = min(y0, min(y1, y2)), max(y0, max(y1, y2))
-    if right < F(0.5) or bottom < F(0.5) or left > F(width) or top > F(height):
-        return
-    first = max(np.int32(0), np.int32(np.ceil(max(top, F(-1)) - F(0.5))))
-    last = min(np.int32(height - 1), np.int32(np.floor(min(bottom, F(height)) - F(0.5))))
-    if first > last:
-        return
-    x_first = max(np.int32(0), np.int32(np.ceil(max(left, F(-1)) - F(0.5) - COVER_PX)))
-    x_last = min(np.int32(width - 1), np.int32(np.floor(min(right, F(width)) - F(0.5) + COVER_PX)))
-    if x_first > x_last:
-        return
-    # the depth plane in float64: triangles cut by the near plane reach thousands of pixels off the screen
-    scale = 1.0 / np.float64(area)
-    dz_dx = (np.float64(z1 - z0) * (y2 - y0) - np.float64(z2 - z0) * (y1 - y0)) * scale
-    dz_dy = (np.float64(z2 - z0) * (x1 - x0) - np.float64(z1 - z0) * (x2 - x0)) * scale
-    z_origin = np.float64(z0) - dz_dx * x0 - dz_dy * y0
-    step = F(dz_dx)
+def inverse_depth_of(keys: NDArray[np.int64]) -> NDArray[np.float32]:
+    """(H, W) float32 of (H, W) keys."""
+    return keys.view(np.float32)[:, 1::2]
+
+
+def ids_of(keys: NDArray[np.int64]) -> NDArray[np.int32]:
+    """(H, W) int32 of (H, W) keys."""
+    return NOTHING - keys.view(np.int32)[:, ::2]
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def _fill(corners, marks, n, top, bottom, seen, rows):  # type: ignore[no-untyped-def]
+    """Draws record n in rows top to bottom - 1. rows: (3 * LANES,) int32 scratch.
+
+    The rows are worked out eight at a time, into first and last column and the bits of the first one's depth.
+    """
+    x0, y0, z0 = corners[n, X0], corners[n, Y0], corners[n, Z0]
+    x1, y1, z1 = corners[n, X1], corners[n, Y1], corners[n, Z1]
+    x2, y2, z2 = corners[n, X2], corners[n, Y2], corners[n, Z2]
+    area, triangle = corners[n, AREA], marks[n, TRIANGLE]
+    low = np.int64(NOTHING) - np.int64(triangle)
     # edges a x + b y + c >= 0 inside; a span's ends are where they vanish
     a0, b0 = y0 - y1, x1 - x0
     a1, b1 = y1 - y2, x2 - x1
     a2, b2 = y2 - y0, x0 - x2
-    c0, c1, c2 = -(a0 * x0 + b0 * y0), -(a1 * x1 + b1 * y1), -(a2 * x2 + b2 * y2)
+    # the depth plane in float64: triangles cut by the near plane reach thousands of pixels off the screen
+    scale = 1.0 / np.float64(area)
+    dz1, dz2 = np.float64(z1 - z0), np.float64(z2 - z0)
+    dz_dx = fused(dz1, np.float64(a2), dz2 * np.float64(a0)) * scale
+    dz_dy = fused(np.float64(b0), dz2, np.float64(b2) * dz1) * scale
+    step = F(dz_dx)
     tiny = F(1e-7)
     r0 = F(-1) / a0 if abs(a0) > tiny else F(0)
     r1 = F(-1) / a1 if abs(a1) > tiny else F(0)
     r2 = F(-1) / a2 if abs(a2) > tiny else F(0)
-    for y in range(first, last + 1):
-        py = F(y) + F(0.5)
-        start, end = F(x_first) + F(0.5), F(x_last) + F(0.5)
-        t = (b0 * py + c0) * r0
-        if a0 > tiny:
-            start = max(start, t - COVER_PX)
-        elif a0 < -tiny:
-            end = min(end, t + COVER_PX)
-        t = (b1 * py + c1) * r1
-        if a1 > tiny:
-            start = max(start, t - COVER_PX)
-        elif a1 < -tiny:
-            end = min(end, t + COVER_PX)
-        t = (b2 * py + c2) * r2
-        if a2 > tiny:
-            start = max(start, t - COVER_PX)
-        elif a2 < -tiny:
-            end = min(end, t + COVER_PX)
-        xa, xb = np.int32(np.ceil(start - F(0.5))), np.int32(np.floor(end - F(0.5)))
-        if xa > xb:
-            continue
-        z = F(z_origin + dz_dx * (np.float64(xa) + 0.5) + dz_dy * np.float64(py))
-        row, column = np.uint64(y), np.uint64(xa)
-        for k in range(np.uint64(xb - xa + 1)):
-            here = z + F(np.int32(k)) * step
-            there = depth[row, column + k]
-            if (here > there) | ((here == there) & (triangle < ids[row, column + k])):
-                depth[row, column + k] = here
-                ids[row, column + k] = triangle
+    f0, f1, f2 = b0 * r0, b1 * r1, b2 * r2
+    e0, e1, e2 = (a0 * r0) * -x0, (x1 * r1) * -a1, r2 * fused(-a2, x2, -(y2 * b2))
+    s0 = e0 - COVER_PX if a0 > tiny else F(-np.inf)
+    s1 = e1 - COVER_PX if a1 > tiny else F(-np.inf)
+    s2 = e2 - COVER_PX if a2 > tiny else F(-np.inf)
+    l0 = e0 + COVER_PX if a0 < -tiny else F(np.inf)
+    l1 = e1 + COVER_PX if a1 < -tiny else F(np.inf)
+    l2 = e2 + COVER_PX if a2 < -tiny else F(np.inf)
+    x_first, x_last = F(marks[n, LEFT]) + F(0.5), F(marks[n, RIGHT]) + F(0.5)
+    x_origin, y_origin, z_origin = 0.5 - np.float64(x0), np.float64(y0), np.float64(z0)
+    first, last = max(marks[n, TOP], top), min(marks[n, BOTTOM], bottom - 1)
+    for block in range(first, last + 1, LANES):
+        for lane in range(LANES):
+            py = F(np.int32(block + lane)) + F(0.5)
+            t0, t1, t2 = f0 * (py - y0), f1 * (py - y1), f2 * py
+            start = min(max(max(x_first, s0 + t0), max(s1 + t1, s2 + t2)), x_last + F(1))
+            end = max(min(min(x_last, l0 + t0), min(l1 + t1, l2 + t2)), x_first - F(1))
+            xa = np.int32(np.ceil(start - F(0.5)))
+            depth = fused(dz_dx, np.float64(xa) + x_origin, fused(dz_dy, np.float64(py) - y_origin, z_origin))
+            at = np.uint64(lane)
+            rows[at], rows[at + np.uint64(LANES)] = xa, np.int32(np.floor(end - F(0.5)))
+            rows[at + np.uint64(2 * LANES)] = np.float32(depth).view(np.int32)
+        for lane in range(min(LANES, last + 1 - block)):
+            at = np.uint64(lane)
+            xa = rows[at]
+            count = rows[at + np.uint64(LANES)] + np.int32(1) - xa
+            z = np.int32(rows[at + np.uint64(2 * LANES)]).view(np.float32)
+            index = np.int64(block + lane) * np.int64(seen.shape[1]) + np.int64(xa)
+            for k in range(np.int32(0), count, np.int32(LANES)):
+                keep_nearer(seen, index + np.int64(k), z, step, low, np.int32(k), count)
 
 
-@njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
-def _draw(points, triangles, first, last, id_offset, focal, cx, cy, depth, ids, clip):  # type: ignore[no-untyped-def]
-    """points: (n, 6) float32 camera x, y, z, screen x, y, inverse depth. clip: (4, 3) scratch."""
-    for i in range(first, last):
-        a, b, c = triangles[i, 0], triangles[i, 1], triangles[i, 2]
-        za, zb, zc = points[a, 2], points[b, 2], points[c, 2]
-        a_in, b_in, c_in = za > NEAR_M, zb > NEAR_M, zc > NEAR_M
-        triangle = np.int32(id_offset + i)
-        if a_in and b_in and c_in:
-            _fill(
-                points[a, 3], points[a, 4], points[a, 5], points[b, 3], points[b, 4], points[b, 5],
-                points[c, 3], points[c, 4], points[c, 5], triangle, depth, ids,
-            )  # fmt: skip
-        elif a_in or b_in or c_in:
-            corners = 0
-            for edge in range(3):
-                p = a if edge == 0 else (b if edge == 1 else c)
-                q = b if edge == 0 else (c if edge == 1 else a)
-                zp, zq = points[p, 2], points[q, 2]
-                if zp > NEAR_M:
-                    clip[corners, 0], clip[corners, 1], clip[corners, 2] = points[p, 3], points[p, 4], points[p, 5]
-                    corners += 1
-                if (zp > NEAR_M) != (zq > NEAR_M):
-                    t = (NEAR_M - zp) / (zq - zp)
-                    inverse = F(1) / NEAR_M
-                    x = points[p, 0] + t * (points[q, 0] - points[p, 0])
-                    y = points[p, 1] + t * (points[q, 1] - points[p, 1])
-                    clip[corners, 0], clip[corners, 1] = x * focal * inverse + cx, y * focal * inverse + cy
-                    clip[corners, 2] = inverse
-                    corners += 1
-            for k in range(1, corners - 1):
-                _fill(
-                    clip[0, 0], clip[0, 1], clip[0, 2], clip[k, 0], clip[k, 1], clip[k, 2],
-                    clip[k + 1, 0], clip[k + 1, 1], clip[k + 1, 2], triangle, depth, ids,
-                )  # fmt: skip
+@njit(cache=True, error_model="numpy", nogil=True)
+def _hidden(nearest, first, last, left, right, top, farthest):  # type: ignore[no-untyped-def]
+    """Whether all that is drawn in the tiles of these rows and columns is nearer. top: the band's first row."""
+    for i in range((first - top) >> TILE_ROW_BITS, ((last - top) >> TILE_ROW_BITS) + 1):
+        for j in range(left >> TILE_COLUMN_BITS, (right >> TILE_COLUMN_BITS) + 1):
+            if nearest >= farthest[i, j]:
+                return False
+    return True
 
 
-@njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
-def _project(vertices, first, last, m, focal, cx, cy, parallel, out):  # type: ignore[no-untyped-def]
-    """m: (3, 4) world or actor -> camera (right, down, forward).
+@njit(cache=True, error_model="numpy", nogil=True)
+def _look_again(seen, first, last, left, right, top, width, farthest, written):  # type: ignore[no-untyped-def]
+    """Renews the farthest depth of those of the tiles that have been drawn into since."""
+    for i in range((first - top) >> TILE_ROW_BITS, ((last - top) >> TILE_ROW_BITS) + 1):
+        for j in range(left >> TILE_COLUMN_BITS, (right >> TILE_COLUMN_BITS) + 1):
+            if written[i, j] == 0:
+                continue
+            written[i, j] = 0
+            least = np.int64(0x7FFFFFFFFFFFFFFF)
+            for y in range(top + i * TILE_ROWS, min(top + (i + 1) * TILE_ROWS, seen.shape[0])):
+                for x in range(j * TILE_COLUMNS, min((j + 1) * TILE_COLUMNS, width)):
+                    least = min(least, seen[np.uint64(y), np.uint64(x)])
+            farthest[i, j] = np.int32(least >> np.int64(32)).view(np.float32)
 
-    parallel: rays run side by side (the sun's); focal is then pixels per metre and the "inverse depth" falls linearly
-    with depth, within PARALLEL_RANGE_M.
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def _mark(first, last, left, right, top, written):  # type: ignore[no-untyped-def]
+    """Notes that these tiles have been drawn into."""
+    for i in range((first - top) >> TILE_ROW_BITS, ((last - top) >> TILE_ROW_BITS) + 1):
+        for j in range(left >> TILE_COLUMN_BITS, (right >> TILE_COLUMN_BITS) + 1):
+            written[i, j] = 1
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def draw_bands(order, screen, width, seen, centre_depth, centre_ids, counter, thread):  # type: ignore[no-untyped-def]
+    """order: the items of `screen`, best the nearest first. seen: (H, `stride_of(width)`) int64 keys, overwritten.
+
+    centre_depth, centre_ids: of every second sample from [1, 1] on, float32 and int32; may be empty.
     """
-    m00, m01, m02, m03 = m[0, 0], m[0, 1], m[0, 2], m[0, 3]
-    m10, m11, m12, m13 = m[1, 0], m[1, 1], m[1, 2], m[1, 3]
-    m20, m21, m22, m23 = m[2, 0], m[2, 1], m[2, 2], m[2, 3]
-    for i in range(first, last):
-        x, y, z = vertices[i, 0], vertices[i, 1], vertices[i, 2]
-        px = m00 * x + m01 * y + m02 * z + m03
-        py = m10 * x + m11 * y + m12 * z + m13
-        pz = m20 * x + m21 * y + m22 * z + m23
-        inverse = F(1) / max(pz, NEAR_M)
-        k = i - first
-        if parallel:
-            out[k, 2], out[k, 3], out[k, 4] = F(1), px * focal + cx, py * focal + cy
-            out[k, 5] = F(0.5) - pz * F(1.0 / PARALLEL_RANGE_M)
-            continue
-        out[k, 0], out[k, 1], out[k, 2] = px, py, pz
-        out[k, 3], out[k, 4], out[k, 5] = px * focal * inverse + cx, py * focal * inverse + cy, inverse
-
-
-@njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
-def draw_items(
-    items, matrices, static, templates, template_of, focal, cx, cy, parallel, depths, ids, scratch, counter, thread
-):  # type: ignore[no-untyped-def]
-    """Work items: chunk c of the static mesh as c, instance in slot s as -1 - s.
-
-    matrices: (1 + slots, 3, 4) float32 to camera axes; the first is the static mesh's. static, templates: `Chunks`
-    (each template's mesh is one chunk). template_of: (slots,) int32. depths, ids: one (H, W) buffer per thread.
-    """
-    depth, owner, points = depths[thread], ids[thread], scratch[thread]
-    for y in range(depth.shape[0]):
-        for x in range(depth.shape[1]):
-            depth[y, x] = F(0)
-            owner[y, x] = NOTHING
-    clip = np.empty((4, 3), np.float32)
+    height, stride = seen.shape
+    tiles = (width + TILE_COLUMNS - 1) // TILE_COLUMNS
+    farthest = np.empty((BAND_ROWS // TILE_ROWS, tiles), np.float32)
+    written = np.empty((BAND_ROWS // TILE_ROWS, tiles), np.int32)
+    rows = np.empty(3 * LANES, np.int32)
+    starts, boxes, nearest, corners, marks = screen.first, screen.boxes, screen.nearest, screen.corners, screen.marks
     while True:
-        k = take_next(counter)
-        if k >= items.shape[0]:
+        top = np.int64(take_next(counter) * BAND_ROWS)
+        if top >= height:
             break
-        item = items[k]
-        if item >= 0:
-            first, last = static.first_triangle[item], static.first_triangle[item + 1]
-            _project(
-                static.vertices,
-                static.first_vertex[item],
-                static.first_vertex[item + 1],
-                matrices[0],
-                focal,
-                cx,
-                cy,
-                parallel,
-                points,
-            )
-            _draw(points, static.triangles, first, last, 0, focal, cx, cy, depth, owner, clip)
-        else:
-            slot = -1 - item
-            t = template_of[slot]
-            first, last = templates.first_triangle[t], templates.first_triangle[t + 1]
-            _project(
-                templates.vertices, templates.first_vertex[t], templates.first_vertex[t + 1], matrices[slot + 1],
-                focal, cx, cy, parallel, points,
-            )  # fmt: skip
-            offset = (DYNAMIC | (slot << LOCAL_BITS)) - first
-            _draw(points, templates.triangles, first, last, offset, focal, cx, cy, depth, owner, clip)
-
-
-@njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
-def merge(depths, ids, counter, thread):  # type: ignore[no-untyped-def]
-    """Folds the other threads' buffers into the first one, row by row."""
-    threads, height, width = depths.shape
-    while True:
-        y = take_next(counter)
-        if y >= height:
-            break
-        for other in range(1, threads):
-            for x in range(width):
-                a, b = depths[0, y, x], depths[other, y, x]
-                if (b > a) | ((b == a) & (ids[other, y, x] < ids[0, y, x])):
-                    depths[0, y, x] = b
-                    ids[0, y, x] = ids[other, y, x]
+        bottom = min(top + BAND_ROWS, height)
+        for y in range(top, bottom):
+            for x in range(stride):
+                seen[y, x] = 0
+        farthest[:] = F(0)
+        written[:] = 0
+        for item in order:
+            if boxes[item, TRIANGLE] == 0 or boxes[item, TOP] >= bottom or boxes[item, BOTTOM] < top:
+                continue
+            first, last = max(boxes[item, TOP], top), min(boxes[item, BOTTOM], bottom - 1)
+            left, right = boxes[item, LEFT], boxes[item, RIGHT]
+            _look_again(seen, first, last, left, right, top, width, farthest, written)
+            if _hidden(nearest[item], first, last, left, right, top, farthest):
+                continue
+            for n in range(starts[item], starts[item] + boxes[item, TRIANGLE]):
+                if marks[n, TOP] >= bottom or marks[n, BOTTOM] < top:
+                    continue
+                first, last = max(marks[n, TOP], top), min(marks[n, BOTTOM], bottom - 1)
+                left, right = marks[n, LEFT], marks[n, RIGHT]
+                if _hidden(corners[n, NEAREST], first, last, left, right, top, farthest):
+                    continue
+                _fill(corners, marks, n, top, bottom, seen, rows)
+                if (last - first + 1) * (right - left + 1) > FEW_SAMPLES:
+                    _mark(first, last, left, right, top, written)
+        for y in range(top + 1, bottom, 2):
+            for x in range(centre_depth.shape[1]):
+                key = seen[np.uint64(y), np.uint64(2 * x + 1)]
+                centre_depth[y >> 1, x] = np.int32(key >> np.int64(32)).view(np.float32)
+                centre_ids[y >> 1, x] = NOTHING - np.int32(key & np.int64(0x7FFFFFFF))

@@ -289,7 +289,7 @@ class Renderer:
             np.float32(frame.day.wetness), air_of(frame.day), lights, sun_shines, sun_map.depth, sun_map.to_texel,
             sun_map.texel_m, self._casters(frame, eye), self._grid, foggy, out,
         )  # fmt: skip
-        self._workers.run(smooth_edges, seen.fine_ids, seen.fine_depth, out, smooth)
+        self._workers.run(smooth_edges, seen.fine, seen.fine.view(np.float32), out, smooth)
         bloom = camera.number("bloom_intensity", 0.675) / 0.675
         if camera.text("enable_postprocess_effects", "true").lower() == "false":
             bloom = 0.0

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from simulator.render.appearance import PAINTED
 from simulator.render.materials import Emission
-from simulator.render.raster import DYNAMIC, LOCAL_BITS, NOTHING
+from simulator.render.project import DYNAMIC, LOCAL_BITS
+from simulator.render.raster import NOTHING
 from simulator.render.texture import CLOUD_LAYER, LAYER_TEXELS, TEXELS, level_of, texels_across, texels_before
 from simulator.render.tiles import (
     ALONG_U,

@@ -9,7 +9,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from simulator.render.raster import PARALLEL_RANGE_M
+from simulator.render.project import PARALLEL_RANGE_M
 from simulator.render.tiles import DISTANCE, NX, NY, NZ, OPEN, SKY_M, SUN, X, Y, Z
 
 F = np.float32

@@ -12,7 +12,7 @@ from simulator.render.chunks import Chunks
 from simulator.render.lamps import Lamps, lamps_of
 from simulator.render.materials import PANES, SURFACES, Material, Pane
 from simulator.render.mesh import Mesh
-from simulator.render.raster import LOCAL_BITS
+from simulator.render.project import LOCAL_BITS
 from simulator.render.surfaces import Surfaces, surfaces_of
 from simulator.types import CityObjectLabel, Vector3D
 

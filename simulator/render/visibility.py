@@ -10,7 +10,16 @@ from numpy.typing import NDArray
 
 from simulator.render.camera import Pinhole
 from simulator.render.chunks import Chunks, boxes_in_view
-from simulator.render.raster import FAR_M, NEAR_M, PARALLEL_RANGE_M, draw_items, merge
+from simulator.render.project import (
+    FAR_M,
+    NEAR_M,
+    PARALLEL_RANGE_M,
+    RECORD_FLOATS,
+    RECORD_INTS,
+    OnScreen,
+    project_items,
+)
+from simulator.render.raster import draw_bands, inverse_depth_of, stride_of
 from simulator.render.templates import Templates
 from simulator.render.workers import Workers
 
@@ -29,14 +38,13 @@ class Instances:
 class VisibilityBuffer:
     """ids: (H, W) int32, see `raster`. inverse_depth: (H, W) float32 in 1/m along the optical axis, 0 = sky.
 
-    fine_ids, fine_depth: the same with two samples per pixel each way, (2 H + 1, 2 W + 1); the sample [2 j, 2 i] lies
+    fine: (2 H + 1, 2 W + 1 or more) int64 keys (`raster`), two samples per pixel each way; the sample [2 j, 2 i] lies
     at the upper left corner of pixel [j, i], so that [2 j + 1, 2 i + 1] is its centre.
     """
 
     ids: NDArray[np.int32]
     inverse_depth: NDArray[np.float32]
-    fine_ids: NDArray[np.int32]
-    fine_depth: NDArray[np.float32]
+    fine: NDArray[np.int64]
 
 
 class ParallelDepth(NamedTuple):
@@ -60,17 +68,14 @@ class Visibility:
         self._static_half = (static.high - static.low) / np.float32(2.0) + np.float32(1e-3)
         self._templates = templates
         self._workers = workers
-        self._static_largest = int(np.diff(static.first_vertex).max(initial=0))
         self._scratch = np.zeros((workers.threads, 0, 6), np.float32)
-        self._free: dict[tuple[int, ...], list[tuple[NDArray[np.float32], NDArray[np.int32]]]] = {}
+        self._records = np.zeros((0, RECORD_FLOATS), np.float32), np.zeros((0, RECORD_INTS), np.int32)
+        self._free: dict[tuple[int, ...], list[NDArray[np.int64]]] = {}
 
     def render(self, view: Pinhole, instances: Instances) -> VisibilityBuffer:
         chunks = boxes_in_view(view, self._static_centre, self._static_half, float(NEAR_M), FAR_M)
         slots = self._instances_in_view(view, instances)
         items = np.concatenate([-1 - slots, chunks]).astype(np.int32)
-        largest = max(self._static_largest, self._templates.largest())
-        if self._scratch.shape[1] < largest:
-            self._scratch = np.zeros((self._workers.threads, largest + 64, 6), np.float32)
         fine = view._replace(
             focal_px=view.focal_px * np.float32(2.0),
             cx_px=view.cx_px * np.float32(2.0) + np.float32(0.5),
@@ -78,20 +83,14 @@ class Visibility:
             width=2 * view.width + 1,
             height=2 * view.height + 1,
         )
-        depths, ids = self._buffer(fine)
-        self._workers.run(
-            draw_items, items, to_camera(view, instances.poses), self._static, self._templates.chunks,
-            instances.template, fine.focal_px, fine.cx_px, fine.cy_px, False, depths, ids, self._scratch,
-        )  # fmt: skip
-        if self._workers.threads > 1:
-            self._workers.run(merge, depths, ids)
-        return VisibilityBuffer(ids[0, 1::2, 1::2].copy(), depths[0, 1::2, 1::2].copy(), ids[0], depths[0])
+        centre_depth = np.empty((view.height, view.width), np.float32)
+        centre_ids = np.empty((view.height, view.width), np.int32)
+        seen = self._draw(items, to_camera(view, instances.poses), instances.template, fine, centre_depth, centre_ids)
+        return VisibilityBuffer(centre_ids, centre_depth, seen)
 
     def release(self, buffer: VisibilityBuffer) -> None:
         """Gives back a buffer that is no longer wanted, for the next picture of its size."""
-        depths, ids = buffer.fine_depth.base, buffer.fine_ids.base
-        if isinstance(depths, np.ndarray) and isinstance(ids, np.ndarray):
-            self._free.setdefault(buffer.fine_ids.shape, []).append((depths, ids))
+        self._free.setdefault(buffer.fine.shape, []).append(buffer.fine)
 
     def along(self, direction: NDArray[np.float64], texel_m: float) -> ParallelDepth:
         """What a distant light sees of the static mesh. direction: unit vector towards the light."""
@@ -107,27 +106,68 @@ class Visibility:
         half = np.ceil(np.abs(box[:, :2]).max(axis=0) / texel_m).astype(int) + 2
         matrix = np.column_stack([rotation, -rotation @ middle])
         scale = np.float32(1.0 / texel_m)
-        largest = self._static_largest
-        depth = np.zeros((1, 2 * half[1], 2 * half[0]), np.float32)
-        draw_items(
-            np.arange(len(self._static.low), dtype=np.int32), matrix[None].astype(np.float32), self._static,
-            self._templates.chunks, np.zeros(0, np.int32), scale, np.float32(half[0]), np.float32(half[1]), True,
-            depth, np.zeros(depth.shape, np.int32), np.zeros((1, largest + 64, 6), np.float32),
-            np.zeros(1, np.int64), 0,
+        width, height = 2 * int(half[0]), 2 * int(half[1])
+        sun = Pinhole(
+            rotation.astype(np.float32),
+            np.zeros(3, np.float32),
+            scale,
+            np.float32(half[0]),
+            np.float32(half[1]),
+            width,
+            height,
+        )
+        seen = self._draw(
+            np.arange(len(self._static.low), dtype=np.int32), matrix[None].astype(np.float32), np.zeros(0, np.int32),
+            sun, np.zeros((0, 0), np.float32), np.zeros((0, 0), np.int32), parallel=True,
         )  # fmt: skip
         texels = matrix.copy()
         texels[:2] *= float(scale)
         texels[:2, 3] += half
         texels[2] *= -1.0 / PARALLEL_RANGE_M
         texels[2, 3] += 0.5
-        return ParallelDepth(depth[0], texels.astype(np.float32), np.float32(texel_m))
+        return ParallelDepth(inverse_depth_of(seen)[:, :width].copy(), texels.astype(np.float32), np.float32(texel_m))
 
-    def _buffer(self, view: Pinhole) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
-        free = self._free.get((view.height, view.width))
-        if free:
-            return free.pop()
-        shape = (self._workers.threads, view.height, view.width)
-        return np.empty(shape, np.float32), np.empty(shape, np.int32)
+    def _draw(
+        self,
+        items: NDArray[np.int32],
+        matrices: NDArray[np.float32],
+        template: NDArray[np.int32],
+        view: Pinhole,
+        centre_depth: NDArray[np.float32],
+        centre_ids: NDArray[np.int32],
+        parallel: bool = False,
+    ) -> NDArray[np.int64]:
+        """(H, W or more) keys of what `view` sees of the items, for `release`; fills in every second sample's."""
+        screen = self._screen(items, template)
+        self._workers.run(
+            project_items, items, matrices, self._static, self._templates.chunks, template,
+            view.focal_px, view.cx_px, view.cy_px, parallel, view.height, view.width, screen, self._scratch,
+        )  # fmt: skip
+        nearest_first = np.argsort(-screen.nearest, kind="stable")
+        shape = (view.height, stride_of(view.width))
+        free = self._free.get(shape)
+        seen = free.pop() if free else np.empty(shape, np.int64)
+        self._workers.run(draw_bands, nearest_first, screen, view.width, seen, centre_depth, centre_ids)
+        return seen
+
+    def _screen(self, items: NDArray[np.int32], template: NDArray[np.int32]) -> OnScreen:
+        """Room for the triangles of these items. One that the near plane cuts may become two."""
+        models = self._templates.chunks
+        largest = max(int(np.diff(mesh.first_vertex).max(initial=0)) for mesh in (self._static, models))
+        if self._scratch.shape[1] < largest:
+            self._scratch = np.zeros((self._workers.threads, largest + 64, 6), np.float32)
+        moving = template[-1 - items[items < 0]]
+        still = items[items >= 0]
+        counts = np.empty(len(items), np.int64)
+        counts[items < 0] = models.first_triangle[moving + 1] - models.first_triangle[moving]
+        counts[items >= 0] = self._static.first_triangle[still + 1] - self._static.first_triangle[still]
+        ends = np.cumsum(2 * counts)
+        total = int(ends[-1]) if len(ends) else 0
+        if len(self._records[0]) < total:
+            room = total + total // 4
+            self._records = np.empty((room, RECORD_FLOATS), np.float32), np.empty((room, RECORD_INTS), np.int32)
+        boxes, nearest = np.empty((len(items), RECORD_INTS), np.int32), np.empty(len(items), np.float32)
+        return OnScreen((ends - 2 * counts).astype(np.int32), boxes, nearest, *self._records)
 
     def _instances_in_view(self, view: Pinhole, instances: Instances) -> NDArray[np.int32]:
         if len(instances.template) == 0:

@@ -36,7 +36,7 @@ class _Crate:
 
 
 def warmup() -> float:
-    """Draws two tiny foggy nights with every kind of camera, on two threads so that the merging is compiled as well."""
+    """Draws two tiny foggy nights with every kind of camera."""
     start = time.perf_counter()
     ground = MeshBuilder()
     ground.quads([[[-50, -50, 0], [50, -50, 0], [50, 50, 0], [-50, 50, 0]]], Material.ASPHALT)
