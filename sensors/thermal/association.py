@@ -31,7 +31,8 @@ def box_frames(actors: Sequence[ActorState]) -> tuple[NDArray[np.float32], NDArr
     poses = np.array([actor.pose for actor in actors])
     rotations = poses[:, :3, :3].astype(np.float64)
     # one product of a matrix and a vector for each actor, as if each were alone: the same bits however many there are
-    centres = (rotations @ np.array([actor.centre for actor in actors], np.float64)[..., None])[..., 0] + poses[:, :3, 3]
+    middles = np.array([actor.centre for actor in actors], np.float64)
+    centres = (rotations @ middles[..., None])[..., 0] + poses[:, :3, 3]
     inverses = rotations.transpose(0, 2, 1)
     frames[:, :, :3] = inverses
     frames[:, :, 3] = (-inverses @ centres[..., None])[..., 0]
