@@ -56,7 +56,7 @@ def associate(tags, instances, depth_m, pose, focal_px, frames, extents):  # typ
         # without a branch: many pixels at a time
         of_actors = 0
         for u in range(width):
-            of_actors += np.uint8(tags[v, u] - first) <= last
+            of_actors += int(np.uint8(tags[v, u] - first) <= last)
         if of_actors > 0:
             lines[n_lines] = v
             n_lines += 1

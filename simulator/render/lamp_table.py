@@ -102,11 +102,10 @@ class _Lit:
 def lamp_table(lamps: Sequence[Lamps], flags: Sequence[int], blink: bool) -> LampTable:
     """lamps, flags: per actor. blink: whether indicators are in the lit half of their period."""
     lit = [_lit(own, int(state), blink) for own, state in zip(lamps, flags, strict=True)]
-    return LampTable(
-        *_stacked([one.points for one in lit], _POINT_COLUMNS),
-        *_stacked([one.beams for one in lit], _BEAM_COLUMNS),
-        np.concatenate([_NO_GLASS, *(one.emission for one in lit)]).reshape(-1, EMISSIONS, 3),
-    )
+    points = _stacked([one.points for one in lit], _POINT_COLUMNS)
+    beams = _stacked([one.beams for one in lit], _BEAM_COLUMNS)
+    glass = np.concatenate([_NO_GLASS, *(one.emission for one in lit)]).reshape(-1, EMISSIONS, 3)
+    return LampTable(*[*points, *beams, glass])
 
 
 def _stacked(actors: Sequence[Floats], columns: tuple[tuple[int, type], ...]) -> list[NDArray[Any]]:
