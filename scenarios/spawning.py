@@ -87,6 +87,7 @@ def beside(transform: carla.Transform, right_m: float, up_m: float = 0.0, turn_d
 
 
 def half_length_m(actor: carla.Actor) -> float:
+    """Asks the server: not for every tick."""
     return float(actor.bounding_box.extent.x)
 
 

@@ -65,6 +65,7 @@ class Stage:
         ego = self._spawner.spawn(EGO_BLUEPRINT, start, "hero", {"color": "190,190,195"})
         assert isinstance(ego, carla.Vehicle)
         self.ego: carla.Vehicle = ego
+        self._ego_half_length_m = half_length_m(ego)  # asks the server
         self.skipped_scenarios: tuple[str, ...] = tuple(s.name for s in self.spec.scenarios if s.type not in HAZARDS)
         triggers = [(s, self._trigger_m(s)) for s in self.spec.scenarios if s.type in HAZARDS]
         self.hazards: dict[str, Hazard] = {
@@ -86,7 +87,7 @@ class Stage:
 
     def criteria(self) -> tuple[Criterion, ...]:
         """Fresh criteria for this route."""
-        return criteria_for(self.plan, self.carla_map, self.signs, self.definition.limits, half_length_m(self.ego))
+        return criteria_for(self.plan, self.carla_map, self.signs, self.definition.limits, self._ego_half_length_m)
 
     @property
     def progress_m(self) -> float:
@@ -100,7 +101,7 @@ class Stage:
             delta_s=max(time_s - self._last_s, 0.0),
             ego_m=self._recorder.progress_m,
             ego_speed_mps=speed_mps(self.ego),
-            ego_half_length_m=half_length_m(self.ego),
+            ego_half_length_m=self._ego_half_length_m,
             ego_location=self.ego.get_location(),
         )
         self._last_s = time_s

@@ -39,7 +39,8 @@ class BrakingLeader:
         lane.location.z += DROP_M
         self.vehicle = place.spawner.spawn(spec.text("vehicle_model", "vehicle.audi.tt"), lane, "scenario")
         self.actors: tuple[carla.Actor, ...] = (self.vehicle,)
-        start_m += half_length_m(self.vehicle)
+        self._half_length_m = half_length_m(self.vehicle)
+        start_m += self._half_length_m
         self._driver = PathDriver(self.vehicle, path_from(place.plan, place.carla_map), start_m)
         self._state = "waiting"
         self._stood_s = 0.0
@@ -73,7 +74,7 @@ class BrakingLeader:
         return [self._apply(self._driver.control(AWAY_MPS))]
 
     def _leading_speed_mps(self, situation: Situation) -> float:
-        gap_m = situation.gap_m(self._driver.distance_m - half_length_m(self.vehicle))
+        gap_m = situation.gap_m(self._driver.distance_m - self._half_length_m)
         wanted_m = 6.0 + self._headway_s * situation.ego_speed_mps
         return min(max(situation.ego_speed_mps + 0.4 * (wanted_m - gap_m), 1.5), self._speed_mps)
 

@@ -10,6 +10,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from sensors.thermal.lookup import of_counts
 from sensors.thermal.microbolometer import FULL_SCALE
 
 
@@ -51,14 +52,17 @@ class Agc:
             raise ValueError("AGC plateau and max_gain must be positive, smoothing_s not negative")
 
 
+_COUNTS = np.arange(FULL_SCALE + 1, dtype=np.float64)
+
+
 def mapping(agc: Agc, histogram: NDArray[np.int64], manual_counts: tuple[float, float]) -> NDArray[np.float32]:
     """(16384,) float32 grey 0..255 of each count, white hot, for the histogram of one frame."""
-    counts = np.arange(FULL_SCALE + 1, dtype=np.float64)
+    counts = _COUNTS
     if agc.mode == "manual":
         low, high = manual_counts
         return np.clip((counts - low) / max(high - low, 1.0) * 255.0, 0.0, 255.0).astype(np.float32)
-    total = int(histogram.sum())
     cumulative = np.cumsum(histogram)
+    total = int(cumulative[-1])
     low = int(np.searchsorted(cumulative, agc.tail_share * total, side="right"))
     high = int(np.searchsorted(cumulative, (1.0 - agc.tail_share) * total, side="left"))
     high = max(high, low + 1)
@@ -72,13 +76,14 @@ def mapping(agc: Agc, histogram: NDArray[np.int64], manual_counts: tuple[float, 
     inside = np.cumsum(slope) - 0.5 * slope
     # What the gain limit leaves unused is shared between both ends: the picture stays centred.
     inside += (255.0 - slope.sum()) / 2.0
-    grey = np.empty(FULL_SCALE + 1)
-    grey[:low], grey[high + 1 :] = inside[0], inside[-1]
-    grey[low : high + 1] = inside
-    # Rejected tails go on at one level per count instead of saturating at once.
-    grey[:low] = np.maximum(inside[0] - (low - counts[:low]), 0.0)
-    grey[high + 1 :] = np.minimum(inside[-1] + (counts[high + 1 :] - high), 255.0)
-    return np.clip(grey, 0.0, 255.0).astype(np.float32)
+    # Rejected tails go on at one level per count instead of saturating at once: within 256 counts they do as well.
+    first, end = max(low - 256, 0), min(high + 257, FULL_SCALE + 1)
+    below = np.maximum(inside[0] - (low - counts[first:low]), 0.0)
+    above = np.minimum(inside[-1] + (counts[high + 1 : end] - high), 255.0)
+    grey = np.empty(FULL_SCALE + 1, np.float32)
+    grey[:first], grey[end:] = 0.0, 255.0
+    grey[first:end] = np.clip(np.concatenate([below, inside, above]), 0.0, 255.0)
+    return grey
 
 
 class GainControl:
@@ -103,7 +108,8 @@ class GainControl:
         table = (self._mapping + np.float32(0.5)).astype(np.uint8)
         if self.agc.polarity == "black_hot":
             table = 255 - table
-        return np.take(table, counts, mode="clip")  # half the cost of indexing
+        grey: NDArray[np.uint8] = of_counts(table, counts)
+        return grey
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")

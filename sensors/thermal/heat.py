@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Set
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -132,14 +132,16 @@ def advance(heat: HeatState, type_id: str, motion: Motion, delta_s: float, stand
     # Braking power per mass is v * a; 0.35 K per J/kg is what a cast disc of 1 % of the vehicle's mass gains.
     braking = 0.35 * motion.brake * 6.0 * motion.speed_mps * delta_s
     engine_s = ENGINE_WARM_UP_S if engine_on else ENGINE_COOL_DOWN_S
-    return replace(
-        heat,
-        bonnet_k=_towards(heat.bonnet_k, limit, delta_s, engine_s),
-        exhaust_k=_towards(heat.exhaust_k, exhaust, delta_s, 60.0 if engine_on else 400.0),
-        tyres_k=_towards(heat.tyres_k, tyres, delta_s, TYRE_S),
-        brakes_k=min(_towards(heat.brakes_k, 0.4 * tyres, delta_s, BRAKE_COOL_S) + braking, 150.0),
-        cabin_k=_towards(heat.cabin_k, 4.0 if engine_on else 0.0, delta_s, 900.0),
-        engine_on=engine_on,
+    return HeatState(
+        _towards(heat.bonnet_k, limit, delta_s, engine_s),
+        _towards(heat.exhaust_k, exhaust, delta_s, 60.0 if engine_on else 400.0),
+        _towards(heat.tyres_k, tyres, delta_s, TYRE_S),
+        min(_towards(heat.brakes_k, 0.4 * tyres, delta_s, BRAKE_COOL_S) + braking, 150.0),
+        _towards(heat.cabin_k, 4.0 if engine_on else 0.0, delta_s, 900.0),
+        heat.face_k,
+        heat.hands_k,
+        heat.clothing_k,
+        engine_on,
     )
 
 
@@ -151,6 +153,7 @@ def _towards(value: float, target: float, delta_s: float, constant_s: float) -> 
 class _Watched:
     actor: carla.Actor
     type_id: str
+    is_vehicle: bool
     centre: tuple[float, float, float]
     extent: tuple[float, float, float]
 
@@ -172,38 +175,35 @@ class HeatTracker:
         time_s = snapshot.timestamp.elapsed_seconds
         delta_s = 0.0 if self._time_s is None else max(0.0, time_s - self._time_s)
         self._time_s = time_s
-        rows = sorted(snapshot, key=lambda row: row.id)
-        self._watch(row.id for row in rows)
-        present = set()
+        rows = {row.id: row for row in snapshot}
+        self._watch(rows.keys())
+        present = sorted(rows.keys() & self._heat.keys())
+        poses = np.array([rows[actor_id].get_transform().get_matrix() for actor_id in present], np.float32)
         states = []
-        for row in rows:
-            watched = self._watched.get(row.id)
-            if watched is None:
-                continue
-            present.add(row.id)
-            heat = self._advance(row, watched, delta_s)
-            pose = np.array(row.get_transform().get_matrix(), np.float32)
-            states.append(ActorState(row.id, watched.type_id, pose, watched.centre, watched.extent, heat))
-        for gone in self._heat.keys() - present:
-            del self._heat[gone]
-            del self._standing_s[gone]
+        for actor_id, pose in zip(present, poses):
+            watched = self._watched[actor_id]
+            assert watched is not None
+            heat = self._advance(actor_id, rows[actor_id], watched, delta_s)
+            states.append(ActorState(actor_id, watched.type_id, pose, watched.centre, watched.extent, heat))
+        for gone in self._heat.keys() - rows.keys():
+            del self._heat[gone], self._standing_s[gone], self._watched[gone]
         return tuple(states)
 
-    def _advance(self, row: carla.ActorSnapshot, watched: _Watched, delta_s: float) -> HeatState:
+    def _advance(self, actor_id: int, row: carla.ActorSnapshot, watched: _Watched, delta_s: float) -> HeatState:
         velocity = row.get_velocity()
         speed = math.sqrt(velocity.x**2 + velocity.y**2 + velocity.z**2)
         motion = Motion(speed)
-        if watched.type_id.startswith("vehicle."):
+        if watched.is_vehicle:
             control = watched.actor.get_control()
             motion = Motion(speed, control.throttle, control.brake)
-        self._standing_s[row.id] = 0.0 if speed > 0.5 else self._standing_s[row.id] + delta_s
-        heat = advance(self._heat[row.id], watched.type_id, motion, delta_s, self._standing_s[row.id])
-        self._heat[row.id] = heat
+        standing_s = 0.0 if speed > 0.5 else self._standing_s[actor_id] + delta_s
+        heat = advance(self._heat[actor_id], watched.type_id, motion, delta_s, standing_s)
+        self._standing_s[actor_id], self._heat[actor_id] = standing_s, heat
         return heat
 
-    def _watch(self, ids: Iterable[int]) -> None:
+    def _watch(self, ids: Set[int]) -> None:
         """Asks the server about actors that were not there before; sensors, lights and props are of no interest."""
-        new = [actor_id for actor_id in ids if actor_id not in self._watched]
+        new = sorted(ids - self._watched.keys())
         if not new:
             return
         self._watched.update(dict.fromkeys(new))
@@ -214,6 +214,7 @@ class HeatTracker:
             self._watched[actor.id] = _Watched(
                 actor,
                 actor.type_id,
+                actor.type_id.startswith("vehicle."),
                 (box.location.x, box.location.y, box.location.z),
                 (box.extent.x, box.extent.y, box.extent.z),
             )

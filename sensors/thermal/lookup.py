@@ -1,7 +1,7 @@
-"""The pattern that sticks to surfaces, looked up for many places at once.
+"""Tables looked up at many places at once: the pattern that sticks to surfaces, and what counts of the detector mean.
 
-A loop that calculates and looks up in tables goes pixel by pixel. Here one loop finds the cells, one fetches their
-corners and one interpolates: the first and the last take several pixels at a time.
+A loop that calculates and looks up in tables goes pixel by pixel. For the pattern one loop finds the cells, one fetches
+their corners and one interpolates: the first and the last take several pixels at a time.
 """
 
 from __future__ import annotations
@@ -88,4 +88,17 @@ def ground_pattern(tile, metres):  # type: ignore[no-untyped-def]
         lay_pattern(tile, x, metres, height, drift, _f(0.5), scratch, wide)
         for j in range(n):
             out[i, j] += wide[j]
+    return out
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy")
+def of_counts(table, counts):  # type: ignore[no-untyped-def]
+    """(H, W) of the table's type: `table[counts]`, its last value for counts beyond it. counts: (H, W) uint16."""
+    out = np.empty(counts.shape, table.dtype)
+    last = np.uint32(len(table) - 1)
+    for v in range(counts.shape[0]):
+        row, found = counts[v], out[v]
+        for n in range(counts.shape[1]):
+            u = np.uint32(n)
+            found[u] = table[min(np.uint32(row[u]), last)]
     return out

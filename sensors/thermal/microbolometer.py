@@ -10,6 +10,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from sensors.thermal.lookup import of_counts
 from sensors.thermal.radiometry import Band
 
 FULL_SCALE = 16383
@@ -123,8 +124,8 @@ class Microbolometer:
 
     def kelvin(self, counts: NDArray[np.uint16]) -> NDArray[np.float32]:
         """Apparent (black body) temperature of counts."""
-        # `take` costs half of indexing, with a mode that has not to look for errors
-        return np.take(self._kelvin_of, counts, mode="clip")
+        found: NDArray[np.float32] = of_counts(self._kelvin_of, counts)
+        return found
 
     def _fixed_pattern(self, time_s: float) -> tuple[NDArray[np.float32], ...]:
         """Offsets in radiance by column (W,), row (H,), pixel (H, W): drawn anew at a shutter event, then drifting."""

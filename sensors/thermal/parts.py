@@ -11,16 +11,15 @@ from numpy.typing import NDArray
 from sensors.thermal.heat import BICYCLES, MOTORCYCLES, ActorState
 
 BONNET, EXHAUST, TYRES, BRAKES, CABIN, FACE, HANDS, CLOTHING, LAMPS, TWO_WHEELS = range(10)
+_TWO_WHEELED = (*BICYCLES, *MOTORCYCLES)
 
 _f = np.float32
 
 
 def part_table(actors: Sequence[ActorState]) -> NDArray[np.float32]:
     """(n, 10) float32: each actor's heat in the order of the constants above."""
-    table = np.zeros((len(actors), 10), np.float32)
-    for k, actor in enumerate(actors):
-        heat = actor.heat
-        table[k, BONNET : CLOTHING + 1] = (
+    rows = [
+        (
             heat.bonnet_k,
             heat.exhaust_k,
             heat.tyres_k,
@@ -29,10 +28,12 @@ def part_table(actors: Sequence[ActorState]) -> NDArray[np.float32]:
             heat.face_k,
             heat.hands_k,
             heat.clothing_k,
+            9.0 if heat.engine_on else 0.0,
+            float(type_id.startswith(_TWO_WHEELED)),
         )
-        table[k, LAMPS] = 9.0 if heat.engine_on else 0.0
-        table[k, TWO_WHEELS] = float(actor.type_id.startswith((*BICYCLES, *MOTORCYCLES)))
-    return table
+        for heat, type_id in ((actor.heat, actor.type_id) for actor in actors)
+    ]
+    return np.array(rows, np.float32).reshape(-1, 10)
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy", inline="never")

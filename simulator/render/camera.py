@@ -89,10 +89,11 @@ def rotation_matrix(pitch_deg: float, yaw_deg: float, roll_deg: float) -> NDArra
 def pinhole(camera: CameraModel, pose: Sequence[float]) -> Pinhole:
     """`pose`: (x, y, z, pitch, yaw, roll) of the camera, metres and degrees; it looks along its +x."""
     axes = rotation_matrix(pose[3], pose[4], pose[5])
-    rows = np.stack([axes[:, 1], -axes[:, 2], axes[:, 0]]).astype(np.float32)
+    rows = np.empty((3, 3), np.float32)
+    rows[0], rows[1], rows[2] = axes[:, 1], -axes[:, 2], axes[:, 0]
     focal = camera.width / (2.0 * math.tan(math.radians(camera.fov_deg) / 2.0))
     return Pinhole(
-        np.ascontiguousarray(rows),
+        rows,
         np.array(pose[:3], np.float32),
         np.float32(focal),
         np.float32(camera.width / 2.0),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -78,43 +78,57 @@ class LampTable:
     beam_when: NDArray[np.int64]
     emission: NDArray[np.float32]
 
+    @cached_property
+    def signals(self) -> NDArray[np.intp]:
+        """Rows of the lamps of traffic lights."""
+        return np.flatnonzero(np.isin(self.point_kind, SIGNALS))
+
+    @cached_property
+    def all_around(self) -> NDArray[np.bool_]:
+        """(n,) whether a lamp has no axis."""
+        around: NDArray[np.bool_] = np.abs(self.point_normal).sum(axis=1) == 0.0
+        return around
+
 
 @dataclass(frozen=True, eq=False)
 class _Lit:
-    """What one actor contributes."""
+    """What one actor contributes: rows of points and beams, see `_POINT_COLUMNS`, and (kinds, 3) of its glass."""
 
-    points: tuple[tuple[Floats, Floats, Floats, float, bool, Floats, int], ...]
-    beams: tuple[tuple[Floats, float, Floats, Floats, float, int], ...]
+    points: Floats
+    beams: Floats
     emission: NDArray[np.float32]
 
 
 def lamp_table(lamps: Sequence[Lamps], flags: Sequence[int], blink: bool) -> LampTable:
     """lamps, flags: per actor. blink: whether indicators are in the lit half of their period."""
     lit = [_lit(own, int(state), blink) for own, state in zip(lamps, flags, strict=True)]
-    points = [(slot, *row) for slot, one in enumerate(lit) for row in one.points]
-    beams = [(slot, *row) for slot, one in enumerate(lit) for row in one.beams]
+    points = _stacked([one.points for one in lit], _POINT_COLUMNS)
+    beams = _stacked([one.beams for one in lit], _BEAM_COLUMNS)
+    glass = np.concatenate([_NO_GLASS, *(one.emission for one in lit)]).reshape(-1, EMISSIONS, 3)
+    return LampTable(*[*points, *beams, glass])
 
-    def column(rows: Sequence[tuple[Any, ...]], index: int, shape: tuple[int, ...], dtype: type) -> Any:
-        return np.array([row[index] for row in rows], dtype).reshape(len(rows), *shape)
 
-    return LampTable(
-        column(points, 0, (), np.int64),
-        column(points, 1, (3,), float),
-        column(points, 2, (3,), float),
-        column(points, 3, (3,), float),
-        column(points, 4, (), float),
-        column(points, 5, (), bool),
-        column(points, 6, (6,), float),
-        column(points, 7, (), np.int64),
-        column(beams, 0, (), np.int64),
-        column(beams, 1, (3,), float),
-        column(beams, 2, (), float),
-        column(beams, 3, (3,), float),
-        column(beams, 4, (6,), float),
-        column(beams, 5, (), float),
-        column(beams, 6, (), np.int64),
-        np.array([one.emission for one in lit], np.float32).reshape(-1, EMISSIONS, 3),
-    )
+def _stacked(actors: Sequence[Floats], columns: tuple[tuple[int, type], ...]) -> list[NDArray[Any]]:
+    """The slot of each row, and the columns of all actors one after the other."""
+    rows = np.concatenate([np.zeros((0, sum(width for width, _ in columns))), *actors])
+    found: list[NDArray[Any]] = [np.repeat(np.arange(len(actors)), [len(own) for own in actors])]
+    first = 0
+    for width, dtype in columns:
+        place = first if width == 1 else slice(first, first + width)
+        found.append(np.ascontiguousarray(rows[:, place], dtype))
+        first += width
+    return found
+
+
+_POINT_COLUMNS = ((3, float), (3, float), (3, float), (1, float), (1, bool), (6, float), (1, np.int64))
+_BEAM_COLUMNS = ((3, float), (1, float), (3, float), (6, float), (1, float), (1, np.int64))
+"""Width and type of the columns of `LampTable` from the centres on, side by side in a row of `_Lit`."""
+_NO_GLASS = np.zeros((0, 3), np.float32)
+
+
+def _rows(rows: Sequence[tuple[Any, ...]], columns: tuple[tuple[int, type], ...]) -> Floats:
+    width = sum(own for own, _ in columns)
+    return np.array([np.hstack(row) for row in rows], np.float64).reshape(-1, width)
 
 
 @lru_cache(maxsize=4096)
@@ -145,7 +159,8 @@ def _lit(lamps: Lamps, flags: int, blink: bool) -> _Lit:
             )
         )
         emission[kind] = np.maximum(emission[kind], glass / max(float(area), 0.01) * colour)
-    return _Lit(tuple(points), tuple(_beams(lamps, state, flags, blink)), emission)
+    beams = _beams(lamps, state, flags, blink)
+    return _Lit(_rows(points, _POINT_COLUMNS), _rows(beams, _BEAM_COLUMNS), emission)
 
 
 def _beams(
@@ -222,20 +237,20 @@ def actor_points(
     place, to_eye = _placed(poses[table.point_slot], table.point_centre, eye)
     distance = np.maximum(np.linalg.norm(place, axis=1), 1e-6)
     cosine = np.einsum("ij,ij->i", to_eye, table.point_normal) / distance
-    all_around = np.abs(table.point_normal).sum(axis=1) == 0.0
-    towards = np.where(all_around, 1.0, np.clip(cosine * 1.5, 0.0, 1.0))
+    towards = np.where(table.all_around, 1.0, np.clip(cosine * 1.5, 0.0, 1.0))
     ahead = np.maximum(to_eye[:, 0], 1e-3)
     beamed = _beam_towards(to_eye[:, 1] / ahead, to_eye[:, 2] / ahead, table.point_shape)
     beamed = np.where(to_eye[:, 0] > 0.05 * distance, beamed, 0.0)
     towards = np.where(table.point_headlamp, beamed, towards)
-    towards = np.where(np.isin(table.point_kind, SIGNALS), _signal_towards(to_eye, table.point_normal), towards)
+    signals = table.signals
+    towards[signals] = _signal_towards(to_eye[signals], table.point_normal[signals])
     towards *= distance < MOST_DISTANT_M
     return place, table.point_candela * towards[:, None], table.point_area
 
 
 def glass_luminance(table: LampTable, poses: NDArray[np.float32], eye: NDArray[np.float32]) -> NDArray[np.float32]:
     """`table.emission` as the eye sees it: signals shine along their own road only."""
-    rows = np.flatnonzero(np.isin(table.point_kind, SIGNALS))
+    rows = table.signals
     slots, kinds = table.point_slot[rows], table.point_kind[rows]
     _, to_eye = _placed(poses[slots], table.point_centre[rows], eye)
     out = table.emission.copy()

@@ -5,7 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum
 
+import numpy as np
+from numpy.typing import NDArray
+
 from simulator.types import ActorDescription, ActorRecord, BoundingBox, Transform, Vector3D
+from simulator.world.poses import matrix
 
 
 class SpawnError(RuntimeError):
@@ -64,6 +68,14 @@ class Actor:
     sensor_tick_s: float = 0.0
     next_due_s: float = 0.0
     sign_id: str = ""
+    _in_parent: tuple[Transform, NDArray[np.float64]] | None = None
+
+    def in_parent(self) -> NDArray[np.float64]:
+        """(4, 4) of `relative`: its axes -> the parent's."""
+        assert self.relative is not None
+        if self._in_parent is None or self._in_parent[0] is not self.relative:
+            self._in_parent = self.relative, matrix(self.relative)
+        return self._in_parent[1]
 
     @property
     def type_id(self) -> str:

@@ -139,11 +139,24 @@ class WorldState:
             return self.bodies.transform(actor.row)
         return actor.transform
 
+    def _follow_parents(self) -> None:
+        """Puts each attached actor where its parent carries it."""
+        standing: dict[int, NDArray[np.float64]] = {}
+        for actor in self.groups().attached:
+            parent = self.actors.get(actor.parent_id)
+            if parent is None:
+                continue
+            if parent.id not in standing or parent.relative is not None:  # a parent that is carried itself has moved
+                standing[parent.id] = matrix(self.transform_of(parent.id))
+            self._carry(actor, standing[parent.id])
+
     def _follow_parent(self, actor: Actor) -> None:
         """Puts an attached actor where its parent carries it."""
-        if actor.relative is None or actor.parent_id not in self.actors:
-            return
-        pose = transform_of(matrix(self.transform_of(actor.parent_id)) @ matrix(actor.relative))
+        if actor.relative is not None and actor.parent_id in self.actors:
+            self._carry(actor, matrix(self.transform_of(actor.parent_id)))
+
+    def _carry(self, actor: Actor, parent: NDArray[np.float64]) -> None:
+        pose = transform_of(parent @ actor.in_parent())
         if actor.kind.has_body:
             self.bodies.place(actor.row, pose)
         else:

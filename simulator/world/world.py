@@ -126,8 +126,7 @@ class World(
         self._apply_friction_triggers()
         pairs, impulses = self._move(delta_s)
         self._finish_motion(delta_s)
-        for actor in self.groups().attached:
-            self._follow_parent(actor)
+        self._follow_parents()
         self._read_the_road()
         sensors = self.groups().sensors
         due = frozenset(actor.id for actor in sensors if self._due(actor))

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulator.types import Vector3D, VehicleControl
+from simulator.types import Rotation, Transform, Vector3D, VehicleControl
 from simulator.world.gnss import geo_reference, geolocation
+from simulator.world.poses import matrix, transform_of
 from tests.simulator.world.places import CAR, GEOREFERENCE, attach, make_world, put, run
 
 ROAD = """<OpenDRIVE><header revMajor="1" revMinor="4"><geoReference><![CDATA[{}]]></geoReference></header>
@@ -135,6 +136,25 @@ def test_attached_sensors_ride_along_exactly():
     assert np.array_equal(
         rows[rows["id"] == camera][0]["transform"], np.array([*place.location, *place.rotation], np.float32)
     )
+
+
+def test_what_rides_on_a_sensor_follows_it_and_a_sensor_put_elsewhere_stays_there():
+    """Two on one car, one on a sensor: the poses of carriers are worked out once a step, the mounts once."""
+    world = make_world()
+    car = put(world, CAR, 0.0, 20.0)
+    first = attach(world, "sensor.camera.rgb", car, x=1.5, z=1.6, yaw=45.0)
+    second = attach(world, "sensor.camera.depth", car, x=-1.0, z=2.0)
+    third = attach(world, "sensor.other.imu", first, x=0.3, yaw=90.0)
+    world.apply_control_to_vehicle(car, VehicleControl(throttle=0.7, steer=0.2))
+    for moved in (False, True):
+        if moved:
+            world.set_actor_transform(first, Transform(Vector3D(0.5, 0.2, 1.2), Rotation(yaw=-30.0)))
+        run(world, 1.0)
+        for sensor, carrier in ((first, car), (second, car), (third, first)):
+            relative = world.actors[sensor].relative
+            expected = transform_of(matrix(world.transform_of(carrier)) @ matrix(relative))
+            assert world.transform_of(sensor) == expected
+    assert world.actors[first].relative.location.x == 0.5
 
 
 def _carla_pose(transform):
