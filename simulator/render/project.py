@@ -87,13 +87,8 @@ def _keep(x0, y0, z0, x1, y1, z1, x2, y2, z2, area, triangle, first, last, x_fir
     corners[n, NEAREST] = (
         closest + F(1e-5) * max(abs(closest), abs(far)) + (closest - far) * loose / area if loose < area else F(3e38)
     )
-    marks[n, TRIANGLE], marks[n, TOP], marks[n, BOTTOM], marks[n, LEFT], marks[n, RIGHT] = (
-        triangle,
-        first,
-        last,
-        x_first,
-        x_last,
-    )
+    marks[n, TRIANGLE], marks[n, TOP], marks[n, BOTTOM] = triangle, first, last
+    marks[n, LEFT], marks[n, RIGHT] = x_first, x_last
 
 
 @njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
@@ -157,13 +152,8 @@ def _around(corners, marks, begin, count, height, width, item, boxes, nearest): 
         top, bottom = min(top, marks[n, TOP]), max(bottom, marks[n, BOTTOM])
         left, right = min(left, marks[n, LEFT]), max(right, marks[n, RIGHT])
         closest = max(closest, corners[n, NEAREST])
-    boxes[item, TRIANGLE], boxes[item, TOP], boxes[item, BOTTOM], boxes[item, LEFT], boxes[item, RIGHT] = (
-        count,
-        top,
-        bottom,
-        left,
-        right,
-    )
+    boxes[item, TRIANGLE], boxes[item, TOP], boxes[item, BOTTOM] = count, top, bottom
+    boxes[item, LEFT], boxes[item, RIGHT] = left, right
     nearest[item] = closest
 
 

@@ -56,19 +56,8 @@ GLASS_GLOSS, GLASS_ROUGH = 0.6, 0.000064
 
 # What is the same all along a run: normal = NORMAL + TURN p, texture = U p and V p at p relative to the eye, in tiles.
 _NORMAL, _TURN, _FACET, _U, _V = 0, 3, 12, 15, 19
-_RED, _GLOSS, _ROUGH, _EMIT, _TILES, _CONTRAST, _STAIN, _LAYER, _DIMMED, _SKY, _POSE = (
-    23,
-    26,
-    27,
-    28,
-    31,
-    32,
-    33,
-    34,
-    35,
-    36,
-    37,
-)
+_RED, _GLOSS, _ROUGH, _EMIT, _TILES, _CONTRAST, _STAIN = 23, 26, 27, 28, 31, 32, 33
+_LAYER, _DIMMED, _SKY, _POSE = 34, 35, 36, 37
 RUN_FIELDS = 49
 """_POSE: (3, 4) relative to the eye -> the axes that the triangle stands in."""
 
