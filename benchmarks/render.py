@@ -64,10 +64,15 @@ class TimedWorkers(Workers):
         super().__init__(1)
         self.spent_ms: dict[str, float] = defaultdict(float)
 
-    def run(self, kernel: Callable[..., Any], *arguments: Any) -> None:
-        start = time.thread_time()
-        super().run(kernel, *arguments)
-        self.spent_ms[STAGES[kernel.__name__]] += (time.thread_time() - start) * 1e3
+    def begin(self, kernel: Callable[..., Any], *arguments: Any) -> Callable[[], None]:
+        finish = super().begin(kernel, *arguments)
+
+        def timed() -> None:
+            start = time.thread_time()
+            finish()
+            self.spent_ms[STAGES[kernel.__name__]] += (time.thread_time() - start) * 1e3
+
+        return timed
 
 
 def crowded(town: Town, view: SceneView, lit: bool) -> SceneView:

@@ -277,23 +277,28 @@ class Renderer:
         lights = self._lights(frame, eye)
         extinction = frame.day.extinction_per_m
         foggy = self._lamps_light_fog = len(lights) > 0 and extinction > FOG_LIGHT_FROM_PER_M
-        if foggy:
-            self._workers.run(fill_froxels, eye, lights, np.float32(extinction), self._grid)
-        out, smooth = self._planes_of(eye)
-        glass = glass_luminance(frame.lamps, frame.instances.poses, eye.eye)
-        slots = frame.slots._replace(emission=np.concatenate([frame.slots.emission[:1], glass]))
         sun_shines = max(frame.day.sun_rgb) > 0.02 * max(frame.day.sky_rgb)
         sun_map = self._sun_depth(frame.day) if sun_shines else NO_SUN
-        self._workers.run(
-            render_rows, eye, seen.ids, seen.inverse_depth, self._surfaces(), slots, self._look,
-            np.float32(frame.day.wetness), air_of(frame.day), lights, sun_shines, sun_map.depth, sun_map.to_texel,
-            sun_map.texel_m, self._casters(frame, eye), self._grid, foggy, out,
-        )  # fmt: skip
-        self._workers.run(smooth_edges, seen.fine, seen.fine.view(np.float32), out, smooth)
         bloom = camera.number("bloom_intensity", 0.675) / 0.675
         if camera.text("enable_postprocess_effects", "true").lower() == "false":
             bloom = 0.0
+        # while the other threads already work at the fog, this one works out what is not a matter of pixels
+        light_fog = (
+            self._workers.begin(fill_froxels, eye, lights, np.float32(extinction), self._grid) if foggy else None
+        )
+        out, smooth = self._planes_of(eye)
+        glass = glass_luminance(frame.lamps, frame.instances.poses, eye.eye)
+        slots = frame.slots._replace(emission=np.concatenate([frame.slots.emission[:1], glass]))
+        casters = self._casters(frame, eye)
         lamps = self._sprites(frame, eye, seen, bloom)
+        if light_fog:
+            light_fog()
+        self._workers.run(
+            render_rows, eye, seen.ids, seen.inverse_depth, self._surfaces(), slots, self._look,
+            np.float32(frame.day.wetness), air_of(frame.day), lights, sun_shines, sun_map.depth, sun_map.to_texel,
+            sun_map.texel_m, casters, self._grid, foggy, out,
+        )  # fmt: skip
+        self._workers.run(smooth_edges, seen.fine, seen.fine.view(np.float32), out, smooth)
         if len(lamps):
             self._workers.run(add_sprites, lamps, eye.focal_px, smooth)
         return smooth

@@ -41,14 +41,20 @@ class Workers:
         The kernels release the GIL and take work items from `counter` until none is left. A process wide OpenMP or
         TBB team is not used: with a busy neighbour its barriers cost milliseconds.
         """
+        self.begin(kernel, *arguments)()
+
+    def begin(self, kernel: Callable[..., Any], *arguments: Any) -> Callable[[], None]:
+        """As `run`, but the caller may do something else first: it takes part from when it calls what this returns."""
         counter = np.zeros(1, np.int64)
-        if self._pool is None:
+        pool = self._pool
+        others = [] if pool is None else [pool.submit(kernel, *arguments, counter, i) for i in range(1, self.threads)]
+
+        def finish() -> None:
             kernel(*arguments, counter, 0)
-            return
-        others = [self._pool.submit(kernel, *arguments, counter, i) for i in range(1, self.threads)]
-        kernel(*arguments, counter, 0)
-        for other in others:
-            other.result()
+            for other in others:
+                other.result()
+
+        return finish
 
     def close(self) -> None:
         if self._pool is not None:
