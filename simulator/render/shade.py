@@ -10,7 +10,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from simulator.render.beams import exp_minus
-from simulator.render.lamplight import light_fog, light_spots
+from simulator.render.lamplight import INVERSE_PI, light_fog, light_spots
 from simulator.render.sky import FOG_LAYER_M, Daylight
 from simulator.render.spots import find_spots, spread
 from simulator.render.tiles import (
@@ -40,7 +40,6 @@ from simulator.render.tiles import (
 )
 
 F = np.float32
-INVERSE_PI = np.float32(1.0 / math.pi)
 
 
 class Air(NamedTuple):
