@@ -62,9 +62,9 @@ def _bench(b: MeshBuilder) -> None:
 def _chair(b: MeshBuilder) -> None:
     for x in (-0.22, 0.22):
         for y in (-0.22, 0.22):
-            slab(b, (x - 0.02, y - 0.02, 0.0), (x + 0.02, y + 0.02, 0.42), Material.SIGN_WHITE)
-    slab(b, (-0.25, -0.25, 0.42), (0.25, 0.25, 0.46), Material.SIGN_WHITE)
-    slab(b, (-0.26, -0.25, 0.46), (-0.22, 0.25, 0.85), Material.SIGN_WHITE)
+            slab(b, (x - 0.02, y - 0.02, 0.0), (x + 0.02, y + 0.02, 0.42), Material.PLASTIC_WHITE)
+    slab(b, (-0.25, -0.25, 0.42), (0.25, 0.25, 0.46), Material.PLASTIC_WHITE)
+    slab(b, (-0.26, -0.25, 0.46), (-0.22, 0.25, 0.85), Material.PLASTIC_WHITE)
 
 
 def _table(b: MeshBuilder) -> None:
@@ -82,7 +82,7 @@ def _bus_stop(b: MeshBuilder) -> None:
 
 
 def _vending_machine(b: MeshBuilder) -> None:
-    slab(b, (-0.42, -0.5, 0.0), (0.38, 0.5, 1.95), Material.STOP_SIGN)
+    slab(b, (-0.42, -0.5, 0.0), (0.38, 0.5, 1.95), Material.METAL_RED)
     slab(b, (0.38, -0.42, 0.55), (0.40, 0.22, 1.80), Material.LIT_WINDOW)
     slab(b, (0.38, 0.27, 0.9), (0.42, 0.42, 1.5), Material.CAR_TRIM)
 
@@ -156,7 +156,7 @@ PROPS: dict[str, Callable[[MeshBuilder], None]] = {
     "static.prop.garbage01": _debris,
     "static.prop.glasscontainer": _box(1.4, 1.4, 1.7, Material.FOLIAGE),
     "static.prop.kiosk_01": _box(2.2, 3.0, 2.6, Material.WOOD),
-    "static.prop.mailbox": _box(0.45, 0.5, 1.25, Material.STOP_SIGN),
+    "static.prop.mailbox": _box(0.45, 0.5, 1.25, Material.METAL_RED),
     "static.prop.plantpot01": _plant_pot,
     "static.prop.plasticchair": _chair,
     "static.prop.plastictable": _table,

@@ -214,7 +214,8 @@ def beam_records(table: LampTable, poses: NDArray[np.float32], eye: NDArray[np.f
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def _beam_towards(across, above, shape):  # type: ignore[no-untyped-def]
+def beam_towards(across, above, shape):  # type: ignore[no-untyped-def]
+    """`beams.beam` of n lamps, (n,) float64; shape: (n, 6)."""
     out = np.empty(across.shape[0], np.float64)
     for i in range(across.shape[0]):
         s = shape[i]
@@ -239,7 +240,7 @@ def actor_points(
     cosine = np.einsum("ij,ij->i", to_eye, table.point_normal) / distance
     towards = np.where(table.all_around, 1.0, np.clip(cosine * 1.5, 0.0, 1.0))
     ahead = np.maximum(to_eye[:, 0], 1e-3)
-    beamed = _beam_towards(to_eye[:, 1] / ahead, to_eye[:, 2] / ahead, table.point_shape)
+    beamed = beam_towards(to_eye[:, 1] / ahead, to_eye[:, 2] / ahead, table.point_shape)
     beamed = np.where(to_eye[:, 0] > 0.05 * distance, beamed, 0.0)
     towards = np.where(table.point_headlamp, beamed, towards)
     signals = table.signals

@@ -35,7 +35,7 @@ class Lamps:
 def lamps_of(mesh: Mesh) -> Lamps:
     """Groups a model's glowing triangles by kind and place: those nearer than 0.35 m to each other are one lamp."""
     emission = EMISSION_OF_MATERIAL[mesh.materials]
-    glowing = np.flatnonzero((emission != Emission.NONE) & (emission != Emission.WINDOW))
+    glowing = np.flatnonzero(~np.isin(emission, (Emission.NONE, Emission.WINDOW, Emission.SHEETING)))
     corners = mesh.vertices[mesh.triangles[glowing]].astype(np.float64)
     middle = corners.mean(axis=1)
     cross = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]) / 2.0

@@ -63,6 +63,8 @@ class Material(IntEnum):
     WALL = 51
     FENCE = 52
     WATER = 53
+    PLASTIC_WHITE = 54
+    METAL_RED = 55
 
 
 class Texture(IntEnum):
@@ -90,7 +92,7 @@ class Pane(IntEnum):
 
 
 class Emission(IntEnum):
-    """What makes a surface shine by itself, if anything."""
+    """What makes a surface shine by itself, if anything; SHEETING only sends light back, see `retro`."""
 
     NONE = 0
     STREET_LAMP = 1
@@ -102,6 +104,7 @@ class Emission(IntEnum):
     SIGNAL_YELLOW = 7
     SIGNAL_GREEN = 8
     WINDOW = 9
+    SHEETING = 10
 
 
 class Palette(IntEnum):
@@ -153,7 +156,7 @@ SURFACES: dict[Material, Surface] = {
     Material.TAIL_LAMP: Surface(Tag.CAR, (0.35, 0.02, 0.02), gloss=0.4, emission=Emission.TAIL_LAMP),
     Material.LEFT_INDICATOR: Surface(Tag.CAR, (0.45, 0.22, 0.03), emission=Emission.LEFT_INDICATOR),
     Material.RIGHT_INDICATOR: Surface(Tag.CAR, (0.45, 0.22, 0.03), emission=Emission.RIGHT_INDICATOR),
-    Material.LICENCE_PLATE: Surface(Tag.CAR, (0.70, 0.70, 0.66)),
+    Material.LICENCE_PLATE: Surface(Tag.CAR, (0.70, 0.70, 0.66), emission=Emission.SHEETING),
     Material.SKIN: Surface(Tag.PEDESTRIANS, (0.42, 0.27, 0.20), palette=Palette.THIRD),
     Material.UPPER_CLOTHING: Surface(Tag.PEDESTRIANS, (0.2, 0.2, 0.2), Texture.PLASTER, palette=Palette.FIRST),
     Material.LOWER_CLOTHING: Surface(Tag.PEDESTRIANS, (0.1, 0.1, 0.12), Texture.PLASTER, palette=Palette.SECOND),
@@ -169,9 +172,9 @@ SURFACES: dict[Material, Surface] = {
     Material.SIGNAL_RED: Surface(Tag.TRAFFIC_LIGHT, (0.16, 0.02, 0.02), emission=Emission.SIGNAL_RED),
     Material.SIGNAL_YELLOW: Surface(Tag.TRAFFIC_LIGHT, (0.16, 0.11, 0.01), emission=Emission.SIGNAL_YELLOW),
     Material.SIGNAL_GREEN: Surface(Tag.TRAFFIC_LIGHT, (0.01, 0.13, 0.05), emission=Emission.SIGNAL_GREEN),
-    Material.STOP_SIGN: Surface(Tag.TRAFFIC_SIGNS, (0.50, 0.02, 0.03), gloss=0.2),
+    Material.STOP_SIGN: Surface(Tag.TRAFFIC_SIGNS, (0.50, 0.02, 0.03), gloss=0.2, emission=Emission.SHEETING),
     Material.SIGN_BACK: Surface(Tag.TRAFFIC_SIGNS, (0.35, 0.36, 0.37)),
-    Material.SIGN_WHITE: Surface(Tag.TRAFFIC_SIGNS, (0.75, 0.75, 0.75), gloss=0.2),
+    Material.SIGN_WHITE: Surface(Tag.TRAFFIC_SIGNS, (0.75, 0.75, 0.75), gloss=0.2, emission=Emission.SHEETING),
     Material.METAL: Surface(Tag.STATIC, (0.40, 0.40, 0.41), gloss=0.4),
     Material.PLASTIC_ORANGE: Surface(Tag.STATIC, (0.70, 0.20, 0.03)),
     Material.WOOD: Surface(Tag.STATIC, (0.30, 0.20, 0.11)),
@@ -180,6 +183,8 @@ SURFACES: dict[Material, Surface] = {
     Material.WALL: Surface(Tag.WALLS, (0.36, 0.34, 0.31), Texture.BRICK),
     Material.FENCE: Surface(Tag.FENCES, (0.25, 0.20, 0.14), Texture.PLASTER),
     Material.WATER: Surface(Tag.WATER, (0.02, 0.03, 0.04), gloss=0.9),
+    Material.PLASTIC_WHITE: Surface(Tag.STATIC, (0.75, 0.75, 0.75), gloss=0.2),
+    Material.METAL_RED: Surface(Tag.STATIC, (0.50, 0.02, 0.03), gloss=0.2),
 }
 
 PANES: dict[Material, Pane] = {

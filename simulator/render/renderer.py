@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,8 @@ from simulator.render.lamp_table import (
 )
 from simulator.render.lights import (
     FIELDS,
+    HEADLAMP_WHITE,
+    RED,
     indicators_lit,
     most_important,
     street_records,
@@ -35,6 +37,7 @@ from simulator.render.materials import Emission
 from simulator.render.motion import Seen, back_in_time, encode_normals, optical_flow, seen_by
 from simulator.render.radiance import render_rows
 from simulator.render.resolve import Slots
+from simulator.render.retro import ActorReflectors, actor_reflectors, add_returned, placed, returned, stacked
 from simulator.render.scenery import TownScenery, scenery_of, without
 from simulator.render.sensor import develop, gamma_table, gaussian_tile, noise_variance
 from simulator.render.shade import air_of
@@ -70,6 +73,7 @@ class _Frame:
     slots: Slots
     slot_ids: NDArray[np.uint32]
     lamps: LampTable
+    reflectors: ActorReflectors
 
 
 class Renderer:
@@ -96,7 +100,7 @@ class Renderer:
         self._look = appearance()
         self._noise = gaussian_tile(seed)
         self._frame: _Frame | None = None
-        self._lamps: tuple[tuple[tuple[str, ...], bytes, bool], LampTable] | None = None
+        self._lamps: tuple[tuple[tuple[str, ...], bytes, bool], LampTable, ActorReflectors] | None = None
         self._buffers: OrderedDict[tuple[object, ...], VisibilityBuffer] = OrderedDict()
         self._planes: dict[tuple[int, int], tuple[NDArray[np.float32], NDArray[np.float32]]] = {}
         self._grid = np.zeros((DOWN, ACROSS, SLICES, 3), np.float32)
@@ -197,11 +201,13 @@ class Renderer:
         template = self._templates.index(view.models, np.asarray(view.gait, np.float32))
         poses = np.ascontiguousarray(view.poses, np.float32).reshape(-1, 3, 4)
         day = daylight(view.weather)
-        lamps = self._lamp_table(template, view)
+        lamps, reflectors = self._lamp_tables(template, view)
         emission = np.zeros((1 + len(template), len(Emission), 3), np.float32)
         emission[0, Emission.WINDOW] = LIT_WINDOW_CD_M2 * day.darkness
         emission[0, Emission.STREET_LAMP] = np.array([1.2, 1.0, 0.72]) * STREET_LAMP_GLASS_CD_M2
-        power = np.zeros(len(self._town.lamp_heads) + 1, np.float32)
+        # of the reflectors of parked cars, times their luminance
+        emission[0, Emission.TAIL_LAMP], emission[0, Emission.SHEETING] = RED, HEADLAMP_WHITE
+        power = np.zeros(len(self._town.lamp_heads) + 1 + len(self._town.reflectors.kinds), np.float32)
         power[: len(self._town.lamp_heads)] = view.lamps_on
         slots = Slots(
             self._templates.chunks.first_triangle[template].astype(np.int32),
@@ -211,7 +217,7 @@ class Renderer:
             power,
         )
         slot_ids = (np.asarray(view.ids, np.uint32) & np.uint32(0x7FFF)).astype(np.uint32)
-        self._frame = _Frame(key, day, Instances(template, poses), slots, slot_ids, lamps)
+        self._frame = _Frame(key, day, Instances(template, poses), slots, slot_ids, lamps, reflectors)
         return self._frame
 
     def _hide(self, object_ids: tuple[int, ...]) -> None:
@@ -227,25 +233,45 @@ class Renderer:
                 self._visibility.release(self._buffers.popitem(last=False)[1])
         return self._buffers[key]
 
-    def _lamp_table(self, template: NDArray[np.int32], view: SceneView) -> LampTable:
+    def _lamp_tables(self, template: NDArray[np.int32], view: SceneView) -> tuple[LampTable, ActorReflectors]:
         blink = indicators_lit(view.elapsed_s)
         key = (view.models, view.lights.tobytes(), blink)  # not the gait: a stride moves no lamps
         if self._lamps is None or self._lamps[0] != key:
             own = [self._templates.lamps[row] for row in template]
-            self._lamps = (key, lamp_table(own, view.lights.tolist(), blink))
-        return self._lamps[1]
+            reflectors = actor_reflectors([self._templates.reflectors[row] for row in template])
+            self._lamps = (key, lamp_table(own, view.lights.tolist(), blink), reflectors)
+        return self._lamps[1:]
 
     def _lights(self, frame: _Frame, eye: Pinhole) -> NDArray[np.float32]:
         if frame.day.darkness <= 0.0:
             return np.zeros((0, FIELDS), np.float32)
-        street = street_records(self._town.lamp_heads, self._town.lamp_flux_lm, frame.slots.lamp_power[:-1], eye)
+        street = street_records(
+            self._town.lamp_heads, self._town.lamp_flux_lm, frame.slots.lamp_power[: len(self._town.lamp_heads)], eye
+        )
         return most_important(np.concatenate([street, beam_records(frame.lamps, frame.instances.poses, eye.eye)]))
 
     def _sprites(self, frame: _Frame, eye: Pinhole, seen: VisibilityBuffer, bloom: float) -> NDArray[np.float32]:
-        street = street_points(self._town.lamp_heads, self._town.lamp_flux_lm, frame.slots.lamp_power[:-1], eye.eye)
+        street = street_points(
+            self._town.lamp_heads,
+            self._town.lamp_flux_lm,
+            frame.slots.lamp_power[: len(self._town.lamp_heads)],
+            eye.eye,
+        )
         actors = actor_points(frame.lamps, frame.instances.poses, eye.eye)
         places, candela, areas = (np.concatenate(pair) for pair in zip(street, actors, strict=True))
         return sprites(eye, seen, places, candela, areas, frame.day.extinction_per_m, bloom)
+
+    def _shining(self, frame: _Frame, eye: Pinhole, lights: NDArray[np.float32]) -> Slots:
+        """With what the glass of lamps shows this eye, and plates and signs of the light of its own head lamps."""
+        poses = frame.instances.poses
+        glass, power = glass_luminance(frame.lamps, poses, eye.eye), frame.slots.lamp_power.copy()
+        if len(lights):
+            town = replace(self._town.reflectors, centres=self._town.reflectors.centres - eye.eye)
+            all_of_them = stacked([town, placed(frame.reflectors, poses, eye.eye)])
+            luminance_cd_m2 = returned(all_of_them, lights, frame.day.extinction_per_m)
+            power[len(self._town.lamp_heads) + 1 :] = luminance_cd_m2[: len(town.kinds)]
+            add_returned(glass, frame.reflectors, luminance_cd_m2[len(town.kinds) :])
+        return frame.slots._replace(emission=np.concatenate([frame.slots.emission[:1], glass]), lamp_power=power)
 
     def _sun_depth(self, day: Daylight) -> ParallelDepth:
         """The static town as the sun sees it, kept until the sun has moved by half a degree."""
@@ -287,8 +313,7 @@ class Renderer:
             self._workers.begin(fill_froxels, eye, lights, np.float32(extinction), self._grid) if foggy else None
         )
         out, smooth = self._planes_of(eye)
-        glass = glass_luminance(frame.lamps, frame.instances.poses, eye.eye)
-        slots = frame.slots._replace(emission=np.concatenate([frame.slots.emission[:1], glass]))
+        slots = self._shining(frame, eye, lights)
         casters = self._casters(frame, eye)
         lamps = self._sprites(frame, eye, seen, bloom)
         if light_fog:

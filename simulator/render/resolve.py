@@ -49,8 +49,9 @@ from simulator.render.tiles import (
 )
 
 F = np.float32
-STREET_LAMP = int(Emission.STREET_LAMP)
-WINDOW = int(Emission.WINDOW)
+WINDOW, SHEETING = int(Emission.WINDOW), int(Emission.SHEETING)
+WHITE = 0.72
+"""Reflectance of white sheeting: what is coloured sends so much less light back."""
 GLASS_GLOSS, GLASS_ROUGH = 0.6, 0.000064
 """From this gloss on a surface is a pane: a lamp mirrored in it is a glint of half a degree, like the lamp itself."""
 
@@ -66,7 +67,8 @@ class Slots(NamedTuple):
     """Instances of a frame. first_triangle: (n,) int32 in the template tables. poses: (n, 3, 4), palettes: (n, 3, 3).
 
     emission: (1 + n, kinds, 3) float32 cd/m2 of each kind of lamp; row 0 is the static mesh's.
-    lamp_power: (street lamps + 1,) float32 0..1; the last is for heads that belong to no lamp.
+    lamp_power: (street lamps + 1 + reflectors of the town,) float32: 0..1 of each street lamp, 0 for heads that belong
+    to none, cd/m2 of each reflector.
     """
 
     first_triangle: NDArray[np.int32]
@@ -200,10 +202,14 @@ def _describe(row, first, runs, count, eye, surfaces, slots, look, wetness, tabl
         table[n, _DIMMED] = F(1) if emitting == WINDOW else F(0)
         if emitting != 0:
             power = F(1)
-            if emitting == STREET_LAMP and not dynamic:
+            if emitting != WINDOW and not dynamic:
                 power = slots.lamp_power[lamp_of[k]]
             for channel in range(3):
                 table[n, _EMIT + channel] = slots.emission[slot + 1, emitting, channel] * power
+            if emitting == SHEETING:
+                table[n, _EMIT] *= red * F(1.0 / WHITE)
+                table[n, _EMIT + 1] *= green * F(1.0 / WHITE)
+                table[n, _EMIT + 2] *= blue * F(1.0 / WHITE)
 
 
 @njit(cache=True, fastmath=True, error_model="numpy", nogil=True)

@@ -14,6 +14,7 @@ from simulator.render.camera import rotation_matrix
 from simulator.render.chunks import Chunks, cut, sort_in_space
 from simulator.render.materials import Material
 from simulator.render.mesh import Mesh
+from simulator.render.retro import Reflectors, reflectors_of
 from simulator.render.surfaces import Surfaces, surfaces_of
 from simulator.render.templates import PANE_OF_MATERIAL, TAG_OF_MATERIAL
 from simulator.types import CityObjectLabel, Vector3D
@@ -41,9 +42,9 @@ class TownScenery(Protocol):
 @dataclass(frozen=True)
 class Scenery:
     """codes: (triangles,) uint32 tag | instance id << 8 | `Pane` << 24. lamp_of: (triangles,) int32, which street lamp
-    a glowing triangle belongs to, the number of lamps where it is none. lamp_heads: (n, 3) and lamp_flux_lm: (n,)
-    float32. parked_poses: (m, 3, 4), parked_boxes: (m, 6) float32, see `shadows.casters_of`; parked_ids: (m,) their
-    objects.
+    a glowing triangle belongs to, the number of lamps where it is none, and from there on the `reflectors`.
+    lamp_heads: (n, 3) and lamp_flux_lm: (n,) float32. parked_poses: (m, 3, 4), parked_boxes: (m, 6) float32, see
+    `shadows.casters_of`; parked_ids: (m,) their objects.
     """
 
     chunks: Chunks
@@ -52,6 +53,7 @@ class Scenery:
     lamp_heads: NDArray[np.float32]
     lamp_flux_lm: NDArray[np.float32]
     lamp_of: NDArray[np.int32]
+    reflectors: Reflectors
     parked_poses: NDArray[np.float32]
     parked_boxes: NDArray[np.float32]
     parked_ids: NDArray[np.int64]
@@ -61,9 +63,10 @@ def scenery_of(town: TownScenery) -> Scenery:
     mesh = sort_in_space(town.mesh)
     heads = np.array([lamp.location for lamp in town.street_lamps], np.float32).reshape(-1, 3)
     flux_lm = np.array([lamp.luminous_flux_lm for lamp in town.street_lamps], np.float32)
-    lamp_of = _nearest_lamp(mesh, heads)
+    reflectors, reflector_of = reflectors_of(mesh)
+    lamp_of = np.where(reflector_of < 0, _nearest_lamp(mesh, heads), reflector_of + len(heads) + 1).astype(np.int32)
     parked = _parked(getattr(town, "obstacles", ()))
-    return Scenery(cut(mesh), surfaces_of(mesh), _static_codes(mesh), heads, flux_lm, lamp_of, *parked)
+    return Scenery(cut(mesh), surfaces_of(mesh), _static_codes(mesh), heads, flux_lm, lamp_of, reflectors, *parked)
 
 
 def without(scenery: Scenery, object_ids: Sequence[int]) -> Scenery:

@@ -13,6 +13,7 @@ from simulator.render.lamps import Lamps, lamps_of
 from simulator.render.materials import PANES, SURFACES, Material, Pane
 from simulator.render.mesh import Mesh
 from simulator.render.project import LOCAL_BITS
+from simulator.render.retro import Reflectors, reflectors_of
 from simulator.render.surfaces import Surfaces, surfaces_of
 from simulator.types import CityObjectLabel, Vector3D
 
@@ -45,6 +46,7 @@ class Templates:
         self._model_of = model_of
         self._first: dict[str, tuple[int, int]] = {}
         self.lamps: list[Lamps] = []
+        self.reflectors: list[Reflectors] = []
         self.chunks = Chunks(
             np.zeros((0, 3), np.float32),
             np.zeros((0, 3), np.int32),
@@ -85,6 +87,7 @@ class Templates:
                 meshes.append(frame)
                 boxes.append(np.array([[*model.centre, *model.extent]], np.float32))
             lamps.extend([lamps_of(model.frames[0])] * len(model.frames))
+            self.reflectors.extend([reflectors_of(model.frames[0])[0]] * len(model.frames))
         self._append(meshes)
         self.boxes = np.concatenate(boxes).astype(np.float32)
         self.lamps.extend(lamps)
