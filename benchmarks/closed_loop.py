@@ -37,6 +37,7 @@ from harness.episode import PATIENCE_S, STEP_S, WARM_UP_TICKS, ambient_for, prep
 from harness.kernels import compile_kernels
 from harness.sensors import CAMERA, AgentSensors, check_declared
 from harness.server import embedded_server, free_port
+from scenarios.criteria import Judgement
 from scenarios.definition import Traffic, load_scenario
 from scenarios.planner import gps_plan, plan
 from scenarios.stage import Stage
@@ -132,7 +133,8 @@ def measured(scenario: str, agent_name: str, arm: str, ticks: int, threads: int,
         _time_parts(clock, cameras)
         wanted = {s["id"]: (int(s["width"]), int(s["height"])) for s in agent.sensors() if s["type"] == CAMERA}
         world_tick, run_step = clock.timed("server", world.tick), clock.timed("agent", agent.run_step)
-        observe, step = clock.timed("stage", stage.observe), clock.timed("stage", stage.step)
+        observe, step = clock.timed("stage", stage.observe_snapshot), clock.timed("stage", stage.step)
+        judge, judge_contacts = clock.timed("stage", Judgement), clock.timed("stage", Judgement.events)
         criteria = stage.criteria()
         control = carla.VehicleControl(brake=1.0, hand_brake=True)
         for number in range(-WARM_UP_TICKS, ticks):
@@ -144,10 +146,12 @@ def measured(scenario: str, agent_name: str, arm: str, ticks: int, threads: int,
             stage.ego.apply_control(control)
             frame = world_tick(PATIENCE_S)
             snapshot = world.get_snapshot()
-            data = cameras.read(snapshot, time_s, PATIENCE_S)
-            data.update(sensors.read(frame))
+            cameras.begin(snapshot, PATIENCE_S)
+            own = sensors.read(frame)
             tick = observe(snapshot, time_s)
-            clock.timed("stage", lambda now=tick: [criterion.update(now) for criterion in criteria])()
+            judgement = judge(criteria, tick)
+            data = cameras.read(snapshot, time_s, PATIENCE_S) | own
+            judge_contacts(judgement, stage.with_contacts(tick, snapshot))
             for name, size in wanted.items():
                 if size != (load.width, load.height):
                     data[name] = (data[name][0], cv2.resize(data[name][1], size, interpolation=cv2.INTER_AREA))

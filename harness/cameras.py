@@ -121,22 +121,33 @@ class Cameras:
             for number, camera in enumerate(declared)
         }
         self._first_frame = 0
+        self._begun: tuple[int, dict[str, ThermalView]] = -1, {}
         # The first camera's last second, for the strips of the report.
         self._recent: deque[CameraView] = deque(maxlen=STRIP_TICKS)
 
-    def read(self, snapshot: carla.WorldSnapshot, time_s: float, timeout_s: float) -> dict[str, tuple[int, Any]]:
-        """What the agent gets of this frame, keyed by sensor id."""
+    def begin(self, snapshot: carla.WorldSnapshot, timeout_s: float) -> None:
+        """What asks for no RGB frame, while the server still makes them: heat and, where it is fused, thermal frames.
+
+        `read` does it where nobody has; whoever has more to do meanwhile calls this before.
+        """
         actors = self._heat.update(snapshot)
         # How many frames a server counted before the episode is chance, and the detector's noise is drawn by frame.
         self._first_frame = self._first_frame or snapshot.frame
-        heat = {}
+        heat: dict[str, ThermalView] = {}
         frame = snapshot.frame - self._first_frame
         hits = {name: replace(h, frame=frame) for name, h in self._rig.first_hits(snapshot.frame, timeout_s).items()}
         for name, camera in self._thermal.items():
             own = hits[self._own[name]["id"]] if self._own else None
             heat[name] = ThermalView(hits[name], own, actors, camera)
             if self._fused:
-                _ = heat[name].counts  # now, while the server still makes the RGB frames
+                _ = heat[name].counts
+        self._begun = snapshot.frame, heat
+
+    def read(self, snapshot: carla.WorldSnapshot, time_s: float, timeout_s: float) -> dict[str, tuple[int, Any]]:
+        """What the agent gets of this frame, keyed by sensor id."""
+        if self._begun[0] != snapshot.frame:
+            self.begin(snapshot, timeout_s)
+        _, heat = self._begun
         data: dict[str, tuple[int, Any]] = {}
         pictures = self._rig.frames(snapshot.frame, timeout_s)
         for number, name in enumerate(self._thermal):

@@ -29,6 +29,7 @@ from results.record import Clip, EpisodeRecord, write_episode
 from results.scores import Failure, score
 from results.strips import strip_jpeg
 from results.ticks import Tick
+from scenarios.criteria import Judgement
 from scenarios.definition import ScenarioDefinition, load_scenario
 from scenarios.planner import RoutePlan, gps_plan, plan
 from scenarios.routes import RouteSpec, select_routes
@@ -173,15 +174,19 @@ class _Drive:
         self._tell({"event": "state", "text": "warming up"})
         for _ in range(WARM_UP_TICKS):
             self._stage.ego.apply_control(carla.VehicleControl(brake=1.0, hand_brake=True))
-            self._look(0.0)
+            snapshot, _ = self._tick()
+            self._cameras.read(snapshot, 0.0, PATIENCE_S)
         began = time.monotonic()
         while True:
             time_s = len(self.ticks) * STEP_S
-            data, snapshot = self._look(time_s)
+            snapshot, own = self._tick()
             # Frames are counted from the first: what a server had counted before is chance.
-            tick = replace(self._stage.observe(snapshot, time_s), frame=len(self.ticks))
+            tick = replace(self._stage.observe_snapshot(snapshot, time_s), frame=len(self.ticks))
+            judgement = Judgement(self._criteria, tick)
+            data = self._cameras.read(snapshot, time_s, PATIENCE_S) | own
+            tick = self._stage.with_contacts(tick, snapshot)
             self.ticks.append(tick)
-            new = [event for criterion in self._criteria for event in criterion.update(tick)]
+            new = judgement.events(tick)
             self._keep(new)
             if any(event.kind in TERMINATING_KINDS for event in new):
                 break
@@ -196,8 +201,8 @@ class _Drive:
                 self._report(time_s, time.monotonic() - began)
         self._keep([event for criterion in self._criteria for event in criterion.finish(self.ticks[-1])])
 
-    def _look(self, time_s: float) -> tuple[dict[str, tuple[int, Any]], carla.WorldSnapshot]:
-        """Ticks the world and gathers the agent's input of that frame."""
+    def _tick(self) -> tuple[carla.WorldSnapshot, dict[str, tuple[int, Any]]]:
+        """Ticks the world; the agent's input of that frame but for its cameras, which may still be at work then."""
         assert self._cameras is not None
         assert self._sensors is not None
         frame = self._world.tick(PATIENCE_S)
@@ -206,9 +211,8 @@ class _Drive:
             raise ServerError(
                 f"asked for frame {frame}, the server sent {snapshot.frame}: does another client tick it?"
             )
-        data = self._cameras.read(snapshot, time_s, PATIENCE_S)
-        data.update(self._sensors.read(frame))
-        return data, snapshot
+        self._cameras.begin(snapshot, PATIENCE_S)
+        return snapshot, self._sensors.read(frame)
 
     def _decide(self, data: dict[str, tuple[int, Any]], timestamp: float) -> carla.VehicleControl:
         self._agent.sensor_interface.put(data, timestamp)

@@ -79,7 +79,6 @@ class Recorder:
             route_offset_m=math.hypot(location.x - point[0], location.y - point[1]),
             background_mean_speed_mps=background_mean_speed_mps,
             speed_limit_kmh=float(self._ego.get_speed_limit()),
-            contacts=self._contacts_until(frame),
             lights=tuple((light.id, int(light.get_state())) for light in self._lights),
             actors=tuple(_trace(actor) for actor in actors),
             active_scenarios=active,
@@ -94,7 +93,7 @@ class Recorder:
         with self._lock:
             self._contacts.append((event.frame, contact))
 
-    def _contacts_until(self, frame: int) -> tuple[Contact, ...]:
+    def contacts_until(self, frame: int) -> tuple[Contact, ...]:
         """Those of this frame, and of earlier ones that came late; ordered, since threads deliver them in any order."""
         with self._lock:
             due = sorted(

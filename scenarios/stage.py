@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import carla
@@ -118,6 +119,15 @@ class Stage:
 
     def observe(self, snapshot: carla.WorldSnapshot, time_s: float) -> Tick:
         """The tick's record; call it when the sensors' data of this frame have arrived, contacts then have as well."""
+        return self.with_contacts(self.observe_snapshot(snapshot, time_s), snapshot)
+
+    def with_contacts(self, tick: Tick, snapshot: carla.WorldSnapshot) -> Tick:
+        """What `observe_snapshot` made, complete; call it when the sensors' data of this frame have arrived."""
+        contacts = self._recorder.contacts_until(snapshot.frame)
+        return replace(tick, contacts=contacts) if contacts else tick
+
+    def observe_snapshot(self, snapshot: carla.WorldSnapshot, time_s: float) -> Tick:
+        """The tick's record but for its contacts, which may still be on their way: once for each tick."""
         assert self._traffic is not None
         limit_s = self.definition.limits.scenario_timeout_s
         timed_out = tuple(name for name, elapsed in self._elapsed_s.items() if elapsed > limit_s)

@@ -31,6 +31,8 @@ from agents.pilot.network import PilotNetwork, Thing
 THRESHOLD = 0.5
 # Tops of real ones lie higher than this; shadows and kerbs that look like the foot of one do not.
 VEHICLE_HEIGHT_M, PERSON_HEIGHT_M = 1.15, 0.8
+# Of a light or a sign already from this one on.
+SHOWN = 0.3
 GREEN_SHARE = 0.5
 NEAR_ROW = 24  # ground nearer than 20 m
 # A thing stands on the ground: a dark sky that looks like the flank of a lorry 3 m away does not. Far away a row of the
@@ -87,7 +89,7 @@ class Eyes:
             people=self._patches(probability[Thing.PERSON], depth_m),
             red=red,
             green=green,
-            stop=float(_shown(probability[Thing.STOP_SIGN]).sum()),
+            stop=_stop(probability[Thing.STOP_SIGN]),
         )
 
     def _upright(
@@ -95,43 +97,59 @@ class Eyes:
     ) -> tuple[NDArray[np.intp], NDArray[np.floating]]:
         """Column and distance of every run of cells one above the other, but for those that end far above the ground
         or are too low for where they end. A run is one upright surface: it has one distance."""
-        rims = np.diff(mask.T.astype(np.int8), axis=1, prepend=0, append=0)
-        columns, rows = (index.tolist() for index in np.nonzero(rims))
-        found = []
+        columns_first = np.zeros((mask.shape[1], mask.shape[0] + 2), np.bool_)
+        columns_first[:, 1:-1] = mask.T
+        columns, rows = (index.tolist() for index in np.nonzero(columns_first[:, 1:] != columns_first[:, :-1]))
+        depths = depth_m.T[mask.T].tolist()
+        found_columns, found_depths, first = [], [], 0
         for column, begin, end in zip(columns[::2], rows[::2], rows[1::2]):
-            depth = _median(depth_m[begin:end, column])
-            if not _floats(end - 1, depth) and not _is_low(begin, end - 1, VEHICLE_HEIGHT_M):
-                found.append((column, depth))
-        return np.array([column for column, _ in found], np.intp), np.array([depth for _, depth in found], np.float64)
+            run, first = depths[first : first + end - begin], first + end - begin
+            if _is_low(begin, end - 1, VEHICLE_HEIGHT_M):
+                continue
+            depth = _median(run)
+            if not _floats(end - 1, depth):
+                found_columns.append(column)
+                found_depths.append(depth)
+        return np.array(found_columns, np.intp), np.array(found_depths, np.float64)
 
     def _patches(self, probability: NDArray[np.floating], depth_m: NDArray[np.floating]) -> NDArray[np.floating]:
-        count, labels = cv2.connectedComponents((probability > THRESHOLD).astype(np.uint8), connectivity=8)
         found = []
-        for label in range(1, count):
-            row, column = np.nonzero(labels == label)
-            if _is_low(int(row.min()), int(row.max()), PERSON_HEIGHT_M):
+        for row, column in _connected(probability > THRESHOLD):
+            top, bottom = int(row[0]), int(row[-1])
+            if _is_low(top, bottom, PERSON_HEIGHT_M):
                 continue
-            depth = float(np.median(depth_m[row, column]))
-            if _floats(int(row.max()), depth):
+            depth = _median(depth_m[row, column].tolist())
+            if _floats(bottom, depth):
                 continue
-            right = depth * float(np.average(self._right_per_m[column], weights=probability[row, column]))
+            weights = probability[row, column].astype(np.float64)
+            right = depth * float((self._right_per_m[column] * weights).sum() / weights.sum())
             found.append((depth + FORWARD_M, right))
         return np.array(found, np.float64).reshape(-1, 2)
 
 
 def _is_low(top_row: int, bottom_row: int, least_m: float) -> bool:
     """Shadows and kerbs look like the foot of a vehicle; far away a cell is too coarse to tell."""
-    return bottom_row >= NEAR_ROW and bool(_HEIGHT_M[top_row][bottom_row] < least_m)
+    return bottom_row >= NEAR_ROW and _HEIGHT_M[top_row][bottom_row] < least_m
 
 
 def _floats(bottom_row: int, depth_m: float) -> bool:
     return depth_m < FLOATS_NEARER_M and _FOOT_DISTANCE_M[bottom_row] > FLOATS_TIMES * depth_m
 
 
-def _median(values: NDArray[np.floating]) -> float:
-    """As `np.median`, which takes long for the few cells of a column."""
-    ordered, half = np.sort(values), len(values) // 2
-    return float(ordered[half] if len(values) % 2 else (ordered[half - 1] + ordered[half]) / np.float32(2.0))
+def _median(values: list[float]) -> float:
+    """As `np.median` of float32, which takes long for the few cells of a column."""
+    ordered, half = sorted(values), len(values) // 2
+    return ordered[half] if len(values) % 2 else float(np.float32(ordered[half - 1] + ordered[half])) / 2.0
+
+
+def _connected(mask: NDArray[np.bool_]) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+    """Rows and columns of the cells of each patch, row by row; neighbours at a corner belong together."""
+    if not mask.any():
+        return []
+    row, column = np.nonzero(mask)
+    count, labels = cv2.connectedComponents(mask.view(np.uint8), connectivity=8)
+    label = labels[row, column]
+    return [(row[here], column[here]) for here in (label == number for number in range(1, count))]
 
 
 def _lights(red: NDArray[np.floating], green: NDArray[np.floating]) -> tuple[float, float]:
@@ -141,15 +159,13 @@ def _lights(red: NDArray[np.floating], green: NDArray[np.floating]) -> tuple[flo
     way round: so a patch is green from GREEN_SHARE of its red on. By clear day in the training town this reads 29 of 34
     green and 37 of 40 red lights right; the larger of the two sums over the whole frame read 26 and 38.
     """
-    red, green = _shown(red), _shown(green)
-    count, labels = cv2.connectedComponents((red + green > 0.0).astype(np.uint8), connectivity=8)
-    sums = np.zeros(2)
-    for label in range(1, count):
-        here = labels == label
-        of_red, of_green = float(red[here].sum()), float(green[here].sum())
-        sums[int(of_green > GREEN_SHARE * of_red)] += of_red + of_green
-    return float(sums[0]), float(sums[1])
+    sums = [0.0, 0.0]
+    for here in _connected((red > SHOWN) | (green > SHOWN)):
+        of_red, of_green = (float(np.where(p > SHOWN, p, 0.0).sum()) for p in (red[here], green[here]))
+        sums[of_green > GREEN_SHARE * of_red] += of_red + of_green
+    return sums[0], sums[1]
 
 
-def _shown(probability: NDArray[np.floating]) -> NDArray[np.floating]:
-    return np.where(probability > 0.3, probability, 0.0)
+def _stop(probability: NDArray[np.floating]) -> float:
+    shown = probability > SHOWN
+    return float(np.where(shown, probability, 0.0).sum()) if shown.any() else 0.0

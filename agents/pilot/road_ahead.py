@@ -75,52 +75,53 @@ class RoadAhead:
         along, aside = self._along_route(_to_world(vehicles, pose), index)
         seen = np.zeros_like(self._evidence)
         in_way = np.abs(aside) < VEHICLE_CORRIDOR_M
-        near = in_way & (along < index + NEAR_M)
-        if near.any() and np.ptp(aside[near]) < NEAR_WIDTH_M:
-            in_way &= ~near
-        in_way &= (along > index + SEEN_BEFORE_M) | (self._evidence[along] > SEEN_BEFORE)
-        for offset in (-1, 0, 1):  # a distance estimate is some per cent off
-            seen[np.clip(along[in_way] + offset, 0, len(seen) - 1)] = 1.0
+        if in_way.any():
+            near = in_way & (along < index + NEAR_M)
+            if near.any() and np.ptp(aside[near]) < NEAR_WIDTH_M:
+                in_way &= ~near
+            in_way &= (along > index + SEEN_BEFORE_M) | (self._evidence[along] > SEEN_BEFORE)
+            for place in along[in_way].tolist():  # a distance estimate is some per cent off
+                seen[max(place - 1, 0) : place + 2] = 1.0
         self._evidence += _BLEND * (seen - self._evidence)
         self._follow(_to_world(people, pose), dt_s)
 
     def nearest_vehicle_m(self, index: int) -> float:
         """Metres along the route from the vehicle's centre to the nearest vehicle in the way; inf when free."""
-        ahead = np.nonzero(self._evidence[index + 2 : index + int(LOOK_AHEAD_M)] > 0.5)[0]
-        return float(ahead[0] + 2) if len(ahead) else math.inf
+        shown = self._evidence[index + 2 : index + int(LOOK_AHEAD_M)] > 0.5
+        return float(shown.argmax() + 2) if shown.any() else math.inf
 
     def nearest_person_m(self, index: int, speed_mps: float) -> float:
         """The same for people who stand in the way or will have stepped into it when the vehicle arrives."""
         nearest = math.inf
-        for track in self._tracks:
-            if track.hits < _CONFIRMED:
-                continue
-            point, aside = self._along_route(np.array([[track.x, track.y]]), index)
-            ahead_m = float(point[0] - index)
+        tracks = [track for track in self._tracks if track.hits >= _CONFIRMED]
+        if not tracks:
+            return nearest
+        points, asides = self._along_route(np.array([(track.x, track.y) for track in tracks]), index)
+        for track, point, aside in zip(tracks, points.tolist(), asides.tolist()):
+            ahead_m = float(point - index)
             if not 0.0 < ahead_m < LOOK_AHEAD_M:
                 continue
-            tangent = self._tangent[point[0]]
-            aside_mps = float(tangent[0] * track.vy - tangent[1] * track.vx)
+            tangent_x, tangent_y = self._tangent[point].tolist()
+            aside_mps = tangent_x * track.vy - tangent_y * track.vx
             arrival_s = min(ahead_m / max(speed_mps, 2.0) + 0.5, _HORIZON_S)
-            later = float(aside[0]) + aside_mps * arrival_s
-            stands_there = abs(float(aside[0])) < PERSON_CORRIDOR_M
-            steps_there = abs(later) < PERSON_CORRIDOR_M or float(aside[0]) * later < 0.0
+            later = aside + aside_mps * arrival_s
+            stands_there = abs(aside) < PERSON_CORRIDOR_M
+            steps_there = abs(later) < PERSON_CORRIDOR_M or aside * later < 0.0
             if stands_there or (steps_there and abs(aside_mps) > 0.5):
                 nearest = min(nearest, ahead_m)
         return nearest
 
     def _follow(self, seen: NDArray[np.floating], dt_s: float) -> None:
-        free = list(range(len(seen)))
+        free = [(x, y) for x, y in seen.tolist()]
         for track in self._tracks:
-            ahead = np.array([track.x + track.vx * dt_s, track.y + track.vy * dt_s])
-            distance = [float(np.hypot(*(seen[i] - ahead))) for i in free]
+            x, y = track.x + track.vx * dt_s, track.y + track.vy * dt_s
+            distance = [float(np.hypot(place[0] - x, place[1] - y)) for place in free]
             if distance and min(distance) < _MATCH_M:
-                x, y = seen[free.pop(int(np.argmin(distance)))]
-                track.follow(float(x), float(y), dt_s)
+                track.follow(*free.pop(distance.index(min(distance))), dt_s)
             else:
                 track.coast(dt_s)
         self._tracks = [track for track in self._tracks if track.misses < _FORGET_AFTER]
-        self._tracks += [_Track(float(seen[i][0]), float(seen[i][1])) for i in free]
+        self._tracks += [_Track(x, y) for x, y in free]
 
     def _along_route(self, points: NDArray[np.floating], index: int) -> tuple[NDArray[np.intp], NDArray[np.floating]]:
         """The nearest route point of each point, and how far to the right of the route it lies (m)."""
@@ -128,7 +129,8 @@ class RoadAhead:
         window = self._route[first:last]
         if not len(points):
             return np.zeros(0, np.intp), np.zeros(0)
-        nearest = np.linalg.norm(points[:, None] - window[None], axis=2).argmin(axis=1)
+        dx, dy = points[:, :1] - window[:, 0], points[:, 1:] - window[:, 1]
+        nearest = np.sqrt(dx * dx + dy * dy).argmin(axis=1)
         offset, tangent = points - window[nearest], self._tangent[first:last][nearest]
         return nearest + first, tangent[:, 0] * offset[:, 1] - tangent[:, 1] * offset[:, 0]
 

@@ -20,7 +20,7 @@ from scenarios.criteria.time_limits import Blocked, RouteTimeout, ScenarioTimeou
 from scenarios.definition import Limits
 from scenarios.planner import RoutePlan
 
-__all__ = ["Criterion", "Signs", "criteria_for", "judge", "read_signs"]
+__all__ = ["Criterion", "Judgement", "Signs", "criteria_for", "judge", "read_signs"]
 
 
 def criteria_for(
@@ -39,6 +39,19 @@ def criteria_for(
         RouteTimeout(limits),
         ScenarioTimeout(),
     )
+
+
+class Judgement:
+    """One tick of a live drive before its criteria. What asks for no contacts is judged before they are there."""
+
+    def __init__(self, criteria: Sequence[Criterion], tick: Tick) -> None:
+        self._criteria = criteria
+        self._events = [None if isinstance(c, Collision) else c.update(tick) for c in criteria]
+
+    def events(self, tick: Tick) -> list[Event]:
+        """All events of the same tick, now with its contacts, in the order of the criteria."""
+        judged = zip(self._criteria, self._events)
+        return [event for c, events in judged for event in (c.update(tick) if events is None else events)]
 
 
 def judge(criteria: Sequence[Criterion], ticks: Iterable[Tick]) -> list[Event]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -26,17 +27,35 @@ from sensors.thermal.scene import radiance_at_lens, thermal_world
 
 @dataclass(frozen=True, eq=False)
 class ThermalFrame:
-    """counts (H, W) uint8 after gain control; kelvin (H, W) float32 apparent temperature, noise included.
+    """counts (H, W) uint8 after gain control; measured: the detector's own counts of 14 bits.
 
     frozen: the shutter was closed and the picture before is repeated. valid (H, W) bool: where a camera that is mounted
     askew sees what the frames show, None for everywhere; elsewhere the border is repeated.
     """
 
     counts: NDArray[np.uint8]
-    kelvin: NDArray[np.float32]
+    measured: Measured
     frame: int
     frozen: bool = False
     valid: NDArray[np.bool_] | None = None
+
+    @property
+    def kelvin(self) -> NDArray[np.float32]:
+        """(H, W) float32 apparent temperature, noise included; worked out when somebody first asks for it."""
+        return self.measured.kelvin
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """(h, w) uint16 counts on the detector's own grid, and what they mean; shape: (H, W) of the frame."""
+
+    counts: NDArray[np.uint16]
+    detector: Microbolometer
+    shape: tuple[int, int]
+
+    @cached_property
+    def kelvin(self) -> NDArray[np.float32]:
+        return _resized(self.detector.kelvin(self.counts), self.shape, cv2.INTER_LINEAR)
 
 
 class ThermalCamera:
@@ -110,9 +129,8 @@ class ThermalCamera:
             radiance = self._delay(radiance, frames.time_s)
         radiance = _resized(radiance, self._grid, cv2.INTER_AREA)
         counts = self._detector.expose(radiance, frames.frame, frames.time_s)
-        grey, kelvin = self._gain.grey(counts, frames.time_s), self._detector.kelvin(counts)
-        grey, kelvin = (_resized(image, self.shape, cv2.INTER_LINEAR) for image in (grey, kelvin))
-        self._last = ThermalFrame(grey, kelvin, frames.frame, valid=valid)
+        grey = _resized(self._gain.grey(counts, frames.time_s), self.shape, cv2.INTER_LINEAR)
+        self._last = ThermalFrame(grey, Measured(counts, self._detector, self.shape), frames.frame, valid=valid)
         return self._last
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Set
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -72,6 +73,7 @@ def unit_draws(seed: int, actor_id: int, count: int) -> NDArray[np.float64]:
     return np.random.Generator(np.random.Philox(key=key)).random(count)
 
 
+@lru_cache(maxsize=256)
 def bonnet_limit_k(type_id: str) -> float:
     """How far above the air a bonnet settles when driving in still air: much less over an electric motor."""
     if type_id.startswith(BICYCLES):
@@ -119,7 +121,7 @@ def person_heat(ambient: Ambient, thickness: float) -> HeatState:
 
 def advance(heat: HeatState, type_id: str, motion: Motion, delta_s: float, standing_s: float) -> HeatState:
     """The state `delta_s` later. People keep theirs; vehicles follow first-order laws with minutes of inertia."""
-    if type_id.startswith("walker.") or type_id.startswith(BICYCLES) or delta_s <= 0.0:
+    if _is_person(type_id) or delta_s <= 0.0:
         return heat
     moving = motion.speed_mps > 0.5 or motion.throttle > 0.05
     engine_on = moving or (heat.engine_on and standing_s < ENGINE_STOPS_AFTER_S)
@@ -127,7 +129,7 @@ def advance(heat: HeatState, type_id: str, motion: Motion, delta_s: float, stand
     limit = bonnet_limit_k(type_id) * (1.0 - 0.35 * min(motion.speed_mps / 25.0, 1.0)) if engine_on else 0.0
     if type_id.startswith(MOTORCYCLES):
         limit *= 2.0
-    exhaust = 0.0 if type_id.startswith(ELECTRIC) or not engine_on else 45.0 + 40.0 * motion.throttle
+    exhaust = 0.0 if not engine_on or type_id.startswith(ELECTRIC) else 45.0 + 40.0 * motion.throttle
     tyres = 4.0 + 0.9 * motion.speed_mps if moving else 0.0
     # Braking power per mass is v * a; 0.35 K per J/kg is what a cast disc of 1 % of the vehicle's mass gains.
     braking = 0.35 * motion.brake * 6.0 * motion.speed_mps * delta_s
@@ -146,14 +148,26 @@ def advance(heat: HeatState, type_id: str, motion: Motion, delta_s: float, stand
 
 
 def _towards(value: float, target: float, delta_s: float, constant_s: float) -> float:
-    return target + (value - target) * math.exp(-delta_s / constant_s)
+    return target + (value - target) * _decay(delta_s, constant_s)
+
+
+@lru_cache(maxsize=64)
+def _decay(delta_s: float, constant_s: float) -> float:
+    """The same few of them for every actor and tick."""
+    return math.exp(-delta_s / constant_s)
+
+
+@lru_cache(maxsize=256)
+def _is_person(type_id: str) -> bool:
+    """On foot or on a bicycle: nothing about them warms up."""
+    return type_id.startswith(("walker.", *BICYCLES))
 
 
 @dataclass(frozen=True)
 class _Watched:
     actor: carla.Actor
     type_id: str
-    is_vehicle: bool
+    is_person: bool
     centre: tuple[float, float, float]
     extent: tuple[float, float, float]
 
@@ -190,12 +204,12 @@ class HeatTracker:
         return tuple(states)
 
     def _advance(self, actor_id: int, row: carla.ActorSnapshot, watched: _Watched, delta_s: float) -> HeatState:
+        if watched.is_person:
+            return self._heat[actor_id]
         velocity = row.get_velocity()
         speed = math.sqrt(velocity.x**2 + velocity.y**2 + velocity.z**2)
-        motion = Motion(speed)
-        if watched.is_vehicle:
-            control = watched.actor.get_control()
-            motion = Motion(speed, control.throttle, control.brake)
+        control = watched.actor.get_control()
+        motion = Motion(speed, control.throttle, control.brake)
         standing_s = 0.0 if speed > 0.5 else self._standing_s[actor_id] + delta_s
         heat = advance(self._heat[actor_id], watched.type_id, motion, delta_s, standing_s)
         self._standing_s[actor_id], self._heat[actor_id] = standing_s, heat
@@ -214,7 +228,7 @@ class HeatTracker:
             self._watched[actor.id] = _Watched(
                 actor,
                 actor.type_id,
-                actor.type_id.startswith("vehicle."),
+                _is_person(actor.type_id),
                 (box.location.x, box.location.y, box.location.z),
                 (box.extent.x, box.extent.y, box.extent.z),
             )
