@@ -31,10 +31,12 @@ SHARP = 10.0
 # A row of rays is worked on together, in one flat array with a plane of RAYS lanes for each quantity: plane and lane
 # are a constant and a counter, so that the compiler knows that planes do not overlap and takes many rays at a time.
 RAYS = 72
+PLANES = 18
 LANES = np.uint64(RAYS)
 _DX, _DY, _DZ, _ALONG, _MISS, _AXIS, _SIDE, _UP, _T, _ANGLE, _LEAN, _SO_FAR, _INVERSE = (
     np.uint64(RAYS * n) for n in range(13)
 )
+_SINE, _COSINE, _S, _AWAY, _ADDED = (np.uint64(RAYS * n) for n in range(13, PLANES))
 
 # Radiation fog, 0.55 um: a forward lobe, and a backward lobe of 0.03 /sr at 170 to 180 degrees (an extinction to
 # backscatter ratio near 18 sr at exactly 180 degrees: O'Connor, Illingworth and Hogan 2004, for liquid clouds).
@@ -89,30 +91,41 @@ def _pass_by(light, extinction_spread, flat):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
-def _street_step(light, extinction, edge, flat):  # type: ignore[no-untyped-def]
-    """Adds the relative light that each ray collects from its last edge to `edge` m."""
-    axis_w = light[DIRECTION] * light[POSITION] + light[DIRECTION + 1] * light[POSITION + 1]
-    axis_w += light[DIRECTION + 2] * light[POSITION + 2]
+def _advance(extinction, edge, flat):  # type: ignore[no-untyped-def]
+    """From the last edge of each ray to `edge` m: where light is sampled, and what an even lamp would add from there.
+
+    Short loops: of one that did it all the processor could hold too little at a time to keep itself busy.
+    """
     for k in range(LANES):
-        along, miss = flat[_ALONG + k], flat[_MISS + k]
         inverse_miss = flat[_INVERSE + k]
-        t0, lean0 = flat[_T + k], flat[_LEAN + k]
-        t1 = (edge - along) * inverse_miss
+        t0, lean0, angle0 = flat[_T + k], flat[_LEAN + k], flat[_ANGLE + k]
+        t1 = (edge - flat[_ALONG + k]) * inverse_miss
         angle1, lean1 = arc_tangent(t1), F(1) / math.sqrt(F(1) + t1 * t1)
-        tangent = (t0 * lean0 + t1 * lean1) / (lean0 + lean1)
-        slant = math.sqrt(F(1) + tangent * tangent)
-        away = miss * slant
-        s = along + miss * tangent
-        shape = street_lamp((s * flat[_AXIS + k] - axis_w) / away)
-        flat[_SO_FAR + k] += (
-            (angle1 - flat[_ANGLE + k]) * inverse_miss * shape * phase(-tangent / slant)
-            * exp_minus(extinction * (max(s, F(0)) + away))
-        )  # fmt: skip
         flat[_T + k], flat[_ANGLE + k], flat[_LEAN + k] = t1, angle1, lean1
+        flat[_SINE + k], flat[_COSINE + k] = t0 * lean0 + t1 * lean1, lean0 + lean1
+        flat[_ADDED + k] = (angle1 - angle0) * inverse_miss
+    for k in range(LANES):
+        # halfway between the angles of both edges
+        miss, sine, cosine = flat[_MISS + k], flat[_SINE + k], flat[_COSINE + k]
+        length2 = sine * sine + cosine * cosine
+        inverse, slope = F(1) / math.sqrt(length2), miss / cosine
+        s, away = flat[_ALONG + k] + sine * slope, slope * length2 * inverse
+        flat[_S + k], flat[_AWAY + k] = s, away
+        flat[_ADDED + k] *= phase(-sine * inverse) * exp_minus(extinction * (max(s, F(0)) + away))
 
 
 @njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
-def _beam_step(light, extinction, edge, flat):  # type: ignore[no-untyped-def]
+def _add_street(light, flat):  # type: ignore[no-untyped-def]
+    """Adds what the last step of each ray gets of a street lamp, relative to its brightest direction."""
+    axis_w = light[DIRECTION] * light[POSITION] + light[DIRECTION + 1] * light[POSITION + 1]
+    axis_w += light[DIRECTION + 2] * light[POSITION + 2]
+    for k in range(LANES):
+        shape = street_lamp((flat[_S + k] * flat[_AXIS + k] - axis_w) / flat[_AWAY + k])
+        flat[_SO_FAR + k] += flat[_ADDED + k] * shape
+
+
+@njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
+def _add_beam(light, flat):  # type: ignore[no-untyped-def]
     """The same of a headlamp."""
     wx, wy, wz = light[POSITION], light[POSITION + 1], light[POSITION + 2]
     axis_w = light[DIRECTION] * wx + light[DIRECTION + 1] * wy + light[DIRECTION + 2] * wz
@@ -121,25 +134,13 @@ def _beam_step(light, extinction, edge, flat):  # type: ignore[no-untyped-def]
     p0, p1, p2, p3 = light[SHAPE], light[SHAPE + 1], light[SHAPE + 2], light[SHAPE + 3]
     p4, p5 = light[SHAPE + 4], light[SHAPE + 5]
     for k in range(LANES):
-        along, miss = flat[_ALONG + k], flat[_MISS + k]
-        inverse_miss = flat[_INVERSE + k]
-        t0, lean0 = flat[_T + k], flat[_LEAN + k]
-        t1 = (edge - along) * inverse_miss
-        angle1, lean1 = arc_tangent(t1), F(1) / math.sqrt(F(1) + t1 * t1)
-        tangent = (t0 * lean0 + t1 * lean1) / (lean0 + lean1)
-        slant = math.sqrt(F(1) + tangent * tangent)
-        away = miss * slant
-        s = along + miss * tangent
+        s = flat[_S + k]
         forward = s * flat[_AXIS + k] - axis_w
         inverse_forward = F(1) / max(forward, F(1e-3))
         across, above = (s * flat[_SIDE + k] - side_w) * inverse_forward, (s * flat[_UP + k] - up_w) * inverse_forward
         shape = beam(across, above, p0, p1, p2, p3, p4, p5)
-        shape = shape if forward > F(0.02) * away else F(0)
-        flat[_SO_FAR + k] += (
-            (angle1 - flat[_ANGLE + k]) * inverse_miss * shape * phase(-tangent / slant)
-            * exp_minus(extinction * (max(s, F(0)) + away))
-        )  # fmt: skip
-        flat[_T + k], flat[_ANGLE + k], flat[_LEAN + k] = t1, angle1, lean1
+        shape = shape if forward > F(0.02) * flat[_AWAY + k] else F(0)
+        flat[_SO_FAR + k] += flat[_ADDED + k] * shape
 
 
 @njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
@@ -164,7 +165,7 @@ def fill_froxels(view, lights, extinction, grid, counter, thread):  # type: igno
             fine[k * FINE_STEPS + j + 1] = (
                 slice_distance(F(k - 1) + share) if k > 0 else F(NEAREST_M) + F(1.0 - NEAREST_M) * share
             )  # fmt: skip
-    flat, total = np.empty(13 * RAYS, np.float32), np.empty((3 * SLICES, RAYS), np.float32)
+    flat, total = np.empty(PLANES * RAYS, np.float32), np.empty((3 * SLICES, RAYS), np.float32)
     spacing = F(view.width) / F(ACROSS - 1) * inverse_focal
     while True:
         y = take_next(counter)
@@ -197,10 +198,11 @@ def fill_froxels(view, lights, extinction, grid, counter, thread):  # type: igno
             for k in range(SLICES):
                 for j in range(substeps):
                     edge = edges[k * substeps + j + 1]
+                    _advance(extinction, edge, flat)
                     if street:
-                        _street_step(light, extinction, edge, flat)
+                        _add_street(light, flat)
                     else:
-                        _beam_step(light, extinction, edge, flat)
+                        _add_beam(light, flat)
                 for channel in range(3):
                     colour, sums = light[COLOUR + channel], total[3 * k + channel]
                     for x in range(RAYS):
