@@ -12,7 +12,7 @@ from simulator.render.camera import Pinhole
 from simulator.render.encode import OPAQUE
 from simulator.render.project import DYNAMIC, LOCAL_BITS
 from simulator.render.raster import NOTHING
-from simulator.render.resolve import RUN_FIELDS, resolve_tile
+from simulator.render.resolve import KNOWN, RUN_FIELDS, TABLE_ROWS, resolve_tile
 from simulator.render.tiles import NX, NY, NZ, TILE_FLOATS, TILE_PX
 from simulator.render.workers import take_next
 
@@ -90,7 +90,8 @@ def encode_normals(view, ids, inverse_depth, surfaces, slots, look, out, counter
     -1..1 becomes 0..255; the sky, which has no normal, is the middle grey of a zero.
     """
     height, width = ids.shape
-    runs, table = np.zeros(TILE_PX + 1, np.int32), np.zeros((TILE_PX, RUN_FIELDS), np.float32)
+    runs, table = np.zeros(TILE_PX + 1, np.int32), np.zeros((TABLE_ROWS, RUN_FIELDS), np.float32)
+    known, rows = np.full((KNOWN, 2), -1, np.int32), np.zeros(TILE_PX, np.int32)
     tile = np.zeros(TILE_FLOATS, np.float32)
     while True:
         y = take_next(counter)
@@ -98,7 +99,9 @@ def encode_normals(view, ids, inverse_depth, surfaces, slots, look, out, counter
             break
         for first in range(0, width, TILE_PX):
             n = min(TILE_PX, width - first)
-            resolve_tile(y, first, n, view, ids, inverse_depth, surfaces, slots, look, F(0), runs, table, tile)
+            resolve_tile(
+                y, first, n, view, ids, inverse_depth, surfaces, slots, look, F(0), runs, table, known, rows, tile
+            )
             for x in range(n):
                 code = OPAQUE
                 for plane, shift in ((NX, 16), (NY, 8), (NZ, 0)):

@@ -7,7 +7,7 @@ from numba import njit
 
 from simulator.render.froxels import DOWN
 from simulator.render.heaven import sky_tile
-from simulator.render.resolve import RUN_FIELDS, resolve_tile
+from simulator.render.resolve import KNOWN, RUN_FIELDS, TABLE_ROWS, resolve_tile
 from simulator.render.shade import shade_tile
 from simulator.render.shadows import shadow_tile
 from simulator.render.spots import MOST_SPOTS, SPOT_FLOATS
@@ -24,7 +24,8 @@ def render_rows(
 ):  # type: ignore[no-untyped-def]  # fmt: skip
     """out: (H, 3, W) float32 radiance in cd/m2. grid: see `froxels.fill_froxels`; surfaces: `resolve.resolve_tile`."""
     tile, spots = np.zeros(TILE_FLOATS, np.float32), np.zeros(SPOT_FLOATS, np.float32)
-    runs, table = np.zeros(TILE_PX + 1, np.int32), np.zeros((TILE_PX, RUN_FIELDS), np.float32)
+    runs, table = np.zeros(TILE_PX + 1, np.int32), np.zeros((TABLE_ROWS, RUN_FIELDS), np.float32)
+    known, rows = np.full((KNOWN, 2), -1, np.int32), np.zeros(TILE_PX, np.int32)
     columns, first_spot = np.zeros(MOST_SPOTS, np.int32), np.zeros(TILE_PX + 1, np.int32)
     fog_row = np.zeros((grid.shape[1], grid.shape[2], 3), np.float32)
     per_row = F(DOWN - 1) / F(view.height)
@@ -44,7 +45,21 @@ def render_rows(
         for first in range(0, view.width, TILE_PX):
             width = min(TILE_PX, view.width - first)
             count = resolve_tile(
-                y, first, width, view, ids, inverse_depth, surfaces, slots, look, wetness, runs, table, tile
+                y,
+                first,
+                width,
+                view,
+                ids,
+                inverse_depth,
+                surfaces,
+                slots,
+                look,
+                wetness,
+                runs,
+                table,
+                known,
+                rows,
+                tile,
             )
             sky_tile(width, air, look.texels, look.first_texel, tile)
             shadow_tile(width, view, air.sun, sun_shines, sun_depth, sun_texel, texel_m, casters, tile)

@@ -23,14 +23,16 @@ from simulator.render.tiles import (
     ALONG_V,
     BLUE,
     CONTRAST,
+    DEPTH,
     DISTANCE,
     EMIT_BLUE,
     EMIT_GREEN,
     EMIT_RED,
+    FACING,
     GLOSS,
     GREEN,
-    INVERSE,
     LANES,
+    LAYER,
     NX,
     NY,
     NZ,
@@ -43,6 +45,8 @@ from simulator.render.tiles import (
     TEXEL_10,
     TEXEL_11,
     TEXEL_STAIN,
+    TILE_PX,
+    TILES,
     X,
     Y,
     Z,
@@ -58,9 +62,13 @@ GLASS_GLOSS, GLASS_ROUGH = 0.6, 0.000064
 # What is the same all along a run: normal = NORMAL + TURN p, texture = U p and V p at p relative to the eye, in tiles.
 _NORMAL, _TURN, _FACET, _U, _V = 0, 3, 12, 15, 19
 _RED, _GLOSS, _ROUGH, _EMIT, _TILES, _CONTRAST, _STAIN = 23, 26, 27, 28, 31, 32, 33
-_LAYER, _DIMMED, _SKY, _POSE = 34, 35, 36, 37
-RUN_FIELDS = 49
+_LAYER, _DIMMED, _POSE = 34, 35, 36
+RUN_FIELDS = 48
 """_POSE: (3, 4) relative to the eye -> the axes that the triangle stands in."""
+KNOWN_BITS = 10
+KNOWN = 1 << KNOWN_BITS
+"""Triangles that are remembered from run to run: most are seen in several rows."""
+TABLE_ROWS = KNOWN + TILE_PX
 
 
 class Slots(NamedTuple):
@@ -89,30 +97,34 @@ def hashed(number, salt):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
-def resolve_tile(y, first, width, view, ids, inverse_depth, surfaces, slots, look, wetness, runs, table, tile):  # type: ignore[no-untyped-def]
+def resolve_tile(
+    y, first, width, view, ids, inverse_depth, surfaces, slots, look, wetness, runs, table, known, rows, tile
+):  # type: ignore[no-untyped-def]
     """Fills the planes of `tile` for pixels first <= x < first + width of image row y; returns the number of runs.
 
     surfaces: (static, lamp_of, templates), the first and last `Surfaces`, lamp_of: (static triangles,) int32.
     runs: (TILE_PX + 1,) int32, set to the first pixel of each run, counted from `first`, and at last to `width`.
-    table: (TILE_PX, RUN_FIELDS) float32, scratch.
+    table: (TABLE_ROWS, RUN_FIELDS) float32, known: (KNOWN, 2) int32, which begins as -1, and rows: (TILE_PX,) int32
+    are scratch for one frame.
     """
     depths = inverse_depth[y]
     for k in range(np.uint64(width)):
-        tile[INVERSE + k] = depths[np.uint64(first) + k]
+        tile[DEPTH + k] = depths[np.uint64(first) + k]
     count = _find_runs(ids[y], first, width, runs)
-    _describe(ids[y], first, runs, count, view.eye, surfaces, slots, look, wetness, table)
+    _describe(
+        ids[y], first, runs, count, view.eye, surfaces, slots, look, wetness, y * view.width + first, known, rows, table
+    )  # fmt: skip
     r = view.rotation
     inverse_focal = F(1) / view.focal_px
     b = (F(y) + F(0.5) - view.cy_px) * inverse_focal
     right = r[0, 0], r[0, 1], r[0, 2]
     ahead = r[1, 0] * b + r[2, 0], r[1, 1] * b + r[2, 1], r[1, 2] * b + r[2, 2]
-    for n in range(count):
-        if table[n, _SKY] != F(0):
-            _sky(first, runs[n], runs[n + 1], view.cx_px, inverse_focal, right, ahead, tile)
-        else:
-            _fill(y, first, runs[n], runs[n + 1], view.cx_px, inverse_focal, right, ahead, table, n, tile)
-            if table[n, _DIMMED] != F(0):
-                _dim_windows(runs[n], runs[n + 1], table, n, tile)
+    _place(first, width, view.cx_px, inverse_focal, right, ahead, tile)
+    for run in range(count):
+        _fill(runs[run], runs[run + 1], table, rows[run], tile)
+        if table[rows[run], _DIMMED] != F(0):
+            _dim_windows(runs[run], runs[run + 1], table, rows[run], tile)
+    _look_up(y, first, width, inverse_focal, tile)
     _paint(width, look.texels.reshape(-1), tile)
     return count
 
@@ -129,15 +141,31 @@ def _find_runs(row, first, width, runs):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
-def _describe(row, first, runs, count, eye, surfaces, slots, look, wetness, table):  # type: ignore[no-untyped-def]
-    """Fills table[n] for run n. One call for all runs and no views: counting references to arrays takes long."""
+def _describe(row, first, runs, count, eye, surfaces, slots, look, wetness, mark, known, rows, table):  # type: ignore[no-untyped-def]
+    """Fills table[rows[run]] for each run. mark: differs from tile to tile. One call for all runs and no views:
+    counting references to arrays takes long.
+
+    known: the triangle in each of the first rows of the table, and the mark of the tile that needed it last. What two
+    triangles of one tile ask for, the second gets from beyond.
+    """
     static, lamp_of, templates = surfaces
     e0, e1, e2 = eye[0], eye[1], eye[2]
     record = np.zeros(15, np.float32)
-    for n in range(count):
-        triangle = row[first + runs[n]]
-        table[n, _SKY] = F(1) if triangle == NOTHING else F(0)
+    for run in range(count):
+        triangle = row[first + runs[run]]
+        n = np.int64(np.uint32(np.uint32(triangle) * np.uint32(2654435761)) >> np.uint32(32 - KNOWN_BITS))
+        if known[n, 0] == triangle:
+            known[n, 1], rows[run] = mark, n
+            continue
+        if known[n, 1] == mark:
+            n = KNOWN + run
+        else:
+            known[n, 0], known[n, 1] = triangle, mark
+        rows[run] = n
         if triangle == NOTHING:
+            for i in range(RUN_FIELDS):
+                table[n, i] = F(0)
+            table[n, _NORMAL + 2] = table[n, _ROUGH] = F(1)
             continue
         dynamic = triangle >= DYNAMIC
         slot, k, m = -1, triangle, np.int64(0)
@@ -242,13 +270,30 @@ def _turn(record, e0, e1, e2, poses, slot, table, n):  # type: ignore[no-untyped
 
 
 @njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
-def _fill(y, first, start, end, cx_px, inverse_focal, right, ahead, table, n, tile):  # type: ignore[no-untyped-def]
-    """Run n, LANES pixels at a time. What is written beyond its end belongs to the next run, which is written later.
+def _place(first, width, cx_px, inverse_focal, right, ahead, tile):  # type: ignore[no-untyped-def]
+    """Positions, from the inverse depths in DEPTH, which become depths.
 
     The ray of a pixel is ahead + a right, where a is its tangent to the right of the axis.
     """
     r00, r01, r02 = right
     base_x, base_y, base_z = ahead
+    shift = F(0.5) - cx_px
+    for k in range(np.uint64(width)):
+        a = (F(np.int32(np.int32(first) + np.int32(k))) + shift) * inverse_focal
+        dx, dy, dz = base_x + r00 * a, base_y + r01 * a, base_z + r02 * a
+        inverse = tile[DEPTH + k]
+        sky = inverse <= F(0)
+        z = F(1) / (F(1 / SKY_M) if sky else inverse)
+        tile[DEPTH + k] = z
+        tile[X + k], tile[Y + k], tile[Z + k] = z * dx, z * dy, z * dz
+        distance = z * math.sqrt(dx * dx + dy * dy + dz * dz)
+        tile[DISTANCE + k] = F(2 * SKY_M) if sky else distance
+
+
+@njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
+def _fill(start, end, table, n, tile):  # type: ignore[no-untyped-def]
+    """What row n of the table says of pixels start <= x < end, LANES at a time. What is written beyond belongs to the
+    next run, which is written later."""
     n0, n1, n2 = table[n, _NORMAL], table[n, _NORMAL + 1], table[n, _NORMAL + 2]
     g00, g01, g02 = table[n, _TURN], table[n, _TURN + 1], table[n, _TURN + 2]
     g10, g11, g12 = table[n, _TURN + 3], table[n, _TURN + 4], table[n, _TURN + 5]
@@ -256,83 +301,64 @@ def _fill(y, first, start, end, cx_px, inverse_focal, right, ahead, table, n, ti
     f0, f1, f2 = table[n, _FACET], table[n, _FACET + 1], table[n, _FACET + 2]
     u0, u1, u2, u3 = table[n, _U], table[n, _U + 1], table[n, _U + 2], table[n, _U + 3]
     v0, v1, v2, v3 = table[n, _V], table[n, _V + 1], table[n, _V + 2], table[n, _V + 3]
-    red, green, blue, gloss, rough = (
-        table[n, _RED],
-        table[n, _RED + 1],
-        table[n, _RED + 2],
-        table[n, _GLOSS],
-        table[n, _ROUGH],
-    )
+    red, green, blue = table[n, _RED], table[n, _RED + 1], table[n, _RED + 2]
+    gloss, rough = table[n, _GLOSS], table[n, _ROUGH]
     emit_r, emit_g, emit_b = table[n, _EMIT], table[n, _EMIT + 1], table[n, _EMIT + 2]
-    contrast, stain, layer = table[n, _CONTRAST], table[n, _STAIN], table[n, _LAYER]
-    texel_px = inverse_focal * table[n, _TILES] * F(TEXELS)
-    dither = np.int32(y * 3 + (y >> 1))
-    shift = F(0.5) - cx_px
+    tiles, contrast, stain, layer = table[n, _TILES], table[n, _CONTRAST], table[n, _STAIN], table[n, _LAYER]
     for block in range(start, end, LANES):
         for lane in range(np.uint64(LANES)):
             k = np.uint64(block) + lane
-            column = np.int32(np.int32(first + block) + np.int32(lane))
-            a = (F(column) + shift) * inverse_focal
-            dx, dy, dz = base_x + r00 * a, base_y + r01 * a, base_z + r02 * a
-            z = F(1) / tile[INVERSE + k]
-            px, py, pz = z * dx, z * dy, z * dz
-            nx = n0 + g00 * px + g01 * py + g02 * pz
-            ny = n1 + g10 * px + g11 * py + g12 * pz
-            nz = n2 + g20 * px + g21 * py + g22 * pz
-            facing = f0 * dx + f1 * dy + f2 * dz
-            scale = F(1) / math.sqrt(max(nx * nx + ny * ny + nz * nz, F(1e-12)))
-            scale = -scale if facing > F(0) else scale
-            ray = math.sqrt(dx * dx + dy * dy + dz * dz)
-            tile[X + k], tile[Y + k], tile[Z + k] = px, py, pz
-            tile[NX + k], tile[NY + k], tile[NZ + k] = nx * scale, ny * scale, nz * scale
-            tile[DISTANCE + k] = z * ray
+            px, py, pz = tile[X + k], tile[Y + k], tile[Z + k]
+            tile[NX + k] = n0 + g00 * px + g01 * py + g02 * pz
+            tile[NY + k] = n1 + g10 * px + g11 * py + g12 * pz
+            tile[NZ + k] = n2 + g20 * px + g21 * py + g22 * pz
+            tile[FACING + k] = f0 * px + f1 * py + f2 * pz
+            tile[ALONG_U + k] = u0 * px + u1 * py + u2 * pz + u3
+            tile[ALONG_V + k] = v0 * px + v1 * py + v2 * pz + v3
             tile[RED + k], tile[GREEN + k], tile[BLUE + k] = red, green, blue
             tile[GLOSS + k], tile[ROUGH + k] = gloss, rough
             tile[EMIT_RED + k], tile[EMIT_GREEN + k], tile[EMIT_BLUE + k] = emit_r, emit_g, emit_b
-            tile[CONTRAST + k], tile[STAIN + k] = contrast, stain
-            # texels per pixel, stretched by half of what the slant asks for: a compromise between blur and shimmer
-            footprint = z * texel_px / math.sqrt(max(abs(facing) / ray, F(0.02)))
-            # the level is dithered between neighbouring pixels, so that no line shows where it changes
-            turn = np.int32(np.int32(column * np.int32(5)) + np.int32(column >> np.int32(2)))
-            turn = np.int32(np.int32(turn + dither) & np.int32(3))
-            level = level_of(footprint * (F(0.75) + F(0.1875) * F(turn)))
-            u = u0 * px + u1 * py + u2 * pz + u3
-            v = v0 * px + v1 * py + v2 * pz + v3
-            size = texels_across(level)
-            wrap = np.int32(np.int32(size) - np.int32(1))
-            across, down = u * size, v * size
-            left, top = np.floor(across), np.floor(down)
-            tile[ALONG_U + k], tile[ALONG_V + k] = across - left, down - top
-            i0, j0 = np.int32(left), np.int32(top)
-            i1, j1 = np.int32(np.int32(i0 + np.int32(1)) & wrap), np.int32(np.int32(j0 + np.int32(1)) & wrap)
-            i0, j0 = np.int32(i0 & wrap), np.int32(j0 & wrap)
-            # places are whole numbers below 2^24, so float32 has them exactly
-            before = layer + texels_before(size)
-            upper, lower = before + F(j0) * size, before + F(j1) * size
-            tile[TEXEL_00 + k], tile[TEXEL_01 + k] = upper + F(i0), upper + F(i1)
-            tile[TEXEL_10 + k], tile[TEXEL_11 + k] = lower + F(i0), lower + F(i1)
-            # a cloudy pattern, turned and a twelfth as fine, hides that the tiles repeat
-            size = texels_across(np.int32(max(np.int32(level - np.int32(4)), np.int32(0))))
-            wrap = np.int32(np.int32(size) - np.int32(1))
-            i0 = np.int32(np.int32(np.floor((u * F(0.066) + v * F(0.05)) * size)) & wrap)
-            j0 = np.int32(np.int32(np.floor((v * F(0.066) - u * F(0.05)) * size)) & wrap)
-            tile[TEXEL_STAIN + k] = F(CLOUD_LAYER * LAYER_TEXELS) + texels_before(size) + F(j0) * size + F(i0)
+            tile[TILES + k], tile[CONTRAST + k], tile[STAIN + k], tile[LAYER + k] = tiles, contrast, stain, layer
 
 
 @njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
-def _sky(first, start, end, cx_px, inverse_focal, right, ahead, tile):  # type: ignore[no-untyped-def]
-    for k in range(np.uint64(start), np.uint64(end)):
-        a = (F(np.int32(first) + np.int32(k)) + F(0.5) - cx_px) * inverse_focal
-        tile[X + k] = (ahead[0] + right[0] * a) * F(SKY_M)
-        tile[Y + k] = (ahead[1] + right[1] * a) * F(SKY_M)
-        tile[Z + k] = (ahead[2] + right[2] * a) * F(SKY_M)
-        tile[NX + k], tile[NY + k], tile[NZ + k] = F(0), F(0), F(1)
-        tile[RED + k], tile[GREEN + k], tile[BLUE + k], tile[GLOSS + k] = F(0), F(0), F(0), F(0)
-        tile[EMIT_RED + k], tile[EMIT_GREEN + k], tile[EMIT_BLUE + k] = F(0), F(0), F(0)
-        tile[ROUGH + k], tile[CONTRAST + k], tile[STAIN + k] = F(1), F(0), F(0)
-        tile[TEXEL_00 + k], tile[TEXEL_01 + k], tile[TEXEL_10 + k], tile[TEXEL_11 + k] = F(0), F(0), F(0), F(0)
-        tile[TEXEL_STAIN + k], tile[ALONG_U + k], tile[ALONG_V + k] = F(0), F(0), F(0)
-        tile[DISTANCE + k] = F(SKY_M) * F(2)
+def _look_up(y, first, width, inverse_focal, tile):  # type: ignore[no-untyped-def]
+    """Normals of length 1, and where the texels stand that a pixel shows."""
+    for k in range(np.uint64(width)):
+        nx, ny, nz, facing = tile[NX + k], tile[NY + k], tile[NZ + k], tile[FACING + k]
+        scale = F(1) / math.sqrt(max(nx * nx + ny * ny + nz * nz, F(1e-12)))
+        scale = -scale if facing > F(0) else scale
+        tile[NX + k], tile[NY + k], tile[NZ + k] = nx * scale, ny * scale, nz * scale
+        # texels per pixel, stretched by half of what the slant asks for: a compromise between blur and shimmer
+        slant = F(1) / math.sqrt(max(abs(facing) / tile[DISTANCE + k], F(0.02)))
+        tile[FACING + k] = tile[DEPTH + k] * tile[TILES + k] * (inverse_focal * F(TEXELS)) * slant
+    dither = np.int32(y * 3 + (y >> 1))
+    for k in range(np.uint64(width)):
+        # the level is dithered between neighbouring pixels, so that no line shows where it changes
+        column = np.int32(np.int32(first) + np.int32(k))
+        turn = np.int32(np.int32(column * np.int32(5)) + np.int32(column >> np.int32(2)))
+        turn = np.int32(np.int32(turn + dither) & np.int32(3))
+        level = level_of(tile[FACING + k] * (F(0.75) + F(0.1875) * F(turn)))
+        u, v, layer = tile[ALONG_U + k], tile[ALONG_V + k], tile[LAYER + k]
+        size = texels_across(level)
+        wrap = np.int32(np.int32(size) - np.int32(1))
+        across, down = u * size, v * size
+        left, top = np.floor(across), np.floor(down)
+        tile[ALONG_U + k], tile[ALONG_V + k] = across - left, down - top
+        i0, j0 = np.int32(left), np.int32(top)
+        i1, j1 = np.int32(np.int32(i0 + np.int32(1)) & wrap), np.int32(np.int32(j0 + np.int32(1)) & wrap)
+        i0, j0 = np.int32(i0 & wrap), np.int32(j0 & wrap)
+        # places are whole numbers below 2^24, so float32 has them exactly
+        before = layer + texels_before(size)
+        upper, lower = before + F(j0) * size, before + F(j1) * size
+        tile[TEXEL_00 + k], tile[TEXEL_01 + k] = upper + F(i0), upper + F(i1)
+        tile[TEXEL_10 + k], tile[TEXEL_11 + k] = lower + F(i0), lower + F(i1)
+        # a cloudy pattern, turned and a twelfth as fine, hides that the tiles repeat
+        size = texels_across(np.int32(max(np.int32(level - np.int32(4)), np.int32(0))))
+        wrap = np.int32(np.int32(size) - np.int32(1))
+        i0 = np.int32(np.int32(np.floor((u * F(0.066) + v * F(0.05)) * size)) & wrap)
+        j0 = np.int32(np.int32(np.floor((v * F(0.066) - u * F(0.05)) * size)) & wrap)
+        tile[TEXEL_STAIN + k] = F(CLOUD_LAYER * LAYER_TEXELS) + texels_before(size) + F(j0) * size + F(i0)
 
 
 @njit(cache=True, fastmath=True, error_model="numpy", nogil=True)

@@ -15,7 +15,7 @@ STRIDE = 272
 (
     X, Y, Z, NX, NY, NZ, RED, GREEN, BLUE, GLOSS, EMIT_RED, EMIT_GREEN, EMIT_BLUE, DISTANCE, LIGHT_RED, LIGHT_GREEN,
     LIGHT_BLUE, GLARE_RED, GLARE_GREEN, GLARE_BLUE, SUN, OPEN, ROUGH, CONTRAST, STAIN,
-    INVERSE
+    DEPTH
 ) = (np.uint64(STRIDE * n) for n in range(26))  # fmt: skip
 """X, Y, Z: position relative to the eye, world axes, m.
 NX, NY, NZ: shading normal, world axes, towards the viewer.
@@ -28,11 +28,13 @@ GLARE_*: what reaches the camera of lamps mirrored by the surface and scattered 
 OPEN: how much of the hemisphere is open to the sky.
 ROUGH: square of the roughness of the mirror lobe (GGX alpha^2).
 CONTRAST, STAIN: how far the reflectance follows the texture and the cloudy pattern over it.
-INVERSE: planar depth, 1/m."""
+DEPTH: planar depth, m."""
 
 TEXEL_00, TEXEL_01, TEXEL_10, TEXEL_11, TEXEL_STAIN = LIGHT_RED, LIGHT_GREEN, LIGHT_BLUE, GLARE_RED, GLARE_GREEN
 ALONG_U, ALONG_V = GLARE_BLUE, OPEN
 """Before there is light: places of texels, and how far a pixel lies between them."""
+TILES, LAYER, FACING = TEXEL_00, TEXEL_01, SUN
+"""And before that: tiles of texture in a metre, first texel of the layer, and the facet's normal times the position."""
 TILE_FLOATS = 26 * STRIDE
 
 SKY_M = 1.0e5
