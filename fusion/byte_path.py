@@ -1,7 +1,6 @@
 """Frames of bytes fused on the CPU: a small view, the network on it, and the maps applied at full resolution."""
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import Any
 
@@ -9,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from fusion.crew import Crew
 from fusion.grids import GridMaker, TorchGridMaker
 from fusion.slicing import slice_rows
 from fusion.small_view import CHANNELS, view_rows, view_shape
@@ -29,7 +29,7 @@ class BytePath:
         own_shape = type(network) is GridNetwork
         self._grids = GridMaker(network) if own_shape else TorchGridMaker(network, student.config.bins)
         self._threads = threads
-        self._pool = ThreadPoolExecutor(threads - 1, "fusion") if threads > 1 else None
+        self._crew = Crew(threads - 1, "fusion") if threads > 1 else None
 
     def fuse(self, visible: Bytes, thermal: Bytes, red: int) -> Bytes:
         """(H, W, 3 or 4) and (H, W) -> as `visible`; red is at index 0 or 2. Flat thermal frames change nothing."""
@@ -51,11 +51,10 @@ class BytePath:
 
     def _in_bands(self, rows: int, step: int, work: Callable[[int, int], Any]) -> list[Any]:
         """Calls work(top, end) for as many bands of the rows as there are threads, at multiples of `step`."""
-        cuts = [min(rows, rows * i // self._threads // step * step) for i in range(self._threads)] + [rows]
-        if self._pool is None:
+        if self._crew is None:
             return [work(0, rows)]
-        others = [self._pool.submit(work, top, end) for top, end in pairwise(cuts[1:])]
-        return [work(cuts[0], cuts[1]), *(other.result() for other in others)]
+        cuts = [min(rows, rows * i // self._threads // step * step) for i in range(self._threads)] + [rows]
+        return self._crew.run(work, list(pairwise(cuts)))
 
 
 def _words(image: Bytes) -> NDArray[np.uint32]:

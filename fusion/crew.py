@@ -1,0 +1,61 @@
+"""Threads that share short pieces of work: what passes between them costs a fraction of an executor's futures."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Callable, Sequence
+from queue import SimpleQueue
+from typing import Any
+
+Part = tuple[int, int]
+Work = Callable[[int, int], Any]
+_Done = SimpleQueue[tuple[int, Any, BaseException | None]]
+_Orders = SimpleQueue[tuple[int, Work, Part, _Done] | None]
+
+
+class Crew:
+    """`count` threads beside the caller's own. May be called from several threads."""
+
+    def __init__(self, count: int, name: str) -> None:
+        self._orders: list[_Orders] = [SimpleQueue() for _ in range(count)]
+        for number, orders in enumerate(self._orders):
+            threading.Thread(target=_serve, args=(orders,), name=f"{name}_{number}", daemon=True).start()
+        weakref.finalize(self, _dismiss, self._orders)
+
+    def run(self, work: Work, parts: Sequence[Part]) -> list[Any]:
+        """work(*part) for every part, at most one more than there are threads; the results in their order.
+
+        Returns, or raises what a part raised, when all of them are done.
+        """
+        done: _Done = SimpleQueue()
+        for number, (orders, part) in enumerate(zip(self._orders, parts[1:], strict=False), 1):
+            orders.put((number, work, part, done))
+        results: list[Any] = [None] * len(parts)
+        error: BaseException | None = None
+        try:
+            results[0] = work(*parts[0])
+        except BaseException as own:
+            error = own
+        for _ in parts[1:]:
+            number, value, failed = done.get()
+            results[number] = value
+            error = error or failed
+        if error is not None:
+            raise error
+        return results
+
+
+def _serve(orders: _Orders) -> None:
+    while (order := orders.get()) is not None:
+        number, work, part, done = order
+        try:
+            done.put((number, work(*part), None))
+        except BaseException as error:
+            done.put((number, None, error))
+        del order, work, done  # nothing is kept alive by a thread that waits
+
+
+def _dismiss(orders: list[_Orders]) -> None:
+    for queue in orders:
+        queue.put(None)

@@ -1,0 +1,39 @@
+"""Threads that share pieces of work."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from fusion.crew import Crew
+
+
+def test_results_come_in_the_order_of_the_parts_and_from_several_threads() -> None:
+    meeting = threading.Barrier(3, timeout=20.0)  # passed only if all three are at work at once
+
+    def work(top: int, end: int) -> tuple[int, int]:
+        meeting.wait()
+        return top, end
+
+    parts = [(0, 4), (4, 8), (8, 9)]
+    crew = Crew(2, "test")
+    assert crew.run(work, parts) == parts
+    assert crew.run(work, parts) == parts
+
+
+@pytest.mark.parametrize("bad", [0, 4, 8])
+def test_an_error_of_any_part_is_raised_when_all_are_done_and_the_crew_works_on(bad: int) -> None:
+    done: list[int] = []
+
+    def work(top: int, end: int) -> int:
+        if top == bad:
+            raise ValueError(f"rows from {top}")
+        done.append(top)
+        return end - top
+
+    crew, parts = Crew(2, "test"), [(0, 4), (4, 8), (8, 9)]
+    with pytest.raises(ValueError, match=f"rows from {bad}"):
+        crew.run(work, parts)
+    assert sorted(done) == [top for top, _ in parts if top != bad]
+    assert crew.run(lambda top, end: end - top, parts) == [4, 4, 1]
