@@ -267,9 +267,9 @@ class Session:
         self.recordings.after_step(world, events)
         self._tell_events(events, lossy)
         snapshot = self._snapshot(events)
-        looks = [*self._images(events, lossy), *self._ranges(events, lossy)]
-        if looks:
-            self._looking = asyncio.ensure_future(self._look(looks))
+        images, ranges = self._images(events, lossy), self._ranges(events, lossy)
+        if images or ranges:
+            self._looking = asyncio.ensure_future(self._look(images, ranges))
         if lossy:
             await self._looked()
         else:
@@ -277,10 +277,12 @@ class Session:
         self.streams.publish(WORLD_STREAM, snapshot)
         return events.frame
 
-    async def _look(self, looks: Sequence[Look]) -> None:
+    async def _look(self, images: Sequence[Look], ranges: Sequence[Look]) -> None:
         """Makes the pictures of one step, one after the other. They show what was there at the step."""
         try:
-            for look in looks:
+            # the cameras' thread gets all its work at once: it begins a picture while the one before is being sent
+            await asyncio.gather(*(look() for look in images))
+            for look in ranges:
                 await look()
         except Exception as error:
             if not self.failure.done():

@@ -7,7 +7,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.render.camera import Pinhole
 from simulator.render.mesh import Mesh
 
 CHUNK_TRIANGLES = 256
@@ -69,26 +68,3 @@ def cut(mesh: Mesh, size: int = CHUNK_TRIANGLES) -> Chunks:
         np.array(low, np.float32).reshape(-1, 3),
         np.array(high, np.float32).reshape(-1, 3),
     )
-
-
-def boxes_in_view(
-    view: Pinhole, centre: NDArray[np.float32], half: NDArray[np.float32], near_m: float, far_m: float
-) -> NDArray[np.int32]:
-    """Indices of the axis-aligned boxes (n, 3) that may be seen, nearest first."""
-    r = view.rotation
-    to_centre = centre - view.eye
-    forward = to_centre @ r[2]
-    reach = half @ np.abs(r[2])
-    seen = (forward + reach > near_m) & (forward - reach < far_m)
-    edges = (
-        (0, view.cx_px),
-        (0, view.width - view.cx_px),
-        (1, view.cy_px),
-        (1, view.height - view.cy_px),
-    )
-    for side, (axis, margin) in enumerate(edges):
-        sign = np.float32(1.0 if side % 2 == 0 else -1.0)
-        normal = sign * view.focal_px * r[axis] + np.float32(margin) * r[2]
-        seen &= to_centre @ normal + half @ np.abs(normal) >= 0.0
-    index = np.flatnonzero(seen)
-    return index[np.argsort((forward - reach)[index], kind="stable")].astype(np.int32)

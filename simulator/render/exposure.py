@@ -22,6 +22,8 @@ NIGHT_BIAS_EV = 1.4
 HIGHLIGHT_SIGNAL, HIGHLIGHT_WEIGHT = 0.75, 0.35
 SATURATION_PER_EV0 = 0.125 / 0.18
 """Luminance in cd/m2 that saturates the sensor at EV 0."""
+MID_GREY_LOG2 = math.log2(0.125)
+HIGHLIGHT_LOG2 = math.log2(SATURATION_PER_EV0 * HIGHLIGHT_SIGNAL)
 
 
 @dataclass
@@ -51,23 +53,44 @@ def luminance_histogram(radiance, step):  # type: ignore[no-untyped-def]
     return counts
 
 
-def metered_ev(radiance: np.ndarray) -> float:
+@njit(cache=True, error_model="numpy", nogil=True)
+def metered_ev(radiance):  # type: ignore[no-untyped-def]
     """EV from the histogram: a compromise between the mean log luminance at mid grey and the highlights below white.
 
     The mean leaves out the darkest tenth and the lightest twentieth; the highlights are the lightest twentieth's edge.
     """
-    counts = luminance_histogram(radiance, 4).astype(np.float64)
-    before = np.concatenate([[0.0], np.cumsum(counts)])
-    low, high = 0.10 * before[-1], 0.95 * before[-1]
-    kept = np.clip(before[1:], low, high) - np.clip(before[:-1], low, high)
-    centres = DARKEST_LOG2 + (np.arange(BINS) + 0.5) * (LIGHTEST_LOG2 - DARKEST_LOG2) / BINS
-    mean_log2 = float((kept * centres).sum() / max(kept.sum(), 1.0))
-    high_log2 = float(centres[min(int(np.searchsorted(before[1:], high)), BINS - 1)])
-    middle_ev = mean_log2 - math.log2(0.125)
-    highlight_ev = high_log2 - math.log2(SATURATION_PER_EV0 * HIGHLIGHT_SIGNAL)
+    counts = luminance_histogram(radiance, 4)
+    total = 0
+    for k in range(BINS):
+        total += counts[k]
+    low, high = 0.10 * total, 0.95 * total
+    # sums of every eighth bin: so their last bits stay what they were
+    weights, sums = np.zeros(8), np.zeros(8)
+    before, edge = 0, BINS - 1
+    for k in range(BINS):
+        upto = before + counts[k]
+        kept = min(max(float(upto), low), high) - min(max(float(before), low), high)
+        weights[k % 8] += kept
+        sums[k % 8] += kept * _centre_log2(k)
+        if upto >= high:
+            edge = min(edge, k)
+        before = upto
+    mean_log2 = _together(sums) / max(_together(weights), 1.0)
+    middle_ev = mean_log2 - MID_GREY_LOG2
+    highlight_ev = _centre_log2(edge) - HIGHLIGHT_LOG2
     ev = middle_ev + HIGHLIGHT_WEIGHT * (highlight_ev - middle_ev)
     night = min(max((8.0 - ev) / 8.0, 0.0), 1.0)
     return min(max(ev + NIGHT_BIAS_EV * night, LOWEST_EV), HIGHEST_EV)
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def _centre_log2(k):  # type: ignore[no-untyped-def]
+    return DARKEST_LOG2 + (k + 0.5) * (LIGHTEST_LOG2 - DARKEST_LOG2) / BINS
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def _together(parts):  # type: ignore[no-untyped-def]
+    return ((parts[0] + parts[1]) + (parts[2] + parts[3])) + ((parts[4] + parts[5]) + (parts[6] + parts[7]))
 
 
 def manual_ev(camera: CameraModel) -> float:

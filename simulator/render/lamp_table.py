@@ -18,22 +18,12 @@ from simulator.render.appearance import EMISSIONS
 from simulator.render.beams import beam, street_lamp
 from simulator.render.lamps import Lamps
 from simulator.render.lights import (
-    BEAM,
     BROAD,
-    COLOUR,
-    DIRECTION,
-    FIELDS,
     FRONT_FOG,
     HEADLAMP_WHITE,
     HIGH_BEAM,
-    KIND,
     LOW_BEAM,
     PARKING_CD,
-    POSITION,
-    RANGE,
-    SHAPE,
-    SIDE,
-    UP,
     WARM_WHITE,
     BeamShape,
     lamp_candela,
@@ -193,24 +183,6 @@ def _beams(
 
 def _values(shape: BeamShape) -> Floats:
     return np.array([shape.cut_off, shape.sharpness, shape.below, shape.sideways, shape.stray, shape.kink])
-
-
-def beam_records(table: LampTable, poses: NDArray[np.float32], eye: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(n, FIELDS) light records of the beams, see `lights`. poses: (actors, 3, 4)."""
-    pose = poses[table.beam_slot].astype(np.float64)
-    axes = pose[:, :, :3]
-    place = np.einsum("nij,nj->ni", axes, table.beam_centre) + pose[:, :, 3] - eye
-    far = np.sum((pose[:, :, 3] - eye) ** 2, axis=1) > PAIR_BEYOND_M**2
-    chosen = np.where(far, table.beam_when != NEAR_ONLY, table.beam_when != FAR_ONLY)
-    out = np.zeros((len(place), FIELDS), np.float32)
-    out[:, POSITION : POSITION + 3] = place
-    out[:, DIRECTION : DIRECTION + 3] = axes[:, :, 0] * table.beam_sign[:, None]
-    out[:, COLOUR : COLOUR + 3] = table.beam_candela
-    out[:, RANGE], out[:, KIND] = table.beam_range, BEAM
-    out[:, SIDE : SIDE + 3] = axes[:, :, 1] * table.beam_sign[:, None]
-    out[:, UP : UP + 3] = axes[:, :, 2]
-    out[:, SHAPE : SHAPE + 6] = table.beam_shape
-    return out[chosen]
 
 
 @njit(cache=True, error_model="numpy", nogil=True)

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.render.camera import Pinhole
 from simulator.render.materials import Emission
 from simulator.types import TrafficLightState, VehicleLightState
 
@@ -118,31 +117,3 @@ def lamp_candela(kind: int, flags: int, blink: bool) -> tuple[float, NDArray[np.
     if kind in (Emission.SIGNAL_RED, Emission.SIGNAL_YELLOW, Emission.SIGNAL_GREEN):
         return signal_candela(kind, flags)
     return vehicle_candela(kind, flags, blink)
-
-
-def street_records(
-    heads: NDArray[np.float32], flux_lm: NDArray[np.float32], power: NDArray[np.float32], view: Pinhole
-) -> NDArray[np.float32]:
-    """Records of the street lamps that are lit, near and not far behind the camera."""
-    to_head = heads - view.eye
-    ahead = to_head @ view.rotation[2]
-    distance = np.linalg.norm(to_head, axis=1)
-    chosen = np.flatnonzero((power > 0.01) & (distance < 130.0) & (ahead > -20.0))
-    out = np.zeros((len(chosen), FIELDS), np.float32)
-    out[:, POSITION : POSITION + 3] = to_head[chosen]
-    out[:, DIRECTION : DIRECTION + 3] = [0.0, 0.0, -1.0]
-    # a full cut-off luminaire spreads its flux over about 3.5 steradian (see `beams.street_lamp`)
-    candela = flux_lm[chosen] * power[chosen] / 3.5
-    out[:, COLOUR : COLOUR + 3] = candela[:, None] * WARM_WHITE
-    out[:, RANGE] = 32.0
-    out[:, KIND] = STREET
-    return out
-
-
-def most_important(records: NDArray[np.float32], most: int = MOST_LIGHTS) -> NDArray[np.float32]:
-    """The lights that are brightest for their distance from the eye."""
-    if len(records) <= most:
-        return np.ascontiguousarray(records)
-    distance2 = np.sum(records[:, POSITION : POSITION + 3].astype(np.float64) ** 2, axis=1)
-    worth = records[:, COLOUR + 1] * np.minimum(records[:, RANGE] / 30.0, 1.0) / (distance2 + 100.0)
-    return np.ascontiguousarray(records[np.sort(np.argsort(-worth, kind="stable")[:most])])

@@ -5,34 +5,22 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simulator.render.antialias import smooth_edges
 from simulator.render.appearance import appearance
+from simulator.render.brightest import brightest
 from simulator.render.camera import CameraModel, Pinhole, pinhole
 from simulator.render.encode import encode_depth, encode_labels
 from simulator.render.events import EventPixels, brightness_of, events_until, first_look
 from simulator.render.exposure import Adaptation, adapted, manual_ev, metered_ev, saturation_cd_m2
 from simulator.render.froxels import ACROSS, DOWN, SLICES, fill_froxels
 from simulator.render.glare import add_sprites, sprites
-from simulator.render.lamp_table import (
-    LampTable,
-    actor_points,
-    beam_records,
-    glass_luminance,
-    lamp_table,
-    street_points,
-)
-from simulator.render.lights import (
-    FIELDS,
-    HEADLAMP_WHITE,
-    RED,
-    indicators_lit,
-    most_important,
-    street_records,
-)
+from simulator.render.lamp_table import LampTable, actor_points, glass_luminance, lamp_table, street_points
+from simulator.render.lights import FIELDS, HEADLAMP_WHITE, RED, indicators_lit
 from simulator.render.materials import Emission
 from simulator.render.motion import Seen, back_in_time, encode_normals, optical_flow, seen_by
 from simulator.render.radiance import render_rows
@@ -40,7 +28,7 @@ from simulator.render.resolve import Slots
 from simulator.render.retro import ActorReflectors, actor_reflectors, add_returned, placed, returned, stacked
 from simulator.render.scenery import TownScenery, scenery_of, without
 from simulator.render.sensor import develop, gamma_table, gaussian_tile, noise_variance
-from simulator.render.shade import air_of
+from simulator.render.shade import Air, air_of
 from simulator.render.shadows import Casters, casters_of
 from simulator.render.sky import Daylight, daylight
 from simulator.render.streaks import Moved, add_streaks, exposure_s, moved
@@ -50,11 +38,11 @@ from simulator.render.tag_colours import COLOUR_OF_TAG
 from simulator.render.templates import Model, Templates
 from simulator.render.visibility import Instances, ParallelDepth, Visibility, VisibilityBuffer
 from simulator.render.workers import Workers
-from simulator.types import EVENT_DTYPE
+from simulator.types import EVENT_DTYPE, WeatherParameters
 from simulator.world.view import SceneView
 
 LIT_WINDOW_CD_M2 = np.array([1.35, 0.95, 0.55]) * 45.0
-STREET_LAMP_GLASS_CD_M2 = 12_000.0
+STREET_LAMP_GLASS_CD_M2 = np.array([1.2, 1.0, 0.72]) * 12_000.0
 KEPT_BUFFERS = 12
 SHADOW_TEXEL_M = 0.15
 SAME_SUN_COSINE = float(np.cos(np.radians(0.5)))
@@ -64,16 +52,25 @@ FOG_LIGHT_FROM_PER_M = 0.0008
 
 
 @dataclass(frozen=True)
-class _Frame:
-    """What is common to all cameras of one frame."""
+class _Looks:
+    """How what is to be seen at one frame looks, for all cameras."""
 
-    key: tuple[object, ...]
     day: Daylight
-    instances: Instances
+    air: Air
     slots: Slots
     slot_ids: NDArray[np.uint32]
     lamps: LampTable
     reflectors: ActorReflectors
+
+
+@dataclass(eq=False)
+class _Frame:
+    """What is common to all cameras of one frame. `looks` is there when a first camera has drawn its triangles."""
+
+    key: tuple[object, ...]
+    view: SceneView
+    instances: Instances
+    looks: _Looks | None = None
 
 
 class Renderer:
@@ -100,6 +97,7 @@ class Renderer:
         self._look = appearance()
         self._noise = gaussian_tile(seed)
         self._frame: _Frame | None = None
+        self._day: tuple[WeatherParameters, Daylight, Air] | None = None
         self._lamps: tuple[tuple[tuple[str, ...], bytes, bool], LampTable, ActorReflectors] | None = None
         self._buffers: OrderedDict[tuple[object, ...], VisibilityBuffer] = OrderedDict()
         self._planes: dict[tuple[int, int], tuple[NDArray[np.float32], NDArray[np.float32]]] = {}
@@ -121,9 +119,10 @@ class Renderer:
         frame = self._prepare(view)
         eye = pinhole(camera, transform)
         buffer = self._seen(frame, eye)
+        looks = self._looks(frame)
         if camera.kind in ("rgb", "dvs"):
             radiance = self._radiance(frame, eye, buffer, camera)
-            picture = self._develop(sensor_id, camera, radiance, view, frame.day, eye, buffer)
+            picture = self._develop(sensor_id, camera, radiance, view, looks.day, eye, buffer)
             if view.strokes and camera.kind == "rgb":
                 draw_strokes(view.strokes, eye, buffer.inverse_depth, picture)
             return picture
@@ -132,12 +131,12 @@ class Renderer:
             self._workers.run(encode_depth, buffer.inverse_depth, out)
         elif camera.kind == "normals":
             self._workers.run(
-                encode_normals, eye, buffer.ids, buffer.inverse_depth, self._surfaces(), frame.slots, self._look, out,
+                encode_normals, eye, buffer.ids, buffer.inverse_depth, self._surfaces(), looks.slots, self._look, out,
             )  # fmt: skip
         else:
             self._workers.run(
-                encode_labels, buffer.ids, self._town.codes, self._templates.tags, frame.slots.first_triangle,
-                frame.slot_ids, camera.kind == "instance_segmentation", out,
+                encode_labels, buffer.ids, self._town.codes, self._templates.tags, looks.slots.first_triangle,
+                looks.slot_ids, camera.kind == "instance_segmentation", out,
             )  # fmt: skip
         if camera.kind == "cosmos_visualization":
             out = COLOUR_OF_TAG[(out >> np.uint32(16)) & np.uint32(0xFF)]
@@ -200,25 +199,36 @@ class Renderer:
             self._hide(view.hidden)
         template = self._templates.index(view.models, np.asarray(view.gait, np.float32))
         poses = np.ascontiguousarray(view.poses, np.float32).reshape(-1, 3, 4)
-        day = daylight(view.weather)
-        lamps, reflectors = self._lamp_tables(template, view)
+        self._frame = _Frame(key, view, Instances(template, poses))
+        return self._frame
+
+    def _looks(self, frame: _Frame) -> _Looks:
+        if frame.looks is None:
+            frame.looks = self._looks_of(frame)
+        return frame.looks
+
+    def _looks_of(self, frame: _Frame) -> _Looks:
+        view, template = frame.view, frame.instances.template
+        if self._day is None or self._day[0] != view.weather:
+            day = daylight(view.weather)
+            self._day = view.weather, day, air_of(day)
+        _, day, air = self._day
         emission = np.zeros((1 + len(template), len(Emission), 3), np.float32)
         emission[0, Emission.WINDOW] = LIT_WINDOW_CD_M2 * day.darkness
-        emission[0, Emission.STREET_LAMP] = np.array([1.2, 1.0, 0.72]) * STREET_LAMP_GLASS_CD_M2
+        emission[0, Emission.STREET_LAMP] = STREET_LAMP_GLASS_CD_M2
         # of the reflectors of parked cars, times their luminance
         emission[0, Emission.TAIL_LAMP], emission[0, Emission.SHEETING] = RED, HEADLAMP_WHITE
         power = np.zeros(len(self._town.lamp_heads) + 1 + len(self._town.reflectors.kinds), np.float32)
         power[: len(self._town.lamp_heads)] = view.lamps_on
         slots = Slots(
-            self._templates.chunks.first_triangle[template].astype(np.int32),
-            poses,
+            self._templates.chunks.first_triangle[template],
+            frame.instances.poses,
             np.ascontiguousarray(view.palettes, np.float32).reshape(-1, 3, 3),
             emission,
             power,
         )
         slot_ids = (np.asarray(view.ids, np.uint32) & np.uint32(0x7FFF)).astype(np.uint32)
-        self._frame = _Frame(key, day, Instances(template, poses), slots, slot_ids, lamps, reflectors)
-        return self._frame
+        return _Looks(day, air, slots, slot_ids, *self._lamp_tables(template, view))
 
     def _hide(self, object_ids: tuple[int, ...]) -> None:
         """Leaves these objects of the town out, and no others."""
@@ -228,7 +238,8 @@ class Renderer:
     def _seen(self, frame: _Frame, eye: Pinhole) -> VisibilityBuffer:
         key = (eye.rotation.tobytes(), eye.eye.tobytes(), float(eye.focal_px), eye.width, eye.height)
         if key not in self._buffers:
-            self._buffers[key] = self._visibility.render(eye, frame.instances)
+            # how things look is worked out while the other threads project triangles
+            self._buffers[key] = self._visibility.render(eye, frame.instances, partial(self._looks, frame))
             while len(self._buffers) > KEPT_BUFFERS:
                 self._visibility.release(self._buffers.popitem(last=False)[1])
         return self._buffers[key]
@@ -243,35 +254,32 @@ class Renderer:
         return self._lamps[1:]
 
     def _lights(self, frame: _Frame, eye: Pinhole) -> NDArray[np.float32]:
-        if frame.day.darkness <= 0.0:
+        looks = self._looks(frame)
+        if looks.day.darkness <= 0.0:
             return np.zeros((0, FIELDS), np.float32)
-        street = street_records(
-            self._town.lamp_heads, self._town.lamp_flux_lm, frame.slots.lamp_power[: len(self._town.lamp_heads)], eye
-        )
-        return most_important(np.concatenate([street, beam_records(frame.lamps, frame.instances.poses, eye.eye)]))
+        town = self._town
+        power = looks.slots.lamp_power[: len(town.lamp_heads)]
+        return brightest(town.lamp_heads, town.lamp_flux_lm, power, looks.lamps, frame.instances.poses, eye)
 
     def _sprites(self, frame: _Frame, eye: Pinhole, seen: VisibilityBuffer, bloom: float) -> NDArray[np.float32]:
-        street = street_points(
-            self._town.lamp_heads,
-            self._town.lamp_flux_lm,
-            frame.slots.lamp_power[: len(self._town.lamp_heads)],
-            eye.eye,
-        )
-        actors = actor_points(frame.lamps, frame.instances.poses, eye.eye)
+        looks = self._looks(frame)
+        heads = self._town.lamp_heads
+        street = street_points(heads, self._town.lamp_flux_lm, looks.slots.lamp_power[: len(heads)], eye.eye)
+        actors = actor_points(looks.lamps, frame.instances.poses, eye.eye)
         places, candela, areas = (np.concatenate(pair) for pair in zip(street, actors, strict=True))
-        return sprites(eye, seen, places, candela, areas, frame.day.extinction_per_m, bloom)
+        return sprites(eye, seen, places, candela, areas, looks.day.extinction_per_m, bloom)
 
     def _shining(self, frame: _Frame, eye: Pinhole, lights: NDArray[np.float32]) -> Slots:
         """With what the glass of lamps shows this eye, and plates and signs of the light of its own head lamps."""
-        poses = frame.instances.poses
-        glass, power = glass_luminance(frame.lamps, poses, eye.eye), frame.slots.lamp_power.copy()
+        poses, looks = frame.instances.poses, self._looks(frame)
+        glass, power = glass_luminance(looks.lamps, poses, eye.eye), looks.slots.lamp_power.copy()
         if len(lights):
             town = replace(self._town.reflectors, centres=self._town.reflectors.centres - eye.eye)
-            all_of_them = stacked([town, placed(frame.reflectors, poses, eye.eye)])
-            luminance_cd_m2 = returned(all_of_them, lights, frame.day.extinction_per_m)
+            all_of_them = stacked([town, placed(looks.reflectors, poses, eye.eye)])
+            luminance_cd_m2 = returned(all_of_them, lights, looks.day.extinction_per_m)
             power[len(self._town.lamp_heads) + 1 :] = luminance_cd_m2[: len(town.kinds)]
-            add_returned(glass, frame.reflectors, luminance_cd_m2[len(town.kinds) :])
-        return frame.slots._replace(emission=np.concatenate([frame.slots.emission[:1], glass]), lamp_power=power)
+            add_returned(glass, looks.reflectors, luminance_cd_m2[len(town.kinds) :])
+        return looks.slots._replace(emission=np.concatenate([looks.slots.emission[:1], glass]), lamp_power=power)
 
     def _sun_depth(self, day: Daylight) -> ParallelDepth:
         """The static town as the sun sees it, kept until the sun has moved by half a degree."""
@@ -294,17 +302,19 @@ class Renderer:
     def _casters(self, frame: _Frame, eye: Pinhole) -> Casters:
         boxes = np.concatenate([self._town.parked_boxes, self._templates.boxes[frame.instances.template]])
         poses = np.concatenate([self._town.parked_poses, frame.instances.poses])
-        return casters_of(poses, boxes, len(self._town.parked_boxes), eye.eye, frame.day.sun)
+        return casters_of(poses, boxes, len(self._town.parked_boxes), eye.eye, self._looks(frame).day.sun)
 
     def _radiance(
         self, frame: _Frame, eye: Pinhole, seen: VisibilityBuffer, camera: CameraModel
     ) -> NDArray[np.float32]:
         """(H, 3, W); holds until the next call for this size."""
+        looks = self._looks(frame)
+        day = looks.day
         lights = self._lights(frame, eye)
-        extinction = frame.day.extinction_per_m
+        extinction = day.extinction_per_m
         foggy = self._lamps_light_fog = len(lights) > 0 and extinction > FOG_LIGHT_FROM_PER_M
-        sun_shines = max(frame.day.sun_rgb) > 0.02 * max(frame.day.sky_rgb)
-        sun_map = self._sun_depth(frame.day) if sun_shines else NO_SUN
+        sun_shines = max(day.sun_rgb) > 0.02 * max(day.sky_rgb)
+        sun_map = self._sun_depth(day) if sun_shines else NO_SUN
         bloom = camera.number("bloom_intensity", 0.675) / 0.675
         if camera.text("enable_postprocess_effects", "true").lower() == "false":
             bloom = 0.0
@@ -320,7 +330,7 @@ class Renderer:
             light_fog()
         self._workers.run(
             render_rows, eye, seen.ids, seen.inverse_depth, self._surfaces(), slots, self._look,
-            np.float32(frame.day.wetness), air_of(frame.day), lights, sun_shines, sun_map.depth, sun_map.to_texel,
+            np.float32(day.wetness), looks.air, lights, sun_shines, sun_map.depth, sun_map.to_texel,
             sun_map.texel_m, casters, self._grid, foggy, out,
         )  # fmt: skip
         self._workers.run(smooth_edges, seen.fine, seen.fine.view(np.float32), out, smooth)

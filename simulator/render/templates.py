@@ -45,6 +45,8 @@ class Templates:
     def __init__(self, model_of: Callable[[str], Model]) -> None:
         self._model_of = model_of
         self._first: dict[str, tuple[int, int]] = {}
+        self._largest = 0
+        self._cast: tuple[tuple[str, ...], NDArray[np.int32]] = (), np.zeros((0, 2), np.int32)
         self.lamps: list[Lamps] = []
         self.reflectors: list[Reflectors] = []
         self.chunks = Chunks(
@@ -62,14 +64,16 @@ class Templates:
 
     def index(self, models: tuple[str, ...], gait: NDArray[np.float32]) -> NDArray[np.int32]:
         """The template of each instance: (n,) int32; gait is the phase 0..1 of the stride."""
-        self._load([name for name in dict.fromkeys(models) if name not in self._first])
-        first_and_count = np.array([self._first[name] for name in models], np.int32).reshape(-1, 2)
+        if models != self._cast[0]:
+            self._load([name for name in dict.fromkeys(models) if name not in self._first])
+            self._cast = models, np.array([self._first[name] for name in models], np.int32).reshape(-1, 2)
+        first_and_count = self._cast[1]
         phase = np.floor((gait % 1.0) * first_and_count[:, 1]).astype(np.int32)
         return first_and_count[:, 0] + np.minimum(phase, first_and_count[:, 1] - 1)
 
     def largest(self) -> int:
         """Most vertices of any template."""
-        return int(np.diff(self.chunks.first_vertex).max(initial=0))
+        return self._largest
 
     def _load(self, names: list[str]) -> None:
         if not names:
@@ -108,6 +112,7 @@ class Templates:
             np.concatenate([old.low, low]),
             np.concatenate([old.high, high]),
         )
+        self._largest = int(np.diff(self.chunks.first_vertex).max(initial=0))
         new = [surfaces_of(m) for m in meshes]
         self.surfaces = Surfaces(
             np.concatenate([self.surfaces.normals, *(s.normals for s in new)]),

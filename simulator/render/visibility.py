@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -9,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.render.camera import Pinhole
-from simulator.render.chunks import Chunks, boxes_in_view
+from simulator.render.choosing import items_in_view, outlook, to_camera
+from simulator.render.chunks import Chunks
 from simulator.render.project import (
     FAR_M,
     NEAR_M,
@@ -70,12 +72,21 @@ class Visibility:
         self._workers = workers
         self._scratch = np.zeros((workers.threads, 0, 6), np.float32)
         self._records = np.zeros((0, RECORD_FLOATS), np.float32), np.zeros((0, RECORD_INTS), np.int32)
+        self._largest = int(np.diff(static.first_vertex).max(initial=0))
         self._free: dict[tuple[int, ...], list[NDArray[np.int64]]] = {}
 
-    def render(self, view: Pinhole, instances: Instances) -> VisibilityBuffer:
-        chunks = boxes_in_view(view, self._static_centre, self._static_half, float(NEAR_M), FAR_M)
-        slots = self._instances_in_view(view, instances)
-        items = np.concatenate([-1 - slots, chunks]).astype(np.int32)
+    def render(
+        self, view: Pinhole, instances: Instances, meanwhile: Callable[[], object] | None = None
+    ) -> VisibilityBuffer:
+        """`meanwhile` is called once, when the other threads already work."""
+        static, models = self._static, self._templates
+        most = len(self._static_centre) + len(instances.template)
+        items, first = np.empty(most, np.int32), np.empty(most, np.int32)
+        count, room = items_in_view(
+            outlook(view.rotation, view.eye, view.focal_px, view.cx_px, view.cy_px, view.width, view.height), view.eye,
+            NEAR_M, np.float32(FAR_M), self._static_centre, self._static_half, static.first_triangle, models.spheres,
+            models.chunks.first_triangle, instances.template, instances.poses, items, first,
+        )  # fmt: skip
         fine = view._replace(
             focal_px=view.focal_px * np.float32(2.0),
             cx_px=view.cx_px * np.float32(2.0) + np.float32(0.5),
@@ -85,7 +96,10 @@ class Visibility:
         )
         centre_depth = np.empty((view.height, view.width), np.float32)
         centre_ids = np.empty((view.height, view.width), np.int32)
-        seen = self._draw(items, to_camera(view, instances.poses), instances.template, fine, centre_depth, centre_ids)
+        seen = self._draw(
+            items[:count], self._screen(first[:count], room), to_camera(view.rotation, view.eye, instances.poses),
+            instances.template, fine, centre_depth, centre_ids, meanwhile,
+        )  # fmt: skip
         return VisibilityBuffer(centre_ids, centre_depth, seen)
 
     def release(self, buffer: VisibilityBuffer) -> None:
@@ -116,9 +130,11 @@ class Visibility:
             width,
             height,
         )
+        chunks = np.arange(len(self._static.low), dtype=np.int32)
+        screen = self._screen(2 * self._static.first_triangle[:-1], 2 * int(self._static.first_triangle[-1]))
         seen = self._draw(
-            np.arange(len(self._static.low), dtype=np.int32), matrix[None].astype(np.float32), np.zeros(0, np.int32),
-            sun, np.zeros((0, 0), np.float32), np.zeros((0, 0), np.int32), parallel=True,
+            chunks, screen, matrix[None].astype(np.float32), np.zeros(0, np.int32), sun,
+            np.zeros((0, 0), np.float32), np.zeros((0, 0), np.int32), parallel=True,
         )  # fmt: skip
         texels = matrix.copy()
         texels[:2] *= float(scale)
@@ -130,61 +146,37 @@ class Visibility:
     def _draw(
         self,
         items: NDArray[np.int32],
+        screen: OnScreen,
         matrices: NDArray[np.float32],
         template: NDArray[np.int32],
         view: Pinhole,
         centre_depth: NDArray[np.float32],
         centre_ids: NDArray[np.int32],
+        meanwhile: Callable[[], object] | None = None,
         parallel: bool = False,
     ) -> NDArray[np.int64]:
         """(H, W or more) keys of what `view` sees of the items, for `release`; fills in every second sample's."""
-        screen = self._screen(items, template)
-        self._workers.run(
+        projected = self._workers.begin(
             project_items, items, matrices, self._static, self._templates.chunks, template,
             view.focal_px, view.cx_px, view.cy_px, parallel, view.height, view.width, screen, self._scratch,
         )  # fmt: skip
-        nearest_first = np.argsort(-screen.nearest, kind="stable")
+        if meanwhile is not None:
+            meanwhile()
         shape = (view.height, stride_of(view.width))
         free = self._free.get(shape)
         seen = free.pop() if free else np.empty(shape, np.int64)
+        projected()
+        nearest_first = np.argsort(-screen.nearest, kind="stable")
         self._workers.run(draw_bands, nearest_first, screen, view.width, seen, centre_depth, centre_ids)
         return seen
 
-    def _screen(self, items: NDArray[np.int32], template: NDArray[np.int32]) -> OnScreen:
-        """Room for the triangles of these items. One that the near plane cuts may become two."""
-        models = self._templates.chunks
-        largest = max(int(np.diff(mesh.first_vertex).max(initial=0)) for mesh in (self._static, models))
+    def _screen(self, first: NDArray[np.int32], room: int) -> OnScreen:
+        """For items whose records begin at `first`, `room` in all."""
+        largest = max(self._largest, self._templates.largest())
         if self._scratch.shape[1] < largest:
             self._scratch = np.zeros((self._workers.threads, largest + 64, 6), np.float32)
-        moving = template[-1 - items[items < 0]]
-        still = items[items >= 0]
-        counts = np.empty(len(items), np.int64)
-        counts[items < 0] = models.first_triangle[moving + 1] - models.first_triangle[moving]
-        counts[items >= 0] = self._static.first_triangle[still + 1] - self._static.first_triangle[still]
-        ends = np.cumsum(2 * counts)
-        total = int(ends[-1]) if len(ends) else 0
-        if len(self._records[0]) < total:
-            room = total + total // 4
-            self._records = np.empty((room, RECORD_FLOATS), np.float32), np.empty((room, RECORD_INTS), np.int32)
-        boxes, nearest = np.empty((len(items), RECORD_INTS), np.int32), np.empty(len(items), np.float32)
-        return OnScreen((ends - 2 * counts).astype(np.int32), boxes, nearest, *self._records)
-
-    def _instances_in_view(self, view: Pinhole, instances: Instances) -> NDArray[np.int32]:
-        if len(instances.template) == 0:
-            return np.zeros(0, np.int32)
-        sphere = self._templates.spheres[instances.template]
-        centre = np.einsum("nij,nj->ni", instances.poses[:, :, :3], sphere[:, :3]) + instances.poses[:, :, 3]
-        half = np.repeat(sphere[:, 3:4], 3, axis=1)
-        return boxes_in_view(view, centre.astype(np.float32), half, float(NEAR_M), FAR_M)
-
-
-def to_camera(view: Pinhole, poses: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(1 + n, 3, 4): world -> camera axes, then each actor -> camera axes; multiplied in float64."""
-    r, eye = view.rotation.astype(np.float64), view.eye.astype(np.float64)
-    out = np.empty((1 + len(poses), 3, 4), np.float32)
-    out[0, :, :3] = r
-    out[0, :, 3] = -r @ eye
-    p = poses.astype(np.float64)
-    out[1:, :, :3] = np.einsum("ij,njk->nik", r, p[:, :, :3])
-    out[1:, :, 3] = (p[:, :, 3] - eye) @ r.T
-    return out
+        if len(self._records[0]) < room:
+            more = room + room // 4
+            self._records = np.empty((more, RECORD_FLOATS), np.float32), np.empty((more, RECORD_INTS), np.int32)
+        boxes, nearest = np.empty((len(first), RECORD_INTS), np.int32), np.empty(len(first), np.float32)
+        return OnScreen(first, boxes, nearest, *self._records)
