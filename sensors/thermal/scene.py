@@ -135,7 +135,8 @@ def _geometry(v, depth_m, endless, pose, focal, row):  # type: ignore[no-untyped
     r20, r21, r22, pz = pose[2, 0], pose[2, 1], pose[2, 2], pose[2, 3]
     b = -(_f(v) - cy) * inverse_focal
     here = endless.copy()
-    here[1 : width + 1] = depth_m[v]
+    for u in range(width):  # as a slice it would take numba three seconds, with what says that the lengths differ
+        here[u + 1] = depth_m[v, u]
     above = depth_m[v - 1] if v > 0 else endless[:width]
     below = depth_m[v + 1] if v + 1 < height else endless[:width]
     x, y, z, lengths, sines = row[_X], row[_Y], row[_Z], row[_LENGTH], row[_SINE]
