@@ -63,7 +63,7 @@ def arc_tangent(x):  # type: ignore[no-untyped-def]
     return -r if x < F(0) else r
 
 
-@njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
+@njit(fastmath=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _pass_by(light, extinction_spread, flat):  # type: ignore[no-untyped-def]
     """Where each ray passes the lamp, and how its axes lie to the rays. extinction_spread: see `fill_froxels`."""
     wx, wy, wz = light[POSITION], light[POSITION + 1], light[POSITION + 2]
@@ -88,7 +88,7 @@ def _pass_by(light, extinction_spread, flat):  # type: ignore[no-untyped-def]
         flat[_SO_FAR + k] = F(0)
 
 
-@njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
+@njit(fastmath=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _street_step(light, extinction, edge, flat):  # type: ignore[no-untyped-def]
     """Adds the relative light that each ray collects from its last edge to `edge` m."""
     axis_w = light[DIRECTION] * light[POSITION] + light[DIRECTION + 1] * light[POSITION + 1]
@@ -111,7 +111,7 @@ def _street_step(light, extinction, edge, flat):  # type: ignore[no-untyped-def]
         flat[_T + k], flat[_ANGLE + k], flat[_LEAN + k] = t1, angle1, lean1
 
 
-@njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
+@njit(fastmath=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _beam_step(light, extinction, edge, flat):  # type: ignore[no-untyped-def]
     """The same of a headlamp."""
     wx, wy, wz = light[POSITION], light[POSITION + 1], light[POSITION + 2]
@@ -142,7 +142,7 @@ def _beam_step(light, extinction, edge, flat):  # type: ignore[no-untyped-def]
         flat[_T + k], flat[_ANGLE + k], flat[_LEAN + k] = t1, angle1, lean1
 
 
-@njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
+@njit(fastmath=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def slice_distance(q):  # type: ignore[no-untyped-def]
     """Distance in m of slice q (may be fractional), which is what the float's own exponent makes of log2."""
     octaves = q / F(SLICES - 1) * F(OCTAVES)

@@ -76,7 +76,7 @@ class Slots(NamedTuple):
     lamp_power: NDArray[np.float32]
 
 
-@njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
+@njit(fastmath=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def hashed(number, salt):  # type: ignore[no-untyped-def]
     """0..1 from two integers."""
     h = np.uint32(number) * np.uint32(2654435761) + np.uint32(salt) * np.uint32(40503) + np.uint32(97)
@@ -86,7 +86,7 @@ def hashed(number, salt):  # type: ignore[no-untyped-def]
     return F(h & np.uint32(0xFFFF)) * F(1.0 / 65536.0)
 
 
-@njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
+@njit(fastmath=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def resolve_tile(y, first, width, view, ids, inverse_depth, surfaces, slots, look, wetness, runs, table, tile):  # type: ignore[no-untyped-def]
     """Fills the planes of `tile` for pixels first <= x < first + width of image row y; returns the number of runs.
 
@@ -115,7 +115,7 @@ def resolve_tile(y, first, width, view, ids, inverse_depth, surfaces, slots, loo
     return count
 
 
-@njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
+@njit(fastmath=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _find_runs(row, first, width, runs):  # type: ignore[no-untyped-def]
     count = 0
     for x in range(width):
@@ -126,7 +126,7 @@ def _find_runs(row, first, width, runs):  # type: ignore[no-untyped-def]
     return count
 
 
-@njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
+@njit(fastmath=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _describe(row, first, runs, count, eye, surfaces, slots, look, wetness, table):  # type: ignore[no-untyped-def]
     """Fills table[n] for run n. One call for all runs and no views: counting references to arrays takes long."""
     static, lamp_of, templates = surfaces
@@ -206,7 +206,7 @@ def _describe(row, first, runs, count, eye, surfaces, slots, look, wetness, tabl
                 table[n, _EMIT + channel] = slots.emission[slot + 1, emitting, channel] * power
 
 
-@njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
+@njit(fastmath=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _turn(record, e0, e1, e2, poses, slot, table, n):  # type: ignore[no-untyped-def]
     """The normals of an actor's triangle, a + G p in its own axes, in those of the world. poses[slot]: own -> world."""
     t00, t01, t02 = poses[slot, 0, 0], poses[slot, 0, 1], poses[slot, 0, 2]
@@ -235,7 +235,7 @@ def _turn(record, e0, e1, e2, poses, slot, table, n):  # type: ignore[no-untyped
         table[n, _TURN + 6 + i] = t20 * g0 + t21 * g1 + t22 * g2
 
 
-@njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
+@njit(fastmath=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _fill(y, first, start, end, cx_px, inverse_focal, right, ahead, table, n, tile):  # type: ignore[no-untyped-def]
     """Run n, LANES pixels at a time. What is written beyond its end belongs to the next run, which is written later.
 
@@ -313,7 +313,7 @@ def _fill(y, first, start, end, cx_px, inverse_focal, right, ahead, table, n, ti
             tile[TEXEL_STAIN + k] = F(CLOUD_LAYER * LAYER_TEXELS) + texels_before(size) + F(j0) * size + F(i0)
 
 
-@njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
+@njit(fastmath=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _sky(first, start, end, cx_px, inverse_focal, right, ahead, tile):  # type: ignore[no-untyped-def]
     for k in range(np.uint64(start), np.uint64(end)):
         a = (F(np.int32(first) + np.int32(k)) + F(0.5) - cx_px) * inverse_focal
@@ -329,7 +329,7 @@ def _sky(first, start, end, cx_px, inverse_focal, right, ahead, tile):  # type: 
         tile[DISTANCE + k] = F(SKY_M) * F(2)
 
 
-@njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
+@njit(fastmath=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _dim_windows(start, end, table, n, tile):  # type: ignore[no-untyped-def]
     """No two rooms are lit alike."""
     for k in range(np.uint64(start), np.uint64(end)):
@@ -345,7 +345,7 @@ def _dim_windows(start, end, table, n, tile):  # type: ignore[no-untyped-def]
         tile[EMIT_BLUE + k] = table[n, _EMIT + 2] * light
 
 
-@njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
+@njit(fastmath=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _paint(width, texels, tile):  # type: ignore[no-untyped-def]
     """Reflectance follows the texture: bilinear."""
     for k in range(np.uint64(width)):
