@@ -210,14 +210,19 @@ def convolve_rows(
 
 @numba.njit(nogil=True, inline="always")
 def border_row(out: Floats, y: int, rows: int, columns: int) -> None:
-    """The border of row y, which is done; with it the one above or below if there is nothing beyond."""
+    """The border of row y, which is done; with it the one above or below if there is nothing beyond.
+
+    Rows are copied number by number: for `out[0] = out[1]` numba also compiles what says that the shapes differ, which
+    takes three seconds.
+    """
     for channel in range(out.shape[2]):
         out[y + 1, 0, channel] = out[y + 1, 1, channel]
         out[y + 1, columns + 1, channel] = out[y + 1, columns, channel]
-    if y == 0:
-        out[0] = out[1]
-    if y == rows - 1:
-        out[rows + 1] = out[rows]
+    for source, border in ((1, 0), (rows, rows + 1)):
+        if y + 1 == source:
+            for column in range(columns + 2):
+                for channel in range(out.shape[2]):
+                    out[border, column, channel] = out[source, column, channel]
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy", fastmath=_FAST)

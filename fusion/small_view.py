@@ -75,8 +75,9 @@ def view_rows(
         for channel in range(CHANNELS):
             out[0, channel] = out[1, channel]
             out[columns + 1, channel] = out[columns, channel]
-            if row == 0:
-                seen[0, :, channel] = out[:, channel]
-            if row == rows - 1:
-                seen[rows + 1, :, channel] = out[:, channel]
+        for beyond in (0, rows + 1):
+            if abs(beyond - row - 1) == 1:
+                for column in range(columns + 2):
+                    for channel in range(CHANNELS):
+                        seen[beyond, column, channel] = out[column, channel]
     return total, squares  # type: ignore[return-value]

@@ -8,6 +8,7 @@ the copy that the loader links to. So nothing that counts is ever computed by th
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib.metadata
 import os
 import subprocess
@@ -113,6 +114,7 @@ def _sources() -> str:
 
 def main(parent_pid: int, part: str) -> None:
     die_with_parent(parent_pid)
+    gc.disable()  # looking through the compiler's objects took an eighth of the time; without it 0.6 GB at most
     PARTS[part]()
 
 

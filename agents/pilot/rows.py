@@ -77,12 +77,12 @@ def chain_rows(
             _separable_row(layer, weights, memory, line, y)
 
 
-@numba.njit(nogil=True, error_model="numpy")
+@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _place(x: int, rows: int, height: int, row: int, y: int) -> int:
     return x + (y % rows) * row if 0 <= y < height else 0
 
 
-@numba.njit(nogil=True, error_model="numpy", fastmath=FAST)
+@numba.njit(error_model="numpy", fastmath=FAST, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _take_row(layer: Any, frame: Bytes, memory: Floats, y: int) -> None:
     """A row of the frame as the network sees it."""
     first = _place(layer.out, layer.rows, layer.height, layer.row, y) + BORDER * PIXEL
@@ -91,7 +91,7 @@ def _take_row(layer: Any, frame: Bytes, memory: Floats, y: int) -> None:
         bytes_seen(frame, y * count + i, memory, first + i)
 
 
-@numba.njit(nogil=True, error_model="numpy", fastmath=FAST)
+@numba.njit(error_model="numpy", fastmath=FAST, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _stem_row(layer: Any, weights: Floats, memory: Floats, window: NDArray[np.int64], y: int) -> None:
     for down in range(STEM_SIZE):
         above = y * STEM_STRIDE - layer.reach + down
@@ -103,7 +103,7 @@ def _stem_row(layer: Any, weights: Floats, memory: Floats, window: NDArray[np.in
         stem_tile(memory, window, column, weights, layer.weights, layer.bias, memory, first + c * VECTOR)
 
 
-@numba.njit(nogil=True, error_model="numpy", fastmath=FAST)
+@numba.njit(error_model="numpy", fastmath=FAST, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _separable_row(layer: Any, weights: Floats, memory: Floats, line: int, y: int) -> None:
     depth, at, reach = layer.x_depth, y * layer.stride, layer.reach
     above = _place(layer.x, layer.x_rows, layer.x_height, layer.x_row, at - reach) + BORDER * depth
@@ -130,7 +130,7 @@ def _separable_row(layer: Any, weights: Floats, memory: Floats, line: int, y: in
         )  # fmt: skip
 
 
-@numba.njit(nogil=True, error_model="numpy", fastmath=FAST)
+@numba.njit(error_model="numpy", fastmath=FAST, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _coarse_part(layer: Any, weights: Floats, memory: Floats, line: int, y: int) -> None:
     """The depth-wise product of an image at twice its size, which is not made: pixel x is x // 2 of the image."""
     depth, rows, half = layer.coarse_depth, layer.height // 2, layer.columns // 2
@@ -147,7 +147,7 @@ def _coarse_part(layer: Any, weights: Floats, memory: Floats, line: int, y: int)
             )  # fmt: skip
 
 
-@numba.njit(nogil=True, error_model="numpy", fastmath=FAST)
+@numba.njit(error_model="numpy", fastmath=FAST, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _pointwise(
     memory: Floats, line: int, depth: int, weights: Floats, first: int, bias: int, outputs: int, relu: bool,
     beside: int, beside_step: int, with_beside: bool, out: int, out_step: int, columns: int

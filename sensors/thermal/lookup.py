@@ -31,14 +31,14 @@ def pairs(table: NDArray[np.float32]) -> NDArray[np.int64]:
     return np.stack([table, np.append(table[1:], table[-1:])], axis=1).view(np.int64).ravel()
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy")
+@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def scratch_for(n):  # type: ignore[no-untyped-def]
     """Planes for n pixels: (3, n) float32, (3, n) int32, (4, n) int64 and the last once more as (4, 2 n) float32."""
     words = np.empty((4, n), np.int64)
     return np.empty((3, n), np.float32), np.empty((3, n), np.int32), words, words.view(np.float32)
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy")
+@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def lay_pattern(tile, x, y, z, scale, raised, scratch, out):  # type: ignore[no-untyped-def]
     """Trilinear lookup in the repeating tile at (x, y + raised, z) in units of 1 / `scale`; x, y, z, out: (n,) float32.
 

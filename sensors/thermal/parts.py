@@ -36,7 +36,7 @@ def part_table(actors: Sequence[ActorState]) -> NDArray[np.float32]:
     return np.array(rows, np.float32).reshape(-1, 10)
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy", inline="never")
+@numba.njit(error_model="numpy", inline="never", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def vehicle_part(x, y, z, ex, ey, ez, up, heat):  # type: ignore[no-untyped-def]
     """(kelvin above the body, 1 if glass) at box position (x, y, z) of a car, van, lorry or bus.
 
@@ -77,7 +77,7 @@ def vehicle_part(x, y, z, ex, ey, ez, up, heat):  # type: ignore[no-untyped-def]
     return _f(0.06) * heat[BONNET], _f(0.0)
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy", inline="never")
+@numba.njit(error_model="numpy", inline="never", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def person_part(x, y, z, ex, ey, ez, heat, rider):  # type: ignore[no-untyped-def]
     """Kelvin above the air at box position (x, y, z) of a walker, or of a rider in the box of the cycle."""
     uz = z / ez

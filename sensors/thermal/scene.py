@@ -120,7 +120,7 @@ depth, sine of its elevation, cosine between the normal and the ray (0 or less),
 range in m, what `surface_table` holds for the pixel, as `_actors` and `_warm` change it, and both patterns."""
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy")
+@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _geometry(v, depth_m, endless, pose, focal, row):  # type: ignore[no-untyped-def]
     """Fills `row` (_PLANES, W) float32 for image row v, without a branch: several pixels at a time.
 
@@ -135,7 +135,8 @@ def _geometry(v, depth_m, endless, pose, focal, row):  # type: ignore[no-untyped
     r20, r21, r22, pz = pose[2, 0], pose[2, 1], pose[2, 2], pose[2, 3]
     b = -(_f(v) - cy) * inverse_focal
     here = endless.copy()
-    here[1 : width + 1] = depth_m[v]
+    for u in range(width):  # as a slice it would take numba three seconds, with what says that the lengths differ
+        here[u + 1] = depth_m[v, u]
     above = depth_m[v - 1] if v > 0 else endless[:width]
     below = depth_m[v + 1] if v + 1 < height else endless[:width]
     x, y, z, lengths, sines = row[_X], row[_Y], row[_Z], row[_LENGTH], row[_SINE]
@@ -190,7 +191,7 @@ def _radiance(  # type: ignore[no-untyped-def]
         _at_lens(kinds, sky, transmission, planck, air_radiance, row, scratch, out[v])
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy")
+@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _surfaces(tags, panes, depth_m, surfaces, kinds, row):  # type: ignore[no-untyped-def]
     """Fills `kinds` (W,) uint8, row of `surfaces` or SKY_TAG, and the planes from _RANGE to _PUDDLE."""
     zero, sky_tag = _f(0.0), np.uint8(SKY_TAG)
@@ -216,7 +217,7 @@ def _surfaces(tags, panes, depth_m, surfaces, kinds, row):  # type: ignore[no-un
         kelvins[u] = s[UPRIGHT_K] + max(ups[u], zero) * (s[LEVEL_K] - s[UPRIGHT_K])
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy")
+@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _actors(kinds, instances, pose, actor_of, frames, extents, parts, air_k, row):  # type: ignore[no-untyped-def]
     """Warms the pixels of vehicles and people; moves their sample position."""
     one, half, zero = _f(1.0), _f(0.5), _f(0.0)
@@ -257,7 +258,7 @@ def _actors(kinds, instances, pose, actor_of, frames, extents, parts, air_k, row
         row[_X, u], row[_Y, u], row[_Z, u] = x * _f(3.0) + offset, y * _f(3.0), z * _f(3.0)
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy")
+@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _warm(shore, row):  # type: ignore[no-untyped-def]
     """Lays the pattern and the puddles over kelvin, emissivity and specular share."""
     one, half, zero = _f(1.0), _f(0.5), _f(0.0)
@@ -279,7 +280,7 @@ def _warm(shore, row):  # type: ignore[no-untyped-def]
         speculars[u] = specular + depth * (one - specular) if wet else specular
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy")
+@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _at_lens(kinds, sky, transmission, planck, air_radiance, row, scratch, out):  # type: ignore[no-untyped-def]
     """Emission and reflection of each pixel's surface, through the air. sky, transmission, planck: of `World`."""
     one, half, zero = _f(1.0), _f(0.5), _f(0.0)
@@ -327,7 +328,7 @@ def _at_lens(kinds, sky, transmission, planck, air_radiance, row, scratch, out):
         out[u] = skies[u] if kinds[u] == sky_tag else seen
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy")
+@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _into_box(f, e, px, py, pz, wx, wy, wz, range_m):  # type: ignore[no-untyped-def]
     """Range at which the ray from the camera enters a box (slab test), or the given range where it misses."""
     enter, leave = _f(0.0), _f(1.0)

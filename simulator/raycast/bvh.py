@@ -100,7 +100,7 @@ def _build(low, high, order, boxes, children):  # type: ignore[no-untyped-def]
     return used
 
 
-@njit(cache=True, nogil=True)
+@njit(no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _measure(low, high, order, first, count, box):  # type: ignore[no-untyped-def]
     for axis in range(3):
         box[axis], box[axis + 3] = NOWHERE, -NOWHERE
@@ -110,13 +110,13 @@ def _measure(low, high, order, first, count, box):  # type: ignore[no-untyped-de
             box[axis + 3] = max(box[axis + 3], high[order[k], axis])
 
 
-@njit(cache=True, nogil=True)
+@njit(no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _half_area(box):  # type: ignore[no-untyped-def]
     x, y, z = box[3] - box[0], box[4] - box[1], box[5] - box[2]
     return x * y + y * z + z * x if x >= F(0) else F(0)
 
 
-@njit(cache=True, nogil=True)
+@njit(no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _split(low, high, order, first, count, level):  # type: ignore[no-untyped-def]
     """Partitions a range of `order` in place where it costs rays least; the size of the first part."""
     least, most = np.full(3, NOWHERE), np.full(3, -NOWHERE)

@@ -35,13 +35,13 @@ class Placed(NamedTuple):
     order: NDArray[np.int32]
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def inverse(x):  # type: ignore[no-untyped-def]
     """1 / x, finite also for 0."""
     return F(1) / x if abs(x) > _FLAT else (F(1e12) if x >= F(0) else F(-1e12))
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def entry(boxes, row, side, ox, oy, oz, ix, iy, iz, near, far, grow):  # type: ignore[no-untyped-def]
     """Where a ray enters a child's box grown by `grow` (Kay and Kajiya, 1986), or more than `far`: it does not."""
     k = 6 * side
@@ -54,7 +54,7 @@ def entry(boxes, row, side, ox, oy, oz, ix, iy, iz, near, far, grow):  # type: i
     return enter if enter <= leave * F(1.000001) + F(1e-5) else F(1e30)
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def nearest(boxes, children, triangles, root, ox, oy, oz, dx, dy, dz, near, far, stack, at):  # type: ignore[no-untyped-def]
     """Distance and row of the first triangle between `near` and `far` (both sides count); (far, -1): none.
 
@@ -109,7 +109,7 @@ def nearest(boxes, children, triangles, root, ox, oy, oz, dx, dy, dz, near, far,
     return far, found
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def into(pose, x, y, z):  # type: ignore[no-untyped-def]
     """A point of the world in the axes of a rigid pose; differences in float64."""
     x, y, z = np.float64(x) - pose[0, 3], np.float64(y) - pose[1, 3], np.float64(z) - pose[2, 3]
@@ -120,7 +120,7 @@ def into(pose, x, y, z):  # type: ignore[no-untyped-def]
     )
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def turned(pose, x, y, z):  # type: ignore[no-untyped-def]
     """A direction of the world in the axes of a rigid pose."""
     return (

@@ -17,7 +17,7 @@ from simulator.raycast.kernels import MISSED, STATIC, entry, into, inverse, turn
 F = np.float32
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _into_ball(mx, my, mz, dx, dy, dz, radius, best):  # type: ignore[no-untyped-def]
     """m: from the middle of the ball to the start, d: unit vector; the distance if it is less than `best`."""
     c = mx * mx + my * my + mz * mz - radius * radius
@@ -30,7 +30,7 @@ def _into_ball(mx, my, mz, dx, dy, dz, radius, best):  # type: ignore[no-untyped
     return min(best, -b - math.sqrt(root))
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _into_rod(mx, my, mz, dx, dy, dz, ex, ey, ez, radius, best):  # type: ignore[no-untyped-def]
     """m: from one end of the rod to the start; e: to its other end. The round ends are not part of it."""
     ee = ex * ex + ey * ey + ez * ez
@@ -49,7 +49,7 @@ def _into_rod(mx, my, mz, dx, dy, dz, ex, ey, ez, radius, best):  # type: ignore
     return min(best, t) if 0.0 <= along <= ee else best
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def touches(triangle, ox, oy, oz, dx, dy, dz, radius, best):  # type: ignore[no-untyped-def]
     """Metres (float64) until a sphere meets a triangle (9,), 0 if it does at the start; `best` if not before that."""
     mx, my, mz = ox - triangle[0], oy - triangle[1], oz - triangle[2]
@@ -81,7 +81,7 @@ def touches(triangle, ox, oy, oz, dx, dy, dz, radius, best):  # type: ignore[no-
     return _into_ball(mx - bx, my - by, mz - bz, dx, dy, dz, radius, best)
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _sweep_tree(tree, root, ox, oy, oz, dx, dy, dz, radius, best):  # type: ignore[no-untyped-def]
     """(metres, row of the triangle) or (best, -1)."""
     stack = np.empty(DEPTH, np.int32)

@@ -63,7 +63,7 @@ def _corner(row, column, k, ids, inverse, weights):  # type: ignore[no-untyped-d
     return F(0) if (is_across | is_beside | is_up) else F(0.0625)
 
 
-@njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
+@njit(fastmath=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _weigh(count, ids, inverse, weights):  # type: ignore[no-untyped-def]
     """Shares of the nine pixels around each mixed one in its colour."""
     for k in range(np.uint64(count)):
@@ -82,7 +82,7 @@ def _weigh(count, ids, inverse, weights):  # type: ignore[no-untyped-def]
         weights[_OWN + k] += own
 
 
-@njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
+@njit(fastmath=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _gather(keys, depths, y, height, width, columns, begin, count, ids, inverse):  # type: ignore[no-untyped-def]
     """The nine samples of mixed pixels, and the centres of the pixels around them; beyond the picture those within."""
     for row in range(3):

@@ -110,19 +110,19 @@ def _brightest(  # type: ignore[no-untyped-def]
     return out
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _street_candela(flux_lm, power):  # type: ignore[no-untyped-def]
     return flux_lm * power / F(3.5)
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _worth(green, range_m, x, y, z):  # type: ignore[no-untyped-def]
     """How much a light matters: float64 of float32 values."""
     a, b, c = np.float64(x), np.float64(y), np.float64(z)
     return np.float64(green * min(range_m / F(30), F(1))) / (a * a + b * b + c * c + 100.0)
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _greatest(worth, most):  # type: ignore[no-untyped-def]
     """Places of the `most` greatest in ascending order; of equal ones the first."""
     if len(worth) <= most:

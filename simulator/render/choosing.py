@@ -26,7 +26,7 @@ def outlook(rotation, eye, focal, cx, cy, width, height):  # type: ignore[no-unt
     return planes
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _sees(planes, x, y, z, hx, hy, hz, near, far):  # type: ignore[no-untyped-def]
     """Whether a box with its middle at x, y, z from the eye, and these half sizes, may be seen."""
     for k in range(5):

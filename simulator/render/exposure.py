@@ -83,12 +83,12 @@ def metered_ev(radiance):  # type: ignore[no-untyped-def]
     return min(max(ev + NIGHT_BIAS_EV * night, LOWEST_EV), HIGHEST_EV)
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _centre_log2(k):  # type: ignore[no-untyped-def]
     return DARKEST_LOG2 + (k + 0.5) * (LIGHTEST_LOG2 - DARKEST_LOG2) / BINS
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _together(parts):  # type: ignore[no-untyped-def]
     return ((parts[0] + parts[1]) + (parts[2] + parts[3])) + ((parts[4] + parts[5]) + (parts[6] + parts[7]))
 

@@ -65,7 +65,7 @@ def arc_tangent(x):  # type: ignore[no-untyped-def]
     return -r if x < F(0) else r
 
 
-@njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
+@njit(fastmath=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _pass_by(light, extinction_spread, flat):  # type: ignore[no-untyped-def]
     """Where each ray passes the lamp, and how its axes lie to the rays. extinction_spread: see `fill_froxels`."""
     wx, wy, wz = light[POSITION], light[POSITION + 1], light[POSITION + 2]
@@ -90,7 +90,7 @@ def _pass_by(light, extinction_spread, flat):  # type: ignore[no-untyped-def]
         flat[_SO_FAR + k] = F(0)
 
 
-@njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
+@njit(fastmath=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _advance(extinction, edge, flat):  # type: ignore[no-untyped-def]
     """From the last edge of each ray to `edge` m: where light is sampled, and what an even lamp would add from there.
 
@@ -114,7 +114,7 @@ def _advance(extinction, edge, flat):  # type: ignore[no-untyped-def]
         flat[_ADDED + k] *= phase(-sine * inverse) * exp_minus(extinction * (max(s, F(0)) + away))
 
 
-@njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
+@njit(fastmath=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _add_street(light, flat):  # type: ignore[no-untyped-def]
     """Adds what the last step of each ray gets of a street lamp, relative to its brightest direction."""
     axis_w = light[DIRECTION] * light[POSITION] + light[DIRECTION + 1] * light[POSITION + 1]
@@ -124,7 +124,7 @@ def _add_street(light, flat):  # type: ignore[no-untyped-def]
         flat[_SO_FAR + k] += flat[_ADDED + k] * shape
 
 
-@njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
+@njit(fastmath=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _add_beam(light, flat):  # type: ignore[no-untyped-def]
     """The same of a headlamp."""
     wx, wy, wz = light[POSITION], light[POSITION + 1], light[POSITION + 2]
@@ -143,7 +143,7 @@ def _add_beam(light, flat):  # type: ignore[no-untyped-def]
         flat[_SO_FAR + k] += flat[_ADDED + k] * shape
 
 
-@njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
+@njit(fastmath=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def slice_distance(q):  # type: ignore[no-untyped-def]
     """Distance in m of slice q (may be fractional), which is what the float's own exponent makes of log2."""
     octaves = q / F(SLICES - 1) * F(OCTAVES)

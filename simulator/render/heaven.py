@@ -14,7 +14,7 @@ from simulator.render.tiles import DISTANCE, EMIT_BLUE, EMIT_GREEN, EMIT_RED, SK
 F = np.float32
 
 
-@njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
+@njit(fastmath=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def sky_tile(width, air, texels, first_texel, tile):  # type: ignore[no-untyped-def]
     """Luminance of the pixels that show the sky, into the emission planes; the fog in front of it comes later."""
     c = air.colours

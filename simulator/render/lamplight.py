@@ -60,7 +60,7 @@ def _mirrored(vx, vy, vz, inverse, reach, spots, k):  # type: ignore[no-untyped-
 def _street_kernel(mirrors: bool) -> Any:
     """Adds the light of one lamp to the spots; with or without mirror light, so that no loop has a branch."""
 
-    @njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
+    @njit(fastmath=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
     def add(extinction, light, first, end, spots):  # type: ignore[no-untyped-def]
         lx, ly, lz = light[POSITION], light[POSITION + 1], light[POSITION + 2]
         ax, ay, az = light[DIRECTION], light[DIRECTION + 1], light[DIRECTION + 2]
@@ -94,7 +94,7 @@ def _street_kernel(mirrors: bool) -> Any:
 def _beam_kernel(mirrors: bool) -> Any:
     """Adds the light of one lamp to the spots; with or without mirror light, so that no loop has a branch."""
 
-    @njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
+    @njit(fastmath=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
     def add(extinction, light, first, end, spots):  # type: ignore[no-untyped-def]
         lx, ly, lz = light[POSITION], light[POSITION + 1], light[POSITION + 2]
         ax, ay, az = light[DIRECTION], light[DIRECTION + 1], light[DIRECTION + 2]
@@ -157,7 +157,7 @@ def light_spots(extinction, lights, found, matt, shiny, spots):  # type: ignore[
         spots[SPOT_GLARE_BLUE + k] *= through
 
 
-@njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
+@njit(fastmath=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _light(extinction, lights, first, end, mirrors, spots):  # type: ignore[no-untyped-def]
     """Spots first <= k < end; what comes up to LANES after them is written as well."""
     low_x = low_y = low_z = near = F(1e9)
@@ -193,7 +193,7 @@ def _light(extinction, lights, first, end, mirrors, spots):  # type: ignore[no-u
             _beam(extinction, light, first, end, spots)
 
 
-@njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
+@njit(fastmath=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def light_fog(first, width, fog_row, count, columns, spots):  # type: ignore[no-untyped-def]
     """Adds the luminance of lit fog to SPOT_GLARE_RED ...
 

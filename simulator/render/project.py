@@ -50,7 +50,7 @@ class OnScreen(NamedTuple):
     marks: NDArray[np.int32]
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _samples(x0, y0, x1, y1, x2, y2, height, width):  # type: ignore[no-untyped-def]
     """Twice the signed area, and the first and last row and column of samples; first > last where there are none."""
     area = fused(x1 - x0, y2 - y0, (x0 - x2) * (y1 - y0))
@@ -66,7 +66,7 @@ def _samples(x0, y0, x1, y1, x2, y2, height, width):  # type: ignore[no-untyped-
     return area, first, last if x_first <= x_last else np.int32(-1), x_first, x_last
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _keep(x0, y0, z0, x1, y1, z1, x2, y2, z2, area, triangle, first, last, x_first, x_last, corners, marks, n):  # type: ignore[no-untyped-def]
     """Writes record n. `NEAREST` is a bound of all its samples, however thin the triangle."""
     if area < F(0):
@@ -91,7 +91,7 @@ def _keep(x0, y0, z0, x1, y1, z1, x2, y2, z2, area, triangle, first, last, x_fir
     marks[n, LEFT], marks[n, RIGHT] = x_first, x_last
 
 
-@njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
+@njit(fastmath=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _clip(points, a, b, c, focal, cx, cy, clip):  # type: ignore[no-untyped-def]
     """What of a triangle lies beyond the near plane: returns the number of its corners; `clip` gets their places."""
     held = 0
@@ -113,7 +113,7 @@ def _clip(points, a, b, c, focal, cx, cy, clip):  # type: ignore[no-untyped-def]
     return held
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _record(points, triangles, first, last, id_offset, focal, cx, cy, height, width, corners, marks, begin, clip):  # type: ignore[no-untyped-def]
     """points: (n, 6) float32 camera x, y, z, screen x, y, inverse depth. clip: (4, 3) scratch."""
     n = begin
@@ -143,7 +143,7 @@ def _record(points, triangles, first, last, id_offset, focal, cx, cy, height, wi
     return n - begin
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _around(corners, marks, begin, count, height, width, item, boxes, nearest):  # type: ignore[no-untyped-def]
     """What the records of an item cover together."""
     top, bottom, left, right = np.int32(height), np.int32(-1), np.int32(width), np.int32(-1)
@@ -157,7 +157,7 @@ def _around(corners, marks, begin, count, height, width, item, boxes, nearest): 
     nearest[item] = closest
 
 
-@njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
+@njit(fastmath=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _project(vertices, first, last, m, focal, cx, cy, parallel, out):  # type: ignore[no-untyped-def]
     """m: (3, 4) world or actor -> camera (right, down, forward).
 

@@ -67,7 +67,7 @@ def ids_of(keys: NDArray[np.int64]) -> NDArray[np.int32]:
     return NOTHING - keys.view(np.int32)[:, ::2]
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _fill(corners, marks, n, top, bottom, seen, rows):  # type: ignore[no-untyped-def]
     """Draws record n in rows top to bottom - 1. rows: (3 * LANES,) int32 scratch.
 
@@ -124,7 +124,7 @@ def _fill(corners, marks, n, top, bottom, seen, rows):  # type: ignore[no-untype
                 keep_nearer(seen, index + np.int64(k), z, step, low, np.int32(k), count)
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _hidden(nearest, first, last, left, right, top, farthest):  # type: ignore[no-untyped-def]
     """Whether all that is drawn in the tiles of these rows and columns is nearer. top: the band's first row."""
     for i in range((first - top) >> TILE_ROW_BITS, ((last - top) >> TILE_ROW_BITS) + 1):
@@ -134,7 +134,7 @@ def _hidden(nearest, first, last, left, right, top, farthest):  # type: ignore[n
     return True
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _look_again(seen, first, last, left, right, top, width, farthest, written):  # type: ignore[no-untyped-def]
     """Renews the farthest depth of those of the tiles that have been drawn into since."""
     for i in range((first - top) >> TILE_ROW_BITS, ((last - top) >> TILE_ROW_BITS) + 1):
@@ -149,7 +149,7 @@ def _look_again(seen, first, last, left, right, top, width, farthest, written): 
             farthest[i, j] = np.int32(least >> np.int64(32)).view(np.float32)
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _mark(first, last, left, right, top, written):  # type: ignore[no-untyped-def]
     """Notes that these tiles have been drawn into."""
     for i in range((first - top) >> TILE_ROW_BITS, ((last - top) >> TILE_ROW_BITS) + 1):

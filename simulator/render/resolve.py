@@ -86,7 +86,7 @@ class Slots(NamedTuple):
     lamp_power: NDArray[np.float32]
 
 
-@njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
+@njit(fastmath=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def hashed(number, salt):  # type: ignore[no-untyped-def]
     """0..1 from two integers."""
     h = np.uint32(number) * np.uint32(2654435761) + np.uint32(salt) * np.uint32(40503) + np.uint32(97)
@@ -96,7 +96,7 @@ def hashed(number, salt):  # type: ignore[no-untyped-def]
     return F(h & np.uint32(0xFFFF)) * F(1.0 / 65536.0)
 
 
-@njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
+@njit(fastmath=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def resolve_tile(
     y, first, width, view, ids, inverse_depth, surfaces, slots, look, wetness, runs, table, known, rows, tile
 ):  # type: ignore[no-untyped-def]
@@ -129,7 +129,7 @@ def resolve_tile(
     return count
 
 
-@njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
+@njit(fastmath=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _find_runs(row, first, width, runs):  # type: ignore[no-untyped-def]
     count = 0
     for x in range(width):
@@ -140,7 +140,7 @@ def _find_runs(row, first, width, runs):  # type: ignore[no-untyped-def]
     return count
 
 
-@njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
+@njit(fastmath=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _describe(row, first, runs, count, eye, surfaces, slots, look, wetness, mark, known, rows, table):  # type: ignore[no-untyped-def]
     """Fills table[rows[run]] for each run. mark: differs from tile to tile. One call for all runs and no views:
     counting references to arrays takes long.
@@ -240,7 +240,7 @@ def _describe(row, first, runs, count, eye, surfaces, slots, look, wetness, mark
                 table[n, _EMIT + 2] *= blue * F(1.0 / WHITE)
 
 
-@njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
+@njit(fastmath=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _turn(record, e0, e1, e2, poses, slot, table, n):  # type: ignore[no-untyped-def]
     """The normals of an actor's triangle, a + G p in its own axes, in those of the world. poses[slot]: own -> world."""
     t00, t01, t02 = poses[slot, 0, 0], poses[slot, 0, 1], poses[slot, 0, 2]
@@ -269,7 +269,7 @@ def _turn(record, e0, e1, e2, poses, slot, table, n):  # type: ignore[no-untyped
         table[n, _TURN + 6 + i] = t20 * g0 + t21 * g1 + t22 * g2
 
 
-@njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
+@njit(fastmath=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _place(first, width, cx_px, inverse_focal, right, ahead, tile):  # type: ignore[no-untyped-def]
     """Positions, from the inverse depths in DEPTH, which become depths.
 
@@ -290,7 +290,7 @@ def _place(first, width, cx_px, inverse_focal, right, ahead, tile):  # type: ign
         tile[DISTANCE + k] = F(2 * SKY_M) if sky else distance
 
 
-@njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
+@njit(fastmath=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _fill(start, end, table, n, tile):  # type: ignore[no-untyped-def]
     """What row n of the table says of pixels start <= x < end, LANES at a time. What is written beyond belongs to the
     next run, which is written later."""
@@ -321,7 +321,7 @@ def _fill(start, end, table, n, tile):  # type: ignore[no-untyped-def]
             tile[TILES + k], tile[CONTRAST + k], tile[STAIN + k], tile[LAYER + k] = tiles, contrast, stain, layer
 
 
-@njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
+@njit(fastmath=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _look_up(y, first, width, inverse_focal, tile):  # type: ignore[no-untyped-def]
     """Normals of length 1, and where the texels stand that a pixel shows."""
     for k in range(np.uint64(width)):
@@ -361,7 +361,7 @@ def _look_up(y, first, width, inverse_focal, tile):  # type: ignore[no-untyped-d
         tile[TEXEL_STAIN + k] = F(CLOUD_LAYER * LAYER_TEXELS) + texels_before(size) + F(j0) * size + F(i0)
 
 
-@njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
+@njit(fastmath=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _dim_windows(start, end, table, n, tile):  # type: ignore[no-untyped-def]
     """No two rooms are lit alike."""
     for k in range(np.uint64(start), np.uint64(end)):
@@ -377,7 +377,7 @@ def _dim_windows(start, end, table, n, tile):  # type: ignore[no-untyped-def]
         tile[EMIT_BLUE + k] = table[n, _EMIT + 2] * light
 
 
-@njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
+@njit(fastmath=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _paint(width, texels, tile):  # type: ignore[no-untyped-def]
     """Reflectance follows the texture: bilinear."""
     for k in range(np.uint64(width)):

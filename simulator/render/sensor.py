@@ -46,7 +46,7 @@ def noise_variance(ev: float) -> tuple[float, float]:
     return 1.0 / white_electrons, (READ_NOISE_ELECTRONS / white_electrons) ** 2
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _mixed(a, b):  # type: ignore[no-untyped-def]
     """32 well mixed bits from two numbers."""
     h = np.uint32(a) * np.uint32(0x9E3779B1) + np.uint32(b) * np.uint32(0x85EBCA77) + np.uint32(0x165667B1)
@@ -57,7 +57,7 @@ def _mixed(a, b):  # type: ignore[no-untyped-def]
     return h ^ (h >> np.uint32(15))
 
 
-@njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
+@njit(fastmath=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _blur(plane_above, plane, plane_below, gain, out):  # type: ignore[no-untyped-def]
     """One row through the lens: neighbours get `LENS_SPREAD` each way of what a pixel should have had."""
     width = plane.shape[0]
@@ -67,7 +67,7 @@ def _blur(plane_above, plane, plane_below, gain, out):  # type: ignore[no-untype
     out[0], out[width + 1] = out[1], out[width]
 
 
-@njit(cache=True, fastmath=False, error_model="numpy", nogil=True)
+@njit(fastmath=False, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _quotient(a, b):  # type: ignore[no-untyped-def]
     """Divides exactly. With fast floating point, which is inherited from the caller unless refused, the compiler takes
     an estimate where it divides several at a time."""

@@ -61,7 +61,7 @@ def air_of(day: Daylight) -> Air:
     )
 
 
-@njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
+@njit(fastmath=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def shade_tile(
     view, first, width, air, lights, fog_row, has_fog_light, runs, count, columns, first_spot, spots, tile, out
 ):  # type: ignore[no-untyped-def]
@@ -83,7 +83,7 @@ def shade_tile(
     _compose(first, width, air, tile, out)
 
 
-@njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
+@njit(fastmath=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _compose(first, width, air, tile, out):  # type: ignore[no-untyped-def]
     """Daylight and the planes of lamp light, through the air to the camera."""
     c = air.colours

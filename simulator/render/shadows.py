@@ -89,7 +89,7 @@ def _reaches(bounds, j, low_x, high_x, low_y, high_y, low_z, high_z):  # type: i
     return not (apart | (bounds[j, 2] > high_z) | (bounds[j, 5] < low_z))
 
 
-@njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
+@njit(fastmath=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def shadow_tile(width, view, sun, sun_shines, depth_map, to_texel, texel_m, casters, tile):  # type: ignore[no-untyped-def]
     """Fills SUN and OPEN of `tile`. depth_map, to_texel: see `visibility.ParallelDepth`."""
     for k in range(np.uint64(width)):

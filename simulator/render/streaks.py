@@ -108,7 +108,7 @@ def add_streaks(
     )  # fmt: skip
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _share(key, n, k):  # type: ignore[no-untyped-def]
     """0..1, below 1, for the k-th choice of drop n: the finaliser of MurmurHash3."""
     h = np.uint32(key) + np.uint32(n * 4 + k) * np.uint32(0x9E3779B1)

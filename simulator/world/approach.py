@@ -19,7 +19,7 @@ NEAR_M = 24.0
 _CELL_M, _RINGS = 8.0, 3  # so many rings of cells around a point hold all that is nearer than NEAR_M
 
 
-@njit(cache=True)
+@njit(no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _contains(centre, half, cos: float, sin: float, x: float, y: float) -> bool:
     dx, dy = x - centre[0], y - centre[1]
     return abs(dx * cos + dy * sin) <= half[0] and abs(-dx * sin + dy * cos) <= half[1]

@@ -194,7 +194,7 @@ class Bodies:
         return Vector3D(float(b["vx"]), float(b["vy"]), float(b["vz"]))
 
 
-@njit(cache=True)
+@njit(no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _within(value: float, low: float, high: float) -> float:
     return low if math.isnan(value) else min(high, max(low, value))
 

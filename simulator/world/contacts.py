@@ -24,7 +24,7 @@ BOX_DTYPE = np.dtype([(name, "f8") for name in ("x", "y", "z", "yaw", "hx", "hy"
 """A box that never moves: centre m, yaw rad, half sizes m, radius of the circle around it in the plane m."""
 
 
-@njit(cache=True)
+@njit(no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _axis_overlap(dx: float, dy: float, nx: float, ny: float, a, b) -> float:
     """Overlap, m, of two boxes (cos, sin, hx, hy) along the unit axis n, their centres apart by d; negative: a gap."""
     reach_a = abs(nx * a[0] + ny * a[1]) * a[2] + abs(-nx * a[1] + ny * a[0]) * a[3]
@@ -32,7 +32,7 @@ def _axis_overlap(dx: float, dy: float, nx: float, ny: float, a, b) -> float:
     return reach_a + reach_b - abs(dx * nx + dy * ny)
 
 
-@njit(cache=True)
+@njit(no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _corners_inside(ax: float, ay: float, a, bx: float, by: float, b) -> tuple[int, float, float]:
     """How many corners of box a lie in box b, and the sum of their coordinates."""
     count, sx, sy = 0, 0.0, 0.0
@@ -71,23 +71,23 @@ def touch(ax: float, ay: float, a, bx: float, by: float, b) -> tuple[float, floa
     return depth, nx, ny, (mx + kx) / (m + n), (my + ky) / (m + n)
 
 
-@njit(cache=True)
+@njit(no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _inverse_mass(b) -> float:
     return 1.0 / b.mass if b.physics and not b.pinned else 0.0
 
 
-@njit(cache=True)
+@njit(no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _inverse_inertia(b) -> float:
     return 1.0 / b.inertia if b.physics and not b.pinned else 0.0
 
 
-@njit(cache=True)
+@njit(no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _knocked(b, speed: float) -> None:
     if b.kind == _WALKER and b.physics and b.down_s < 0.0 and speed > _KNOCK_DOWN_M_S:
         b.down_s = 0.0
 
 
-@njit(cache=True)
+@njit(no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _resolve(a, b, contact, ima: float, iia: float, imb: float, iib: float) -> tuple[float, float]:
     """The impulse (x, y) on b, applied to both by their inverse masses and inertias."""
     depth, nx, ny, px, py = contact
@@ -119,7 +119,7 @@ def _resolve(a, b, contact, ima: float, iia: float, imb: float, iib: float) -> t
     return jx, jy
 
 
-@njit(cache=True)
+@njit(no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _heights_meet(a, z: float, hz: float) -> bool:
     """Whether a body, without the clearance below it, and a box of height z +- hz are level with each other."""
     top, bottom = a.z + a.cz + a.hz, a.z + a.cz - a.hz + a.clearance

@@ -43,19 +43,19 @@ _FALL_TIME_S = 0.6
 _LYING_HEIGHT_M = 0.25
 
 
-@njit(cache=True)
+@njit(no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _towards(value: float, goal: float, rise: float, fall: float) -> float:
     """Moves by at most `rise` away from zero or `fall` towards it."""
     step = rise if abs(goal) > abs(value) and goal * value >= 0.0 else fall
     return min(goal, value + step) if goal > value else max(goal, value - step)
 
 
-@njit(cache=True)
+@njit(no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _clamp(value: float, limit: float) -> float:
     return min(limit, max(-limit, value))
 
 
-@njit(cache=True)
+@njit(no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _wheel_force(d, speed: float, h: float) -> tuple[float, float]:
     """Gearbox and engine: (driving force, drag of the engine) at the wheels, N; the drag brakes in any direction."""
     if d.manual:
@@ -92,7 +92,7 @@ def _wheel_force(d, speed: float, h: float) -> tuple[float, float]:
     return (-force if d.gear < 0 else force), drag
 
 
-@njit(cache=True)
+@njit(no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _steer(d, speed: float) -> float:
     """Tangent of the single-track steering angle: the inner wheel follows the control, the outer one Ackermann."""
     place = min(abs(speed) * 3.6 / _STEER_STEP_KMH, _STEER_POINTS - 1.001)
@@ -103,7 +103,7 @@ def _steer(d, speed: float) -> float:
     return math.copysign(tangent, d.steer_now)
 
 
-@njit(cache=True)
+@njit(no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _drive(b, d, h: float, climb: float, bank: float) -> None:
     """One sub-step of a vehicle's velocity in the plane; climb, bank: rise of the ground per metre ahead, to the right.
 
@@ -188,7 +188,7 @@ def _drive(b, d, h: float, climb: float, bank: float) -> None:
     d.accel_lat += (u_next * r_next - d.accel_lat) * blend
 
 
-@njit(cache=True)
+@njit(no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _walk(b, h: float) -> None:
     """A walker gets up to the speed it wants and turns to where it goes; one knocked down slides and falls over."""
     if b.down_s >= 0.0:
@@ -208,7 +208,7 @@ def _walk(b, h: float) -> None:
         b.wz = 0.0
 
 
-@njit(cache=True)
+@njit(no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _slide(b, h: float) -> None:
     """Dry friction on the ground brings what is loose to rest."""
     b.vx, b.vy, b.wz = b.vx + b.fx / b.mass * h, b.vy + b.fy / b.mass * h, b.wz + b.tz / b.inertia * h
@@ -217,7 +217,7 @@ def _slide(b, h: float) -> None:
     b.vx, b.vy, b.wz = b.vx * keep, b.vy * keep, b.wz * keep
 
 
-@njit(cache=True)
+@njit(no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _stand(b, foot: float, level: float, h: float) -> None:
     """Up and down: falls when above `level`, is lifted over a kerb when below, falls on when far below."""
     goal = level + foot

@@ -37,7 +37,7 @@ def finish(bodies, rows, delta_s: float) -> None:
         b.fx = b.fy = b.fz = b.tz = 0.0
 
 
-@njit(cache=True)
+@njit(no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _ordinary(value: float, limit: float) -> bool:
     return abs(value) <= limit  # false of NaN as well
 

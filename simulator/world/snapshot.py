@@ -59,7 +59,7 @@ def _still(actors: Sequence[Actor]) -> NDArray[np.void]:
     return rows
 
 
-@njit(cache=True)
+@njit(no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _degrees(angle_rad: float) -> float:
     """As `poses.wrap_degrees`; loops that are kept compiled do not call those of other files, which may change."""
     angle = math.degrees(angle_rad)
