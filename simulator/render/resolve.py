@@ -158,7 +158,7 @@ def _describe(row, first, runs, count, eye, surfaces, slots, look, wetness, mark
             known[n, 1], rows[run] = mark, n
             continue
         if known[n, 1] == mark:
-            n = KNOWN + run
+            n = np.int64(KNOWN + run)
         else:
             known[n, 0], known[n, 1] = triangle, mark
         rows[run] = n
