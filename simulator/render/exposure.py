@@ -64,7 +64,7 @@ def metered_ev(radiance):  # type: ignore[no-untyped-def]
     for k in range(BINS):
         total += counts[k]
     low, high = 0.10 * total, 0.95 * total
-    # sums of every eighth bin: so their last bits stay what they were
+    # eight sums of every eighth bin, as numpy adds: an order that rounds little
     weights, sums = np.zeros(8), np.zeros(8)
     before, edge = 0, BINS - 1
     for k in range(BINS):
