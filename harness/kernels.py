@@ -118,10 +118,16 @@ def main(parent_pid: int, part: str) -> None:
     PARTS[part]()
 
 
-def _renderer() -> None:
-    from simulator.render.warming import warmup
+def _pictures() -> None:
+    from simulator.render.warming import warm_all_but_shading
 
-    warmup()
+    warm_all_but_shading()
+
+
+def _shading() -> None:
+    from simulator.render.warming import warm_shading
+
+    warm_shading()
 
 
 def _world() -> None:
@@ -196,7 +202,7 @@ def _networks() -> None:
 
 # The longest first. No two share a kernel: which of them compiled it, and which found it in the cache, would else
 # depend on who was faster, and with it the last bits.
-PARTS = {"renderer": _renderer, "world": _world, "networks": _networks, "thermal": _thermal}
+PARTS = {"pictures": _pictures, "shading": _shading, "thermal": _thermal, "world": _world, "networks": _networks}
 
 
 if __name__ == "__main__":
