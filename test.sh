@@ -7,7 +7,8 @@ install test
 .venv/bin/ruff check .
 .venv/bin/ruff format --check .
 # Both test processes need the kernels: they are compiled once, beside mypy.
-.venv/bin/python -c 'from harness.kernels import compile_kernels; compile_kernels(print)' &
+.venv/bin/python -c 'from harness.kernels import compile_kernels; from simulator.raycast.compiling import ensure_compiled
+compile_kernels(print); ensure_compiled()' &
 compiler=$!
 trap 'kill "$compiler" 2>/dev/null || true' EXIT
 .venv/bin/mypy

@@ -15,13 +15,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import psutil
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from harness.errors import HarnessError
 from harness.lifeline import die_with_parent, end_group
@@ -57,6 +59,9 @@ def _compile(tell: Callable[[str], None]) -> None:
     """All parts, as many at a time as there are cores."""
     waiting, running = list(PARTS), dict[str, _Part]()
     told, deadline = False, time.monotonic() + LIMIT_S
+    console = Console(stderr=True)
+    bar = Progress(TextColumn("compiling"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn(), console=console)
+    task = bar.add_task("compiling", total=_done_s((), {}))
     with ExitStack() as stack:
         room = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         while waiting or running:
@@ -70,16 +75,26 @@ def _compile(tell: Callable[[str], None]) -> None:
                     part.raise_if_failed()
                     del running[name]
                 elif not told and part.cpu_s() > LOADING_S:
-                    tell("compiling the simulator and the sensors for this machine, once: about a minute")
+                    tell("compiling the simulator and the sensors for this machine, once: less than a minute")
                     told = True
+                    if console.is_terminal:
+                        stack.enter_context(bar)
+            bar.update(task, completed=_done_s((*waiting, *running), running))
             if time.monotonic() > deadline:
                 raise HarnessError(f"compiling took more than {LIMIT_S:.0f} s")
+
+
+def _done_s(unfinished: Collection[str], running: Mapping[str, _Part]) -> float:
+    """Processor time that is behind us, as far as it was expected."""
+    ended = sum(expected_s for name, (_, expected_s) in PARTS.items() if name not in unfinished)
+    return ended + sum(min(part.cpu_s(), part.expected_s) for part in running.values())
 
 
 @dataclass(frozen=True)
 class _Part:
     process: subprocess.Popen[bytes]
     said: Path
+    expected_s: float
 
     def cpu_s(self) -> float:
         with contextlib.suppress(psutil.Error):  # it may have ended since
@@ -101,7 +116,7 @@ def _started(name: str, said: Path) -> _Part:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    return _Part(process, said)
+    return _Part(process, said, PARTS[name][1])
 
 
 def _sources() -> str:
@@ -115,17 +130,23 @@ def _sources() -> str:
 def main(parent_pid: int, part: str) -> None:
     die_with_parent(parent_pid)
     gc.disable()  # looking through the compiler's objects took an eighth of the time; without it 0.6 GB at most
-    PARTS[part]()
+    PARTS[part][0]()
 
 
-def _renderer() -> None:
-    from simulator.render.warming import warmup
+def _pictures() -> None:
+    from simulator.render.warming import warm_all_but_shading
 
-    warmup()
+    warm_all_but_shading()
+
+
+def _shading() -> None:
+    from simulator.render.warming import warm_shading
+
+    warm_shading()
 
 
 def _world() -> None:
-    """Two vehicles fall onto each other and the road; rays meet them."""
+    """Two vehicles fall onto each other and the road."""
     from simulator.towns import build_town
     from simulator.types import ActorDescription, VehicleControl
     from simulator.world.world import World
@@ -141,16 +162,6 @@ def _world() -> None:
         world.snapshot_rows()
     for row in world.bodies.active:
         world.bodies.set_control(int(row), VehicleControl())
-    _rays()
-
-
-def _rays() -> None:
-    from simulator.range_sensors import compile_rays
-    from simulator.render.workers import Workers
-
-    workers = Workers(2)
-    compile_rays(workers)
-    workers.close()
 
 
 def _thermal() -> None:
@@ -194,9 +205,15 @@ def _networks() -> None:
     CompiledNetwork(PilotNetwork().eval())(np.zeros((16, LEAST_WIDTH, 4), np.uint8))
 
 
-# The longest first. No two share a kernel: which of them compiled it, and which found it in the cache, would else
-# depend on who was faster, and with it the last bits.
-PARTS = {"renderer": _renderer, "world": _world, "networks": _networks, "thermal": _thermal}
+# With the processor time that each takes, for the bar; the longest first. No two share a kernel that has a cache file:
+# which of them compiled it, and which found it, would else depend on who was faster, and with it the last bits.
+PARTS = {
+    "pictures": (_pictures, 24.0),
+    "shading": (_shading, 22.0),
+    "thermal": (_thermal, 12.0),
+    "world": (_world, 10.0),
+    "networks": (_networks, 9.0),
+}
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The sensors of a session that work with rays: what each is, and what it measures, in a thread beside the event loop.
 
-The town's tree of triangles is built when the first of them is spawned; nothing is cast for one that nobody listens to.
+The town's tree of triangles is built when the first of them is spawned, and before that, once on a machine, the loops
+are compiled; nothing is cast for one that nobody listens to.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.raycast import lidar, obstacle, radar
+from simulator.raycast.compiling import ensure_compiled
 from simulator.raycast.lidar import LidarModel, lidar_model
 from simulator.raycast.obstacle import ObstacleModel, obstacle_model
 from simulator.raycast.radar import RadarModel, radar_model
@@ -102,8 +104,13 @@ def compile_rays(workers: Workers) -> None:
     _load(_Plot(builder.build()), workers)
 
 
+def _ready(town: Meshed, workers: Workers) -> RayScene:
+    ensure_compiled()
+    return _load(town, workers)
+
+
 def _load(town: Meshed, workers: Workers) -> RayScene:
-    """With everything compiled, so that no client waits for it in a tick."""
+    """With everything loaded, so that no client waits for it in a tick."""
     scene = RayScene(town, workers)
     start, ahead = np.zeros(3, np.float32), np.array([1.0, 0.0, 0.0], np.float32)
     scene.cast(start, ahead[None], 1.0)
@@ -122,15 +129,11 @@ class RangeSensors:
         self._angles_rad: dict[int, float] = {}
 
     def prepare(self) -> asyncio.Future[RayScene]:
-        """Begins to build the town's tree unless that was done; may be called often."""
+        """Begins to compile and to build the town's tree unless that was done; may be called often."""
         if self._scene is None:
             loop = asyncio.get_running_loop()
-            self._scene = loop.run_in_executor(self._worker, _load, self._town, self._workers)
+            self._scene = loop.run_in_executor(self._worker, _ready, self._town, self._workers)
         return self._scene
-
-    def warm(self) -> asyncio.Future[None]:
-        """Compiles what has never been used on this machine; the town's tree is left for the first sensor."""
-        return asyncio.get_running_loop().run_in_executor(self._worker, compile_rays, self._workers)
 
     def show(self, town: Town) -> None:
         """A new episode, in `town`."""

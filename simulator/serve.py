@@ -61,9 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--town", default="Elm01", help="town of the first episode, or an OpenDRIVE file (.xodr)")
     parser.add_argument("--seed", type=int, default=0, help="seed of all that is random in the world")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="threads that render")
-    parser.add_argument(
-        "--cameras", action="store_true", help="load what cameras and lidars need first, not when one is spawned"
-    )
+    parser.add_argument("--cameras", action="store_true", help="load what cameras need first, not when one is spawned")
     parser.add_argument("--recordings", type=Path, default=Path("recordings"), help="folder of recorder files")
     parser.add_argument(
         "--carla-town-aliases", action="store_true", help="load the town of ours that is nearest for Town01, Town02 ..."
@@ -128,7 +126,7 @@ async def _serve(
     cameras = Cameras(town, options.threads, options.seed)
     range_sensors = RangeSensors(town, options.threads)
     if options.cameras:
-        loading = asyncio.gather(cameras.prepare(), range_sensors.warm())
+        loading = cameras.prepare()
         await asyncio.wait([stopping, loading], return_when=asyncio.FIRST_COMPLETED)
         if stop.is_set():
             return 0

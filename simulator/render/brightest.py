@@ -125,13 +125,16 @@ def _worth(green, range_m, x, y, z):  # type: ignore[no-untyped-def]
 @njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _greatest(worth, most):  # type: ignore[no-untyped-def]
     """Places of the `most` greatest in ascending order; of equal ones the first."""
-    if len(worth) <= most:
-        return np.arange(len(worth))
     kept = np.zeros(len(worth), np.bool_)
-    for _ in range(most):
+    for _ in range(min(len(worth), most)):
         best = -1
         for k in range(len(worth)):
             if not kept[k] and (best < 0 or worth[k] > worth[best]):
                 best = k
         kept[best] = True
-    return np.flatnonzero(kept)
+    places, count = np.empty(min(len(worth), most), np.int64), 0
+    for k in range(len(worth)):
+        if kept[k]:
+            places[count] = k
+            count += 1
+    return places

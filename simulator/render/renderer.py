@@ -24,6 +24,7 @@ from simulator.render.lights import FIELDS, HEADLAMP_WHITE, RED, indicators_lit
 from simulator.render.materials import Emission
 from simulator.render.motion import Seen, back_in_time, encode_normals, optical_flow, seen_by
 from simulator.render.radiance import render_rows
+from simulator.render.raster import NOTHING
 from simulator.render.resolve import Slots
 from simulator.render.retro import ActorReflectors, actor_reflectors, add_returned, placed, returned, stacked
 from simulator.render.scenery import TownScenery, scenery_of, without
@@ -47,6 +48,8 @@ KEPT_BUFFERS = 12
 SHADOW_TEXEL_M = 0.15
 SAME_SUN_COSINE = float(np.cos(np.radians(0.5)))
 NO_SUN = ParallelDepth(np.zeros((4, 4), np.float32), np.zeros((3, 4), np.float32), np.float32(1.0))
+SHADING: tuple[Callable[..., None], ...] = (render_rows, encode_normals)
+"""What tells how surfaces look; the last argument gets the picture. Nearly half of the renderer's compiling."""
 FOG_LIGHT_FROM_PER_M = 0.0008
 """Air clearer than this (5 km) scatters too little lamp light to be seen."""
 
@@ -130,9 +133,7 @@ class Renderer:
         if camera.kind == "depth":
             self._workers.run(encode_depth, buffer.inverse_depth, out)
         elif camera.kind == "normals":
-            self._workers.run(
-                encode_normals, eye, buffer.ids, buffer.inverse_depth, self._surfaces(), looks.slots, self._look, out,
-            )  # fmt: skip
+            self._normals(eye, buffer, looks.slots, out)
         else:
             self._workers.run(
                 encode_labels, buffer.ids, self._town.codes, self._templates.tags, looks.slots.first_triangle,
@@ -328,15 +329,44 @@ class Renderer:
         lamps = self._sprites(frame, eye, seen, bloom)
         if light_fog:
             light_fog()
-        self._workers.run(
-            render_rows, eye, seen.ids, seen.inverse_depth, self._surfaces(), slots, self._look,
-            np.float32(day.wetness), looks.air, lights, sun_shines, sun_map.depth, sun_map.to_texel,
-            sun_map.texel_m, casters, self._grid, foggy, out,
-        )  # fmt: skip
+        self._shade(eye, seen, looks, slots, lights, sun_shines, sun_map, casters, foggy, out)
         self._workers.run(smooth_edges, seen.fine, seen.fine.view(np.float32), out, smooth)
         if len(lamps):
             self._workers.run(add_sprites, lamps, eye.focal_px, smooth)
         return smooth
+
+    def _shade(
+        self,
+        eye: Pinhole,
+        seen: VisibilityBuffer,
+        looks: _Looks,
+        slots: Slots,
+        lights: NDArray[np.float32],
+        sun_shines: bool,
+        sun_map: ParallelDepth,
+        casters: Casters,
+        foggy: bool,
+        out: NDArray[np.float32],
+    ) -> None:
+        self._workers.run(
+            render_rows, eye, seen.ids, seen.inverse_depth, self._surfaces(), slots, self._look,
+            np.float32(looks.day.wetness), looks.air, lights, sun_shines, sun_map.depth, sun_map.to_texel,
+            sun_map.texel_m, casters, self._grid, foggy, out,
+        )  # fmt: skip
+
+    def _normals(self, eye: Pinhole, seen: VisibilityBuffer, slots: Slots, out: NDArray[np.uint32]) -> None:
+        self._workers.run(
+            encode_normals, eye, seen.ids, seen.inverse_depth, self._surfaces(), slots, self._look, out,
+        )  # fmt: skip
+
+    def shade_sky(self, camera: CameraModel, transform: Sequence[float], view: SceneView) -> None:
+        """Runs `SHADING` as pictures do, and no other kernel, on a picture in which nothing was drawn."""
+        frame, eye = self._prepare(view), pinhole(camera, transform)
+        looks, size = self._looks(frame), (camera.height, camera.width)
+        nothing = VisibilityBuffer(np.full(size, NOTHING), np.zeros(size, np.float32), np.zeros((0, 0), np.int64))
+        lights, casters, out = np.zeros((0, FIELDS), np.float32), self._casters(frame, eye), self._planes_of(eye)[0]
+        self._shade(eye, nothing, looks, looks.slots, lights, False, NO_SUN, casters, False, out)
+        self._normals(eye, nothing, looks.slots, np.empty(size, np.uint32))
 
     def _develop(
         self,

@@ -5,15 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from simulator.render.camera import KINDS, CameraModel
 from simulator.render.materials import Material
 from simulator.render.mesh import Mesh, MeshBuilder
-from simulator.render.renderer import Renderer
+from simulator.render.renderer import SHADING, Renderer
+from simulator.render.workers import Workers
 from simulator.types import Vector3D, VehicleLightState, WeatherParameters
 from simulator.world.view import SceneView
+
+EYE = (-8.0, 0.0, 2.0, 0.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -35,9 +39,49 @@ class _Crate:
     centre: Vector3D
 
 
+class _Without(Workers):
+    """Leaves black what the kernels of shading would fill in."""
+
+    def begin(self, kernel: Callable[..., Any], *arguments: Any) -> Callable[[], None]:
+        if kernel not in SHADING:
+            return super().begin(kernel, *arguments)
+        arguments[-1].fill(0)
+        return lambda: None
+
+
 def warmup() -> float:
-    """Draws two tiny foggy nights with every kind of camera."""
+    """Draws two tiny foggy nights with every kind of camera. Returns how many seconds that took."""
     start = time.perf_counter()
+    _draw(Workers(2))
+    return time.perf_counter() - start
+
+
+def warm_all_but_shading() -> None:
+    """As `warmup`, but for `renderer.SHADING`."""
+    _draw(_Without(2))
+
+
+def warm_shading() -> None:
+    """The rest: the two together compile what `warmup` does, in processes of their own."""
+    workers = Workers(2)
+    _renderer(workers).shade_sky(CameraModel(64, 32, 90.0, "rgb"), EYE, _view(0, -40.0))
+    workers.close()
+
+
+def _draw(workers: Workers) -> None:
+    renderer = _renderer(workers)
+    for frame, altitude_deg in enumerate((-40.0, 30.0)):
+        view = _view(frame, altitude_deg)
+        for kind in KINDS:
+            draw: Callable[..., object] = {"optical_flow": renderer.flow, "dvs": renderer.events}.get(
+                kind, renderer.image
+            )
+            draw(1, CameraModel(64, 32, 90.0, kind), EYE, view)
+    workers.close()
+
+
+def _renderer(workers: Workers) -> Renderer:
+    """Of a lamp over a plain."""
     ground = MeshBuilder()
     ground.quads([[[-50, -50, 0], [50, -50, 0], [50, 50, 0], [-50, 50, 0]]], Material.ASPHALT)
     ground.box([20.0, 3.0, 6.0], [0.2, 0.2, 0.1], Material.LAMP_HEAD)
@@ -47,27 +91,21 @@ def warmup() -> float:
     crate.box([-2.0, 0.0, 0.5], [0.05, 0.2, 0.1], Material.TAIL_LAMP)
     model = _Crate((crate.build(),), Vector3D(2.0, 1.0, 0.5), Vector3D(0.0, 0.0, 0.5))
     plot = _Plot(ground.build(), (_Lamp(Vector3D(20.0, 3.0, 6.0), 9000.0),))
-    renderer = Renderer(plot, threads=2, model_of=lambda _: model)
-    for frame, altitude_deg in enumerate((-40.0, 30.0)):
-        view = SceneView(
-            frame=frame,
-            elapsed_s=0.05 * frame,
-            delta_s=0.05,
-            weather=WeatherParameters(
-                fog_density=60.0, precipitation=50.0, wetness=50.0, sun_altitude_angle=altitude_deg
-            ),
-            ids=np.array([1], np.int32),
-            models=("vehicle.crate",),
-            poses=np.eye(4, dtype=np.float32)[None, :3] + np.float32(0.0),
-            gait=np.zeros(1, np.float32),
-            lights=np.array([int(VehicleLightState.LOW_BEAM)], np.uint32),
-            palettes=np.full((1, 3, 3), 0.3, np.float32),
-            lamps_on=np.ones(1, np.float32),
-        )
-        for kind in KINDS:
-            draw: Callable[..., object] = {"optical_flow": renderer.flow, "dvs": renderer.events}.get(
-                kind, renderer.image
-            )
-            draw(1, CameraModel(64, 32, 90.0, kind), (-8.0, 0.0, 2.0, 0.0, 0.0, 0.0), view)
-    renderer.close()
-    return time.perf_counter() - start
+    return Renderer(plot, model_of=lambda _: model, workers=workers)
+
+
+def _view(frame: int, altitude_deg: float) -> SceneView:
+    """Of a car of two boxes in fog and rain, the sun at that altitude."""
+    return SceneView(
+        frame=frame,
+        elapsed_s=0.05 * frame,
+        delta_s=0.05,
+        weather=WeatherParameters(fog_density=60.0, precipitation=50.0, wetness=50.0, sun_altitude_angle=altitude_deg),
+        ids=np.array([1], np.int32),
+        models=("vehicle.crate",),
+        poses=np.eye(4, dtype=np.float32)[None, :3] + np.float32(0.0),
+        gait=np.zeros(1, np.float32),
+        lights=np.array([int(VehicleLightState.LOW_BEAM)], np.uint32),
+        palettes=np.full((1, 3, 3), 0.3, np.float32),
+        lamps_on=np.ones(1, np.float32),
+    )

@@ -16,13 +16,13 @@ def test_a_part_that_cannot_be_compiled_ends_the_others_and_is_told_in_one_line(
         fails = "print('a warning'); raise SystemExit('No space left on device')"
         with said.open("wb") as file:
             process = subprocess.Popen(
-                [sys.executable, "-c", fails if name == "world" else waits],
+                [sys.executable, "-c", fails if name == list(kernels.PARTS)[1] else waits],
                 stdout=file,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
         started.append(process.pid)
-        return kernels._Part(process, said)
+        return kernels._Part(process, said, expected_s=10.0)
 
     monkeypatch.setattr(kernels, "_started", run)
     monkeypatch.setattr(kernels.os, "sched_getaffinity", lambda _: {0, 1})
@@ -30,3 +30,16 @@ def test_a_part_that_cannot_be_compiled_ends_the_others_and_is_told_in_one_line(
         kernels._compile(print)
     assert len(started) == 2
     assert not any(psutil.pid_exists(pid) for pid in started)
+
+
+def test_the_bar_moves_with_processor_time_and_ends_with_the_parts(monkeypatch):
+    class Quarter:
+        expected_s = 20.0
+
+        def cpu_s(self):
+            return 5.0
+
+    monkeypatch.setattr(kernels, "PARTS", {"a": (print, 20.0), "b": (print, 20.0), "c": (print, 10.0)})
+    assert kernels._done_s({"a", "b", "c"}, {}) == 0.0
+    assert kernels._done_s({"b", "c"}, {"b": Quarter()}) == 25.0
+    assert kernels._done_s(set(), {}) == 50.0
