@@ -85,8 +85,9 @@ def starting_server(
     The server shares the caller's process group, so that ending the group ends it too; it also ends with its parent.
     """
     command = [sys.executable, "-m", "simulator.serve", "--port", "0", "--town", town, "--seed", str(seed)]
-    # With --cameras the renderer of a new machine is compiled before the ready line, not within an agent's first tick.
-    command += ["--threads", str(threads), "--cameras", "--parent-pid", str(os.getpid())]
+    # With --only-cameras the renderer of a new machine is compiled before the ready line, not within an agent's first
+    # tick; what lidars need is left to the first of them, which agents may take minutes for.
+    command += ["--threads", str(threads), "--only-cameras", "--parent-pid", str(os.getpid())]
     with tempfile.TemporaryFile() as errors:
         handed_on = () if server_life is None else (server_life,)
         process = subprocess.Popen(

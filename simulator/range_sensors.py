@@ -135,6 +135,10 @@ class RangeSensors:
             self._scene = loop.run_in_executor(self._worker, _ready, self._town, self._workers)
         return self._scene
 
+    def warm(self) -> asyncio.Future[None]:
+        """Compiles what has never been used on this machine; the town's tree is left for the first sensor."""
+        return asyncio.get_running_loop().run_in_executor(self._worker, ensure_compiled)
+
     def show(self, town: Town) -> None:
         """A new episode, in `town`."""
         self._angles_rad.clear()

@@ -61,7 +61,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--town", default="Elm01", help="town of the first episode, or an OpenDRIVE file (.xodr)")
     parser.add_argument("--seed", type=int, default=0, help="seed of all that is random in the world")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="threads that render")
-    parser.add_argument("--cameras", action="store_true", help="load what cameras need first, not when one is spawned")
+    parser.add_argument(
+        "--cameras", action="store_true", help="load what cameras and lidars need first, not when one is spawned"
+    )
+    parser.add_argument(
+        "--only-cameras", action="store_true", help="likewise, but what lidars need is compiled with the first of them"
+    )
     parser.add_argument("--recordings", type=Path, default=Path("recordings"), help="folder of recorder files")
     parser.add_argument(
         "--carla-town-aliases", action="store_true", help="load the town of ours that is nearest for Town01, Town02 ..."
@@ -125,8 +130,9 @@ async def _serve(
     _rehearse(town)
     cameras = Cameras(town, options.threads, options.seed)
     range_sensors = RangeSensors(town, options.threads)
-    if options.cameras:
-        loading = cameras.prepare()
+    if options.cameras or options.only_cameras:
+        first = [cameras.prepare()] if options.only_cameras else [cameras.prepare(), range_sensors.warm()]
+        loading = asyncio.gather(*first)
         await asyncio.wait([stopping, loading], return_when=asyncio.FIRST_COMPLETED)
         if stop.is_set():
             return 0

@@ -32,14 +32,11 @@ def test_a_part_that_cannot_be_compiled_ends_the_others_and_is_told_in_one_line(
     assert not any(psutil.pid_exists(pid) for pid in started)
 
 
-def test_the_bar_moves_with_processor_time_and_ends_with_the_parts(monkeypatch):
-    class Quarter:
-        expected_s = 20.0
-
-        def cpu_s(self):
-            return 5.0
-
+def test_the_bar_moves_with_processor_time_and_ends_with_the_parts(monkeypatch, tmp_path):
+    running = kernels._Part(subprocess.Popen(["true"]), tmp_path, 20.0)
+    running.process.wait()
+    monkeypatch.setattr(kernels._Part, "cpu_s", lambda _: 5.0)
     monkeypatch.setattr(kernels, "PARTS", {"a": (print, 20.0), "b": (print, 20.0), "c": (print, 10.0)})
     assert kernels._done_s({"a", "b", "c"}, {}) == 0.0
-    assert kernels._done_s({"b", "c"}, {"b": Quarter()}) == 25.0
+    assert kernels._done_s({"b", "c"}, {"b": running}) == 25.0
     assert kernels._done_s(set(), {}) == 50.0
