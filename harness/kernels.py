@@ -42,7 +42,7 @@ LIMIT_S = 900.0
 
 
 def compile_kernels(tell: Callable[[str], None]) -> None:
-    """Returns when every kernel is in the cache; `tell` gets a line when that takes long."""
+    """Returns when every kernel is in the cache but those of rays; `tell` gets a line when that takes long."""
     sources = _sources()
     with contextlib.suppress(OSError):
         if STAMP.read_text() == sources:
