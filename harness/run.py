@@ -376,8 +376,9 @@ def _print_summary(figures: dict[str, Any], console: Console) -> None:
     console.print(table)
     paired = figures["paired"]
     if paired and paired.get("difference") is not None:
-        low, high = paired["ci95"] or (float("nan"), float("nan"))
-        print(f"fused - rgb: {paired['difference']:+.1f} driving score, 95 % interval [{low:+.1f}, {high:+.1f}]")
+        ends = paired["ci95"]
+        interval = f"95 % interval [{ends[0]:+.1f}, {ends[1]:+.1f}]" if ends else "one route alone has no interval"
+        print(f"fused - rgb: {paired['difference']:+.1f} driving score, {interval}")
     if figures.get("recovery_ratio") is not None:
         print(f"recovered of what the night took: {100 * figures['recovery_ratio']:.0f} %")
 
