@@ -123,11 +123,11 @@ class Run:
             # A shell's background job ignores Ctrl-C and would hand that on.
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
-        self.said = ""
+        self.said = self.printed = ""
 
     def end(self, timeout_s: float = 200.0) -> int:
-        """Waits for it; its exit code. `said` is what it wrote to stderr."""
-        _, self.said = self.process.communicate(timeout=timeout_s)
+        """Waits for it; its exit code. `said` is what it wrote to stderr, `printed` to stdout."""
+        self.printed, self.said = self.process.communicate(timeout=timeout_s)
         return self.process.returncode
 
     def until(self, condition: Callable[[], Any], timeout_s: float = 150.0) -> None:
