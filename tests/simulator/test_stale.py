@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from simulator.render.stale import drop_stale_kernels
+from simulator.stale import drop_stale_kernels
 
 
 def test_cached_kernels_go_when_any_source_changes_and_only_then(tmp_path: Path) -> None:
