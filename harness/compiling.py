@@ -46,7 +46,7 @@ def main(parent_pid: int, room: Path) -> None:
         name = running.pop(pid)
         if status != 0:
             lines = (room / name).read_text(errors="replace").strip().splitlines()
-            raise SystemExit(lines[-1] if lines else "no reason given")
+            raise SystemExit(lines[-1] if lines else f"{name}: exit status {os.waitstatus_to_exitcode(status)}")
         print(name, flush=True)
 
 
@@ -86,16 +86,28 @@ def _none(x: np.ndarray) -> np.ndarray:
     return np.zeros(x.shape[0], np.float32)
 
 
-def _pictures() -> None:
-    from simulator.render.warming import warm_all_but_shading
+def _triangles() -> None:
+    from simulator.render.warming import warm_triangles
 
-    warm_all_but_shading()
+    warm_triangles()
 
 
 def _shading() -> None:
     from simulator.render.warming import warm_shading
 
     warm_shading()
+
+
+def _fog() -> None:
+    from simulator.render.warming import warm_fog
+
+    warm_fog()
+
+
+def _film() -> None:
+    from simulator.render.warming import warm_film
+
+    warm_film()
 
 
 def _world() -> None:
@@ -158,14 +170,16 @@ def _networks() -> None:
     CompiledNetwork(PilotNetwork().eval())(np.zeros((16, LEAST_WIDTH, 4), np.uint8))
 
 
-# The longest first. No two share a kernel that has a cache file:
-# which of them compiled it, and which found it, would else depend on who was faster, and with it the last bits.
+# The longest first, and short ones last: so two cores end together. No two share a kernel that has a cache file: which
+# of them compiled it, and which found it, would else depend on who was faster, and with it the last bits.
 PARTS = {
-    "shading": Part(_shading, 18.0),
-    "pictures": Part(_pictures, 16.0),
-    "thermal": Part(_thermal, 8.0),
-    "world": Part(_world, 6.0),
+    "shading": Part(_shading, 13.0),
+    "triangles": Part(_triangles, 8.0),
+    "thermal": Part(_thermal, 6.5),
     "networks": Part(_networks, 6.0),
+    "world": Part(_world, 5.5),
+    "film": Part(_film, 3.5),
+    "fog": Part(_fog, 2.0),
 }
 
 
