@@ -78,7 +78,9 @@ def _load() -> None:
     import sensors.thermal  # noqa: F401
     import simulator.render.warming
     import simulator.world.world  # noqa: F401
+    from harness.signatures import remember_signatures
 
+    remember_signatures()
     numba.njit(_none)(np.zeros(1, np.float32))
 
 

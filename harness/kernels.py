@@ -51,7 +51,7 @@ def compile_kernels(tell: Callable[[str], None]) -> None:
 
 def _sources() -> str:
     """What the cached kernels were made from."""
-    own = [Path(__file__), Path(__file__).with_name("compiling.py")]
+    own = [Path(__file__).with_name(f"{name}.py") for name in ("kernels", "compiling", "signatures")]
     return f"{compiler()}\n{stamp_of([*own, *(file for name in PACKAGES for file in sources_of(ROOT / name))])}"
 
 
