@@ -69,7 +69,7 @@ def _compile(tell: Callable[[str], None]) -> None:
             time.sleep(0.1)
             loading_s, parts_s = _cpu_s(process.pid)
             if not told and max(parts_s, default=0.0) > LOADING_S:
-                tell("compiling the simulator and the sensors for this machine, once: less than a minute")
+                tell("compiling the simulator and the sensors for this machine, once: about half a minute")
                 told = True
                 if console.is_terminal:
                     stack.enter_context(bar)
@@ -89,6 +89,7 @@ def _started(room: Path, said: Path) -> subprocess.Popen[bytes]:
             stdout=file,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},  # what forks has no other thread
         )
 
 
