@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from simulator.render.stale import drop_stale_kernels
+from simulator.stale import drop_stale_kernels
 
 drop_stale_kernels(Path(__file__).parent)

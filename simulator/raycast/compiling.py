@@ -9,14 +9,13 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import gc
-import importlib.metadata
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from simulator.render.stale import drop_stale_kernels
+from simulator.stale import compiler, drop_stale_kernels, sources_of, stamp_of
 
 PACKAGE = Path(__file__).parent
 STAMP, LOCK = "rays.stamp", "rays.lock"
@@ -71,10 +70,8 @@ def _locked(folder: Path) -> Iterator[None]:
 
 
 def _sources() -> str:
-    """What the cached loops were made from: sources by their time stamps, as numba has it, and the compiler."""
-    files = [*sorted(PACKAGE.glob("*.py")), PACKAGE.parent / "render/workers.py"]
-    lines = [f"{file.name} {file.stat().st_mtime_ns} {file.stat().st_size}" for file in files]
-    return "\n".join([sys.version, f"numba {importlib.metadata.version('numba')}", *lines])
+    """What the cached loops were made from."""
+    return f"{compiler()}\n{stamp_of(sources_of(PACKAGE))}"
 
 
 def main(parent_pid: int) -> None:

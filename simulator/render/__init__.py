@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from simulator.render.stale import drop_stale_kernels
+from pathlib import Path
 
-drop_stale_kernels()
+from simulator.stale import drop_stale_kernels
+
+drop_stale_kernels(Path(__file__).parent)
 
 
 def warmup() -> float:

@@ -49,7 +49,10 @@ SHADOW_TEXEL_M = 0.15
 SAME_SUN_COSINE = float(np.cos(np.radians(0.5)))
 NO_SUN = ParallelDepth(np.zeros((4, 4), np.float32), np.zeros((3, 4), np.float32), np.float32(1.0))
 SHADING: tuple[Callable[..., None], ...] = (render_rows, encode_normals)
-"""What tells how surfaces look; the last argument gets the picture. Nearly half of the renderer's compiling."""
+"""What tells how surfaces look; the last argument gets the picture."""
+FOG: tuple[Callable[..., None], ...] = (fill_froxels,)
+FILM: tuple[Callable[..., None], ...] = (smooth_edges, add_sprites, develop)
+"""What comes after shading; the last argument gets the picture, as that of FOG gets the light."""
 FOG_LIGHT_FROM_PER_M = 0.0008
 """Air clearer than this (5 km) scatters too little lamp light to be seen."""
 
@@ -320,9 +323,7 @@ class Renderer:
         if camera.text("enable_postprocess_effects", "true").lower() == "false":
             bloom = 0.0
         # while the other threads already work at the fog, this one works out what is not a matter of pixels
-        light_fog = (
-            self._workers.begin(fill_froxels, eye, lights, np.float32(extinction), self._grid) if foggy else None
-        )
+        light_fog = self._fog(eye, lights, extinction) if foggy else None
         out, smooth = self._planes_of(eye)
         slots = self._shining(frame, eye, lights)
         casters = self._casters(frame, eye)
@@ -330,10 +331,23 @@ class Renderer:
         if light_fog:
             light_fog()
         self._shade(eye, seen, looks, slots, lights, sun_shines, sun_map, casters, foggy, out)
-        self._workers.run(smooth_edges, seen.fine, seen.fine.view(np.float32), out, smooth)
+        self._smooth(seen.fine, eye, lamps, out, smooth)
+        return smooth
+
+    def _fog(self, eye: Pinhole, lights: NDArray[np.float32], extinction_per_m: float) -> Callable[[], None]:
+        return self._workers.begin(fill_froxels, eye, lights, np.float32(extinction_per_m), self._grid)
+
+    def _smooth(
+        self,
+        fine: NDArray[np.int64],
+        eye: Pinhole,
+        lamps: NDArray[np.float32],
+        out: NDArray[np.float32],
+        smooth: NDArray[np.float32],
+    ) -> None:
+        self._workers.run(smooth_edges, fine, fine.view(np.float32), out, smooth)
         if len(lamps):
             self._workers.run(add_sprites, lamps, eye.focal_px, smooth)
-        return smooth
 
     def _shade(
         self,
@@ -368,6 +382,19 @@ class Renderer:
         self._shade(eye, nothing, looks, looks.slots, lights, False, NO_SUN, casters, False, out)
         self._normals(eye, nothing, looks.slots, np.empty(size, np.uint32))
 
+    def light_fog(self, camera: CameraModel, transform: Sequence[float]) -> None:
+        """Runs `FOG` as pictures do, and no other kernel."""
+        self._fog(pinhole(camera, transform), np.zeros((0, FIELDS), np.float32), 0.01)()
+
+    def develop_black(self, camera: CameraModel, transform: Sequence[float]) -> None:
+        """Runs `FILM` as pictures do, and no other kernel, on a black picture."""
+        eye = pinhole(camera, transform)
+        out, smooth = self._planes_of(eye)
+        out.fill(0)
+        keys, lamps = np.zeros((2 * eye.height + 1, 2 * eye.width + 2), np.int64), np.zeros((1, 8), np.float32)
+        self._smooth(keys, eye, lamps, out, smooth)
+        self._film(camera, smooth, 0.0, 0.0, np.uint32(0))
+
     def _develop(
         self,
         sensor_id: int,
@@ -393,6 +420,12 @@ class Renderer:
             open_s = exposure_s(camera, ev - compensation)
             white = saturation_cd_m2(ev, compensation)
             add_streaks(radiance, eye, seen.inverse_depth, day, view.weather, here, open_s, white, fog_light, key)
+        return self._film(camera, radiance, ev, compensation, key)
+
+    def _film(
+        self, camera: CameraModel, radiance: NDArray[np.float32], ev: float, compensation: float, key: np.uint32
+    ) -> NDArray[np.uint8]:
+        """The picture of what falls onto it, (H, W, 4) BGRA. key: of its noise."""
         gamma = camera.number("gamma", 2.2)
         if gamma not in self._tables:
             self._tables[gamma] = gamma_table(gamma)

@@ -12,7 +12,7 @@ import numpy as np
 from simulator.render.camera import KINDS, CameraModel
 from simulator.render.materials import Material
 from simulator.render.mesh import Mesh, MeshBuilder
-from simulator.render.renderer import SHADING, Renderer
+from simulator.render.renderer import FILM, FOG, SHADING, Renderer
 from simulator.render.workers import Workers
 from simulator.types import Vector3D, VehicleLightState, WeatherParameters
 from simulator.world.view import SceneView
@@ -40,10 +40,10 @@ class _Crate:
 
 
 class _Without(Workers):
-    """Leaves black what the kernels of shading would fill in."""
+    """Leaves black what the kernels of fog, shading and film would fill in."""
 
     def begin(self, kernel: Callable[..., Any], *arguments: Any) -> Callable[[], None]:
-        if kernel not in SHADING:
+        if kernel not in (*FOG, *SHADING, *FILM):
             return super().begin(kernel, *arguments)
         arguments[-1].fill(0)
         return lambda: None
@@ -56,15 +56,26 @@ def warmup() -> float:
     return time.perf_counter() - start
 
 
-def warm_all_but_shading() -> None:
-    """As `warmup`, but for `renderer.SHADING`."""
+def warm_triangles() -> None:
+    """As `warmup`, but for what the next three compile: the four together do the same, in processes of their own."""
     _draw(_Without(2))
 
 
 def warm_shading() -> None:
-    """The rest: the two together compile what `warmup` does, in processes of their own."""
     workers = Workers(2)
     _renderer(workers).shade_sky(CameraModel(64, 32, 90.0, "rgb"), EYE, _view(0, -40.0))
+    workers.close()
+
+
+def warm_fog() -> None:
+    workers = Workers(2)
+    _renderer(workers).light_fog(CameraModel(64, 32, 90.0, "rgb"), EYE)
+    workers.close()
+
+
+def warm_film() -> None:
+    workers = Workers(2)
+    _renderer(workers).develop_black(CameraModel(64, 32, 90.0, "rgb"), EYE)
     workers.close()
 
 

@@ -6,19 +6,24 @@ in other files. So the stamps of all files of a package together decide whether 
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
+import sys
+from collections.abc import Iterable
 from pathlib import Path
 
-PACKAGE = Path(__file__).parent
+ROOT = Path(__file__).resolve().parent.parent
 STAMP = "kernels.stamp"
+ELSEWHERE: dict[str, tuple[str, ...]] = {"simulator/raycast": ("simulator/render/workers.py",)}
+"""Files of other packages whose code kernels of a package hold."""
 
 
-def drop_stale_kernels(package: Path = PACKAGE) -> int:
+def drop_stale_kernels(package: Path) -> int:
     """Deletes the cached kernels when a source file has changed since they were made. Returns how many were deleted."""
     cache = package / "__pycache__"
     elsewhere = os.environ.get("NUMBA_CACHE_DIR")
     folders = [cache, *(Path(elsewhere).glob(f"{package.name}_*") if elsewhere else ())]
-    now = " ".join(f"{p.name}:{p.stat().st_mtime_ns}:{p.stat().st_size}" for p in sorted(package.glob("*.py")))
+    now = stamp_of(sources_of(package))
     try:
         cache.mkdir(exist_ok=True)
         stamp = cache / STAMP
@@ -31,3 +36,21 @@ def drop_stale_kernels(package: Path = PACKAGE) -> int:
     except OSError:
         return 0  # a read-only installation: its sources do not change either
     return len(stale)
+
+
+def sources_of(package: Path) -> list[Path]:
+    """What a package's kernels are made from."""
+    package = package.resolve()
+    name = str(package.relative_to(ROOT)) if package.is_relative_to(ROOT) else ""
+    return [*sorted(package.glob("*.py")), *(ROOT / path for path in ELSEWHERE.get(name, ()))]
+
+
+def stamp_of(sources: Iterable[Path]) -> str:
+    """Files by their time stamps, as numba has it."""
+    files = [(file, file.stat()) for file in sources]
+    return "\n".join(f"{os.path.relpath(file, ROOT)} {now.st_mtime_ns} {now.st_size}" for file, now in files)
+
+
+def compiler() -> str:
+    """What made the kernels that are found here."""
+    return f"{sys.version}\nnumba {importlib.metadata.version('numba')} {os.environ.get('NUMBA_CACHE_DIR', '')}"
