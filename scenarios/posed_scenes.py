@@ -28,7 +28,7 @@ WALKS_IN_ROAD_SHARE = 0.5
 UNLIT_SHARE = 0.3
 TWO_WHEELED_SHARE = 0.25
 BRAKING_SHARE = 0.3
-# In some scenes a vehicle stands just ahead, mostly braking: few stand there by chance, and what is nearest matters most.
+# In some scenes a vehicle stands just ahead, mostly braking: few stand there by chance, and what is near matters most.
 LED_SHARE = 0.35
 LEADER_FROM, LEADER_TO = 2, 10  # of the way ahead: 6 to 22 m
 LEADER_BRAKING_SHARE = 0.65

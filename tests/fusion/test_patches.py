@@ -36,7 +36,9 @@ def test_a_patch_at_a_label_holds_some_of_a_box_and_every_box_gets_its_turn():
     seen = []
     for _ in range(20):
         y, x = box_origin(boxes, (360, 640), 96, 8, rng)
-        assert y % 8 == 0 and x % 8 == 0 and y <= 360 - 96 and x <= 640 - 96
+        assert (y % 8, x % 8) == (0, 0)
+        assert y <= 360 - 96
+        assert x <= 640 - 96
         held = [inside([box], (y, x), 96).any() for box in boxes]
         assert any(held)
         seen.append(held)
