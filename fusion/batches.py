@@ -18,14 +18,18 @@ from fusion.augment import Disturbance, disturb_thermal, drop_thermal, next_mome
 from fusion.backbones import DEFAULT, Backbone, span_px
 from fusion.cache import EnsembleCache
 from fusion.contrast import stronger_contrast
-from fusion.data import Images, load, read_folders, reduce, split
+from fusion.data import Images, Pair, load, read_folders, reduce, split
 from fusion.errors import FusionError
 from fusion.features import FeatureStatistics, draw_features, read_features
 from fusion.in_order import in_order
+from fusion.labelled import Box, labels_of, read_boxes
 from fusion.losses import luminance
-from fusion.patches import patch_origin
+from fusion.patches import box_origin, inside, patch_origin
 from fusion.statistics import RunningMean, confidence, pixel_statistics, pixel_weight, resample, routing
 from fusion.student import CELL_PX
+
+LEAST_BOX_PX = 6
+"""Height below which a box is left out: nothing could be recognised in it."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,8 @@ class Recipe:
     lambda_flicker: float = 0.0
     evidence_gain: float = 1.0
     evidence_patches: float = 0.5  # share of the patches that are laid where the thermal frame shows a thing
+    label_gain: float = 0.0  # how much more L_twin asks for where a person or a vehicle is labelled
+    label_patches: float = 0.0  # share of the patches that are laid at a labelled person or vehicle
     pixel_weighting: bool = True
     routing: bool = True  # off: every backbone teaches alike, everywhere
     backbones: str = DEFAULT
@@ -86,6 +92,8 @@ class Scene:
     mean: Tensor
     variance: Tensor
     features: tuple[tuple[Tensor, Tensor], ...] = ()
+    boxes: tuple[Box, ...] = ()
+    """People and vehicles of LEAST_BOX_PX or more, where the recipe asks for labels."""
 
 
 @dataclass(frozen=True)
@@ -135,14 +143,25 @@ def read_scenes(folders: list[Path], cache: EnsembleCache, recipe: Recipe,
         average = _average(seen, [pair.name for pair in sides[0]])
         for pair in wanted:
             features[pair.name].append((seen[pair.name].mean, average.divide(seen[pair.name].variance)))
+    labelled = recipe.label_gain > 0.0 or recipe.label_patches > 0.0
     training, held = (
         [
-            Scene(images, *statistics[images.name], tuple(features[images.name]))
-            for images in in_order(load, side, "reading pairs")
+            Scene(images, *statistics[images.name], tuple(features[images.name]), _boxes(pair, images, labelled))
+            for pair, images in zip(side, in_order(load, side, "reading pairs"))
         ]
         for side in sides
     )
+    if labelled and not any(scene.boxes for scene in training):
+        raise FusionError("--label-gain and --label-patches need pairs with labels: no person or vehicle is labelled")
     return training, held
+
+
+def _boxes(pair: Pair, images: Images, wanted: bool) -> tuple[Box, ...]:
+    path = labels_of(pair) if wanted else None
+    if path is None:
+        return ()
+    found = read_boxes(path, images.thermal.shape[1], images.thermal.shape[0])
+    return tuple(box for boxes in found.values() for box in boxes if box[3] - box[1] >= LEAST_BOX_PX)
 
 
 def _average(seen: dict[str, FeatureStatistics], names: list[str]) -> RunningMean:
@@ -190,7 +209,11 @@ def _element(scene: Scene, recipe: Recipe, scale: int, size: tuple[int, int], pa
         target = torch.from_numpy(reduce(images.visible, scale))
     if is_itself:
         variance = torch.zeros_like(variance)
-    y, x = patch_origin(thermal, patch, unit, recipe.evidence_patches, rng)
+    boxes = [_moved(box, -top, -left) for box in scene.boxes]
+    if boxes and recipe.label_patches > 0.0 and rng.random() < recipe.label_patches:
+        y, x = box_origin(boxes, size, patch, unit, rng)
+    else:
+        y, x = patch_origin(thermal, patch, unit, recipe.evidence_patches, rng)
     weight = pixel_weight(variance, recipe.tau_pix) if recipe.pixel_weighting else torch.ones_like(variance)
     place = ((top + y) // scale, (left + x) // scale)
     small = (slice(place[0], place[0] + patch // scale), slice(place[1], place[1] + patch // scale))
@@ -203,6 +226,8 @@ def _element(scene: Scene, recipe: Recipe, scale: int, size: tuple[int, int], pa
         "known": torch.tensor(float(known)),
         "origin": (y, x),
     }
+    if recipe.label_gain > 0.0:
+        element["things"] = torch.from_numpy(inside(boxes, (y, x), patch))
     if backbones:
         smallest = (size[0] // scale, size[1] // scale)
         element["features"] = _feature_target(
@@ -267,6 +292,10 @@ def _contrast_target(scene: Scene, thermal: NDArray[np.uint8], recipe: Recipe, s
     wanted, weight = stronger_contrast(brightness, reduce(thermal, scale)[0], scale, recipe.contrast_gain)
     brighter = torch.from_numpy((wanted - brightness)[patch])
     return {"wanted": (mean + brighter).clamp(0.0, 1.0), "lack": torch.from_numpy(weight[patch])}
+
+
+def _moved(box: Box, down: float, across: float) -> Box:
+    return box[0] + across, box[1] + down, box[2] + across, box[3] + down
 
 
 def _round_up(value: int, multiple: int) -> int:

@@ -53,6 +53,12 @@ def evidence_weight(thermal: Tensor, gain: float) -> Tensor:
     return weight / weight.mean(dim=(-2, -1), keepdim=True)
 
 
+def label_weight(things: Tensor, gain: float) -> Tensor:
+    """1 + gain where a patch (B, H, W) is labelled (1) and 1 where it is not (0), mean 1 per image."""
+    weight = 1.0 + gain * things
+    return weight / weight.mean(dim=(-2, -1), keepdim=True)
+
+
 def edge_loss(fused: Tensor, visible: Tensor, thermal: Tensor, weight: Tensor) -> Tensor:
     """L_edge: by how much edges of f fall short of the stronger one of v and t; all full resolution, weight (B, H, W).
 

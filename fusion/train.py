@@ -9,7 +9,8 @@
     L_feat = sum_b mean_q r_b(q) c(q) (1 - cos(phi_b(f)(q), m_b(q)))        at the ensembles' resolution, on the
         backbones' grids: see fusion.batches and fusion.statistics
     L_twin = mean_p w(p) e(p) charbonnier(f(p) - clear(p))        at full resolution, where there is a clear twin;
-        e: `evidence_weight`, more where the thermal frame shows a thing against its surroundings
+        e: `evidence_weight`, more where the thermal frame shows a thing against its surroundings, times
+        `label_weight`, more where a person or a vehicle is labelled
     L_edge = mean_p w(p) max(0, |strongest gradient of v, t| - |gradient of f|)        at full resolution
     L_contrast = mean_p lack(p) charbonnier(f(p) - wanted(p))        at the ensembles' resolution, where there is no
         clear twin: see fusion.contrast
@@ -45,7 +46,7 @@ from fusion.cache import EnsembleCache
 from fusion.checkpoint import load_checkpoint, save_checkpoint
 from fusion.data import Images
 from fusion.errors import FusionError
-from fusion.losses import charbonnier, edge_loss, evidence_weight, feature_loss, pixel_loss
+from fusion.losses import charbonnier, edge_loss, evidence_weight, feature_loss, label_weight, pixel_loss
 from fusion.prefetch import batches
 from fusion.processes import Processes
 from fusion.recipe import add_options, from_options
@@ -65,6 +66,8 @@ def loss_of(student: Student, batch: dict[str, Any], recipe: Recipe, scale: int,
     small = F.avg_pool2d(fused, scale)
     full_weight = batch["weight"].repeat_interleave(scale, dim=1).repeat_interleave(scale, dim=2)
     evidence = evidence_weight(t, recipe.evidence_gain)
+    if "things" in batch:
+        evidence = evidence * label_weight(batch["things"], recipe.label_gain)
     terms = {
         "pix": pixel_loss(small, batch["mean"], batch["weight"]),
         "twin": pixel_loss(fused, as_floats(batch["clear"]), full_weight * evidence * batch["known"][:, None, None]),

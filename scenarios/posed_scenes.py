@@ -28,6 +28,10 @@ WALKS_IN_ROAD_SHARE = 0.5
 UNLIT_SHARE = 0.3
 TWO_WHEELED_SHARE = 0.25
 BRAKING_SHARE = 0.3
+# In some scenes a vehicle stands just ahead, mostly braking: few stand there by chance, and what is near matters most.
+LED_SHARE = 0.35
+LEADER_FROM, LEADER_TO = 2, 10  # of the way ahead: 6 to 22 m
+LEADER_BRAKING_SHARE = 0.65
 
 
 @dataclass(frozen=True)
@@ -112,12 +116,14 @@ def _spawn_vehicles(
     cars = sorted(b.id for b in library.filter("vehicle.*") if int(b.get_attribute("number_of_wheels")) >= 4)
     bikes = sorted(b.id for b in library.filter("vehicle.*") if int(b.get_attribute("number_of_wheels")) == 2)
     vehicles, unlit = [], set()
-    for _ in range(min(int(rng.poisson(VEHICLES)), MOST_VEHICLES)):
-        if len(ahead) < 5:
+    is_led = bool(rng.random() < LED_SHARE)
+    for number in range(min(int(rng.poisson(VEHICLES)), MOST_VEHICLES) + is_led):
+        if len(ahead) <= LEADER_TO:
             break
-        place = ahead[int(rng.integers(3, len(ahead)))]
-        rides = bool(rng.random() < TWO_WHEELED_SHARE)
-        side = rng.choice(["lane", "oncoming", "kerb"], p=[0.5, 0.35, 0.15])
+        leads = is_led and number == 0
+        place = ahead[int(rng.integers(LEADER_FROM, LEADER_TO + 1) if leads else rng.integers(3, len(ahead)))]
+        rides = not leads and bool(rng.random() < TWO_WHEELED_SHARE)
+        side = "lane" if leads else rng.choice(["lane", "oncoming", "kerb"], p=[0.5, 0.35, 0.15])
         towards = place.get_left_lane() if side == "oncoming" else None
         if towards is not None and towards.lane_type == carla.LaneType.Driving:
             pose = beside(towards.transform, rng.normal(0.0, 0.3), DROP_M, rng.normal(0.0, 3.0))
@@ -131,7 +137,7 @@ def _spawn_vehicles(
             continue
         if is_parked:
             unlit.add(vehicle.id)
-        is_braking = rng.random() < BRAKING_SHARE
+        is_braking = rng.random() < (LEADER_BRAKING_SHARE if leads else BRAKING_SHARE)
         vehicle.apply_control(carla.VehicleControl(brake=1.0 if is_braking else 0.0, hand_brake=True))
         vehicles.append(vehicle)
     return vehicles, frozenset(unlit)

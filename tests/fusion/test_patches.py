@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fusion.patches import patch_origin
+from fusion.patches import box_origin, inside, patch_origin
 
 
 @settings(deadline=None)
@@ -28,3 +28,28 @@ def test_a_patch_at_the_evidence_holds_the_warm_figure():
     for _ in range(20):
         y, x = patch_origin(thermal, 96, 8, 1.0, rng)
         assert (thermal[y : y + 96, x : x + 96] == 230).any()
+
+
+def test_a_patch_at_a_label_holds_some_of_a_box_and_every_box_gets_its_turn():
+    boxes = [(10.0, 20.0, 30.0, 60.0), (600.0, 340.0, 640.0, 360.0)]
+    rng = np.random.default_rng(0)
+    seen = []
+    for _ in range(20):
+        y, x = box_origin(boxes, (360, 640), 96, 8, rng)
+        assert (y % 8, x % 8) == (0, 0)
+        assert y <= 360 - 96
+        assert x <= 640 - 96
+        held = [inside([box], (y, x), 96).any() for box in boxes]
+        assert any(held)
+        seen.append(held)
+    assert np.any(seen, axis=0).all()
+
+
+def test_what_lies_in_a_box_is_told_from_what_does_not():
+    plane = inside([(10.0, 20.0, 30.0, 60.0), (-5.0, -5.0, 3.0, 2.0)], (16, 8), 32)
+    assert plane.shape == (32, 32)
+    assert plane[4:, 2:22].all()
+    assert plane.sum() == 28 * 20
+    assert plane[:4].sum() == 0
+    assert inside([(-5.0, -5.0, 3.0, 2.0)], (0, 0), 32).sum() == 2 * 3
+    assert inside([], (0, 0), 32).sum() == 0

@@ -1,4 +1,5 @@
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -13,7 +14,7 @@ from fusion.data import load, read_pairs
 from fusion.ensemble import draw, load_teacher
 from fusion.synthetic import write
 from fusion.teacher.reference import Reference
-from fusion.train import Recipe, held_out_psnr, read_scenes, train
+from fusion.train import Recipe, as_tensors, held_out_psnr, read_scenes, train
 
 SETTINGS = {"teacher": "reference", "samples": 1, "steps": 1, "eta": 1.0, "seed": 0, "scale": 4}
 SMALL = Recipe(steps=20, batch=2, patch_px=32, held_out=0.0, learning_rate=1e-3, lambda_feat=0.0)
@@ -89,6 +90,32 @@ def test_an_earlier_student_may_stand_in_the_teachers_place(drawn, tmp_path):
         assert int((kept - torch.from_numpy(painted).int()).abs().max()) <= 1
     with pytest.raises(FusionError, match="no weights 'nobody'"):
         load_teacher("student:nobody", steps=1, eta=1.0)
+
+
+def test_what_is_labelled_comes_nearer_to_its_clear_twin(drawn, ensembles, tmp_path):
+    recipe = replace(SMALL, patch_px=96, label_gain=9.0, label_patches=0.2)
+    with pytest.raises(FusionError, match="labels"):
+        read_scenes([drawn], EnsembleCache.open(ensembles), recipe)
+    labelled = tmp_path / "labelled"
+    shutil.copytree(drawn, labelled)
+    (labelled / "labels").mkdir()
+    for pair in read_pairs(labelled):
+        (labelled / "labels" / f"{pair.visible.stem}.txt").write_text("2 0.25 0.25 0.5 0.5\n0 0.9 0.9 0.01 0.01\n")
+    scenes, _ = read_scenes([labelled], EnsembleCache.open(ensembles), recipe)
+    assert all(scene.boxes == ((0.0, 0.0, 64.0, 48.0),) for scene in scenes)  # the other one is a pixel high
+
+    def share_of_error(student):
+        """Of the error over the whole frames, how much lies in the box, per pixel."""
+        errors = []
+        for scene in scenes:
+            visible, thermal = as_tensors(scene.images)
+            clear = torch.from_numpy(scene.images.clear).permute(2, 0, 1) / 255.0
+            errors.append((student(visible, thermal)[0] - clear).abs().detach())
+        return float(torch.stack(errors)[..., :48, :64].mean() / torch.stack(errors).mean())
+
+    with_labels = train([labelled], ensembles, tmp_path / "with", recipe)
+    without = train([labelled], ensembles, tmp_path / "without", replace(recipe, label_gain=0.0))
+    assert share_of_error(with_labels) < 0.95 * share_of_error(without)
 
 
 def test_a_folder_with_another_run_is_left_alone(drawn, ensembles, tmp_path):
