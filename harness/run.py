@@ -6,6 +6,7 @@ python -m harness.run --scenario night_fog
 from __future__ import annotations
 
 import argparse
+import fcntl
 import importlib.metadata
 import os
 import platform
@@ -68,6 +69,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
     folder = RunFolder(options.out or _new_folder(options, config))
     options.out = folder.path
     _claim(folder, config, definition, routes, options.resume)
+    _hold(folder)
 
     todo = [spec for spec in episodes_of(config) if not folder.episode(spec.route_id, spec.arm, spec.seed).is_finished]
     if todo:
@@ -292,6 +294,18 @@ def _claim(
         write_manifest(folder, manifest)
     except OSError as error:
         raise HarnessError(f"--out {folder.path}: cannot be written: {error.strerror}") from error
+
+
+def _hold(folder: RunFolder) -> None:
+    """Lets no other process go on with the run while this one lives: two would drive the same episodes."""
+    try:
+        fcntl.flock(os.open(folder.path, os.O_RDONLY), fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise HarnessError(
+            f"{folder.path}: another process is at work on this run; wait for it or choose another --out"
+        ) from None
+    except OSError:
+        return  # some file systems have no locks
 
 
 def _versions() -> dict[str, str]:

@@ -78,6 +78,9 @@ def test_a_killed_run_is_gone_on_with_where_it_was(
     record, second_log = out / "episodes/1-rgb-seed0/record.json", out / "logs/1-fused-seed0.log"
     run = start(*paired, "--out", out, "--workers", 1)
     run.until(lambda: second_log.exists() and second_log.read_text().count("saw") > 5)
+    beside = start(*paired, "--out", out, "--resume")
+    assert beside.end() == 2
+    assert "another process is at work on this run" in beside.said
     run.process.kill()
     assert run.end() == -signal.SIGKILL
     assert run.leaves_nothing()
