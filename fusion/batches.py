@@ -51,8 +51,8 @@ class Recipe:
     lambda_flicker: float = 0.0
     evidence_gain: float = 1.0
     evidence_patches: float = 0.5  # share of the patches that are laid where the thermal frame shows a thing
-    label_gain: float = 0.0  # how much more L_twin asks for where a person, a vehicle or a traffic light is labelled
-    label_patches: float = 0.0  # share of the patches that are laid at what is labelled
+    label_gain: float = 0.0  # how much more L_twin asks for where a person or a vehicle is labelled
+    label_patches: float = 0.0  # share of the patches that are laid at a labelled person or vehicle
     pixel_weighting: bool = True
     routing: bool = True  # off: every backbone teaches alike, everywhere
     backbones: str = DEFAULT
@@ -93,7 +93,7 @@ class Scene:
     variance: Tensor
     features: tuple[tuple[Tensor, Tensor], ...] = ()
     boxes: tuple[Box, ...] = ()
-    """People, vehicles and traffic lights of LEAST_BOX_PX or more, where the recipe asks for labels."""
+    """People and vehicles of LEAST_BOX_PX or more, where the recipe asks for labels."""
 
 
 @dataclass(frozen=True)
@@ -152,7 +152,7 @@ def read_scenes(folders: list[Path], cache: EnsembleCache, recipe: Recipe,
         for side in sides
     )
     if labelled and not any(scene.boxes for scene in training):
-        raise FusionError("--label-gain and --label-patches need pairs with labels: nothing is labelled")
+        raise FusionError("--label-gain and --label-patches need pairs with labels: no person or vehicle is labelled")
     return training, held
 
 

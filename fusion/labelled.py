@@ -1,4 +1,4 @@
-"""Where people, vehicles and traffic lights are in a labelled pair: boxes of a recording's instances or a public set's.
+"""Where the people and vehicles of a labelled pair are: boxes from a recording's instances or a public set's files.
 
     tags/NAME.png, instances/NAME.png          recordings of a simulator (`python -m harness.record --labels`)
     Annotations/NAME.xml, Annotation/NAME.xml  PASCAL VOC: LLVIP, M3FD
@@ -21,14 +21,13 @@ from fusion.layouts import Pair
 Box = tuple[float, float, float, float]
 """Left, top, right, bottom in pixels."""
 Boxes = dict[str, list[Box]]
-COCO = {"pedestrian": (0,), "vehicle": (2, 3, 5, 7), "traffic light": (9,)}
-"""COCO's person; car, motorcycle, bus, truck; traffic light."""
-TAGS = {"pedestrian": (12,), "vehicle": (14, 15, 16, 18), "traffic light": (7,)}
-"""CARLA 0.9.14 and later: pedestrian; car, truck, bus, motorcycle; traffic light."""
+COCO = {"pedestrian": (0,), "vehicle": (2, 3, 5, 7)}
+"""COCO's person; car, motorcycle, bus, truck."""
+TAGS = {"pedestrian": (12,), "vehicle": (14, 15, 16, 18)}
+"""CARLA 0.9.14 and later: pedestrian; car, truck, bus, motorcycle."""
 NAMES = {
     "pedestrian": ("person", "people", "pedestrian"),
     "vehicle": ("car", "truck", "bus", "van", "motorcycle", "motorbike"),
-    "traffic light": ("traffic light", "trafficlight", "traffic_light"),
 }
 
 

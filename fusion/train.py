@@ -10,7 +10,7 @@
         backbones' grids: see fusion.batches and fusion.statistics
     L_twin = mean_p w(p) e(p) charbonnier(f(p) - clear(p))        at full resolution, where there is a clear twin;
         e: `evidence_weight`, more where the thermal frame shows a thing against its surroundings, times
-        `label_weight`, more where a person, a vehicle or a traffic light is
+        `label_weight`, more where a person or a vehicle is labelled
     L_edge = mean_p w(p) max(0, |strongest gradient of v, t| - |gradient of f|)        at full resolution
     L_contrast = mean_p lack(p) charbonnier(f(p) - wanted(p))        at the ensembles' resolution, where there is no
         clear twin: see fusion.contrast
