@@ -48,6 +48,7 @@ class Recipe:
     lambda_twin: float = 1.0
     lambda_contrast: float = 0.0
     contrast_gain: float = 1.0  # how much stronger than in the thermal frame a warm thing should come out
+    contrast_detail: float = 0.0  # how much of its contrast with what is close by comes on top
     lambda_flicker: float = 0.0
     evidence_gain: float = 1.0
     evidence_patches: float = 0.5  # share of the patches that are laid where the thermal frame shows a thing
@@ -289,7 +290,8 @@ def _contrast_target(scene: Scene, thermal: NDArray[np.uint8], recipe: Recipe, s
     if has_target:
         return {"wanted": mean, "lack": torch.zeros_like(mean[0])}
     brightness = luminance(scene.mean[None])[0, 0].numpy()
-    wanted, weight = stronger_contrast(brightness, reduce(thermal, scale)[0], scale, recipe.contrast_gain)
+    heat = reduce(thermal, scale)[0]
+    wanted, weight = stronger_contrast(brightness, heat, scale, recipe.contrast_gain, recipe.contrast_detail)
     brighter = torch.from_numpy((wanted - brightness)[patch])
     return {"wanted": (mean + brighter).clamp(0.0, 1.0), "lack": torch.from_numpy(weight[patch])}
 

@@ -11,34 +11,51 @@ from numpy.typing import NDArray
 Plane = NDArray[np.float32]
 
 AROUND_PX = 61
-"""Of the full frame: a pedestrian at 10 m with as much of the street on either side."""
-ENERGY_PX = 9
+"""Of the full frame, as are all lengths here: a pedestrian at 10 m with as much of the street on either side."""
+CLOSE_PX = 25
+"""Around what a pedestrian at 25 m, or the limbs of one at 10 m, should stand out against."""
+NEARBY_PX = 25
 """Over which the strengths of two contrasts are compared, so that one thing is not cut in two."""
 NOISE_FLOOR = 0.01
 """Contrast, in grey levels of 0..1, that neither frame's noise should win with."""
+WARM = 0.05
+"""Contrast, in grey levels of 0..1 after the gain, from which on a thing counts as warm."""
+COLD_SHARE = 0.2
+"""Of what is colder than its surroundings: it shows cars, but also the grain of every wall."""
+BASE_SHARE = 0.5
+"""How far the brightness around a warm thing goes to the thermal frame's."""
 MOST_LACK = 0.5
 """Grey levels of 0..1 above which a wish gets no more weight."""
 
 
-def stronger_contrast(mean: Plane, thermal: Plane, scale: int, gain: float) -> tuple[Plane, Plane]:
+def stronger_contrast(mean: Plane, thermal: Plane, scale: int, gain: float, detail: float = 0.0) -> tuple[Plane, Plane]:
     """Luminance of the ensemble's mean and thermal frame, (h, w) in [0, 1], reduced by `scale` -> wanted luminance in
     [0, 1] and how much weight the wish has, 0 to 5, both (h, w).
 
-        d_x = x - mean of x around,  E_x = (mean of |d_x| nearby)^2
-        share = E_t gain^2 / (E_t gain^2 + E_mu + floor^2)
-        wanted = mean of mu around + (1 - share) d_mu + share gain d_t
+        b_x = mean of x around,  d_mu = mu - b_mu,  d_t = gain (t - b_t) + detail (t - mean of t close by)
+        E_mu = (mean of |d_mu| nearby)^2,  E_t = (mean of |d_t| nearby)^2 / (gain + detail)
+        warmth = cold + (1 - cold) min(max(mean of d_t nearby / warm, 0), 1)
+        share = warmth E_t / (E_t + E_mu + floor^2)
+        base = b_mu + (mean of share around) (b_t - b_mu) / 2
+        wanted = base + (1 - share) d_mu + share d_t
         weight = |wanted - mu| / 0.1: a person at 30 m covers a thousandth of a frame, the grain of a night all of it
     """
-    around = max(round(AROUND_PX / scale), 3) | 1
-    nearby = max(round(ENERGY_PX / scale), 3) | 1
-    base = _mean(mean, around)
-    own, warm = mean - base, gain * (thermal - _mean(thermal, around))
+    around, close, nearby = (side / scale for side in (AROUND_PX, CLOSE_PX, NEARBY_PX))
+    bases = [_mean(plane, around) for plane in (mean, thermal)]
+    own, warm = mean - bases[0], gain * (thermal - bases[1])
+    if detail:
+        warm = warm + detail * (thermal - _mean(thermal, close))
     energies = [_mean(np.abs(contrast), nearby) ** 2 for contrast in (own, warm)]
+    energies[1] = energies[1] / np.float32(gain + detail)
     share = energies[1] / (energies[0] + energies[1] + np.float32(NOISE_FLOOR**2))
+    share = share * (COLD_SHARE + (1.0 - COLD_SHARE) * np.clip(_mean(warm, nearby) / WARM, 0.0, 1.0))
+    base = bases[0] + BASE_SHARE * _mean(share, around) * (bases[1] - bases[0])
     wanted = np.clip(base + (1.0 - share) * own + share * warm, 0.0, 1.0).astype(np.float32)
     lack = np.minimum(np.abs(wanted - mean), MOST_LACK)
     return wanted, (lack / 0.1).astype(np.float32)
 
 
-def _mean(plane: Plane, side: int) -> Plane:
-    return np.asarray(cv2.blur(plane, (side, side), borderType=cv2.BORDER_REPLICATE), np.float32)
+def _mean(plane: Plane, side: float) -> Plane:
+    """Of a Gaussian as wide as a square of that side; a square itself would leave its edges in the wish."""
+    sigma = max(side, 3.0) / 12.0**0.5
+    return np.asarray(cv2.GaussianBlur(plane, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE), np.float32)

@@ -48,6 +48,30 @@ def test_the_gain_makes_it_brighter_still():
     assert contrasts[2] / contrasts[1] == pytest.approx(1.5, rel=0.1)
 
 
+def test_detail_sets_a_thing_off_from_what_is_close_by():
+    mean, thermal = night(0.0)
+    wished = [stronger_contrast(mean, thermal, 2, 1.0, detail)[0] for detail in (0.0, 0.5, 1.0)]
+    assert contrast_of(wished[0]) + 0.1 < contrast_of(wished[1]) < contrast_of(wished[2]) - 0.1
+    far = [image[26:38, 4:20].mean() for image in wished]
+    assert far[2] == pytest.approx(far[0], abs=1e-3)
+
+
+def test_what_is_cold_is_asked_for_less_than_what_is_warm():
+    mean, thermal = np.full((64, 96), 0.5, np.float32), {}
+    for name, difference in (("warm", 0.3), ("cold", -0.3)):
+        thermal[name] = np.full((64, 96), 0.5, np.float32)
+        thermal[name][26:38, 43:49] += difference
+    warm, cold = (contrast_of(stronger_contrast(mean, thermal[name], 2, 1.0)[0]) for name in ("warm", "cold"))
+    assert warm == pytest.approx(0.3, abs=0.06)
+    assert -0.4 * warm < cold < -0.1 * warm
+
+
+def test_the_ground_around_a_warm_thing_goes_towards_the_thermal_frame_s():
+    mean, thermal = night(0.0)
+    beside = {level: stronger_contrast(mean, thermal + level, 2, 1.0)[0][32, 52] for level in (0.0, 0.2)}
+    assert beside[0.0] < beside[0.2] < 0.5
+
+
 def test_what_the_teacher_shows_more_clearly_stays_as_it_is():
     mean, thermal = night(0.7)
     thermal[26:38, 43:49] = 0.35
@@ -63,9 +87,9 @@ def test_a_flat_thermal_frame_asks_for_nothing(mean, level, scale):
     assert weight.max() < 0.01
 
 
-@given(PLANES, PLANES, st.floats(0.5, 3.0))
-def test_what_is_wanted_can_be_shown(mean, thermal, gain):
-    wanted, weight = stronger_contrast(mean, thermal, 4, gain)
+@given(PLANES, PLANES, st.floats(0.5, 3.0), st.floats(0.0, 3.0))
+def test_what_is_wanted_can_be_shown(mean, thermal, gain, detail):
+    wanted, weight = stronger_contrast(mean, thermal, 4, gain, detail)
     assert 0.0 <= wanted.min() <= wanted.max() <= 1.0
     assert 0.0 <= weight.min() <= weight.max() <= 5.0
 
