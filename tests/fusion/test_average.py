@@ -1,0 +1,63 @@
+"""Averaged students lie between the two they come from."""
+
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from fusion import FusionError
+from fusion.average import average
+from fusion.student import Student, StudentConfig
+from fusion.weights import load_student, save_student
+
+SMALL = StudentConfig(bins=4, fine=8, middle=16, coarse=16, blocks=1)
+
+
+def drawn(seed: int) -> Student:
+    torch.manual_seed(seed)
+    student = Student(SMALL)
+    with torch.no_grad():
+        for weight in student.parameters():
+            weight.add_(0.1 * torch.randn_like(weight))
+    return student
+
+
+def test_every_weight_is_the_mean_with_the_share_of_the_first():
+    one, other = drawn(1), drawn(2)
+    mixed = average(one, other, 0.75)
+    for name, weight in mixed.state_dict().items():
+        assert torch.allclose(weight, 0.75 * one.state_dict()[name] + 0.25 * other.state_dict()[name])
+    assert all(
+        torch.equal(weight, one.state_dict()[name]) for name, weight in average(one, other, 1.0).state_dict().items()
+    )
+
+
+def test_students_of_different_sizes_are_refused():
+    with pytest.raises(FusionError, match="different sizes"):
+        average(drawn(1), Student(), 0.5)
+
+
+def test_the_command_writes_weights_that_load_and_names_a_bad_share(tmp_path):
+    for number in (1, 2):
+        save_student(drawn(number), tmp_path / f"{number}.safetensors")
+    command = [
+        sys.executable,
+        "-m",
+        "fusion.average",
+        "--weights",
+        tmp_path / "1.safetensors",
+        tmp_path / "2.safetensors",
+    ]
+    done = subprocess.run([*command, "--share", "0.5", "--out", tmp_path / "mean.safetensors"], check=False)
+    assert done.returncode == 0
+    expected = average(drawn(1), drawn(2), 0.5).state_dict()
+    assert all(
+        torch.allclose(weight, expected[name])
+        for name, weight in load_student(tmp_path / "mean.safetensors").state_dict().items()
+    )
+    bad = subprocess.run(
+        [*command, "--share", "1.5", "--out", tmp_path / "x"], check=False, capture_output=True, text=True
+    )
+    assert bad.returncode == 1
+    assert bad.stderr == "fusion.average: --share 1.5 is not between 0 and 1\n"
