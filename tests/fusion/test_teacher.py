@@ -135,7 +135,9 @@ def test_a_batch_in_parts_gives_the_same_teacher_as_a_batch_at_once(tmp_path):
         torch.cat([tensor.flatten() for tensor in network.state_dict().values()])
         for network in (whole, parts, TeacherNetwork(NetworkConfig((8, 16))))
     )
-    assert float((one - two).norm()) < 0.01 * float((one - before).norm())
+    # Adam's first steps are as long for a gradient of rounding errors as for any: 0.01 is left of those, by processor.
+    # Half of the batch alone would be 1.3.
+    assert float((one - two).norm()) < 0.05 * float((one - before).norm())
     with pytest.raises(FusionError, match="batch of 4 cannot be computed in 3 equal parts"):
         train([tmp_path / "drawn"], tmp_path / "odd", replace(recipe, accumulate=3))
 

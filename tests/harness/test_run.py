@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -71,6 +73,19 @@ def test_the_same_command_gives_the_same_drives_however_many_at_a_time(
     assert run.leaves_nothing()
 
 
+def test_a_run_that_another_process_is_at_work_on_is_left_alone(
+    undisturbed: Path, paired: list[object], start: Start
+) -> None:
+    other = os.open(undisturbed, os.O_RDONLY)
+    fcntl.flock(other, fcntl.LOCK_EX)
+    refused = start(*paired, "--out", undisturbed, "--resume")
+    assert refused.end() == 2
+    assert "another process is at work on this run" in refused.said
+    os.close(other)
+    free = start(*paired, "--out", undisturbed, "--resume")
+    assert free.end() == 0, free.said
+
+
 def test_a_killed_run_is_gone_on_with_where_it_was(
     undisturbed: Path, paired: list[object], start: Start, tmp_path: Path
 ) -> None:
@@ -78,9 +93,6 @@ def test_a_killed_run_is_gone_on_with_where_it_was(
     record, second_log = out / "episodes/1-rgb-seed0/record.json", out / "logs/1-fused-seed0.log"
     run = start(*paired, "--out", out, "--workers", 1)
     run.until(lambda: second_log.exists() and second_log.read_text().count("saw") > 5)
-    beside = start(*paired, "--out", out, "--resume")
-    assert beside.end() == 2
-    assert "another process is at work on this run" in beside.said
     run.process.kill()
     assert run.end() == -signal.SIGKILL
     assert run.leaves_nothing()
