@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,37 +63,38 @@ def warm_triangles() -> None:
 
 
 def warm_shading() -> None:
-    workers = Workers(2)
-    _renderer(workers).shade_sky(CameraModel(64, 32, 90.0, "rgb"), EYE, _view(0, -40.0))
-    workers.close()
+    with _renderer(Workers(2)) as renderer:
+        renderer.shade_sky(_camera("rgb"), EYE, _view(0, -40.0))
 
 
 def warm_fog() -> None:
-    workers = Workers(2)
-    _renderer(workers).light_fog(CameraModel(64, 32, 90.0, "rgb"), EYE)
-    workers.close()
+    with _renderer(Workers(2)) as renderer:
+        renderer.light_fog(_camera("rgb"), EYE)
 
 
 def warm_film() -> None:
-    workers = Workers(2)
-    _renderer(workers).develop_black(CameraModel(64, 32, 90.0, "rgb"), EYE)
-    workers.close()
+    with _renderer(Workers(2)) as renderer:
+        renderer.develop_black(_camera("rgb"), EYE)
 
 
 def _draw(workers: Workers) -> None:
-    renderer = _renderer(workers)
-    for frame, altitude_deg in enumerate((-40.0, 30.0)):
-        view = _view(frame, altitude_deg)
-        for kind in KINDS:
-            draw: Callable[..., object] = {"optical_flow": renderer.flow, "dvs": renderer.events}.get(
-                kind, renderer.image
-            )
-            draw(1, CameraModel(64, 32, 90.0, kind), EYE, view)
-    workers.close()
+    with _renderer(workers) as renderer:
+        for frame, altitude_deg in enumerate((-40.0, 30.0)):
+            view = _view(frame, altitude_deg)
+            for kind in KINDS:
+                draw: Callable[..., object] = {"optical_flow": renderer.flow, "dvs": renderer.events}.get(
+                    kind, renderer.image
+                )
+                draw(1, _camera(kind), EYE, view)
 
 
-def _renderer(workers: Workers) -> Renderer:
-    """Of a lamp over a plain."""
+def _camera(kind: str) -> CameraModel:
+    return CameraModel(64, 32, 90.0, kind)
+
+
+@contextmanager
+def _renderer(workers: Workers) -> Iterator[Renderer]:
+    """Of a lamp over a plain; the workers are closed behind it."""
     ground = MeshBuilder()
     ground.quads([[[-50, -50, 0], [50, -50, 0], [50, 50, 0], [-50, 50, 0]]], Material.ASPHALT)
     ground.box([20.0, 3.0, 6.0], [0.2, 0.2, 0.1], Material.LAMP_HEAD)
@@ -102,7 +104,8 @@ def _renderer(workers: Workers) -> Renderer:
     crate.box([-2.0, 0.0, 0.5], [0.05, 0.2, 0.1], Material.TAIL_LAMP)
     model = _Crate((crate.build(),), Vector3D(2.0, 1.0, 0.5), Vector3D(0.0, 0.0, 0.5))
     plot = _Plot(ground.build(), (_Lamp(Vector3D(20.0, 3.0, 6.0), 9000.0),))
-    return Renderer(plot, model_of=lambda _: model, workers=workers)
+    yield Renderer(plot, model_of=lambda _: model, workers=workers)
+    workers.close()
 
 
 def _view(frame: int, altitude_deg: float) -> SceneView:

@@ -65,7 +65,7 @@ def test_the_same_command_gives_the_same_drives_however_many_at_a_time(
 ) -> None:
     run = start(*paired, "--out", tmp_path / "out", "--workers", 1)  # one at a time: another number of threads, too
     assert run.end() == 0, run.said
-    assert "one route alone has no interval" in run.printed
+    assert "one pair has no interval" in run.printed
     assert tiny.summary_of(tmp_path / "out") == tiny.summary_of(undisturbed)
     first, second = tiny.drives_of(undisturbed), tiny.drives_of(tmp_path / "out")
     assert first.keys() == second.keys()
