@@ -46,7 +46,7 @@ class Judgement:
 
     def __init__(self, criteria: Sequence[Criterion], tick: Tick) -> None:
         self._criteria = criteria
-        self._events = [None if isinstance(c, Collision) else c.update(tick) for c in criteria]
+        self._events = [None if c.reads_contacts else c.update(tick) for c in criteria]
 
     def events(self, tick: Tick) -> list[Event]:
         """All events of the same tick, now with its contacts, in the order of the criteria."""

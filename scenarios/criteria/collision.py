@@ -6,15 +6,17 @@ import math
 
 from results.events import Event, EventKind
 from results.ticks import Contact, Tick
-from scenarios.criteria.criterion import event_at, place_of
+from scenarios.criteria.criterion import Criterion, event_at, place_of
 
 SAME_ACTOR_S = 5.0
 SAME_PLACE_M = 5.0
 STANDING_MPS = 0.1
 
 
-class Collision:
+class Collision(Criterion):
     """Not counted: the same actor within 5 s, a place within 5 m of the last one, an ego that stands."""
+
+    reads_contacts = True
 
     def __init__(self) -> None:
         self._last: tuple[int, float, tuple[float, float, float]] | None = None

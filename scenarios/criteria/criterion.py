@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from results.events import Detail, Event, EventKind
 from results.ticks import Tick
@@ -10,6 +10,9 @@ from results.ticks import Tick
 
 class Criterion(Protocol):
     """Fed every tick of one route in order; `finish` is called once with the last tick."""
+
+    reads_contacts: ClassVar[bool] = False
+    """Whether `update` looks at the tick's contacts; in a live drive they come last, and it is called with them."""
 
     def update(self, tick: Tick) -> list[Event]:
         """Events of this tick."""

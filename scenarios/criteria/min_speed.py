@@ -6,7 +6,7 @@ import math
 
 from results.events import Event, EventKind
 from results.ticks import Tick
-from scenarios.criteria.criterion import event_at
+from scenarios.criteria.criterion import Criterion, event_at
 from scenarios.planner import RoutePlan
 
 CHECKPOINTS = 4
@@ -16,7 +16,7 @@ LAST_CHECKPOINT_PERCENT = 95.0
 LEAST_TICKS = 40
 
 
-class MinSpeed:
+class MinSpeed(Criterion):
     """The route is cut in four; a stretch driven slower than the traffic moved is told with its percentage.
 
     The leaderboard's stretches are kilometres long. On one of fifty metres a red light would cost as much as running it

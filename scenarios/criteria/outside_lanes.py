@@ -8,7 +8,7 @@ import carla
 
 from results.events import Event, EventKind
 from results.ticks import Tick
-from scenarios.criteria.criterion import event_at
+from scenarios.criteria.criterion import Criterion, event_at
 from scenarios.planner import RoutePlan
 
 ALLOWED_OUT_M = 0.5
@@ -17,7 +17,7 @@ WRONG_WAY_AFTER_JUNCTION_DEG = 120.0
 LANE_FLIP_DEG = 150.0
 
 
-class OutsideRouteLanes:
+class OutsideRouteLanes(Criterion):
     """The ego's centre is off every driving or parking lane by half a lane and 0.5 m, or drives the wrong way.
 
     Never inside junctions. Told once, at the end: the percentage of the driven distance, which the score subtracts.

@@ -8,14 +8,14 @@ import carla
 
 from results.events import Event, EventKind
 from results.ticks import Tick
-from scenarios.criteria.criterion import event_at, place_of
+from scenarios.criteria.criterion import Criterion, event_at, place_of
 from scenarios.criteria.signs import LightSite, Point, Signs, StopLine
 
 NEAR_M = 15.0
 RED = int(carla.TrafficLightState.Red)
 
 
-class RedLight:
+class RedLight(Criterion):
     """The tail is the stretch from 0.8 of the half length to 1 m behind the bumper, so a car that stops a little over
     the line is forgiven. The same light does not count twice in a row."""
 

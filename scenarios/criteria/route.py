@@ -6,7 +6,7 @@ import math
 
 from results.events import Event, EventKind
 from results.ticks import Tick
-from scenarios.criteria.criterion import event_at, place_of
+from scenarios.criteria.criterion import Criterion, event_at, place_of
 from scenarios.planner import RoutePlan
 
 COMPLETION_WINDOW = 2
@@ -19,7 +19,7 @@ FAR_FROM_ROUTE_M = 15.0
 MOST_FAR_PERCENT = 30.0
 
 
-class RouteCompletion:
+class RouteCompletion(Criterion):
     """Route points are passed one after the other; a short cut does not pass them.
 
     The route is complete beyond 99 % of it and nearer than 10 m to its end.
@@ -57,7 +57,7 @@ class RouteCompletion:
         return [event_at(tick, EventKind.ROUTE_COMPLETION, message, percentage=self.percentage)]
 
 
-class RouteDeviation:
+class RouteDeviation(Criterion):
     """Ends the route at 30 m from it, or when more than 30 % of it was driven farther than 15 m away."""
 
     def __init__(self, plan: RoutePlan) -> None:

@@ -8,7 +8,7 @@ import carla
 
 from results.events import Event, EventKind
 from results.ticks import Tick
-from scenarios.criteria.criterion import event_at, place_of
+from scenarios.criteria.criterion import Criterion, event_at, place_of
 from scenarios.criteria.signs import Signs, StopSite
 
 NEAR_M = 4.0
@@ -18,7 +18,7 @@ AREA_SCALE = 1.2
 WRONG_WAY_DOT = -0.17
 
 
-class StopSign:
+class StopSign(Criterion):
     """The area is looked up along the lane ahead of the ego, so that one with its nose on the line has arrived."""
 
     def __init__(self, signs: Signs, carla_map: carla.Map) -> None:

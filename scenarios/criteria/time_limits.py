@@ -6,14 +6,14 @@ import math
 
 from results.events import Event, EventKind
 from results.ticks import Tick
-from scenarios.criteria.criterion import event_at, place_of
+from scenarios.criteria.criterion import Criterion, event_at, place_of
 from scenarios.definition import Limits
 
 STANDING_MPS = 0.1
 DEFAULT_SPEED_LIMIT_KMH = 30.0
 
 
-class Blocked:
+class Blocked(Criterion):
     """Slower than 0.1 m/s for the whole limit; time in which a scenario holds the ego on purpose does not count."""
 
     def __init__(self, limit_s: float) -> None:
@@ -33,7 +33,7 @@ class Blocked:
         return []
 
 
-class RouteTimeout:
+class RouteTimeout(Criterion):
     """300 s, and for each metre driven the time it takes at a tenth of the speed limit there (leaderboard 2.x)."""
 
     def __init__(self, limits: Limits) -> None:
@@ -58,7 +58,7 @@ class RouteTimeout:
         return []
 
 
-class ScenarioTimeout:
+class ScenarioTimeout(Criterion):
     def update(self, tick: Tick) -> list[Event]:
         return [
             event_at(tick, EventKind.SCENARIO_TIMEOUT, f"Agent timed out a scenario: {name}", scenario=name)

@@ -7,8 +7,9 @@ import pytest
 
 from results.events import EventKind
 from results.ticks import Contact, Tick, read_ticks, write_ticks
-from scenarios.criteria import criteria_for, judge
+from scenarios.criteria import Criterion, Judgement, criteria_for, judge
 from scenarios.criteria.collision import Collision
+from scenarios.criteria.criterion import event_at
 from scenarios.criteria.min_speed import MinSpeed
 from scenarios.criteria.outside_lanes import OutsideRouteLanes
 from scenarios.criteria.red_light import RedLight
@@ -263,3 +264,27 @@ def test_the_judgement_is_the_same_again_from_disk(tmp_path):
     again = events(read_ticks(tmp_path / "ticks.npz"), Signs.from_dict(signs.to_dict()))
     assert again == events(ticks, signs)
     assert {e.kind for e in again} >= {EventKind.COLLISION_PEDESTRIAN, EventKind.RED_LIGHT, EventKind.ROUTE_COMPLETED}
+
+
+def test_in_a_live_drive_contacts_reach_every_criterion_that_reads_them_and_the_order_stays():
+    @dataclasses.dataclass
+    class Scrape(Criterion):
+        """A user's own: every contact, whatever the last one was."""
+
+        reads_contacts = True
+
+        def update(self, tick):
+            return [event_at(tick, EventKind.COLLISION_LAYOUT, "scrape") for _ in tick.contacts]
+
+        def finish(self, tick):
+            return []
+
+    criteria = (Scrape(), RouteDeviation(route()), Collision())
+    before = tick(1.0, 90.0, y=60.0)
+    judgement = Judgement(criteria, before)
+    events = judgement.events(dataclasses.replace(before, contacts=hit(3, "vehicle.a", 90.0)))
+    assert [event.kind for event in events] == [
+        EventKind.COLLISION_LAYOUT,
+        EventKind.ROUTE_DEVIATION,
+        EventKind.COLLISION_VEHICLE,
+    ]
