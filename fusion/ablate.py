@@ -29,10 +29,12 @@ import numpy as np
 import torch
 from scipy import stats
 
+from fusion import limits
 from fusion.batches import Recipe, Scene, read_scenes
 from fusion.cache import EnsembleCache
 from fusion.checkpoint import NAME as CHECKPOINT
 from fusion.errors import FusionError
+from fusion.files import write_text
 from fusion.metrics import grey, structural_similarity
 from fusion.recipe import add_options, from_options
 from fusion.student import Student
@@ -93,9 +95,7 @@ def run_arm(
         raise FusionError("no pair is held out to measure on: give more pairs, or a larger --held-out")
     student = load_student(out / "student.safetensors")
     metrics = measure(student, held, int(cache.settings["scale"]))
-    partial = result.with_suffix(".partial")
-    partial.write_text(json.dumps({"recipe": asdict(recipe), "metrics": metrics}, indent=1) + "\n")
-    partial.replace(result)
+    write_text(result, json.dumps({"recipe": asdict(recipe), "metrics": metrics}, indent=1) + "\n")
     return metrics
 
 
@@ -152,8 +152,8 @@ def ablate(folders: list[Path], ensembles: Path, out: Path, recipe: Recipe, seed
             folder = out / f"{name.replace(', ', '-').replace('=', '')}-seed{seed}"
             print(f"{name}, seed {seed} ({len(results) + 1} of {len(chosen) * len(seeds)})", flush=True)
             results[name, seed] = run_arm(folders, ensembles, folder, replace(variant, seed=seed), device, workers)
-            _write(out / "runs.csv", _csv(results))
-            _write(out / "table.md", table(results))
+            write_text(out / "runs.csv", _csv(results))
+            write_text(out / "table.md", table(results))
     return table(results)
 
 
@@ -164,15 +164,6 @@ def _csv(results: Mapping[tuple[str, int], Mapping[str, float]]) -> str:
     for (name, seed), metrics in results.items():
         writer.writerow([name, seed, *(f"{metrics[metric]:.6g}" for metric in METRICS)])
     return text.getvalue()
-
-
-def _write(path: Path, text: str) -> None:
-    partial = path.with_name(path.name + ".partial")
-    try:
-        partial.write_text(text)
-        partial.replace(path)
-    except OSError as error:
-        raise FusionError(f"{path} cannot be written: {error.strerror}") from None
 
 
 def main() -> None:
@@ -187,14 +178,19 @@ def main() -> None:
     add_options(parser, PRESET, without=("seed", "samples", "pixel_weighting", "routing"))
     options = vars(parser.parse_args())
     try:
-        seeds = [int(seed) for seed in str(options["seeds"]).split(",")]
+        limits.check(options)
+        seeds = _seeds(options["seeds"])
         recipe = from_options(PRESET, options)
         print(ablate(options["data"], options["ensembles"], options["out"], recipe, seeds, options["only"],
                      options["device"], options["workers"]))  # fmt: skip
     except FusionError as error:
         sys.exit(f"fusion.ablate: {error}")
-    except ValueError:
-        sys.exit(f"fusion.ablate: --seeds are whole numbers separated by commas, not '{options['seeds']}'")
+
+
+def _seeds(text: str) -> list[int]:
+    if not all(seed.strip().isdecimal() for seed in text.split(",")):
+        raise FusionError(f"--seeds are whole numbers separated by commas, not '{text}'")
+    return [int(seed) for seed in text.split(",")]
 
 
 if __name__ == "__main__":

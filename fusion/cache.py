@@ -19,6 +19,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from fusion.errors import FusionError
+from fusion.files import make_folder, whole
 
 Settings = dict[str, Any]
 
@@ -40,10 +41,7 @@ class EnsembleCache:
                 if cache.settings.get(key) != value:
                     raise FusionError(f"{folder} was drawn with {key} = {cache.settings.get(key)!r}, not {value!r}")
             return cache
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise FusionError(f"{folder} cannot be made: {error.strerror}") from None
+        make_folder(folder)
         return cls(folder, settings, [])
 
     @classmethod
@@ -109,10 +107,5 @@ def as_bytes(samples: Tensor) -> Tensor:
 
 
 def _write(path: Path, data: bytes) -> None:
-    partial = path.with_name(path.name + ".partial")
-    try:
+    with whole(path) as partial:
         partial.write_bytes(data)
-        partial.replace(path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise FusionError(f"{path} cannot be written: {error.strerror}") from None

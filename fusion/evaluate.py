@@ -21,11 +21,12 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.progress import track
 
-from fusion import against_teacher, detection, robustness
+from fusion import against_teacher, detection, limits, robustness
 from fusion.backbones import load_backbone
 from fusion.cache import EnsembleCache
 from fusion.data import Pair, load, read_folders, read_pairs
 from fusion.errors import FusionError
+from fusion.files import make_folder, whole, write_text
 from fusion.labelled import labels_of, read_boxes
 from fusion.metrics import all_metrics, grey
 from fusion.naive import FUSIONS, Fusion
@@ -57,8 +58,9 @@ def interval(values: Sequence[Any], statistic: Callable[[Sequence[Any]], float],
 
 def fusions(weights: Sequence[str]) -> dict[str, Fusion]:
     found = dict(FUSIONS)
-    for name in weights:
-        found[f"student {Path(name).stem}"] = _student(name)
+    stems = [Path(name).stem for name in weights]
+    for name, stem in zip(weights, stems):  # every trainer calls its file student.safetensors
+        found[f"student {stem if stems.count(stem) == 1 else name}"] = _student(name)
     return found
 
 
@@ -191,10 +193,10 @@ def evaluate(
     cache = EnsembleCache.open(ensembles) if ensembles else None
     apart = against_teacher.held_out_pairs(read_folders(folders), cache, held_out) if cache else ()
     judge = detection.Detector(detector) if detector else None
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FusionError(f"{out} cannot be made: {error.strerror}") from None
+    labelled = [(pair, path) for pair in pairs if (path := labels_of(pair))] if judge else []
+    if judge and not labelled:
+        raise FusionError("no pair carries labels (fusion/labelled.py lists the known kinds): record with --labels")
+    make_folder(out)
     rows = metric_rows(pairs, by, quiet)
     result: dict[str, Any] = {"metrics": summary(rows)}
     text = markdown(result["metrics"])
@@ -205,9 +207,6 @@ def evaluate(
         result["robustness"] = {name: robustness.curves(frames, fuse) for name, fuse in compared.items()}
         robustness.plot(result["robustness"], out / "robustness.png")
     if judge:
-        labelled = [(pair, path) for pair in pairs if (path := labels_of(pair))]
-        if not labelled:
-            raise FusionError("no pair carries labels (fusion/labelled.py lists the known kinds): record with --labels")
         result["detection"] = detections(labelled, by, judge, quiet)
         text += detection_markdown(result["detection"])
     if cache:
@@ -216,26 +215,18 @@ def evaluate(
         result["of teacher"] = against_teacher.shares(found)
         text += "\n" + against_teacher.markdown(found)
         _write_csv(out / "teacher.csv", found)
-    _write(out / "summary.json", json.dumps(result, indent=1, sort_keys=True) + "\n")
-    _write(out / "summary.md", text)
+    write_text(out / "summary.json", json.dumps(result, indent=1, sort_keys=True) + "\n")
+    write_text(out / "summary.md", text)
     _write_csv(out / "metrics.csv", rows)
     return result
 
 
 def _write_csv(path: Path, rows: Sequence[dict[str, Any]]) -> None:
-    partial = path.with_name(path.name + ".partial")
     names = list(dict.fromkeys(name for row in rows for name in row))
-    with partial.open("w", newline="") as file:
+    with whole(path) as partial, partial.open("w", newline="") as file:
         writer = csv.DictWriter(file, names)
         writer.writeheader()
         writer.writerows(rows)
-    partial.replace(path)
-
-
-def _write(path: Path, text: str) -> None:
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(text)
-    partial.replace(path)
 
 
 def main() -> None:
@@ -250,6 +241,7 @@ def main() -> None:
     parser.add_argument("--held-out", type=float, default=0.1, help="share that training held out; 1 takes every pair")
     options = parser.parse_args()
     try:
+        limits.check(vars(options))
         evaluate(options.data, options.out, options.weights, options.every, options.robustness, options.detector,
                  ensembles=options.ensembles, held_out=options.held_out)  # fmt: skip
     except FusionError as error:

@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -80,3 +81,10 @@ def test_the_command_says_how_near_it_came_and_refuses_a_wrong_ending(tmp_path):
     done = subprocess.run([*command, str(tmp_path / "s.xml")], capture_output=True, text=True)
     assert done.returncode == 1
     assert done.stderr.startswith("fusion.export: a file of the format onnx ends in .onnx")
+
+
+def test_what_would_be_ignored_or_cannot_be_written_is_said(student, tmp_path):
+    with pytest.raises(FusionError, match="--calibrate is for --int8"):
+        export(student, tmp_path / "student.onnx", calibrate=[tmp_path])
+    with pytest.raises(FusionError, match=r"student\.onnx cannot be written"):
+        export(student, Path("/proc/student.onnx"))
