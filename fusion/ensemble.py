@@ -128,6 +128,8 @@ def main() -> None:
         if options.tile:
             settings |= {"tile": options.tile, "overlap": options.overlap}
         cache = EnsembleCache.create(options.out, settings)
+        for fault in cache.forget_damaged():
+            print(f"fusion.ensemble: {fault}; drawing it again", file=sys.stderr)
         draw(pairs, teacher, cache, options.device)
         print(f"ensembles of {len(cache.sources)} pairs in {options.out}")
     except FusionError as error:
