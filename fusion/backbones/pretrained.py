@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,8 @@ def from_transformers(name: str) -> FrozenModule:
         from transformers import AutoModel
     except ImportError:
         raise FusionError(f"backbone '{name}' needs transformers: pip install 'nightloop[train]'") from None
+    # Its retries are told line by line otherwise, before the one line that matters.
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
     try:
         model: Any = AutoModel.from_pretrained(name)
     except (OSError, ValueError, ImportError) as error:

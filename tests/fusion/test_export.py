@@ -88,3 +88,14 @@ def test_what_would_be_ignored_or_cannot_be_written_is_said(student, tmp_path):
         export(student, tmp_path / "student.onnx", calibrate=[tmp_path])
     with pytest.raises(FusionError, match=r"student\.onnx cannot be written"):
         export(student, Path("/proc/student.onnx"))
+
+
+def test_a_path_may_be_a_string_and_a_device_that_is_not_there_is_named(student, tmp_path, monkeypatch):
+    export(student, tmp_path / "student.onnx")
+    path = str(tmp_path / "student.onnx")
+    assert load(path)(np.zeros((1, 3, 8, 8), np.float32), np.zeros((1, 1, 8, 8), np.float32)).shape == (1, 3, 8, 8)
+    with pytest.raises(FusionError, match="is one of cpu, cuda, tensorrt, not 'foo'"):
+        load(path, device="foo")
+    monkeypatch.setattr("onnxruntime.get_available_providers", lambda: ["CPUExecutionProvider"])
+    with pytest.raises(FusionError, match="has no TensorrtExecutionProvider here"):
+        load(path, device="tensorrt")
