@@ -21,7 +21,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.progress import track
 
 from fusion import against_teacher, detection, limits, robustness
 from fusion.backbones import Backbone, load_backbone
@@ -33,6 +32,7 @@ from fusion.labelled import labels_of, read_boxes
 from fusion.metrics import all_metrics, grey, peak_signal_to_noise_db, structural_similarity
 from fusion.naive import FUSIONS, Fusion
 from fusion.perceptual import picture_distance
+from fusion.progress import along
 from fusion.proxy import FusionProxy
 from fusion.segmentation import CLASSES, Segment, Segmenter, ious, overlaps, read_classes
 from fusion.segmentation import labels_of as classes_of
@@ -74,11 +74,9 @@ def _student(name: str) -> Fusion:
     return lambda frame, thermal: proxy(frame, thermal, channel_order="rgb")
 
 
-def metric_rows(
-    pairs: Sequence[Pair], by: dict[str, Fusion], quiet: bool = False, backbone: Backbone | None = None
-) -> list[dict[str, Any]]:
+def metric_rows(pairs: Sequence[Pair], by: dict[str, Fusion], backbone: Backbone | None = None) -> list[dict[str, Any]]:
     rows = []
-    for pair in track(pairs, "metrics", disable=quiet):
+    for pair in along("metrics", pairs, len(pairs)):
         images = load(pair)
         visible, thermal = grey(images.visible), grey(images.thermal)
         for name, fuse in by.items():
@@ -140,10 +138,10 @@ def markdown(table: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def detections(labelled: Sequence[tuple[Pair, Path]], by: dict[str, Fusion], detector: detection.Detector, quiet: bool = False) -> dict[str, Any]:  # fmt: skip # noqa: E501
+def detections(labelled: Sequence[tuple[Pair, Path]], by: dict[str, Fusion], detector: detection.Detector) -> dict[str, Any]:  # fmt: skip # noqa: E501
     """condition -> fusion -> class -> AP50 with its interval over the frames. labelled: pairs and where labels lie."""
     judged: dict[str, dict[str, dict[str, list[detection.Matches]]]] = {}
-    for pair, path in track(labelled, "detection", disable=quiet):
+    for pair, path in along("detection", labelled, len(labelled)):
         images = load(pair)
         height, width = images.visible.shape[:2]
         boxes = read_boxes(path, width, height)
@@ -187,11 +185,11 @@ def detection_markdown(table: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def segmentations(labelled: Sequence[tuple[Pair, Path]], by: dict[str, Fusion], segment: Segment, quiet: bool = False) -> dict[str, Any]:  # fmt: skip # noqa: E501
+def segmentations(labelled: Sequence[tuple[Pair, Path]], by: dict[str, Fusion], segment: Segment) -> dict[str, Any]:  # fmt: skip # noqa: E501
     """condition -> fusion -> IoU of every class over all its pixels, and their mean over the labelled classes with its
     interval over the frames. labelled: pairs and where their classes lie."""
     judged: dict[str, dict[str, list[NDArray[np.int64]]]] = {}
-    for pair, path in track(labelled, "segmentation", disable=quiet):
+    for pair, path in along("segmentation", labelled, len(labelled)):
         images = load(pair)
         wanted, known = read_classes(path, images.thermal.shape)
         for name, fuse in by.items():
@@ -244,7 +242,6 @@ def evaluate(
     every: int = 1,
     with_curves: bool = False,
     detector: Path | None = None,
-    quiet: bool = False,
     ensembles: Path | None = None,
     held_out: float = 0.1,
     segmenter: str = "",
@@ -265,24 +262,26 @@ def evaluate(
             "no pair carries classes (fusion/segmentation.py lists the known kinds): record with --labels"
         )
     make_folder(out)
-    rows = metric_rows(pairs, by, quiet, perception())
+    rows = metric_rows(pairs, by, perception())
     result: dict[str, Any] = {"metrics": summary(rows)}
     text = markdown(result["metrics"])
     if with_curves:
         images = [load(pair) for pair in pairs[:24]]
         frames = [(one.visible, one.thermal) for one in images]
         compared = {name: fuse for name, fuse in by.items() if name not in ("visible", "thermal")}
-        result["robustness"] = {name: robustness.curves(frames, fuse) for name, fuse in compared.items()}
+        result["robustness"] = {
+            name: robustness.curves(frames, fuse) for name, fuse in along("robustness", compared.items(), len(compared))
+        }
         robustness.plot(result["robustness"], out / "robustness.png")
     if judge:
-        result["detection"] = detections(labelled, by, judge, quiet)
+        result["detection"] = detections(labelled, by, judge)
         text += detection_markdown(result["detection"])
     if segment:
-        result["segmentation"] = segmentations(classed, by, segment, quiet)
+        result["segmentation"] = segmentations(classed, by, segment)
         text += segmentation_markdown(result["segmentation"])
     if cache:
         backbone = load_backbone(PERCEPTION)
-        found = against_teacher.rows(apart, cache, by, backbone, quiet)
+        found = against_teacher.rows(apart, cache, by, backbone)
         result["of teacher"] = against_teacher.shares(found)
         text += "\n" + against_teacher.markdown(found)
         _write_csv(out / "teacher.csv", found)

@@ -101,8 +101,8 @@ def read_classes(path: Path, shape: tuple[int, int]) -> tuple[Classes, tuple[int
 
 
 def overlaps(found: Classes, wanted: Classes, known: Sequence[int]) -> NDArray[np.int64]:
-    """(classes, 3): per class the pixels where both agree, where either says so, and where the labels do. Unlabelled pixels count only
-    where the labels would have said so (MSRS: its background is no car and no person)."""
+    """(classes, 3): per class the pixels where both agree, where either says so, and where the labels do. Unlabelled
+    pixels count only where the labels would have said so (MSRS: its background is no car and no person)."""
     counts = np.zeros((len(CLASSES), 3), np.int64)
     judged = np.ones(wanted.shape, bool) if len(known) < len(CLASSES) else wanted >= 0
     for index in known:

@@ -60,7 +60,7 @@ def test_segmentation_is_told_per_condition_with_intervals(tmp_path):
     labelled = [(pair, labels_of(pair)) for pair in pairs]
     wanted = read_classes(labelled[0][1], (48, 64))[0]
     by = {"visible": lambda visible, thermal: visible, "thermal": lambda visible, thermal: visible * 0}
-    table = segmentations(labelled, by, lambda frame: wanted if frame.any() else wanted * 0 + CAR, quiet=True)
+    table = segmentations(labelled, by, lambda frame: wanted if frame.any() else wanted * 0 + CAR)
     assert set(table) == {"all", "night"}
     right, wrong = table["night"]["visible"], table["night"]["thermal"]
     assert (right["mean"], right["low"], right["high"]) == (1.0, 1.0, 1.0)
@@ -80,7 +80,7 @@ def test_a_model_of_transformers_names_every_pixel_of_any_size(tmp_path):
     assert found.shape == (45, 71)
     assert set(np.unique(found)) <= {ROAD, PERSON, CAR}
     recording(tmp_path / "set")
-    result = evaluate([tmp_path / "set"], tmp_path / "out", quiet=True, segmenter=str(tmp_path / "model"))
+    result = evaluate([tmp_path / "set"], tmp_path / "out", segmenter=str(tmp_path / "model"))
     assert result["segmentation"]["all"]["student sim"]["frames"] == 2
     assert "## Segmentation, IoU, all (2 frames)" in (tmp_path / "out" / "summary.md").read_text()
 
@@ -90,8 +90,8 @@ def test_what_cannot_be_segmented_is_refused_before_any_metric(tmp_path, monkeyp
     write(tmp_path / "set", count=1, seed=0, width=64, height=48)
     (tmp_path / "empty").mkdir()
     with pytest.raises(FusionError, match=r"segmenter '.*' cannot be loaded") as caught:
-        evaluate([tmp_path / "set"], tmp_path / "out", quiet=True, segmenter=str(tmp_path / "empty"))
+        evaluate([tmp_path / "set"], tmp_path / "out", segmenter=str(tmp_path / "empty"))
     assert "\n" not in str(caught.value)
     monkeypatch.setattr("fusion.evaluate.Segmenter.load", lambda name: name)
     with pytest.raises(FusionError, match="no pair carries classes"):
-        evaluate([tmp_path / "set"], tmp_path / "out", quiet=True, segmenter="any")
+        evaluate([tmp_path / "set"], tmp_path / "out", segmenter="any")
