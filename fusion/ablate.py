@@ -33,6 +33,7 @@ from fusion import limits
 from fusion.batches import Recipe, Scene, read_scenes
 from fusion.cache import EnsembleCache
 from fusion.checkpoint import NAME as CHECKPOINT
+from fusion.data import read_folders, split
 from fusion.errors import FusionError
 from fusion.files import write_text
 from fusion.metrics import grey, structural_similarity
@@ -91,8 +92,6 @@ def run_arm(
     train(folders, ensembles, out, recipe, log_every=every, resume=resume, device=device, workers=workers)
     # All K samples judge every variant: mu of one sample would judge the variant that saw one by its own noise.
     _, held = read_scenes(folders, cache, replace(recipe, samples=0))
-    if not held:
-        raise FusionError("no pair is held out to measure on: give more pairs, or a larger --held-out")
     student = load_student(out / "student.safetensors")
     metrics = measure(student, held, int(cache.settings["scale"]))
     write_text(result, json.dumps({"recipe": asdict(recipe), "metrics": metrics}, indent=1) + "\n")
@@ -146,6 +145,9 @@ def ablate(folders: list[Path], ensembles: Path, out: Path, recipe: Recipe, seed
     if unknown:
         raise FusionError(f"no variant '{unknown[0]}': there are {'; '.join(variants)}")
     chosen = {name: variant for name, variant in variants.items() if not only or name in only}
+    drawn = EnsembleCache.open(ensembles).sources
+    if not split([pair for pair in read_folders(folders) if pair.name in drawn], recipe.held_out)[1]:
+        raise FusionError("no pair is held out to measure on: give more pairs, or a larger --held-out")
     results: dict[tuple[str, int], dict[str, float]] = {}
     for seed in seeds:
         for name, variant in chosen.items():

@@ -202,6 +202,8 @@ def train(folders: list[Path], ensembles: Path, out: Path, recipe: Recipe, log_e
         backbone.to(processes.device)
     with processes.first_alone():  # it draws the feature statistics that are missing; the others find them
         training, held = read_scenes(folders, cache, recipe, backbones, processes.device)
+    if processes.is_first and not held:
+        say_nothing_is_held_out()
     torch.manual_seed(recipe.seed)
     student = load_student(locate(recipe.init)).train().requires_grad_(True) if recipe.init else Student()
     student.to(processes.device)
@@ -243,6 +245,7 @@ def train(folders: list[Path], ensembles: Path, out: Path, recipe: Recipe, log_e
         done = step + 1
         if done % log_every == 0 or done == recipe.steps:
             terms = processes.average_terms(terms)
+            stop_at_nan(terms["loss"], done)
             if processes.is_first:
                 terms["held_out_psnr_db"] = held_out_psnr(average, shown, scale)
                 log(out / "log.csv", {"step": done, **terms})
@@ -265,6 +268,16 @@ def start_folder(out: Path, settings: dict[str, Any]) -> None:
     make_folder(out)
     (out / "log.csv").unlink(missing_ok=True)
     write_text(out / "recipe.json", json.dumps(settings, indent=1) + "\n")
+
+
+def say_nothing_is_held_out() -> None:
+    print("no pair is held out, for want of pairs or of --held-out: psnr is that of training pairs", file=sys.stderr)
+
+
+def stop_at_nan(loss: float, step: int) -> None:
+    """Before a checkpoint of it takes the place of a good one."""
+    if not math.isfinite(loss):
+        raise FusionError(f"the loss is {loss} at step {step}: lower --learning-rate")
 
 
 def forget_after(path: Path, step: int) -> None:

@@ -37,7 +37,7 @@ from fusion.teacher.conditional import ConditionalTeacher, save_teacher
 from fusion.teacher.diffusion import PREDICTIONS, Diffusion, DiffusionConfig
 from fusion.teacher.network import NetworkConfig, TeacherNetwork
 from fusion.teacher.views import masked_example, twin_example
-from fusion.train import forget_after, log, start_folder
+from fusion.train import forget_after, log, say_nothing_is_held_out, start_folder, stop_at_nan
 
 
 @dataclass(frozen=True)
@@ -156,6 +156,8 @@ def train(folders: list[Path], out: Path, recipe: Recipe, log_every: int = 200, 
         raise FusionError(
             f"crops of {recipe.crop} px do not fit: the smallest frame has {smallest} px at scale {recipe.scale}"
         )
+    if not held:
+        say_nothing_is_held_out()
     shown = (held or training)[:: max(len(held or training) // 4, 1)][:4]
     torch.manual_seed(recipe.seed)
     network = TeacherNetwork(NetworkConfig(sizes, recipe.layers, recipe.attention))
@@ -204,6 +206,7 @@ def train(folders: list[Path], out: Path, recipe: Recipe, log_every: int = 200, 
         recent.append(total)
         done = step + 1
         if done % log_every == 0 or done == recipe.steps:
+            stop_at_nan(float(np.mean(recent)), done)
             teacher = ConditionalTeacher(copy.deepcopy(average), schedule)
             psnr_db = held_out_psnr(teacher, shown, recipe.device)
             row = {"step": done, "loss": float(np.mean(recent)), "held_out_psnr_db": psnr_db}

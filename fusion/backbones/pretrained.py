@@ -67,7 +67,10 @@ def from_transformers(name: str) -> FrozenModule:
 def quietly(load: Callable[[str], Any], name: str, what: str) -> Any:
     """load(name), one of the loaders of transformers; raises FusionError in one line."""
     # Its retries are told line by line otherwise, before the one line that matters.
+    from transformers.utils.logging import disable_progress_bar
+
     logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
+    disable_progress_bar()
     try:
         return load(name)
     except (OSError, ValueError, ImportError) as error:
