@@ -44,6 +44,11 @@ def check(options: Mapping[str, Any], **least: int) -> None:
 
 def _check_device(name: str) -> None:
     try:
-        torch.empty(0, device=name)
-    except (RuntimeError, AssertionError, ImportError) as error:
+        device = torch.device(name)
+        if device.type == "cuda":  # asked without touching it: each process of torchrun takes a card of its own
+            if (device.index or 0) >= torch.cuda.device_count():
+                raise RuntimeError("no such CUDA device is available")
+        else:
+            torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, ImportError, NotImplementedError) as error:
         raise FusionError(f"--device {name} cannot be used here: {str(error).splitlines()[0][:120]}") from None

@@ -44,3 +44,10 @@ def test_every_number_of_a_recipe_has_its_limits(recipe: Any) -> None:
     numbers = {name for name, value in asdict(recipe).items() if type(value) in (int, float)}
     assert numbers <= known
     limits.check(asdict(recipe))
+
+
+def test_a_card_that_is_not_there_is_named_without_touching_one_that_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
+    limits.check({"device": "cuda"})
+    with pytest.raises(FusionError, match="--device cuda:1 cannot be used here: no such CUDA device is available"):
+        limits.check({"device": "cuda:1"})
