@@ -79,6 +79,8 @@ def fuse_videos(visible: Path, thermal: Path, out: Path, proxy: FusionProxy) -> 
         if count == 0:
             raise FusionError(f"{visible} and {thermal} share no frame that can be read")
         writer.release()
+        if _frame_count(partial) != count:  # the writer itself says nothing of a full disk
+            raise FusionError(f"{out} cannot be written whole: is there room on the disk?")
         try:
             partial.replace(out)
         except OSError as error:
@@ -94,6 +96,13 @@ def _opened(path: Path, stack: ExitStack) -> Any:
     if not video.isOpened():
         raise FusionError(f"{path} is neither an image nor a video that can be read")
     return video
+
+
+def _frame_count(path: Path) -> int:
+    video = cv2.VideoCapture(str(path))
+    count = int(video.get(cv2.CAP_PROP_FRAME_COUNT)) if video.isOpened() else 0
+    video.release()
+    return count
 
 
 def _frames(video: Any) -> Iterator[Bytes]:

@@ -57,6 +57,9 @@ def test_two_videos_are_fused_frame_by_frame_as_long_as_both_last(tmp_path, monk
     other = video(tmp_path / "o.mp4", [np.zeros((24, 32, 3), np.uint8)])
     with pytest.raises(SystemExit, match=r"o\.mp4 is 32x24 where .*v\.mp4 is 64x48"):
         run(monkeypatch, "--visible", visible, "--thermal", other, "--out", tmp_path / "x.mp4")
+    monkeypatch.setattr("fusion.fuse._frame_count", lambda path: 1)  # as after a full disk
+    with pytest.raises(SystemExit, match=r"x\.mp4 cannot be written whole"):
+        run(monkeypatch, "--visible", visible, "--thermal", thermal, "--out", tmp_path / "x.mp4")
     assert not list(tmp_path.glob("*x*"))
 
 
