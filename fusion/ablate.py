@@ -29,10 +29,13 @@ import numpy as np
 import torch
 from scipy import stats
 
+from fusion import limits
 from fusion.batches import Recipe, Scene, read_scenes
 from fusion.cache import EnsembleCache
 from fusion.checkpoint import NAME as CHECKPOINT
+from fusion.data import read_folders, split
 from fusion.errors import FusionError
+from fusion.files import write_text
 from fusion.metrics import grey, structural_similarity
 from fusion.recipe import add_options, from_options
 from fusion.student import Student
@@ -89,13 +92,9 @@ def run_arm(
     train(folders, ensembles, out, recipe, log_every=every, resume=resume, device=device, workers=workers)
     # All K samples judge every variant: mu of one sample would judge the variant that saw one by its own noise.
     _, held = read_scenes(folders, cache, replace(recipe, samples=0))
-    if not held:
-        raise FusionError("no pair is held out to measure on: give more pairs, or a larger --held-out")
     student = load_student(out / "student.safetensors")
     metrics = measure(student, held, int(cache.settings["scale"]))
-    partial = result.with_suffix(".partial")
-    partial.write_text(json.dumps({"recipe": asdict(recipe), "metrics": metrics}, indent=1) + "\n")
-    partial.replace(result)
+    write_text(result, json.dumps({"recipe": asdict(recipe), "metrics": metrics}, indent=1) + "\n")
     return metrics
 
 
@@ -146,14 +145,17 @@ def ablate(folders: list[Path], ensembles: Path, out: Path, recipe: Recipe, seed
     if unknown:
         raise FusionError(f"no variant '{unknown[0]}': there are {'; '.join(variants)}")
     chosen = {name: variant for name, variant in variants.items() if not only or name in only}
+    drawn = EnsembleCache.open(ensembles).sources
+    if not split([pair for pair in read_folders(folders) if pair.name in drawn], recipe.held_out)[1]:
+        raise FusionError("no pair is held out to measure on: give more pairs, or a larger --held-out")
     results: dict[tuple[str, int], dict[str, float]] = {}
     for seed in seeds:
         for name, variant in chosen.items():
             folder = out / f"{name.replace(', ', '-').replace('=', '')}-seed{seed}"
             print(f"{name}, seed {seed} ({len(results) + 1} of {len(chosen) * len(seeds)})", flush=True)
             results[name, seed] = run_arm(folders, ensembles, folder, replace(variant, seed=seed), device, workers)
-            _write(out / "runs.csv", _csv(results))
-            _write(out / "table.md", table(results))
+            write_text(out / "runs.csv", _csv(results))
+            write_text(out / "table.md", table(results))
     return table(results)
 
 
@@ -164,15 +166,6 @@ def _csv(results: Mapping[tuple[str, int], Mapping[str, float]]) -> str:
     for (name, seed), metrics in results.items():
         writer.writerow([name, seed, *(f"{metrics[metric]:.6g}" for metric in METRICS)])
     return text.getvalue()
-
-
-def _write(path: Path, text: str) -> None:
-    partial = path.with_name(path.name + ".partial")
-    try:
-        partial.write_text(text)
-        partial.replace(path)
-    except OSError as error:
-        raise FusionError(f"{path} cannot be written: {error.strerror}") from None
 
 
 def main() -> None:
@@ -187,14 +180,19 @@ def main() -> None:
     add_options(parser, PRESET, without=("seed", "samples", "pixel_weighting", "routing"))
     options = vars(parser.parse_args())
     try:
-        seeds = [int(seed) for seed in str(options["seeds"]).split(",")]
+        limits.check(options)
+        seeds = _seeds(options["seeds"])
         recipe = from_options(PRESET, options)
         print(ablate(options["data"], options["ensembles"], options["out"], recipe, seeds, options["only"],
                      options["device"], options["workers"]))  # fmt: skip
     except FusionError as error:
         sys.exit(f"fusion.ablate: {error}")
-    except ValueError:
-        sys.exit(f"fusion.ablate: --seeds are whole numbers separated by commas, not '{options['seeds']}'")
+
+
+def _seeds(text: str) -> list[int]:
+    if not all(seed.strip().isdecimal() for seed in text.split(",")):
+        raise FusionError(f"--seeds are whole numbers separated by commas, not '{text}'")
+    return [int(seed) for seed in text.split(",")]
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from rich.progress import track
 
 from fusion.backbones import Backbone
 from fusion.cache import EnsembleCache
@@ -21,6 +20,7 @@ from fusion.errors import FusionError
 from fusion.metrics import all_metrics, grey
 from fusion.naive import Bytes, Fusion
 from fusion.perceptual import perceptual_distance
+from fusion.progress import along
 
 MEAN, DRAW = "teacher, mean", "teacher, one draw"
 DISTANCE = "distance"
@@ -36,13 +36,14 @@ def held_out_pairs(pairs: Sequence[Pair], cache: EnsembleCache, held_out: float)
     return chosen
 
 
-def rows(pairs: Sequence[Pair], cache: EnsembleCache, by: Mapping[str, Fusion], backbone: Backbone | None = None,
-         quiet: bool = False) -> list[dict[str, Any]]:  # fmt: skip
+def rows(
+    pairs: Sequence[Pair], cache: EnsembleCache, by: Mapping[str, Fusion], backbone: Backbone | None = None
+) -> list[dict[str, Any]]:
     """One row of metrics per pair and fusion, the teacher's two among them."""
     scale = int(cache.settings["scale"])
     wanted = {pair.name: pair for pair in pairs}
     found = []
-    for name, samples in track(cache.ensembles(), "against the teacher", total=len(cache.sources), disable=quiet):
+    for name, samples in along("against the teacher", cache.ensembles(), len(cache.sources)):
         if name not in wanted:
             continue
         images = load(wanted[name])

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import torch
 
+from fusion import limits
 from fusion.errors import FusionError
 from fusion.student import Student
 from fusion.weights import load_student, locate, save_student
@@ -35,8 +36,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
     try:
-        if not 0.0 <= options.share <= 1.0:
-            raise FusionError(f"--share {options.share} is not between 0 and 1")
+        limits.check({"share": options.share})
         students = [load_student(locate(name)) for name in options.weights]
         save_student(average(students[0], students[1], options.share), options.out)
     except FusionError as error:

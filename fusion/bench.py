@@ -22,7 +22,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from fusion import limits
 from fusion.errors import FusionError
+from fusion.files import write_text
 from fusion.proxy import FusionProxy
 from fusion.student import CELL_PX, LANES, PAD_PX, parameter_count
 
@@ -95,15 +97,16 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     try:
+        limits.check(vars(options))
+        if options.json and not options.json.parent.is_dir():  # known now, not after a minute of measuring
+            raise FusionError(f"--json {options.json}: no folder {options.json.parent}")
         if options.gpu_only and not torch.cuda.is_available():
             raise FusionError("--gpu-only: no CUDA device is available")
         figures = measure(options.weights, options.frames, options.arrays_only, options.gpu_only)
+        if options.json:
+            write_text(options.json, json.dumps(figures, indent=1, sort_keys=True) + "\n")
     except FusionError as error:
         sys.exit(f"fusion.bench: {error}")
-    if options.json:
-        partial = options.json.with_name(options.json.name + ".partial")
-        partial.write_text(json.dumps(figures, indent=1, sort_keys=True) + "\n")
-        partial.replace(options.json)
 
 
 def measure(weights: str, frames: int, arrays_only: bool = False, gpu_only: bool = False) -> dict[str, object]:

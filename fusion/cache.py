@@ -4,12 +4,14 @@
     DIR/shard-00000.safetensors   one uint8 tensor (K, 3, h, w) per pair, under the pair's name
 
 A shard is written whole or not at all, then entered in the manifest; a draw that was interrupted goes on after the last
-entry. Bytes are precise enough: rounding adds a variance of 1/12 of a squared grey level.
+entry, and draws again what has been damaged since. Bytes are precise enough: rounding adds a variance of 1/12 of a
+squared grey level.
 """
 
 import hashlib
 import json
 from collections.abc import Container, Iterator, Mapping
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from fusion.errors import FusionError
+from fusion.files import make_folder, whole
 
 Settings = dict[str, Any]
 
@@ -40,10 +43,7 @@ class EnsembleCache:
                 if cache.settings.get(key) != value:
                     raise FusionError(f"{folder} was drawn with {key} = {cache.settings.get(key)!r}, not {value!r}")
             return cache
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise FusionError(f"{folder} cannot be made: {error.strerror}") from None
+        make_folder(folder)
         return cls(folder, settings, [])
 
     @classmethod
@@ -64,10 +64,28 @@ class EnsembleCache:
 
     def append(self, samples: Mapping[str, Tensor], sources: Mapping[str, str]) -> None:
         """Adds one shard: name -> uint8 (K, 3, h, w), and name -> checksum of the source images."""
-        name = f"shard-{len(self._shards):05d}.safetensors"
+        taken = {shard["file"] for shard in self._shards}
+        name = next(name for number in count() if (name := f"shard-{number:05d}.safetensors") not in taken)
         entry = {"file": name, "sha256": write_shard(self.folder / name, samples), "pairs": dict(sources)}
-        write_manifest(self.folder, {"settings": self.settings, "shards": [*self._shards, entry]})
-        self._shards.append(entry)
+        self._keep(sorted([*self._shards, entry], key=lambda shard: str(shard["file"])))
+
+    def forget_damaged(self) -> list[str]:
+        """Strikes shards that are missing or not what was written from the manifest, so that their pairs are drawn
+        again; returns what is wrong with them, a line each."""
+        kept, faults = [], []
+        for shard in self._shards:
+            try:
+                read_shard(self.folder / shard["file"], shard["sha256"])
+                kept.append(shard)
+            except FusionError as error:
+                faults.append(str(error))
+        if faults:
+            self._keep(kept)
+        return faults
+
+    def _keep(self, shards: list[dict[str, Any]]) -> None:
+        write_manifest(self.folder, {"settings": self.settings, "shards": shards})
+        self._shards = shards
 
     def ensembles(self) -> Iterator[tuple[str, Tensor]]:
         """(name, samples uint8 (K, 3, h, w)) of every pair; raises FusionError that names a damaged shard."""
@@ -109,10 +127,5 @@ def as_bytes(samples: Tensor) -> Tensor:
 
 
 def _write(path: Path, data: bytes) -> None:
-    partial = path.with_name(path.name + ".partial")
-    try:
+    with whole(path) as partial:
         partial.write_bytes(data)
-        partial.replace(path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise FusionError(f"{path} cannot be written: {error.strerror}") from None

@@ -15,6 +15,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from fusion import limits
 from fusion.augment import is_valid
 from fusion.data import Pair, load, load_labels, split
 from fusion.errors import FusionError
@@ -72,15 +73,15 @@ def main() -> None:
     parser.add_argument("--held-out", type=float, default=0.1, help="share that the trainers hold out (default: 0.1)")
     options = parser.parse_args()
     try:
+        limits.check(vars(options))
         faults = check(options.data, options.held_out)
     except FusionError as error:
         sys.exit(f"fusion.check: {error}")
     for fault in faults[:SHOWN]:
         print(f"fusion.check: {fault}", file=sys.stderr)
     if faults:
-        sys.exit(
-            f"fusion.check: {len(faults)} faults" + (f", the first {SHOWN} are shown" if len(faults) > SHOWN else "")
-        )
+        count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
+        sys.exit(f"fusion.check: {count}" + (f", the first {SHOWN} are shown" if len(faults) > SHOWN else ""))
 
 
 if __name__ == "__main__":

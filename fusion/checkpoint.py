@@ -1,5 +1,6 @@
 """Checkpoints of a training run: all that changes from step to step in one file, written whole or not at all."""
 
+import io
 import json
 import pickle
 from collections.abc import Mapping
@@ -9,20 +10,18 @@ from typing import Any
 import torch
 
 from fusion.errors import FusionError
+from fusion.files import whole
 
 NAME = "checkpoint.pt"
 
 
 def save_checkpoint(folder: Path, parts: Mapping[str, Any], settings: Mapping[str, Any], step: int) -> None:
     """`parts` are modules and optimizers by name; `step` counts the steps that are done."""
-    partial = folder / (NAME + ".partial")
     state = {name: part.state_dict() for name, part in parts.items()}
-    try:
-        torch.save({"step": step, "settings": json.dumps(settings, sort_keys=True), **state}, partial)
-        partial.replace(folder / NAME)
-    except (OSError, RuntimeError) as error:  # torch reports a full disk as a RuntimeError
-        partial.unlink(missing_ok=True)
-        raise FusionError(f"{folder / NAME} cannot be written: {str(error).splitlines()[0]}") from None
+    data = io.BytesIO()  # written at once: torch's own writer says nothing intelligible of a full disk
+    torch.save({"step": step, "settings": json.dumps(settings, sort_keys=True), **state}, data)
+    with whole(folder / NAME) as partial:
+        partial.write_bytes(data.getbuffer())
 
 
 def load_checkpoint(folder: Path, parts: Mapping[str, Any], settings: Mapping[str, Any]) -> int:

@@ -74,6 +74,8 @@ def _is_kept_apart(name: str) -> bool:
 def reduce(image: NDArray[np.uint8], scale: int) -> NDArray[np.float32]:
     """Mean over blocks of scale x scale pixels, as floats in [0, 1]: (H, W[, C]) -> (C, H // scale, W // scale)."""
     height, width = image.shape[0] // scale * scale, image.shape[1] // scale * scale
+    if height == 0 or width == 0:
+        raise FusionError(f"a frame of {image.shape[1]}x{image.shape[0]} cannot be reduced by {scale}")
     planes = image[:height, :width].reshape(height // scale, scale, width // scale, scale, -1)
     means: NDArray[np.float32] = planes.mean(axis=(1, 3), dtype=np.float32) / np.float32(255.0)
     return np.ascontiguousarray(means.transpose(2, 0, 1))

@@ -37,6 +37,10 @@ class Detector:
             self._network = cv2.dnn.readNetFromONNX(str(path))
         except cv2.error:
             raise FusionError(f"{path} is not a network that OpenCV can read") from None
+        try:
+            self(np.zeros((INPUT_PX, INPUT_PX, 3), np.uint8))
+        except (cv2.error, IndexError, ValueError):
+            raise FusionError(f"{path} is not FastestDet: one image in, (85, h, w) out") from None
 
     def __call__(self, frame: Bytes, threshold: float = 0.05) -> dict[str, list[Found]]:
         """RGB frame (H, W, 3) -> detections by class, after non-maximum suppression at an overlap of 0.45."""
@@ -44,6 +48,8 @@ class Detector:
         small = cv2.resize(frame[..., ::-1], (INPUT_PX, INPUT_PX), interpolation=cv2.INTER_LINEAR)
         self._network.setInput(cv2.dnn.blobFromImage(np.ascontiguousarray(small), 1.0 / 255.0))
         out = np.asarray(self._network.forward())
+        if out.ndim != 4 or out.shape[1] != 85:
+            raise ValueError(f"not FastestDet's output: {out.shape}")
         return decode(out[0], width, height, threshold)
 
 

@@ -17,9 +17,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from fusion import limits
 from fusion.cache import EnsembleCache, as_bytes
 from fusion.data import Pair, load, read_folders, reduce
 from fusion.errors import FusionError
+from fusion.progress import bar
 from fusion.teacher import Teacher
 
 SHARD_PAIRS = 16
@@ -65,22 +67,25 @@ def draw(pairs: tuple[Pair, ...], teacher: Teacher, cache: EnsembleCache, device
                 f"{pair.visible} or its partners changed since the ensembles in {cache.folder} were drawn"
             )
     missing = [pair for pair in pairs if pair.name not in have]
-    for first in range(0, len(missing), SHARD_PAIRS):
-        shard = missing[first : first + SHARD_PAIRS]
-        samples: dict[str, Tensor] = {}
-        for pair in shard:
-            images = load(pair)
-            visible, thermal = (
-                torch.from_numpy(reduce(image, settings["scale"])).to(device)
-                for image in (images.visible, images.thermal)
-            )
-            if hasattr(teacher, "look_at"):
-                clear = images.clear
-                teacher.look_at(None if clear is None else torch.from_numpy(reduce(clear, settings["scale"])))
-            drawn = teacher.sample(visible, thermal, settings["samples"], pair_seed(settings["seed"], pair.name))
-            samples[pair.name] = as_bytes(drawn.cpu())
-        cache.append(samples, {pair.name: source_checksum(pair) for pair in shard})
-        print(f"{len(cache.sources)} of {len(pairs)} pairs drawn", flush=True)
+    with bar("drawing", len(pairs)) as advance:
+        advance(len(pairs) - len(missing))
+        for first in range(0, len(missing), SHARD_PAIRS):
+            shard = missing[first : first + SHARD_PAIRS]
+            samples: dict[str, Tensor] = {}
+            for pair in shard:
+                images = load(pair)
+                visible, thermal = (
+                    torch.from_numpy(reduce(image, settings["scale"])).to(device)
+                    for image in (images.visible, images.thermal)
+                )
+                if hasattr(teacher, "look_at"):
+                    clear = images.clear
+                    teacher.look_at(None if clear is None else torch.from_numpy(reduce(clear, settings["scale"])))
+                drawn = teacher.sample(visible, thermal, settings["samples"], pair_seed(settings["seed"], pair.name))
+                samples[pair.name] = as_bytes(drawn.cpu())
+                advance(1)
+            cache.append(samples, {pair.name: source_checksum(pair) for pair in shard})
+            print(f"{len(cache.sources)} of {len(pairs)} pairs drawn", flush=True)
 
 
 def main() -> None:
@@ -103,6 +108,7 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     options = parser.parse_args()
     try:
+        limits.check(vars(options), samples=1)
         pairs = read_folders(options.data)
         if 0 < options.limit < len(pairs):
             pairs = tuple(pairs[index * len(pairs) // options.limit] for index in range(options.limit))
@@ -121,7 +127,11 @@ def main() -> None:
         }
         if options.tile:
             settings |= {"tile": options.tile, "overlap": options.overlap}
-        draw(pairs, teacher, EnsembleCache.create(options.out, settings), options.device)
+        cache = EnsembleCache.create(options.out, settings)
+        for fault in cache.forget_damaged():
+            print(f"fusion.ensemble: {fault}; drawing it again", file=sys.stderr)
+        draw(pairs, teacher, cache, options.device)
+        print(f"ensembles of {len(cache.sources)} pairs in {options.out}")
     except FusionError as error:
         sys.exit(f"fusion.ensemble: {error}")
 

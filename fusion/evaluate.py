@@ -1,12 +1,14 @@
 """Fusion metrics of a student and of simple fusions on folders of pairs, per condition, with intervals.
 
     python -m fusion.evaluate --data DIR ... --out runs/evaluation [--weights sim ...] [--every N] [--robustness]
-                              [--detector FastestDet.onnx] [--ensembles DIR]
+                              [--detector FastestDet.onnx] [--segmenter NAME] [--ensembles DIR]
 
 Writes metrics.csv (one line per pair and fusion), summary.json and summary.md (means with 95 % intervals of 1,000
 bootstrap draws over the pairs, for all pairs and per condition), with --robustness a picture of curves, and with
---detector the AP50 of a frozen detector where the folders carry labels (`fusion.labelled`), and with
---ensembles what the students have kept of the teacher that drew them (teacher.csv), on the pairs that were held out.
+--detector the AP50 of a frozen detector where the folders carry labels (`fusion.labelled`), with --segmenter the IoU of
+a frozen segmentation network where they carry classes (`fusion.segmentation`), and with --ensembles what the students
+have kept of the teacher that drew them (teacher.csv), on the pairs that were held out. "distance" is the mean distance
+to both sources in what a frozen network sees (`fusion.perceptual`), smaller is nearer; "clear" is the clear twin.
 """
 
 import argparse
@@ -19,17 +21,21 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.progress import track
 
-from fusion import against_teacher, detection, robustness
-from fusion.backbones import load_backbone
+from fusion import against_teacher, detection, limits, robustness
+from fusion.backbones import Backbone, load_backbone
 from fusion.cache import EnsembleCache
 from fusion.data import Pair, load, read_folders, read_pairs
 from fusion.errors import FusionError
+from fusion.files import make_folder, whole, write_text
 from fusion.labelled import labels_of, read_boxes
-from fusion.metrics import all_metrics, grey
+from fusion.metrics import all_metrics, grey, peak_signal_to_noise_db, structural_similarity
 from fusion.naive import FUSIONS, Fusion
+from fusion.perceptual import picture_distance
+from fusion.progress import along
 from fusion.proxy import FusionProxy
+from fusion.segmentation import CLASSES, Segment, Segmenter, ious, overlaps, read_classes
+from fusion.segmentation import labels_of as classes_of
 
 DRAWS = 1000
 PERCEPTION = "efficientnet-lite0"
@@ -57,8 +63,9 @@ def interval(values: Sequence[Any], statistic: Callable[[Sequence[Any]], float],
 
 def fusions(weights: Sequence[str]) -> dict[str, Fusion]:
     found = dict(FUSIONS)
-    for name in weights:
-        found[f"student {Path(name).stem}"] = _student(name)
+    stems = [Path(name).stem for name in weights]
+    for name, stem in zip(weights, stems):  # every trainer calls its file student.safetensors
+        found[f"student {stem if stems.count(stem) == 1 else name}"] = _student(name)
     return found
 
 
@@ -67,19 +74,23 @@ def _student(name: str) -> Fusion:
     return lambda frame, thermal: proxy(frame, thermal, channel_order="rgb")
 
 
-def metric_rows(pairs: Sequence[Pair], by: dict[str, Fusion], quiet: bool = False) -> list[dict[str, Any]]:
+def metric_rows(pairs: Sequence[Pair], by: dict[str, Fusion], backbone: Backbone | None = None) -> list[dict[str, Any]]:
     rows = []
-    for pair in track(pairs, "metrics", disable=quiet):
+    for pair in along("metrics", pairs, len(pairs)):
         images = load(pair)
         visible, thermal = grey(images.visible), grey(images.thermal)
         for name, fuse in by.items():
-            values = all_metrics(visible, thermal, grey(fuse(images.visible, images.thermal)))
+            fused = fuse(images.visible, images.thermal)
+            values = all_metrics(visible, thermal, grey(fused))
+            if backbone is not None:
+                sources = (images.visible, np.repeat(images.thermal[..., None], 3, axis=2))
+                values["distance"] = float(np.mean([picture_distance(fused, one, backbone) for one in sources]))
             if images.clear is not None:
-                from fusion.metrics import peak_signal_to_noise_db, structural_similarity
-
-                fused, clear = grey(fuse(images.visible, images.thermal)), grey(images.clear)
-                values["PSNR clear"] = peak_signal_to_noise_db(clear, fused)
-                values["SSIM clear"] = structural_similarity(clear, fused)
+                clear = grey(images.clear)
+                values["PSNR clear"] = peak_signal_to_noise_db(clear, grey(fused))
+                values["SSIM clear"] = structural_similarity(clear, grey(fused))
+                if backbone is not None:
+                    values["distance clear"] = picture_distance(fused, images.clear, backbone)
             rows.append({"pair": str(pair.visible), "condition": condition_of(pair), "fusion": name} | values)
     return rows
 
@@ -127,10 +138,10 @@ def markdown(table: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def detections(labelled: Sequence[tuple[Pair, Path]], by: dict[str, Fusion], detector: detection.Detector, quiet: bool = False) -> dict[str, Any]:  # fmt: skip # noqa: E501
+def detections(labelled: Sequence[tuple[Pair, Path]], by: dict[str, Fusion], detector: detection.Detector) -> dict[str, Any]:  # fmt: skip # noqa: E501
     """condition -> fusion -> class -> AP50 with its interval over the frames. labelled: pairs and where labels lie."""
     judged: dict[str, dict[str, dict[str, list[detection.Matches]]]] = {}
-    for pair, path in track(labelled, "detection", disable=quiet):
+    for pair, path in along("detection", labelled, len(labelled)):
         images = load(pair)
         height, width = images.visible.shape[:2]
         boxes = read_boxes(path, width, height)
@@ -174,6 +185,56 @@ def detection_markdown(table: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def segmentations(labelled: Sequence[tuple[Pair, Path]], by: dict[str, Fusion], segment: Segment) -> dict[str, Any]:  # fmt: skip # noqa: E501
+    """condition -> fusion -> IoU of every class over all its pixels, and their mean over the labelled classes with its
+    interval over the frames. labelled: pairs and where their classes lie."""
+    judged: dict[str, dict[str, list[NDArray[np.int64]]]] = {}
+    for pair, path in along("segmentation", labelled, len(labelled)):
+        images = load(pair)
+        wanted, known = read_classes(path, images.thermal.shape)
+        for name, fuse in by.items():
+            counts = overlaps(segment(fuse(images.visible, images.thermal)), wanted, known)
+            for condition in ("all", condition_of(pair)):
+                judged.setdefault(condition, {}).setdefault(name, []).append(counts)
+    return {
+        condition: {name: _ious(frames) for name, frames in by_fusion.items()}
+        for condition, by_fusion in sorted(judged.items())
+    }
+
+
+def _ious(frames: Sequence[NDArray[np.int64]]) -> dict[str, Any]:
+    def mean(drawn: Sequence[NDArray[np.int64]]) -> float:
+        return float(np.nanmean(ious(drawn))) if np.sum(drawn) else float("nan")
+
+    of_class = {name: float(value) for name, value in zip(CLASSES, ious(frames)) if np.isfinite(value)}
+    low, high = interval(frames, mean)
+    return {"IoU": of_class, "mean": mean(frames), "low": low, "high": high, "frames": len(frames)}
+
+
+def segmentation_markdown(table: dict[str, Any]) -> str:
+    lines = []
+    for condition, by_fusion in table.items():
+        names = [name for name in CLASSES if any(name in one["IoU"] for one in by_fusion.values())]
+        frames = next(iter(by_fusion.values()))["frames"]
+        lines.append(f"\n## Segmentation, IoU, {condition} ({frames} frames)\n")
+        lines += [f"| fusion | mean | {' | '.join(names)} |", "|---" * (len(names) + 2) + "|"]
+        for name, one in by_fusion.items():
+            cells = [f"{one['IoU'][kind]:.3f}" if kind in one["IoU"] else "" for kind in names]
+            lines.append(
+                f"| {name} | {one['mean']:.3f} ({one['low']:.3f} to {one['high']:.3f}) | {' | '.join(cells)} |"
+            )
+    return "\n".join(lines) + "\n"
+
+
+def perception() -> Backbone | None:
+    """The network behind `distance`; None, and a line that says so, where its weights are not installed."""
+    try:
+        return load_backbone(PERCEPTION)
+    except FusionError as error:
+        print(f"fusion.evaluate: no distances: {error}", file=sys.stderr)
+        return None
+
+
 def evaluate(
     folders: Sequence[Path],
     out: Path,
@@ -181,9 +242,9 @@ def evaluate(
     every: int = 1,
     with_curves: bool = False,
     detector: Path | None = None,
-    quiet: bool = False,
     ensembles: Path | None = None,
     held_out: float = 0.1,
+    segmenter: str = "",
 ) -> dict[str, Any]:
     """Everything the command writes; returns what goes into summary.json."""
     pairs = [pair for folder in folders for pair in read_pairs(folder)[::every]]
@@ -191,51 +252,51 @@ def evaluate(
     cache = EnsembleCache.open(ensembles) if ensembles else None
     apart = against_teacher.held_out_pairs(read_folders(folders), cache, held_out) if cache else ()
     judge = detection.Detector(detector) if detector else None
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FusionError(f"{out} cannot be made: {error.strerror}") from None
-    rows = metric_rows(pairs, by, quiet)
+    labelled = [(pair, path) for pair in pairs if (path := labels_of(pair))] if judge else []
+    if judge and not labelled:
+        raise FusionError("no pair carries labels (fusion/labelled.py lists the known kinds): record with --labels")
+    segment = Segmenter.load(segmenter) if segmenter else None
+    classed = [(pair, path) for pair in pairs if (path := classes_of(pair))] if segment else []
+    if segment and not classed:
+        raise FusionError(
+            "no pair carries classes (fusion/segmentation.py lists the known kinds): record with --labels"
+        )
+    make_folder(out)
+    rows = metric_rows(pairs, by, perception())
     result: dict[str, Any] = {"metrics": summary(rows)}
     text = markdown(result["metrics"])
     if with_curves:
         images = [load(pair) for pair in pairs[:24]]
         frames = [(one.visible, one.thermal) for one in images]
         compared = {name: fuse for name, fuse in by.items() if name not in ("visible", "thermal")}
-        result["robustness"] = {name: robustness.curves(frames, fuse) for name, fuse in compared.items()}
+        result["robustness"] = {
+            name: robustness.curves(frames, fuse) for name, fuse in along("robustness", compared.items(), len(compared))
+        }
         robustness.plot(result["robustness"], out / "robustness.png")
     if judge:
-        labelled = [(pair, path) for pair in pairs if (path := labels_of(pair))]
-        if not labelled:
-            raise FusionError("no pair carries labels (fusion/labelled.py lists the known kinds): record with --labels")
-        result["detection"] = detections(labelled, by, judge, quiet)
+        result["detection"] = detections(labelled, by, judge)
         text += detection_markdown(result["detection"])
+    if segment:
+        result["segmentation"] = segmentations(classed, by, segment)
+        text += segmentation_markdown(result["segmentation"])
     if cache:
         backbone = load_backbone(PERCEPTION)
-        found = against_teacher.rows(apart, cache, by, backbone, quiet)
+        found = against_teacher.rows(apart, cache, by, backbone)
         result["of teacher"] = against_teacher.shares(found)
         text += "\n" + against_teacher.markdown(found)
         _write_csv(out / "teacher.csv", found)
-    _write(out / "summary.json", json.dumps(result, indent=1, sort_keys=True) + "\n")
-    _write(out / "summary.md", text)
+    write_text(out / "summary.json", json.dumps(result, indent=1, sort_keys=True) + "\n")
+    write_text(out / "summary.md", text)
     _write_csv(out / "metrics.csv", rows)
     return result
 
 
 def _write_csv(path: Path, rows: Sequence[dict[str, Any]]) -> None:
-    partial = path.with_name(path.name + ".partial")
     names = list(dict.fromkeys(name for row in rows for name in row))
-    with partial.open("w", newline="") as file:
+    with whole(path) as partial, partial.open("w", newline="") as file:
         writer = csv.DictWriter(file, names)
         writer.writeheader()
         writer.writerows(rows)
-    partial.replace(path)
-
-
-def _write(path: Path, text: str) -> None:
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(text)
-    partial.replace(path)
 
 
 def main() -> None:
@@ -246,12 +307,16 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=1, metavar="N", help="every n-th pair of each folder")
     parser.add_argument("--robustness", action="store_true", help="curves over shift, rotation, noise and the like")
     parser.add_argument("--detector", type=Path, help="FastestDet as an ONNX file, for folders with labels")
+    parser.add_argument(
+        "--segmenter", default="", metavar="NAME", help="segmentation model of transformers, or its folder"
+    )
     parser.add_argument("--ensembles", type=Path, help="cache of a teacher's draws: compare the students with it")
     parser.add_argument("--held-out", type=float, default=0.1, help="share that training held out; 1 takes every pair")
     options = parser.parse_args()
     try:
+        limits.check(vars(options))
         evaluate(options.data, options.out, options.weights, options.every, options.robustness, options.detector,
-                 ensembles=options.ensembles, held_out=options.held_out)  # fmt: skip
+                 ensembles=options.ensembles, held_out=options.held_out, segmenter=options.segmenter)  # fmt: skip
     except FusionError as error:
         sys.exit(f"fusion.evaluate: {error}")
     print((options.out / "summary.md").read_text())

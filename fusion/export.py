@@ -8,6 +8,7 @@ Height, width and batch stay free. Weights in half precision (--fp16) keep float
 """
 
 import argparse
+import logging
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -43,6 +44,15 @@ def export(
         require(package)
     if not out.parent.is_dir():
         raise FusionError(f"no folder {out.parent}")
+    if calibrate and precision != "int8":
+        raise FusionError("--calibrate is for --int8: no other precision measures ranges")
+    try:
+        return _export(student, out, form, precision, calibrate)
+    except OSError as error:
+        raise FusionError(f"{out} cannot be written: {error.strerror or error}") from None
+
+
+def _export(student: Student, out: Path, form: str, precision: str, calibrate: Sequence[Path]) -> float:
     import onnx
 
     from fusion.onnx_graph import build
@@ -98,10 +108,13 @@ def _in_eight_bits(model: Path, folders: Sequence[Path]) -> Path:
             return next(frames, None)
 
     smaller = model.with_name("int8.onnx")
+    before = logging.root.level
+    logging.root.setLevel(logging.ERROR)  # it recommends to run what has nothing to do for this graph
     quantize_static(
         str(model), str(smaller), Reader(), quant_format=QuantFormat.QDQ, op_types_to_quantize=["Conv"],
         per_channel=True, activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8,
     )  # fmt: skip
+    logging.root.setLevel(before)
     return smaller
 
 

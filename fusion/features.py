@@ -21,6 +21,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from fusion import limits
 from fusion.backbones import DEFAULT, Backbone, load_backbones, unit_features
 from fusion.cache import EnsembleCache, read_shard, write_manifest, write_shard
 from fusion.errors import FusionError
@@ -120,6 +121,7 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     options = parser.parse_args()
     try:
+        limits.check(vars(options))
         cache = EnsembleCache.open(options.ensembles)
         for backbone in load_backbones(options.backbones):
             print(draw_features(cache, backbone.to(options.device), options.samples, options.device))

@@ -8,11 +8,13 @@ Layouts, told apart by their folders (upper and lower case alike):
     crop_LR_visible, cropinfrared                  RoadScene
     RGB, thermal_8_bit                             FLIR ADAS 1
     JPEGImages (NAME_RGB.jpg, NAME_PreviewData.jpeg)    FLIR aligned
-    images_rgb_SPLIT/data, images_thermal_SPLIT/data, rgb_to_thermal_vid_map.json    FLIR ADAS 2
+    video_rgb_test/data, video_thermal_test/data, rgb_to_thermal_vid_map.json    FLIR ADAS 2 (images_rgb_SPLIT likewise)
 
 either at the top of the folder or below train, val, test; or these three lie below each of the two (LLVIP). Files
 belong together by their stem: rgb/0007.png, thermal/0007.png, clear/0007.png; VIS and IR before a stem, _RGB, _VIS, _IR
-and the like behind it are not part of it (TNO, FLIR). What a set keeps below test or val is always held out.
+and the like behind it are not part of it (TNO, FLIR). What a set keeps below test or val, or lists in
+align_validation.txt (aligned FLIR), is always held out. The frames of a pair must lie over each other: those of FLIR
+ADAS 1 and 2 do not as they come.
 """
 
 import json
@@ -23,7 +25,7 @@ from pathlib import Path
 
 from fusion.errors import FusionError
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 LAYOUTS = (
     ("rgb", "thermal"),
     ("vi", "ir"),
@@ -54,7 +56,7 @@ def read_pairs(folder: Path) -> tuple[Pair, ...]:
     inside = _folders(folder)
     if "jpegimages" in inside:
         return _aligned_flir(inside["jpegimages"])
-    if any(name.startswith("images_rgb_") for name in inside):
+    if any(name.startswith(("images_rgb_", "video_rgb_")) for name in inside):
         return _flir_2(folder, inside)
     if _layout(inside) is None and any(name in inside and _layout(_folders(inside[name])) for name in SPLITS):
         return tuple(
@@ -99,7 +101,19 @@ def _aligned_flir(folder: Path) -> tuple[Pair, ...]:
     visible = {path.stem[:-4]: path for path in files if path.stem.endswith("_RGB")}
     thermal = {path.stem[:-12]: path for path in files if path.stem.endswith("_PreviewData")}
     _same_names(visible, thermal, folder, folder)
-    return tuple(Pair(name, visible[name], thermal[name]) for name in sorted(visible))
+    apart = _listed(folder.parent, "align_validation.txt")
+    return tuple(
+        Pair(f"val/{name}" if name in apart else name, visible[name], thermal[name]) for name in sorted(visible)
+    )
+
+
+def _listed(folder: Path, name: str) -> set[str]:
+    """Stems in a list of frames that lies in the folder or where PASCAL VOC keeps such lists."""
+    found: set[str] = set()
+    for path in (folder / name, folder / "ImageSets" / "Main" / name):
+        if path.is_file():
+            found |= {line.strip().removesuffix("_PreviewData") for line in path.read_text().splitlines()}
+    return found
 
 
 def _flir_2(folder: Path, inside: dict[str, Path]) -> tuple[Pair, ...]:
@@ -115,7 +129,7 @@ def _flir_2(folder: Path, inside: dict[str, Path]) -> tuple[Pair, ...]:
         {
             file.name: file
             for name in sorted(inside)
-            if name.startswith(f"images_{kind}_")
+            if name.startswith((f"images_{kind}_", f"video_{kind}_"))
             for file in inside[name].glob("data/*")
         }
         for kind in ("rgb", "thermal")
@@ -133,7 +147,9 @@ def _flir_2(folder: Path, inside: dict[str, Path]) -> tuple[Pair, ...]:
 def read_folders(folders: Sequence[Path]) -> tuple[Pair, ...]:
     """Pairs of several folders; with more than one, names are "folder/name" so that they stay unique."""
     if len(folders) == 1:
-        return read_pairs(folders[0])
+        pairs, name = read_pairs(folders[0]), folders[0].name.lower()
+        # The test half of a set given by itself: its frames are held out as they would be with the whole set.
+        return tuple(replace(pair, name=f"{name}/{pair.name}") for pair in pairs) if name in ("test", "val") else pairs
     if len({folder.name for folder in folders}) < len(folders):
         raise FusionError("folders of pairs must differ in their last name: pairs are told apart by it")
     return tuple(replace(pair, name=f"{folder.name}/{pair.name}") for folder in folders for pair in read_pairs(folder))
@@ -163,7 +179,7 @@ def _images_by_stem(folder: Path) -> dict[str, Path]:
             raise FusionError(f"{path} and {found[name].name} share a name")
         found[name] = path
     if not found:
-        raise FusionError(f"no images in {folder}")
+        raise FusionError(f"no images in {folder} ({', '.join(SUFFIXES)})")
     return found
 
 

@@ -2,8 +2,12 @@
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
+
+from fusion.backbones import Backbone
 
 Features = Callable[[Tensor], Tensor | Sequence[Tensor]]
 """Images (B, 3, H, W) in [0, 1] -> one feature map (B, C, h, w), or several."""
@@ -22,6 +26,12 @@ def perceptual_distance(one: Tensor, other: Tensor, features: Features) -> Tenso
         difference = _unit(a) - _unit(b)
         total = total + difference.square().sum(dim=1).mean(dim=(1, 2))
     return total
+
+
+def picture_distance(one: NDArray[np.uint8], other: NDArray[np.uint8], backbone: Backbone) -> float:
+    """Of two RGB pictures (H, W, 3)."""
+    planes = [torch.from_numpy(np.ascontiguousarray(it)).permute(2, 0, 1)[None].float() / 255.0 for it in (one, other)]
+    return float(perceptual_distance(planes[0], planes[1], backbone.features))
 
 
 def _unit(features: Tensor) -> Tensor:

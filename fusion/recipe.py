@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Any, TypeVar
 
 R = TypeVar("R")
+_KINDS = {int: "N", float: "X", str: "TEXT"}
 
 
 def add_options(parser: argparse.ArgumentParser, recipe: Any, without: Sequence[str] = ()) -> None:
@@ -16,10 +17,11 @@ def add_options(parser: argparse.ArgumentParser, recipe: Any, without: Sequence[
         if name in without:
             continue
         flag = "--" + name.replace("_", "-")
+        shown = f"default: {value}" if value != "" else "default: none"
         if isinstance(value, bool):
-            parser.add_argument(flag, action=argparse.BooleanOptionalAction, default=value)
+            parser.add_argument(flag, action=argparse.BooleanOptionalAction, default=value, help=shown)
         else:
-            parser.add_argument(flag, type=type(value), default=value)
+            parser.add_argument(flag, type=type(value), default=value, metavar=_KINDS[type(value)], help=shown)
 
 
 def from_options(recipe: R, options: dict[str, Any]) -> R:

@@ -9,6 +9,7 @@ network trained on them knows nothing about real streets. Files are written in t
 """
 
 import argparse
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +17,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from fusion import limits
 from fusion.data import Images
+from fusion.errors import FusionError
+from fusion.files import make_folder, write_image
+from fusion.progress import bar
 
 Image = NDArray[np.float32]
 
@@ -179,16 +184,18 @@ def _bytes(image: NDArray[np.floating]) -> NDArray[np.uint8]:
 def write(out: Path, count: int, seed: int, width: int, height: int) -> None:
     """Draws `count` scenes into out/rgb, out/thermal and out/clear."""
     for folder in ("rgb", "thermal", "clear"):
-        (out / folder).mkdir(parents=True, exist_ok=True)
-    for index in range(count):
-        drawn = scene(seed + index, width, height)
-        assert drawn.clear is not None
-        for folder, image in (
-            ("rgb", drawn.visible[..., ::-1]),
-            ("thermal", drawn.thermal),
-            ("clear", drawn.clear[..., ::-1]),
-        ):
-            cv2.imwrite(str(out / folder / f"{index:04d}.png"), image)
+        make_folder(out / folder)
+    with bar("drawing", count) as advance:
+        for index in range(count):
+            drawn = scene(seed + index, width, height)
+            assert drawn.clear is not None
+            for folder, image in (
+                ("rgb", drawn.visible[..., ::-1]),
+                ("thermal", drawn.thermal),
+                ("clear", drawn.clear[..., ::-1]),
+            ):
+                write_image(out / folder / f"{index:04d}.png", image)
+            advance(1)
 
 
 def main() -> None:
@@ -199,7 +206,12 @@ def main() -> None:
     parser.add_argument("--width", type=int, default=320)
     parser.add_argument("--height", type=int, default=192)
     options = parser.parse_args()
-    write(options.out, options.count, options.seed, options.width, options.height)
+    try:
+        limits.check(vars(options))
+        write(options.out, options.count, options.seed, options.width, options.height)
+    except FusionError as error:
+        sys.exit(f"fusion.synthetic: {error}")
+    print(f"{options.count} drawn scenes with their clear twin in {options.out}")
 
 
 if __name__ == "__main__":

@@ -23,9 +23,9 @@ undisturbed one.
 
 import argparse
 import copy
-import csv
 import json
 import math
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -40,12 +40,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from fusion import limits
 from fusion.backbones import Backbone, load_backbones, span_px, unit_features
 from fusion.batches import FeatureTarget, Recipe, Scene, make_batch, read_scenes
 from fusion.cache import EnsembleCache
 from fusion.checkpoint import load_checkpoint, save_checkpoint
 from fusion.data import Images
 from fusion.errors import FusionError
+from fusion.files import append, make_folder, write_image, write_text
 from fusion.losses import charbonnier, edge_loss, evidence_weight, feature_loss, label_weight, pixel_loss
 from fusion.prefetch import batches
 from fusion.processes import Processes
@@ -200,6 +202,8 @@ def train(folders: list[Path], ensembles: Path, out: Path, recipe: Recipe, log_e
         backbone.to(processes.device)
     with processes.first_alone():  # it draws the feature statistics that are missing; the others find them
         training, held = read_scenes(folders, cache, recipe, backbones, processes.device)
+    if processes.is_first and not held:
+        say_nothing_is_held_out()
     torch.manual_seed(recipe.seed)
     student = load_student(locate(recipe.init)).train().requires_grad_(True) if recipe.init else Student()
     student.to(processes.device)
@@ -241,6 +245,7 @@ def train(folders: list[Path], ensembles: Path, out: Path, recipe: Recipe, log_e
         done = step + 1
         if done % log_every == 0 or done == recipe.steps:
             terms = processes.average_terms(terms)
+            stop_at_nan(terms["loss"], done)
             if processes.is_first:
                 terms["held_out_psnr_db"] = held_out_psnr(average, shown, scale)
                 log(out / "log.csv", {"step": done, **terms})
@@ -248,7 +253,7 @@ def train(folders: list[Path], ensembles: Path, out: Path, recipe: Recipe, log_e
                 print(f"{done:6d}  {figures}  {time.monotonic() - started:.0f} s", flush=True)
                 save_checkpoint(out, parts, settings, done)
         if processes.is_first and (done % (10 * log_every) == 0 or done == recipe.steps):
-            cv2.imwrite(str(out / f"samples-{done:06d}.png"), sample_grid(average, shown, scale))
+            write_image(out / f"samples-{done:06d}.png", sample_grid(average, shown, scale))
         if stop_after is not None and done >= stop_after:
             return average.cpu()
     if processes.is_first:
@@ -260,12 +265,19 @@ def train(folders: list[Path], ensembles: Path, out: Path, recipe: Recipe, log_e
 def start_folder(out: Path, settings: dict[str, Any]) -> None:
     if (out / "checkpoint.pt").exists():
         raise FusionError(f"{out} holds another run: give --resume, or another --out")
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        (out / "log.csv").unlink(missing_ok=True)
-        (out / "recipe.json").write_text(json.dumps(settings, indent=1) + "\n")
-    except OSError as error:
-        raise FusionError(f"{out} cannot be written: {error.strerror}") from None
+    make_folder(out)
+    (out / "log.csv").unlink(missing_ok=True)
+    write_text(out / "recipe.json", json.dumps(settings, indent=1) + "\n")
+
+
+def say_nothing_is_held_out() -> None:
+    print("no pair is held out, for want of pairs or of --held-out: psnr is that of training pairs", file=sys.stderr)
+
+
+def stop_at_nan(loss: float, step: int) -> None:
+    """Before a checkpoint of it takes the place of a good one."""
+    if not math.isfinite(loss):
+        raise FusionError(f"the loss is {loss} at step {step}: lower --learning-rate")
 
 
 def forget_after(path: Path, step: int) -> None:
@@ -279,12 +291,9 @@ def forget_after(path: Path, step: int) -> None:
 
 
 def log(path: Path, row: dict[str, float]) -> None:
-    new = not path.exists()
-    with path.open("a", newline="") as file:
-        writer = csv.DictWriter(file, list(row))
-        if new:
-            writer.writeheader()
-        writer.writerow({key: f"{value:.6g}" for key, value in row.items()})
+    lines = [] if path.exists() else [",".join(row)]
+    lines.append(",".join(f"{value:.6g}" for value in row.values()))
+    append(path, "".join(f"{line}\n" for line in lines))
 
 
 def main() -> None:
@@ -300,8 +309,11 @@ def main() -> None:
     options = vars(parser.parse_args())
     recipe = from_options(Recipe(), options)
     try:
+        limits.check(options)
         train(options["data"], options["ensembles"], options["out"], recipe, options["log_every"], options["resume"],
               device=options["device"], workers=options["workers"])  # fmt: skip
+        if int(os.environ.get("RANK", "0")) == 0:
+            print(f"student in {options['out'] / 'student.safetensors'}")
     except FusionError as error:
         sys.exit(f"fusion.train: {error}")
 

@@ -25,17 +25,19 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from fusion import limits
 from fusion.checkpoint import load_checkpoint, save_checkpoint
 from fusion.data import Pair, load, read_folders, reduce, split
 from fusion.errors import FusionError
+from fusion.files import write_image
 from fusion.in_order import in_order
 from fusion.prefetch import batches
 from fusion.recipe import add_options, from_options
 from fusion.teacher.conditional import ConditionalTeacher, save_teacher
-from fusion.teacher.diffusion import Diffusion, DiffusionConfig
+from fusion.teacher.diffusion import PREDICTIONS, Diffusion, DiffusionConfig
 from fusion.teacher.network import NetworkConfig, TeacherNetwork
 from fusion.teacher.views import masked_example, twin_example
-from fusion.train import log, start_folder
+from fusion.train import forget_after, log, say_nothing_is_held_out, start_folder, stop_at_nan
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,13 @@ def read_example(pair: Pair, scale: int) -> Example:
     images = load(pair)
     clear = None if images.clear is None else reduce(images.clear, scale)
     return Example(reduce(images.visible, scale), reduce(images.thermal, scale), clear)
+
+
+def _sizes(channels: str) -> tuple[int, ...]:
+    sizes = [int(size) if size.strip().isdecimal() else 0 for size in channels.split(",")]
+    if any(size == 0 or size % 8 for size in sizes):
+        raise FusionError(f"--channels are multiples of 8 separated by commas, not '{channels}'")
+    return tuple(sizes)
 
 
 def make_batch(examples: list[Example], recipe: Recipe, step: int) -> tuple[Tensor, Tensor]:
@@ -128,6 +137,9 @@ def train(folders: list[Path], out: Path, recipe: Recipe, log_every: int = 200, 
           stop_after: int | None = None, workers: int = 0) -> TeacherNetwork:  # fmt: skip
     """Trains and returns the averaged network. `stop_after` ends the run early at that step, as a kill would;
     `workers` processes make the batches ahead."""
+    sizes, schedule = _sizes(recipe.channels), DiffusionConfig(prediction=recipe.prediction, emphasis=recipe.emphasis)
+    if recipe.prediction not in PREDICTIONS:
+        raise FusionError(f"--prediction is one of {', '.join(PREDICTIONS)}, not '{recipe.prediction}'")
     sides = split(read_folders(folders), recipe.held_out)
     training, held = (
         list(in_order(lambda pair: read_example(pair, recipe.scale), side, "reading pairs")) for side in sides
@@ -144,23 +156,28 @@ def train(folders: list[Path], out: Path, recipe: Recipe, log_every: int = 200, 
         raise FusionError(
             f"crops of {recipe.crop} px do not fit: the smallest frame has {smallest} px at scale {recipe.scale}"
         )
+    if not held:
+        say_nothing_is_held_out()
     shown = (held or training)[:: max(len(held or training) // 4, 1)][:4]
     torch.manual_seed(recipe.seed)
-    sizes = tuple(int(size) for size in recipe.channels.split(","))
     network = TeacherNetwork(NetworkConfig(sizes, recipe.layers, recipe.attention))
     if recipe.init:
         network = ConditionalTeacher.load(Path(recipe.init)).network.train()
+    if recipe.crop % network.config.multiple:
+        raise FusionError(f"--crop {recipe.crop} must be a multiple of {network.config.multiple}, for these channels")
     network = network.to(recipe.device)
     average = copy.deepcopy(network).requires_grad_(False)
-    schedule = DiffusionConfig(prediction=recipe.prediction, emphasis=recipe.emphasis)
     diffusion = Diffusion(schedule)
     optimizer = torch.optim.AdamW(network.parameters(), lr=recipe.learning_rate, weight_decay=1e-4)
     parts = {"network": network, "average": average, "optimizer": optimizer}
     # In how many parts a batch is computed decides nothing but its rounding.
     settings = {name: value for name, value in asdict(recipe).items() if name != "accumulate"}
     first = load_checkpoint(out, parts, settings) if resume else 0
-    if not resume:
+    if resume:
+        forget_after(out / "log.csv", first)
+    else:
         start_folder(out, settings)
+        save_checkpoint(out, parts, settings, 0)  # a run that is killed before its first log line can be resumed too
     started, recent = time.monotonic(), []
     for step, batch in enumerate(
         batches(lambda step: make_batch(training, recipe, step), first, recipe.steps, workers), first
@@ -189,12 +206,13 @@ def train(folders: list[Path], out: Path, recipe: Recipe, log_every: int = 200, 
         recent.append(total)
         done = step + 1
         if done % log_every == 0 or done == recipe.steps:
+            stop_at_nan(float(np.mean(recent)), done)
             teacher = ConditionalTeacher(copy.deepcopy(average), schedule)
             psnr_db = held_out_psnr(teacher, shown, recipe.device)
             row = {"step": done, "loss": float(np.mean(recent)), "held_out_psnr_db": psnr_db}
             recent.clear()
             log(out / "log.csv", row)
-            cv2.imwrite(str(out / f"samples-{done:06d}.png"), sample_grid(teacher, shown, recipe.device))
+            write_image(out / f"samples-{done:06d}.png", sample_grid(teacher, shown, recipe.device))
             save_checkpoint(out, parts, settings, done)
             figures = f"loss {row['loss']:.4f}  psnr {row['held_out_psnr_db']:.2f} dB"
             print(f"{done:6d}  {figures}  {time.monotonic() - started:.0f} s", flush=True)
@@ -215,8 +233,10 @@ def main() -> None:
     options: dict[str, Any] = vars(parser.parse_args())
     recipe = from_options(Recipe(), options)
     try:
+        limits.check(options)
         train(options["data"], options["out"], recipe, options["log_every"], options["resume"],
               workers=options["workers"])  # fmt: skip
+        print(f"teacher in {options['out'] / 'teacher.safetensors'}")
     except FusionError as error:
         sys.exit(f"fusion.train_teacher: {error}")
 

@@ -16,6 +16,7 @@ import sys
 from pathlib import Path
 
 from fusion.errors import FusionError
+from fusion.files import make_folder, whole
 from fusion.layouts import LABELS
 
 POSITION_M = 0.02
@@ -53,7 +54,7 @@ def gather(degraded: Path, clear: Path, out: Path) -> tuple[int, int]:
     # Labels are those of the degraded drive; they are kept only where every drive has them.
     labels = [kind for kind in LABELS if all((drive / kind).is_dir() for drive in drives)]
     for kind in ("rgb", "thermal", "clear", *labels):
-        (out / kind).mkdir(parents=True, exist_ok=True)
+        make_folder(out / kind)
     count = lost = 0
     for drive in drives:
         beside = [(kind, drive / kind) for kind in labels]
@@ -73,13 +74,10 @@ def gather(degraded: Path, clear: Path, out: Path) -> tuple[int, int]:
 
 
 def _copy(source: Path, target: Path) -> None:
-    partial = target.with_name(target.name + ".partial")
-    try:
+    if not source.is_file():
+        raise FusionError(f"no file {source}, though its recording lists the frame")
+    with whole(target) as partial:
         shutil.copyfile(source, partial)
-        partial.replace(target)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise FusionError(f"{source} cannot be copied to {target}: {error.strerror}") from None
 
 
 def main() -> None:

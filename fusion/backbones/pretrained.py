@@ -2,6 +2,8 @@
 
 import inspect
 import json
+import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -48,10 +50,7 @@ def from_transformers(name: str) -> FrozenModule:
         from transformers import AutoModel
     except ImportError:
         raise FusionError(f"backbone '{name}' needs transformers: pip install 'nightloop[train]'") from None
-    try:
-        model: Any = AutoModel.from_pretrained(name)
-    except (OSError, ValueError, ImportError) as error:
-        raise FusionError(f"backbone '{name}' cannot be loaded by transformers: {_one_line(error)}") from None
+    model = quietly(AutoModel.from_pretrained, name, f"backbone '{name}'")
     vision = next((getattr(model, part) for part in ("vision_model", "vision_encoder") if hasattr(model, part)), model)
     if "pixel_values" not in inspect.signature(vision.forward).parameters:
         raise FusionError(f"backbone '{name}' is not a vision model: it takes no pixel_values")
@@ -61,8 +60,21 @@ def from_transformers(name: str) -> FrozenModule:
     patch_px = int(config.patch_size) if plain else _stride(vision)
     # SAM adds positions of one size to every image; its frames are brought to that size.
     fixed_px = int(config.image_size) if "sam" in str(getattr(config, "model_type", "")) else 0
-    module = VisionModel(vision, patch_px, fixed_px, *_normalisation(name))
+    module = VisionModel(vision, patch_px, fixed_px, *normalisation(name))
     return FrozenModule(Path(name).name or name, module, 1 if fixed_px else patch_px)
+
+
+def quietly(load: Callable[[str], Any], name: str, what: str) -> Any:
+    """load(name), one of the loaders of transformers; raises FusionError in one line."""
+    # Its retries are told line by line otherwise, before the one line that matters.
+    from transformers.utils.logging import disable_progress_bar
+
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
+    disable_progress_bar()
+    try:
+        return load(name)
+    except (OSError, ValueError, ImportError) as error:
+        raise FusionError(f"{what} cannot be loaded by transformers: {_one_line(error)}") from None
 
 
 def _stride(vision: Any) -> int:
@@ -72,7 +84,7 @@ def _stride(vision: Any) -> int:
     return 224 // int(states.shape[-1] if states.ndim == 4 else states.shape[1] ** 0.5)
 
 
-def _normalisation(name: str) -> tuple[list[float], list[float]]:
+def normalisation(name: str) -> tuple[list[float], list[float]]:
     from transformers.utils import cached_file
 
     try:

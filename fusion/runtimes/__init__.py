@@ -18,8 +18,10 @@ Run = Callable[[Floats, Floats], Floats]
 PACKAGES = {".onnx": "onnxruntime", ".xml": "openvino"}
 
 
-def load(path: Path, threads: int = 1) -> Run:
-    """The runtime is told by the file's ending: .onnx for ONNX Runtime, .xml for OpenVINO (which reads .onnx too)."""
+def load(path: str | Path, threads: int = 1, device: str = "cpu") -> Run:
+    """The runtime is told by the file's ending: .onnx for ONNX Runtime, .xml for OpenVINO (which reads .onnx too).
+    `device` "cuda" or "tensorrt" is for ONNX Runtime where its GPU build is installed."""
+    path = Path(path)
     if path.suffix not in PACKAGES:
         raise FusionError(f"{path} ends neither in .onnx nor in .xml")
     if not path.is_file():
@@ -28,7 +30,9 @@ def load(path: Path, threads: int = 1) -> Run:
     if path.suffix == ".onnx":
         from fusion.runtimes.onnx_runtime import session
 
-        return guarded(session(path, threads))
+        return guarded(session(path, threads, device))
+    if device != "cpu":
+        raise FusionError(f"{path} runs on the CPU here: export it as .onnx for {device}")
     from fusion.runtimes.openvino_runtime import compiled
 
     return guarded(compiled(path, threads))

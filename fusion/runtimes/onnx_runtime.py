@@ -7,8 +7,20 @@ import onnxruntime
 from fusion.errors import FusionError
 from fusion.runtimes import Floats, Run
 
+PROVIDERS = {
+    "cpu": ("CPUExecutionProvider",),
+    "cuda": ("CUDAExecutionProvider", "CPUExecutionProvider"),
+    "tensorrt": ("TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider"),
+}
+"""What TensorRT cannot run falls to CUDA, and what CUDA cannot to the CPU."""
 
-def session(path: Path, threads: int = 1, providers: tuple[str, ...] = ("CPUExecutionProvider",)) -> Run:
+
+def session(path: Path, threads: int = 1, device: str = "cpu") -> Run:
+    if device not in PROVIDERS:
+        raise FusionError(f"device of an exported student is one of {', '.join(PROVIDERS)}, not '{device}'")
+    providers = PROVIDERS[device]
+    if providers[0] not in onnxruntime.get_available_providers():
+        raise FusionError(f"ONNX Runtime has no {providers[0]} here: pip install onnxruntime-gpu, without onnxruntime")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3

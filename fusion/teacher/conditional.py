@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from fusion.errors import FusionError
+from fusion.files import whole
 from fusion.teacher.diffusion import Diffusion, DiffusionConfig
 from fusion.teacher.network import NetworkConfig, TeacherNetwork
 from fusion.teacher.tiles import in_tiles
@@ -96,8 +97,6 @@ class ConditionalTeacher:
 def save_teacher(network: TeacherNetwork, diffusion: DiffusionConfig, path: Path) -> None:
     # One entry only: safetensors writes several in no fixed order, and equal weights should be equal files.
     metadata = {KIND: json.dumps({"network": network.config.as_dict(), "diffusion": asdict(diffusion)}, sort_keys=True)}
-    partial = path.with_name(path.name + ".partial")
-    save_file(
-        {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}, partial, metadata
-    )
-    partial.replace(path)
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
+    with whole(path) as partial:
+        save_file(tensors, partial, metadata)

@@ -7,8 +7,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from fusion.errors import FusionError
 from fusion.teacher.network import TeacherNetwork
 from fusion.teacher.tiles import Denoiser
+
+PREDICTIONS = ("sample", "epsilon", "v_prediction")
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,8 @@ class Diffusion:
         from diffusers import DDIMScheduler
 
         scheduler: Any = DDIMScheduler(**_schedule(self.config), timestep_spacing="trailing", set_alpha_to_one=True)
+        if not 1 <= steps <= self.config.train_steps:
+            raise FusionError(f"--steps is 1 to {self.config.train_steps} for this teacher, not {steps}")
         scheduler.set_timesteps(steps)
         shape = (condition.shape[0], 3, *condition.shape[2:])
         image = torch.randn(shape, generator=generator).to(condition)

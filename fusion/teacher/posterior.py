@@ -88,6 +88,8 @@ class PosteriorTeacher:
         shape = (n, 3, *v.shape[-2:])
         image = torch.randn(shape, generator=generator).to(v)
         count = len(self._kept)
+        if not 1 <= self._steps <= count:
+            raise FusionError(f"--steps is 1 to {count} for this teacher, not {self._steps}")
         visited = [round(count - index * count / self._steps) - 1 for index in range(self._steps)]  # from pure noise on
         for step, before in zip(visited, [*visited[1:], -1]):
             kept = self._kept[step].to(image)

@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from fusion.errors import FusionError
+from fusion.files import whole
 from fusion.student import Student, StudentConfig
 
 KIND = "nightloop-fusion-student"
@@ -39,9 +40,8 @@ def locate(name_or_path: str | Path) -> Path:
 def save_student(student: Student, path: Path) -> None:
     """Writes the file in one step, so that a reader never sees half of it."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in student.state_dict().items()}
-    partial = path.with_name(path.name + ".partial")
-    save_file(tensors, partial, metadata=metadata_of(student.config))
-    partial.replace(path)
+    with whole(path) as partial:
+        save_file(tensors, partial, metadata=metadata_of(student.config))
 
 
 def metadata_of(config: StudentConfig) -> dict[str, str]:

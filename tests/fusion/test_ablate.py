@@ -96,3 +96,23 @@ def test_the_command_refuses_in_one_line(tmp_path, monkeypatch):
         monkeypatch.setattr(sys, "argv", [*arguments, *more])
         with pytest.raises(SystemExit, match=f"^fusion.ablate: .*{says}"):
             main()
+
+
+def test_a_fault_inside_a_run_is_not_blamed_on_the_seeds(tmp_path, monkeypatch):
+    def broken(*_):
+        raise ValueError("shapes differ")
+
+    monkeypatch.setattr("fusion.ablate.ablate", broken)
+    monkeypatch.setattr(
+        sys,
+        "argv",
+        ["ablate", *(part for name in ("data", "ensembles", "out") for part in (f"--{name}", str(tmp_path)))],
+    )
+    with pytest.raises(ValueError, match="shapes differ"):
+        main()
+
+
+def test_that_nothing_is_held_out_is_known_before_anything_is_trained(drawn, tmp_path, monkeypatch):
+    monkeypatch.setattr("fusion.ablate.train", lambda *_, **__: pytest.fail("trained first"))
+    with pytest.raises(FusionError, match="no pair is held out"):
+        ablate([drawn[0]], drawn[1], tmp_path, replace(TINY, held_out=0.0), seeds=(0,), only=("both",))

@@ -154,6 +154,42 @@ def test_the_second_flir_set_is_paired_by_its_own_map(tmp_path):
     assert (pair.name, pair.thermal.name) == ("train/video-a-frame-000001", "video-b-frame-000009.jpg")
 
 
+def test_the_paired_videos_of_the_second_flir_set_are_its_test_frames(tmp_path):
+    picture(tmp_path / "video_rgb_test/data/video-a-frame-000001.jpg")
+    picture(tmp_path / "video_thermal_test/data/video-b-frame-000009.jpg", channels=1)
+    table = '{"video-a-frame-000001.jpg": "video-b-frame-000009.jpg"}'
+    (tmp_path / "rgb_to_thermal_vid_map.json").write_text(table)
+    pairs = read_pairs(tmp_path)
+    assert [pair.name for pair in pairs] == ["test/video-a-frame-000001"]
+    assert split(pairs, 0.0)[1] == pairs
+
+
+@pytest.mark.parametrize("place", [".", "ImageSets/Main"])
+def test_validation_frames_of_aligned_flir_are_held_out(tmp_path, place):
+    for number in (1, 2):
+        picture(tmp_path / f"JPEGImages/FLIR_0000{number}_RGB.jpg")
+        picture(tmp_path / f"JPEGImages/FLIR_0000{number}_PreviewData.jpeg", channels=1)
+    (tmp_path / place).mkdir(parents=True, exist_ok=True)
+    (tmp_path / place / "align_validation.txt").write_text("FLIR_00002_PreviewData\n")
+    training, held = split(read_pairs(tmp_path), 0.0)
+    assert [pair.name for pair in training] == ["FLIR_00001"]
+    assert [pair.name for pair in held] == ["val/FLIR_00002"]
+
+
+def test_a_set_s_test_folder_given_by_itself_is_held_out_too(tmp_path):
+    for folder in ("train", "test"):
+        picture(tmp_path / folder / "vi/0001.png")
+        picture(tmp_path / folder / "ir/0001.png", channels=1)
+    assert [pair.name for pair in read_folders([tmp_path / "test"])] == ["test/0001"]
+    assert split(read_folders([tmp_path / "test"]), 0.0)[0] == ()
+    assert [pair.name for pair in read_folders([tmp_path / "train"])] == ["0001"]
+
+
+def test_a_frame_smaller_than_a_block_cannot_be_reduced():
+    with pytest.raises(FusionError, match="a frame of 3x9 cannot be reduced by 4"):
+        reduce(np.zeros((9, 3), np.uint8), 4)
+
+
 def test_recordings_carry_their_labels(tmp_path):
     write(tmp_path, count=1, seed=0, width=64, height=48)
     for kind, value in (("depth", 1234), ("tags", 12), ("instances", 40000)):

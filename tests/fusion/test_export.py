@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -80,3 +81,21 @@ def test_the_command_says_how_near_it_came_and_refuses_a_wrong_ending(tmp_path):
     done = subprocess.run([*command, str(tmp_path / "s.xml")], capture_output=True, text=True)
     assert done.returncode == 1
     assert done.stderr.startswith("fusion.export: a file of the format onnx ends in .onnx")
+
+
+def test_what_would_be_ignored_or_cannot_be_written_is_said(student, tmp_path):
+    with pytest.raises(FusionError, match="--calibrate is for --int8"):
+        export(student, tmp_path / "student.onnx", calibrate=[tmp_path])
+    with pytest.raises(FusionError, match=r"student\.onnx cannot be written"):
+        export(student, Path("/proc/student.onnx"))
+
+
+def test_a_path_may_be_a_string_and_a_device_that_is_not_there_is_named(student, tmp_path, monkeypatch):
+    export(student, tmp_path / "student.onnx")
+    path = str(tmp_path / "student.onnx")
+    assert load(path)(np.zeros((1, 3, 8, 8), np.float32), np.zeros((1, 1, 8, 8), np.float32)).shape == (1, 3, 8, 8)
+    with pytest.raises(FusionError, match="is one of cpu, cuda, tensorrt, not 'foo'"):
+        load(path, device="foo")
+    monkeypatch.setattr("onnxruntime.get_available_providers", lambda: ["CPUExecutionProvider"])
+    with pytest.raises(FusionError, match="has no TensorrtExecutionProvider here"):
+        load(path, device="tensorrt")

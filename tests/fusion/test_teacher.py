@@ -147,3 +147,35 @@ def test_night_frames_without_a_clear_twin_are_no_clean_images(tmp_path):
     shutil.rmtree(tmp_path / "drawn" / "clear")
     with pytest.raises(FusionError, match="--least-mean"):
         train([tmp_path / "drawn"], tmp_path / "dark", Recipe(steps=1, crop=8, held_out=0.0, least_mean=0.99))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"channels": "abc"}, "--channels are multiples of 8 separated by commas, not 'abc'"),
+        ({"channels": "7"}, "--channels are multiples of 8"),
+        ({"crop": 33}, "--crop 33 must be a multiple of 2"),
+        ({"prediction": "foo"}, "--prediction is one of sample, epsilon, v_prediction, not 'foo'"),
+    ],
+)
+def test_sizes_that_no_network_can_have_are_named(tmp_path, wrong, says):
+    write(tmp_path / "data", count=2, seed=0, width=192, height=160)
+    recipe = replace(Recipe(steps=1, batch=1, channels="8,16", crop=32), **wrong)
+    with pytest.raises(FusionError, match=says):
+        train([tmp_path / "data"], tmp_path / "out", recipe)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_teacher_killed_before_its_first_log_line_can_be_resumed(tmp_path):
+    write(tmp_path / "data", count=2, seed=0, width=192, height=160)
+    recipe = Recipe(steps=2, batch=1, channels="8,16", crop=32)
+    train([tmp_path / "data"], tmp_path / "out", recipe, stop_after=1)
+    train([tmp_path / "data"], tmp_path / "out", recipe, resume=True)
+    assert (tmp_path / "out" / "teacher.safetensors").exists()
+
+
+@pytest.mark.parametrize("steps", [0, 2000])
+def test_as_many_steps_as_the_schedule_has_and_no_more(steps):
+    generator = torch.Generator()
+    with pytest.raises(FusionError, match=f"--steps is 1 to 1000 for this teacher, not {steps}"):
+        Diffusion(DiffusionConfig()).sample(None, torch.zeros(1, 4, 8, 8), steps, 1.0, generator)

@@ -193,3 +193,13 @@ def test_the_bench_writes_its_figures_by_name(tmp_path):
     assert 0.0 < figures["cpu_640x360_ms"] < 1000.0
     assert 0.0 < figures["cpu_640x480_ms"] < 1000.0
     assert "640x360" in result.stdout
+
+
+def test_a_loss_that_is_no_number_ends_the_run_and_spares_the_checkpoint(drawn, ensembles, tmp_path, capsys):
+    recipe = replace(SMALL, steps=3, tau_pix=0.0)  # the command refuses it; 0 / 0 is not a number
+    with pytest.raises(FusionError, match="the loss is nan at step 1"):
+        train([drawn], ensembles, tmp_path / "out", recipe, log_every=1)
+    state = torch.load(tmp_path / "out" / "checkpoint.pt", weights_only=True)
+    assert state["step"] == 0
+    assert all(bool(torch.isfinite(tensor).all()) for tensor in state["student"].values())
+    assert "psnr is that of training pairs" in capsys.readouterr().err

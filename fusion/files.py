@@ -1,0 +1,59 @@
+"""Files written whole or not at all, and faults that name the file in one line: a full disk, a missing folder."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+
+from fusion.errors import FusionError
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """Where to write: a file beside `path` that takes its place once the block has ended well. Otherwise nothing is
+    left of it, and what `path` held before stays."""
+    partial = path.with_name(path.name + ".partial")
+    try:
+        try:
+            yield partial
+            partial.replace(path)
+        except BaseException:
+            partial.unlink(missing_ok=True)
+            raise
+    except (OSError, RuntimeError, SafetensorError) as error:  # torch and safetensors have their own for a full disk
+        raise FusionError(f"{path} cannot be written: {_reason(error)}") from None
+
+
+def write_text(path: Path, text: str) -> None:
+    with whole(path) as partial:
+        partial.write_text(text)
+
+
+def write_image(path: Path, image: NDArray[np.uint8]) -> None:
+    """BGR or grey, in the format of the name's ending."""
+    _, data = cv2.imencode(path.suffix, image)
+    with whole(path) as partial:
+        partial.write_bytes(data.tobytes())
+
+
+def append(path: Path, text: str) -> None:
+    try:
+        with path.open("a") as file:
+            file.write(text)
+    except OSError as error:
+        raise FusionError(f"{path} cannot be written: {_reason(error)}") from None
+
+
+def make_folder(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FusionError(f"{path} cannot be made: {_reason(error)}") from None
+
+
+def _reason(error: Exception) -> str:
+    return (getattr(error, "strerror", None) or " ".join(str(error).split()))[:160]

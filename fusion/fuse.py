@@ -1,0 +1,148 @@
+"""Fuses your own frames: folders of pairs, one pair of images, or a pair of videos.
+
+    python -m fusion.fuse --data DIR [DIR ...] --out DIR [--weights sim]
+    python -m fusion.fuse --visible a.png --thermal b.png --out fused.png
+    python -m fusion.fuse --visible a.mp4 --thermal b.mp4 --out fused.mp4
+
+Folders are read as everywhere in this package (`fusion.layouts`) and give OUT/NAME.png. The frames of a pair must lie
+over each other and have one size; the frames of two videos belong together by their number. Where the thermal frame is
+flat, the visible one comes out unchanged, and how often that was is said at the end.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from fusion import limits
+from fusion.byte_path import FLAT_GREY_LEVELS
+from fusion.data import Pair, load, read_folders
+from fusion.errors import FusionError
+from fusion.files import make_folder, write_image
+from fusion.layouts import SUFFIXES
+from fusion.progress import bar
+from fusion.proxy import FusionProxy
+
+Bytes = NDArray[np.uint8]
+
+
+def fuse_pairs(pairs: Sequence[Pair], targets: Sequence[Path], proxy: FusionProxy) -> int:
+    """Writes one image per pair; returns how many thermal frames were flat."""
+    flat = 0
+    with bar("fusing", len(pairs)) as advance:
+        for pair, target in zip(pairs, targets):
+            if target.resolve() in (pair.visible.resolve(), pair.thermal.resolve()):
+                raise FusionError(f"{target} would be overwritten by its own fused frame: give another --out")
+            images = load(pair)
+            flat += float(images.thermal.std()) < FLAT_GREY_LEVELS
+            make_folder(target.parent)
+            write_image(target, proxy(images.visible, images.thermal, channel_order="rgb")[..., ::-1])
+            advance(1)
+    return flat
+
+
+def fuse_videos(visible: Path, thermal: Path, out: Path, proxy: FusionProxy) -> tuple[int, int]:
+    """Frame by frame, as long as both last; returns how many frames there were and how many thermal ones were flat."""
+    if out.suffix.lower() != ".mp4":
+        raise FusionError(f"a fused video is an .mp4 file: {out}")
+    if not out.parent.is_dir():
+        raise FusionError(f"no folder {out.parent}")
+    partial = out.with_name(f".{out.stem}.partial.mp4")
+    writer: Any = None
+    count = flat = 0
+    with ExitStack() as stack:
+        stack.callback(lambda: partial.unlink(missing_ok=True))
+        seen, heat = _opened(visible, stack), _opened(thermal, stack)
+        rate = seen.get(cv2.CAP_PROP_FPS) or 25.0
+        advance = stack.enter_context(bar("fusing", int(seen.get(cv2.CAP_PROP_FRAME_COUNT)) or 1))
+        for frame, warm in zip(_frames(seen), _frames(heat)):
+            if frame.shape != warm.shape:
+                sizes = [f"{one.shape[1]}x{one.shape[0]}" for one in (warm, frame)]
+                raise FusionError(f"{thermal} is {sizes[0]} where {visible} is {sizes[1]}")
+            if writer is None:
+                size = (frame.shape[1], frame.shape[0])
+                writer = cv2.VideoWriter(str(partial), cv2.VideoWriter.fourcc(*"mp4v"), rate, size)
+                stack.callback(writer.release)
+                if not writer.isOpened():
+                    raise FusionError(f"{out} cannot be written")
+            grey = np.asarray(cv2.cvtColor(warm, cv2.COLOR_BGR2GRAY), np.uint8)
+            flat += float(grey.std()) < FLAT_GREY_LEVELS
+            writer.write(proxy(frame, grey))
+            count += 1
+            advance(1)
+        if count == 0:
+            raise FusionError(f"{visible} and {thermal} share no frame that can be read")
+        writer.release()
+        if _frame_count(partial) != count:  # the writer itself says nothing of a full disk
+            raise FusionError(f"{out} cannot be written whole: is there room on the disk?")
+        try:
+            partial.replace(out)
+        except OSError as error:
+            raise FusionError(f"{out} cannot be written: {error.strerror}") from None
+    return count, flat
+
+
+def _opened(path: Path, stack: ExitStack) -> Any:
+    if not path.is_file():
+        raise FusionError(f"no file {path}")
+    video = cv2.VideoCapture(str(path))
+    stack.callback(video.release)
+    if not video.isOpened():
+        raise FusionError(f"{path} is neither an image nor a video that can be read")
+    return video
+
+
+def _frame_count(path: Path) -> int:
+    video = cv2.VideoCapture(str(path))
+    count = int(video.get(cv2.CAP_PROP_FRAME_COUNT)) if video.isOpened() else 0
+    video.release()
+    return count
+
+
+def _frames(video: Any) -> Iterator[Bytes]:
+    while True:
+        there, frame = video.read()
+        if not there:
+            return
+        yield frame
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m fusion.fuse", description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, nargs="+", help="folders of pairs")
+    parser.add_argument("--visible", type=Path, help="an image or a video")
+    parser.add_argument("--thermal", type=Path, help="the thermal image or video to it")
+    parser.add_argument("--out", type=Path, required=True, help="a folder for --data, else an image or an .mp4 file")
+    parser.add_argument("--weights", default="sim", help="a shipped name or a .safetensors file (default: sim)")
+    parser.add_argument("--threads", type=int, default=1, help="per frame (default: 1)")
+    options = parser.parse_args()
+    try:
+        limits.check(vars(options))
+        single = options.visible is not None and options.thermal is not None
+        if single == bool(options.data) or (options.visible is None) != (options.thermal is None):
+            raise FusionError("give either --data, or --visible and --thermal")
+        proxy = FusionProxy.from_pretrained(options.weights, threads=options.threads)
+        if options.data:
+            pairs = read_folders(options.data)
+            count, flat = len(pairs), fuse_pairs(pairs, [options.out / f"{pair.name}.png" for pair in pairs], proxy)
+        elif options.visible.suffix.lower() in SUFFIXES:
+            if options.out.suffix.lower() not in SUFFIXES:
+                raise FusionError(f"a fused image ends in one of {', '.join(SUFFIXES)}: {options.out}")
+            pair = Pair(options.visible.stem, options.visible, options.thermal)
+            count, flat = 1, fuse_pairs([pair], [options.out], proxy)
+        else:
+            count, flat = fuse_videos(options.visible, options.thermal, options.out, proxy)
+    except FusionError as error:
+        sys.exit(f"fusion.fuse: {error}")
+    said = f"; {flat} unchanged, because their thermal half is flat" if flat else ""
+    print(f"{count} fused {'frame' if count == 1 else 'frames'} in {options.out}{said}")
+
+
+if __name__ == "__main__":
+    main()

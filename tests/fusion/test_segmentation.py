@@ -1,0 +1,97 @@
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from fusion import FusionError
+from fusion.data import read_pairs
+from fusion.evaluate import evaluate, segmentation_markdown, segmentations
+from fusion.segmentation import CLASSES, Segmenter, class_table, ious, labels_of, overlaps, read_classes
+from fusion.synthetic import write
+
+transformers = pytest.importorskip("transformers")
+ROAD, PERSON, CAR = (CLASSES.index(name) for name in ("road", "person", "car"))
+
+
+def recording(folder: Path) -> Path:
+    """Two frames whose left half is road, with a person in it, and whose right half is a car."""
+    write(folder, count=2, seed=0, width=64, height=48)
+    (folder / "tags").mkdir()
+    tags = np.full((48, 64), 14, np.uint8)
+    tags[:, :32], tags[:12, :8] = 1, 12
+    for number in (0, 1):
+        cv2.imwrite(str(folder / "tags" / f"{number:04d}.png"), tags)
+    return folder
+
+
+def test_classes_meet_by_name():
+    table = class_table({0: "road, route", 1: "person, individual", 2: "bed", 3: "Car", 4: "tree"})
+    assert table.tolist() == [ROAD, PERSON, -1, CAR, CLASSES.index("vegetation")]
+
+
+def test_overlaps_of_a_case_worked_by_hand(tmp_path):
+    pair = read_pairs(recording(tmp_path))[0]
+    wanted, known = read_classes(labels_of(pair), (48, 64))
+    found = np.full((48, 64), CAR)
+    found[:, :16] = ROAD
+    values = ious([overlaps(found, wanted, known)])
+    assert values[ROAD] == pytest.approx((48 * 16 - 96) / (48 * 32))  # a quarter of the person's place is called road
+    assert values[CAR] == pytest.approx(32 / 48)
+    assert values[PERSON] == 0.0
+    assert np.isnan(values[CLASSES.index("sky")])
+
+
+def test_a_set_that_labels_three_classes_asks_for_no_others(tmp_path):
+    for kind, channels in (("vi", 3), ("ir", 1), ("Segmentation_labels", 1)):
+        (tmp_path / kind).mkdir()
+        cv2.imwrite(str(tmp_path / kind / "a.png"), np.full((4, 4, channels), 3 if channels == 1 else 9, np.uint8))
+    wanted, known = read_classes(labels_of(read_pairs(tmp_path)[0]), (4, 4))
+    found = np.full((4, 4), ROAD)
+    found[0] = CLASSES.index("bicycle")
+    values = ious([overlaps(found, wanted, known)])
+    assert values[CLASSES.index("bicycle")] == 0.25
+    assert np.isnan(values[ROAD])
+
+
+def test_segmentation_is_told_per_condition_with_intervals(tmp_path):
+    pairs = read_pairs(recording(tmp_path / "night"))
+    labelled = [(pair, labels_of(pair)) for pair in pairs]
+    wanted = read_classes(labelled[0][1], (48, 64))[0]
+    by = {"visible": lambda visible, thermal: visible, "thermal": lambda visible, thermal: visible * 0}
+    table = segmentations(labelled, by, lambda frame: wanted if frame.any() else wanted * 0 + CAR)
+    assert set(table) == {"all", "night"}
+    right, wrong = table["night"]["visible"], table["night"]["thermal"]
+    assert (right["mean"], right["low"], right["high"]) == (1.0, 1.0, 1.0)
+    assert wrong["IoU"] == {"road": 0.0, "person": 0.0, "car": 0.5}
+    assert "| visible | 1.000 (1.000 to 1.000) | 1.000 |" in segmentation_markdown(table)
+
+
+def test_a_model_of_transformers_names_every_pixel_of_any_size(tmp_path):
+    config = transformers.SegformerConfig(
+        depths=[1, 1, 1, 1], hidden_sizes=[8, 8, 16, 16], decoder_hidden_size=8, num_attention_heads=[1, 1, 1, 1],
+        id2label={0: "road", 1: "person", 2: "car"}, label2id={"road": 0, "person": 1, "car": 2},
+    )  # fmt: skip
+    torch.manual_seed(0)
+    transformers.SegformerForSemanticSegmentation(config).save_pretrained(tmp_path / "model")
+    segment = Segmenter.load(str(tmp_path / "model"))
+    found = segment(np.random.default_rng(0).integers(0, 256, (45, 71, 3), dtype=np.uint8))
+    assert found.shape == (45, 71)
+    assert set(np.unique(found)) <= {ROAD, PERSON, CAR}
+    recording(tmp_path / "set")
+    result = evaluate([tmp_path / "set"], tmp_path / "out", segmenter=str(tmp_path / "model"))
+    assert result["segmentation"]["all"]["student sim"]["frames"] == 2
+    assert "## Segmentation, IoU, all (2 frames)" in (tmp_path / "out" / "summary.md").read_text()
+
+
+def test_what_cannot_be_segmented_is_refused_before_any_metric(tmp_path, monkeypatch):
+    monkeypatch.setattr("fusion.evaluate.metric_rows", lambda *_: pytest.fail("metrics came first"))
+    write(tmp_path / "set", count=1, seed=0, width=64, height=48)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(FusionError, match=r"segmenter '.*' cannot be loaded") as caught:
+        evaluate([tmp_path / "set"], tmp_path / "out", segmenter=str(tmp_path / "empty"))
+    assert "\n" not in str(caught.value)
+    monkeypatch.setattr("fusion.evaluate.Segmenter.load", lambda name: name)
+    with pytest.raises(FusionError, match="no pair carries classes"):
+        evaluate([tmp_path / "set"], tmp_path / "out", segmenter="any")
