@@ -290,10 +290,11 @@ def _contrast_target(scene: Scene, thermal: NDArray[np.uint8], recipe: Recipe, s
     if has_target:
         return {"wanted": mean, "lack": torch.zeros_like(mean[0])}
     brightness = luminance(scene.mean[None])[0, 0].numpy()
-    heat = reduce(thermal, scale)[0]
-    wanted, weight = stronger_contrast(brightness, heat, scale, recipe.contrast_gain, recipe.contrast_detail)
-    brighter = torch.from_numpy((wanted - brightness)[patch])
-    return {"wanted": (mean + brighter).clamp(0.0, 1.0), "lack": torch.from_numpy(weight[patch])}
+    wish = stronger_contrast(brightness, reduce(thermal, scale)[0], scale, recipe.contrast_gain, recipe.contrast_detail)
+    wanted, own, colour, lack = (
+        torch.from_numpy(plane[patch]) for plane in (wish.luminance, brightness, wish.colour, wish.weight)
+    )
+    return {"wanted": (wanted + colour * (mean - own)).clamp(0.0, 1.0), "lack": lack}
 
 
 def _moved(box: Box, down: float, across: float) -> Box:

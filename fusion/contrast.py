@@ -4,6 +4,8 @@ A teacher that has learnt from photographs alone draws people in the dark as fai
 thermal frame's contrast is the stronger one, it takes the place of the contrast of the teacher's mean.
 """
 
+from typing import NamedTuple
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +14,8 @@ Plane = NDArray[np.float32]
 
 AROUND_PX = 61
 """Of the full frame, as are all lengths here: a pedestrian at 10 m with as much of the street on either side."""
-CLOSE_PX = 25
-"""Around what a pedestrian at 25 m, or the limbs of one at 10 m, should stand out against."""
+CLOSE_PX = 15
+"""Around what a pedestrian at 40 m, or the limbs of one at 15 m, should stand out against."""
 NEARBY_PX = 25
 """Over which the strengths of two contrasts are compared, so that one thing is not cut in two."""
 NOISE_FLOOR = 0.01
@@ -26,19 +28,32 @@ BASE_SHARE = 0.5
 """How far the brightness around a warm thing goes to the thermal frame's."""
 MOST_LACK = 0.5
 """Grey levels of 0..1 above which a wish gets no more weight."""
+MOST_WEIGHT = 5.0
 
 
-def stronger_contrast(mean: Plane, thermal: Plane, scale: int, gain: float, detail: float = 0.0) -> tuple[Plane, Plane]:
-    """Luminance of the ensemble's mean and thermal frame, (h, w) in [0, 1], reduced by `scale` -> wanted luminance in
-    [0, 1] and how much weight the wish has, 0 to 5, both (h, w).
+class Wish(NamedTuple):
+    """Planes (h, w)."""
 
-        b_x = mean of x around,  d_mu = mu - b_mu,  d_t = gain (t - b_t) + detail (t - mean of t close by)
-        E_mu = (mean of |d_mu| nearby)^2,  E_t = (mean of |d_t| nearby)^2 / (gain + detail)
-        warmth = cold + (1 - cold) min(max(mean of d_t nearby / warm, 0), 1)
-        share = warmth E_t / (E_t + E_mu + floor^2)
-        base = b_mu + (mean of share around) (b_t - b_mu) / 2
-        wanted = base + (1 - share) d_mu + share d_t
-        weight = |wanted - mu| / 0.1: a person at 30 m covers a thousandth of a frame, the grain of a night all of it
+    luminance: Plane
+    """Wanted, in [0, 1]."""
+    colour: Plane
+    """How much of the mean's own is to stay, in [0, 1]."""
+    weight: Plane
+    """Of the wish, 0 to 5."""
+
+
+def stronger_contrast(mean: Plane, thermal: Plane, scale: int, gain: float, detail: float = 0.0) -> Wish:
+    """What to make of the luminance of the ensemble's mean and thermal frame, (h, w) in [0, 1], reduced by `scale`.
+
+    b_x = mean of x around,  d_mu = mu - b_mu,  d_t = gain (t - b_t) + detail (t - mean of t close by)
+    E_mu = (mean of |d_mu| nearby)^2,  E_t = (mean of |d_t| nearby)^2 / (gain + detail)
+    warmth = cold + (1 - cold) min(max(mean of d_t nearby / warm, 0), 1)
+    share = warmth E_t / (E_t + E_mu + floor^2)
+    base = b_mu + (mean of share around) (b_t - b_mu) / 2
+    wanted = base + (1 - share) d_mu + share d_t
+    colour = 1 - mean of share nearby: in the dark it is the camera's noise, and nobody is green because he is warm
+    weight = 5 (|wanted - mu| / 0.5)^0.5: a person at 30 m covers a thousandth of a frame, the grain of a night all
+        of it, and who is far away or warmly dressed stands out least
     """
     around, close, nearby = (side / scale for side in (AROUND_PX, CLOSE_PX, NEARBY_PX))
     bases = [_mean(plane, around) for plane in (mean, thermal)]
@@ -52,7 +67,8 @@ def stronger_contrast(mean: Plane, thermal: Plane, scale: int, gain: float, deta
     base = bases[0] + BASE_SHARE * _mean(share, around) * (bases[1] - bases[0])
     wanted = np.clip(base + (1.0 - share) * own + share * warm, 0.0, 1.0).astype(np.float32)
     lack = np.minimum(np.abs(wanted - mean), MOST_LACK)
-    return wanted, (lack / 0.1).astype(np.float32)
+    colour = np.clip(1.0 - _mean(share, nearby), 0.0, 1.0).astype(np.float32)
+    return Wish(wanted, colour, MOST_WEIGHT * np.sqrt(lack / np.float32(MOST_LACK)))
 
 
 def _mean(plane: Plane, side: float) -> Plane:

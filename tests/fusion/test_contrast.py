@@ -35,7 +35,7 @@ def contrast_of(image: np.ndarray) -> float:
 
 def test_what_is_warm_and_dark_is_wanted_as_bright_as_it_is_warm():
     mean, thermal = night(0.0)
-    wanted, weight = stronger_contrast(mean, thermal, 2, 1.0)
+    wanted, _, weight = stronger_contrast(mean, thermal, 2, 1.0)
     assert contrast_of(wanted) == pytest.approx(0.4, abs=0.06)
     assert weight[32, 46] > 3.0
     assert weight[32, 4] < 0.2
@@ -43,14 +43,14 @@ def test_what_is_warm_and_dark_is_wanted_as_bright_as_it_is_warm():
 
 def test_the_gain_makes_it_brighter_still():
     mean, thermal = night(0.0)
-    contrasts = [contrast_of(stronger_contrast(mean, thermal, 2, gain)[0]) for gain in (0.5, 1.0, 1.5)]
+    contrasts = [contrast_of(stronger_contrast(mean, thermal, 2, gain).luminance) for gain in (0.5, 1.0, 1.5)]
     assert contrasts[1] / contrasts[0] == pytest.approx(2.0, rel=0.1)
     assert contrasts[2] / contrasts[1] == pytest.approx(1.5, rel=0.1)
 
 
 def test_detail_sets_a_thing_off_from_what_is_close_by():
     mean, thermal = night(0.0)
-    wished = [stronger_contrast(mean, thermal, 2, 1.0, detail)[0] for detail in (0.0, 0.5, 1.0)]
+    wished = [stronger_contrast(mean, thermal, 2, 1.0, detail).luminance for detail in (0.0, 1.5, 3.0)]
     assert contrast_of(wished[0]) + 0.1 < contrast_of(wished[1]) < contrast_of(wished[2]) - 0.1
     far = [image[26:38, 4:20].mean() for image in wished]
     assert far[2] == pytest.approx(far[0], abs=1e-3)
@@ -61,36 +61,52 @@ def test_what_is_cold_is_asked_for_less_than_what_is_warm():
     for name, difference in (("warm", 0.3), ("cold", -0.3)):
         thermal[name] = np.full((64, 96), 0.5, np.float32)
         thermal[name][26:38, 43:49] += difference
-    warm, cold = (contrast_of(stronger_contrast(mean, thermal[name], 2, 1.0)[0]) for name in ("warm", "cold"))
+    warm, cold = (contrast_of(stronger_contrast(mean, thermal[name], 2, 1.0).luminance) for name in ("warm", "cold"))
     assert warm == pytest.approx(0.3, abs=0.06)
     assert -0.4 * warm < cold < -0.1 * warm
 
 
 def test_the_ground_around_a_warm_thing_goes_towards_the_thermal_frame_s():
     mean, thermal = night(0.0)
-    beside = {level: stronger_contrast(mean, thermal + level, 2, 1.0)[0][32, 52] for level in (0.0, 0.2)}
+    beside = {level: stronger_contrast(mean, thermal + level, 2, 1.0).luminance[32, 52] for level in (0.0, 0.2)}
     assert beside[0.0] < beside[0.2] < 0.5
 
 
 def test_what_the_teacher_shows_more_clearly_stays_as_it_is():
     mean, thermal = night(0.7)
     thermal[26:38, 43:49] = 0.35
-    wanted, weight = stronger_contrast(mean, thermal, 2, 1.0)
+    wanted, _, weight = stronger_contrast(mean, thermal, 2, 1.0)
     assert np.abs(wanted - mean).max() < 0.02
-    assert weight.max() < 0.2
+    assert weight.max() < 0.5
+
+
+def test_colour_goes_where_warmth_takes_over_and_stays_where_the_mean_is_clear():
+    dark, lit = (stronger_contrast(*night(contrast), 2, 1.0).colour for contrast in (0.0, 0.8))
+    assert dark[32, 46] < 0.2 < 0.8 < dark[32, 4]
+    assert lit[32, 46] > 0.7
+
+
+def test_who_stands_out_little_weighs_more_than_in_proportion():
+    mean, thermal = night(0.0)
+    faint = thermal[0, 0] + 0.25 * (thermal - thermal[0, 0])
+    much, little = (stronger_contrast(mean, heat, 2, 1.0) for heat in (thermal, faint))
+    lacking = [float(np.abs(wish.luminance - mean)[32, 46]) for wish in (much, little)]
+    assert lacking[1] < 0.4 * lacking[0]
+    assert little.weight[32, 46] > 0.4 * much.weight[32, 46]
 
 
 @given(PLANES, st.floats(0.0, 1.0), st.sampled_from([1, 2, 4]))
 def test_a_flat_thermal_frame_asks_for_nothing(mean, level, scale):
-    wanted, weight = stronger_contrast(mean, np.full_like(mean, level), scale, 1.5)
+    wanted, _, weight = stronger_contrast(mean, np.full_like(mean, level), scale, 1.5)
     assert np.abs(wanted - mean).max() < 1e-3
     assert weight.max() < 0.01
 
 
 @given(PLANES, PLANES, st.floats(0.5, 3.0), st.floats(0.0, 3.0))
 def test_what_is_wanted_can_be_shown(mean, thermal, gain, detail):
-    wanted, weight = stronger_contrast(mean, thermal, 4, gain, detail)
+    wanted, colour, weight = stronger_contrast(mean, thermal, 4, gain, detail)
     assert 0.0 <= wanted.min() <= wanted.max() <= 1.0
+    assert 0.0 <= colour.min() <= colour.max() <= 1.0
     assert 0.0 <= weight.min() <= weight.max() <= 5.0
 
 
@@ -139,5 +155,5 @@ def share_reached(proxy: FusionProxy, images: Images) -> float:
     """How far a fused frame has come from the visible one to what is wanted: 0 to 1, where much is missing."""
     fused = proxy(images.visible, images.thermal, channel_order="rgb")
     seen, shown, thermal = (reduce(image, 2).mean(axis=0) for image in (images.visible, fused, images.thermal))
-    wanted, weight = stronger_contrast(seen, thermal, 2, RECIPE.contrast_gain)
+    wanted, _, weight = stronger_contrast(seen, thermal, 2, RECIPE.contrast_gain)
     return float((weight * (shown - seen) * (wanted - seen)).sum() / (weight * (wanted - seen) ** 2).sum())
