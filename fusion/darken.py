@@ -12,6 +12,7 @@ the same side.
 """
 
 import argparse
+import shutil
 import sys
 from pathlib import Path
 
@@ -19,8 +20,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from fusion import limits
 from fusion.data import load, read_pairs
 from fusion.errors import FusionError
+from fusion.files import make_folder, whole, write_image
 from fusion.in_order import in_order
 from fusion.layouts import Pair
 
@@ -87,29 +90,17 @@ def write_nights(folder: Path, out: Path, seed: int) -> int:
     if out.resolve() == folder.resolve():
         raise FusionError(f"--out {out} is the folder of the lit pairs: name another one")
     pairs = read_pairs(folder)
-    try:
-        for kind in ("vi", "ir"):
-            (out / kind).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FusionError(f"{out} cannot be made: {error.strerror}") from None
+    for kind in ("vi", "ir"):
+        make_folder(out / kind)
     return sum(1 for _ in in_order(lambda pair: _write_night(pair, out, seed), pairs, "darkening pairs"))
 
 
 def _write_night(pair: Pair, out: Path, seed: int) -> None:
     dark = darken(load(pair).visible, np.random.default_rng([seed, *pair.name.encode()]))
     name = pair.name.rsplit("/", 1)[-1]
-    _write(out / "ir" / f"{name}{pair.thermal.suffix.lower()}", pair.thermal.read_bytes())
-    _write(out / "vi" / f"{name}.png", cv2.imencode(".png", np.ascontiguousarray(dark[..., ::-1]))[1].tobytes())
-
-
-def _write(path: Path, content: bytes) -> None:
-    partial = path.with_name(path.name + ".partial")
-    try:
-        partial.write_bytes(content)
-        partial.replace(path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise FusionError(f"{path} cannot be written: {error.strerror}") from None
+    with whole(out / "ir" / f"{name}{pair.thermal.suffix.lower()}") as partial:
+        shutil.copyfile(pair.thermal, partial)
+    write_image(out / "vi" / f"{name}.png", np.ascontiguousarray(dark[..., ::-1]))
 
 
 def main() -> None:
@@ -119,6 +110,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     try:
+        limits.check(vars(options))
         count = write_nights(options.data, options.out, options.seed)
     except FusionError as error:
         sys.exit(f"fusion.darken: {error}")
