@@ -13,11 +13,12 @@ import torch
 from fusion import FusionError, detection, robustness
 from fusion.cache import EnsembleCache
 from fusion.data import load, read_pairs, reduce
-from fusion.evaluate import detection_markdown, detections, evaluate, fusions, metric_rows, perception
+from fusion.evaluate import detections, evaluate, fusions, metric_rows, perception
 from fusion.labelled import labels_of
 from fusion.naive import average, luminance_swap, visible
 from fusion.student import Student
 from fusion.synthetic import write as write_twins
+from fusion.tables import detection_markdown
 from fusion.weights import save_student
 
 
