@@ -25,15 +25,15 @@ from numpy.typing import NDArray
 from fusion import against_teacher, detection, limits, robustness
 from fusion.backbones import Backbone, load_backbone
 from fusion.cache import EnsembleCache
+from fusion.compared import fusions
 from fusion.data import Pair, load, read_folders, read_pairs
 from fusion.errors import FusionError
 from fusion.files import make_folder, whole, write_text
 from fusion.labelled import labels_of, read_boxes
 from fusion.metrics import all_metrics, grey, peak_signal_to_noise_db, structural_similarity
-from fusion.naive import FUSIONS, Fusion
+from fusion.naive import Fusion
 from fusion.perceptual import picture_distance
 from fusion.progress import along
-from fusion.proxy import FusionProxy
 from fusion.segmentation import CLASSES, Segment, Segmenter, ious, overlaps, read_classes
 from fusion.segmentation import labels_of as classes_of
 from fusion.tables import detection_markdown, markdown, segmentation_markdown
@@ -60,19 +60,6 @@ def interval(values: Sequence[Any], statistic: Callable[[Sequence[Any]], float],
     drawn = [statistic([values[i] for i in rng.integers(0, len(values), len(values))]) for _ in range(DRAWS)]
     low, high = np.nanpercentile(drawn, [2.5, 97.5])
     return float(low), float(high)
-
-
-def fusions(weights: Sequence[str]) -> dict[str, Fusion]:
-    found = dict(FUSIONS)
-    stems = [Path(name).stem for name in weights]
-    for name, stem in zip(weights, stems):  # every trainer calls its file student.safetensors
-        found[f"student {stem if stems.count(stem) == 1 else name}"] = _student(name)
-    return found
-
-
-def _student(name: str) -> Fusion:
-    proxy = FusionProxy.from_pretrained(name)
-    return lambda frame, thermal: proxy(frame, thermal, channel_order="rgb")
 
 
 def metric_rows(pairs: Sequence[Pair], by: dict[str, Fusion], backbone: Backbone | None = None) -> list[dict[str, Any]]:
