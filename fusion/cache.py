@@ -62,6 +62,11 @@ class EnsembleCache:
         """Name -> checksum of its source images, for every pair drawn so far."""
         return {name: source for shard in self._shards for name, source in shard["pairs"].items()}
 
+    @property
+    def checksums(self) -> frozenset[str]:
+        """Of the shards."""
+        return frozenset(shard["sha256"] for shard in self._shards)
+
     def append(self, samples: Mapping[str, Tensor], sources: Mapping[str, str]) -> None:
         """Adds one shard: name -> uint8 (K, 3, h, w), and name -> checksum of the source images."""
         taken = {shard["file"] for shard in self._shards}

@@ -29,18 +29,23 @@ SHARD_PAIRS = 16
 
 def load_teacher(name_or_path: str, steps: int, eta: float, tile: int = 0, overlap: int = 32) -> Teacher:
     """A trained teacher by its path, a folder of `diffusers` as prior, an earlier student, or the twin."""
-    from fusion.teacher.conditional import ConditionalTeacher
-    from fusion.teacher.earlier import EarlierStudent
-    from fusion.teacher.posterior import PosteriorTeacher
-    from fusion.teacher.reference import Reference
-
+    # Each kind is imported where it is asked for: a student brings numba, which no other needs.
     if name_or_path == "reference":
+        from fusion.teacher.reference import Reference
+
         return Reference()
     if name_or_path.startswith("student:"):
+        from fusion.teacher.earlier import EarlierStudent
+
         return EarlierStudent.load(name_or_path.removeprefix("student:"))
     path = Path(name_or_path)
-    kind = PosteriorTeacher if path.is_dir() else ConditionalTeacher
-    return kind.load(path, steps, eta, tile, overlap)
+    if path.is_dir():
+        from fusion.teacher.posterior import PosteriorTeacher
+
+        return PosteriorTeacher.load(path, steps, eta, tile, overlap)
+    from fusion.teacher.conditional import ConditionalTeacher
+
+    return ConditionalTeacher.load(path, steps, eta, tile, overlap)
 
 
 def source_checksum(pair: Pair) -> str:

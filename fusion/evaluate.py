@@ -25,17 +25,18 @@ from numpy.typing import NDArray
 from fusion import against_teacher, detection, limits, robustness
 from fusion.backbones import Backbone, load_backbone
 from fusion.cache import EnsembleCache
+from fusion.compared import fusions
 from fusion.data import Pair, load, read_folders, read_pairs
 from fusion.errors import FusionError
 from fusion.files import make_folder, whole, write_text
 from fusion.labelled import labels_of, read_boxes
 from fusion.metrics import all_metrics, grey, peak_signal_to_noise_db, structural_similarity
-from fusion.naive import FUSIONS, Fusion
+from fusion.naive import Fusion
 from fusion.perceptual import picture_distance
 from fusion.progress import along
-from fusion.proxy import FusionProxy
 from fusion.segmentation import CLASSES, Segment, Segmenter, ious, overlaps, read_classes
 from fusion.segmentation import labels_of as classes_of
+from fusion.tables import detection_markdown, markdown, segmentation_markdown
 
 DRAWS = 1000
 PERCEPTION = "efficientnet-lite0"
@@ -59,19 +60,6 @@ def interval(values: Sequence[Any], statistic: Callable[[Sequence[Any]], float],
     drawn = [statistic([values[i] for i in rng.integers(0, len(values), len(values))]) for _ in range(DRAWS)]
     low, high = np.nanpercentile(drawn, [2.5, 97.5])
     return float(low), float(high)
-
-
-def fusions(weights: Sequence[str]) -> dict[str, Fusion]:
-    found = dict(FUSIONS)
-    stems = [Path(name).stem for name in weights]
-    for name, stem in zip(weights, stems):  # every trainer calls its file student.safetensors
-        found[f"student {stem if stems.count(stem) == 1 else name}"] = _student(name)
-    return found
-
-
-def _student(name: str) -> Fusion:
-    proxy = FusionProxy.from_pretrained(name)
-    return lambda frame, thermal: proxy(frame, thermal, channel_order="rgb")
 
 
 def metric_rows(pairs: Sequence[Pair], by: dict[str, Fusion], backbone: Backbone | None = None) -> list[dict[str, Any]]:
@@ -121,23 +109,6 @@ def mean_interval(values: NDArray[np.float64], seed: int = 0) -> tuple[float, fl
     return float(low), float(high)
 
 
-def markdown(table: dict[str, Any]) -> str:
-    lines = []
-    for condition, by_fusion in table.items():
-        metrics = list(next(iter(by_fusion.values())))
-        count = max(entry["count"] for entry in next(iter(by_fusion.values())).values())
-        lines += [f"## {condition} ({count} pairs)", "", f"| fusion | {' | '.join(metrics)} |", "|---" * (len(metrics) + 1) + "|"]  # fmt: skip # noqa: E501
-        for name, by_metric in by_fusion.items():
-            cells = []
-            for metric in metrics:
-                one = by_metric.get(metric)
-                half = (one["high"] - one["low"]) / 2.0 if one else 0.0
-                cells.append(f"{one['mean']:.3g} ± {half:.1g}" if one else "")
-            lines.append(f"| {name} | {' | '.join(cells)} |")
-        lines.append("")
-    return "\n".join(lines)
-
-
 def detections(labelled: Sequence[tuple[Pair, Path]], by: dict[str, Fusion], detector: detection.Detector) -> dict[str, Any]:  # fmt: skip # noqa: E501
     """condition -> fusion -> class -> AP50 with its interval over the frames. labelled: pairs and where labels lie."""
     judged: dict[str, dict[str, dict[str, list[detection.Matches]]]] = {}
@@ -168,23 +139,6 @@ def _precision(frames: Sequence[detection.Matches]) -> dict[str, float | None]:
     return {"AP50": ap50, "low": low, "high": high, "frames": len(frames), "boxes": boxes}
 
 
-def detection_markdown(table: dict[str, Any]) -> str:
-    lines = []
-    for condition, by_fusion in table.items():
-        kinds = next(iter(by_fusion.values()))
-        frames = max(one["frames"] for one in kinds.values())
-        boxes = ", ".join(f"{one['boxes']} {kind}s" for kind, one in kinds.items())
-        lines.append(f"\n## Detection, AP50, {condition} ({frames} frames: {boxes})\n")
-        lines += [f"| fusion | {' | '.join(kinds)} |", "|---" * (len(kinds) + 1) + "|"]
-        for name, by_kind in by_fusion.items():
-            cells = [
-                f"{one['AP50']:.3f} ({one['low']:.3f} to {one['high']:.3f})" if one["boxes"] else ""
-                for one in by_kind.values()
-            ]
-            lines.append(f"| {name} | {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
-
-
 def segmentations(labelled: Sequence[tuple[Pair, Path]], by: dict[str, Fusion], segment: Segment) -> dict[str, Any]:  # fmt: skip # noqa: E501
     """condition -> fusion -> IoU of every class over all its pixels, and their mean over the labelled classes with its
     interval over the frames. labelled: pairs and where their classes lie."""
@@ -209,21 +163,6 @@ def _ious(frames: Sequence[NDArray[np.int64]]) -> dict[str, Any]:
     of_class = {name: float(value) for name, value in zip(CLASSES, ious(frames)) if np.isfinite(value)}
     low, high = interval(frames, mean)
     return {"IoU": of_class, "mean": mean(frames), "low": low, "high": high, "frames": len(frames)}
-
-
-def segmentation_markdown(table: dict[str, Any]) -> str:
-    lines = []
-    for condition, by_fusion in table.items():
-        names = [name for name in CLASSES if any(name in one["IoU"] for one in by_fusion.values())]
-        frames = next(iter(by_fusion.values()))["frames"]
-        lines.append(f"\n## Segmentation, IoU, {condition} ({frames} frames)\n")
-        lines += [f"| fusion | mean | {' | '.join(names)} |", "|---" * (len(names) + 2) + "|"]
-        for name, one in by_fusion.items():
-            cells = [f"{one['IoU'][kind]:.3f}" if kind in one["IoU"] else "" for kind in names]
-            lines.append(
-                f"| {name} | {one['mean']:.3f} ({one['low']:.3f} to {one['high']:.3f}) | {' | '.join(cells)} |"
-            )
-    return "\n".join(lines) + "\n"
 
 
 def perception() -> Backbone | None:

@@ -6,15 +6,17 @@
                                                ensemble shard it belongs to and the mean of raw u of every pair
     DIR/features/BACKBONE-kK/shard-00000.safetensors   per pair m (C, h, w) float16 and raw u (h, w) float32
 
-`fusion.train` draws what is missing by itself. A draw that was interrupted goes on after the last shard.
+`fusion.train` draws what is missing by itself. A draw that was interrupted goes on after the last shard, and what
+has been damaged since is drawn again.
 """
 
 import argparse
 import json
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -41,14 +43,18 @@ class FeatureStatistics:
 def draw_features(
     cache: EnsembleCache, backbone: Backbone, samples: int = 0, device: torch.device | str = "cpu"
 ) -> Path:
-    """Fills the folder of this backbone, which lies on `device`, and number of samples (0: all), and returns it."""
+    """Fills the folder of this backbone, which lies on `device`, and number of samples (0: all), and returns it. What
+    is damaged there is named on standard error and drawn again."""
     drawn = int(cache.settings["samples"])
     if samples > drawn:
         raise FusionError(f"{cache.folder} holds {drawn} samples per pair, not {samples}")
-    count = samples or drawn
-    settings = {"backbone": backbone.identity, "samples": count, "stride_px": backbone.stride_px}
-    folder = cache.folder / "features" / f"{_slug(backbone.name)}-k{count}"
-    shards = _open(folder, settings)
+    samples = samples or drawn
+    settings = {"backbone": backbone.identity, "samples": samples, "stride_px": backbone.stride_px}
+    folder = cache.folder / "features" / f"{_slug(backbone.name)}-k{samples}"
+    before = _open(folder, settings)
+    shards = [shard for shard in before if _is_sound(folder, shard, cache.checksums)]
+    if len(shards) < len(before):
+        write_manifest(folder, {"settings": settings, "shards": shards})
     have = {shard["of"] for shard in shards}
     with bar(f"features of {backbone.name}", len(cache.sources)) as advance:
         advance(sum(len(shard["pairs"]) for shard in shards))
@@ -56,13 +62,14 @@ def draw_features(
             tensors: dict[str, Tensor] = {}
             means: dict[str, float] = {}
             for name, images in ensembles.items():
-                tensors[f"m:{name}"], tensors[f"u:{name}"] = _of_pair(backbone, images[:count].to(device))
+                tensors[f"m:{name}"], tensors[f"u:{name}"] = _of_pair(backbone, images[:samples].to(device))
                 means[name] = float(tensors[f"u:{name}"].double().mean())
                 advance(1)
-            file = f"shard-{len(shards):05d}.safetensors"
+            taken = {shard["file"] for shard in shards}
+            file = next(free for number in count() if (free := f"shard-{number:05d}.safetensors") not in taken)
             entry = {"file": file, "sha256": write_shard(folder / file, tensors), "of": checksum, "pairs": means}
-            write_manifest(folder, {"settings": settings, "shards": [*shards, entry]})
-            shards.append(entry)
+            shards = sorted([*shards, entry], key=lambda shard: str(shard["file"]))
+            write_manifest(folder, {"settings": settings, "shards": shards})
     return folder
 
 
@@ -97,6 +104,19 @@ def _open(folder: Path, settings: dict[str, Any]) -> list[dict[str, Any]]:
             before = manifest["settings"].get(key)
             raise FusionError(f"{folder} was drawn with {key} = {before!r}, not {value!r}: remove it to draw it again")
     return list(manifest["shards"])
+
+
+def _is_sound(folder: Path, shard: dict[str, Any], ensembles: Container[str]) -> bool:
+    """Whether a shard is what was written, of ensembles that are still there; says so where it is not."""
+    path = folder / shard["file"]
+    try:
+        if shard["of"] not in ensembles:
+            raise FusionError(f"{path} is of ensembles that have changed")
+        read_shard(path, shard["sha256"])
+    except FusionError as error:
+        print(f"fusion.features: {error}; drawing it again", file=sys.stderr)
+        return False
+    return True
 
 
 def _manifest(folder: Path) -> dict[str, Any]:

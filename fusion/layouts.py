@@ -78,12 +78,13 @@ def read_pairs(folder: Path) -> tuple[Pair, ...]:
             raise FusionError(f"{missing} lies below only one of {visible_folder} and {thermal_folder}")
         return tuple(
             replace(pair, name=f"{name}/{pair.name}")
-            for name in SPLITS if name in below for pair in _match(below[name], other[name])
+            for name in SPLITS if name in below for pair in match(below[name], other[name])
         )  # fmt: skip
-    return _match(visible_folder, thermal_folder, {kind: inside[kind] for kind in ("clear", *LABELS) if kind in inside})
+    return match(visible_folder, thermal_folder, {kind: inside[kind] for kind in ("clear", *LABELS) if kind in inside})
 
 
-def _match(visible_folder: Path, thermal_folder: Path, beside: dict[str, Path] | None = None) -> tuple[Pair, ...]:
+def match(visible_folder: Path, thermal_folder: Path, beside: dict[str, Path] | None = None) -> tuple[Pair, ...]:
+    """Pairs of two folders, and of others beside them by kind ("clear", "depth", ...), in order of their names."""
     visible, thermal = _images_by_stem(visible_folder), _images_by_stem(thermal_folder)
     _same_names(visible, thermal, visible_folder, thermal_folder)
     others = {kind: _images_by_stem(folder) for kind, folder in (beside or {}).items()}

@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from fusion.errors import FusionError
+from fusion.teacher.library import load_diffusers
 from fusion.teacher.network import TeacherNetwork
 from fusion.teacher.tiles import Denoiser
 
@@ -46,10 +47,8 @@ class Diffusion:
     """Training loss and sampler of one schedule. Images and conditions lie in [-1, 1] here."""
 
     def __init__(self, config: DiffusionConfig) -> None:
-        from diffusers import DDPMScheduler  # loads for seconds
-
         self.config = config
-        self.ddpm: Any = DDPMScheduler(**_schedule(config))
+        self.ddpm: Any = load_diffusers().DDPMScheduler(**_schedule(config))
 
     def loss(self, network: TeacherNetwork, target: Tensor, condition: Tensor, generator: torch.Generator) -> Tensor:
         """Mean squared error of the prediction at random steps; target (B, 3, h, w), condition (B, 4, h, w)."""
@@ -77,9 +76,9 @@ class Diffusion:
         self, network: Denoiser, condition: Tensor, steps: int, eta: float, generator: torch.Generator
     ) -> Tensor:
         """One image per condition (B, 4, h, w), by DDIM (Song et al. 2021, eq. 12); eta = 1 is ancestral sampling."""
-        from diffusers import DDIMScheduler
-
-        scheduler: Any = DDIMScheduler(**_schedule(self.config), timestep_spacing="trailing", set_alpha_to_one=True)
+        scheduler: Any = load_diffusers().DDIMScheduler(
+            **_schedule(self.config), timestep_spacing="trailing", set_alpha_to_one=True
+        )
         if not 1 <= steps <= self.config.train_steps:
             raise FusionError(f"--steps is 1 to {self.config.train_steps} for this teacher, not {steps}")
         scheduler.set_timesteps(steps)

@@ -11,6 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from fusion.teacher.library import load_diffusers
+
 INPUTS = 8
 """Noisy image (3), views (4) and the constant 1."""
 
@@ -40,12 +42,10 @@ class TeacherNetwork(nn.Module):
     """Noisy image (B, 3, h, w) and condition (B, 4, h, w) of (r, g, b, t), in [-1, 1], step (B,) -> (B, 3, h, w)."""
 
     def __init__(self, config: NetworkConfig) -> None:
-        from diffusers import UNet2DModel  # loads for seconds
-
         super().__init__()
         self.config = config
         levels = len(config.channels)
-        self.unet: Any = UNet2DModel(
+        self.unet: Any = load_diffusers().UNet2DModel(
             in_channels=7,
             out_channels=3 * INPUTS,
             block_out_channels=config.channels,

@@ -24,6 +24,7 @@ from torch.nn import functional as F
 
 from fusion.errors import FusionError
 from fusion.losses import luminance
+from fusion.teacher.library import load_diffusers
 from fusion.teacher.tiles import in_tiles
 
 FLOOR = 1e-3
@@ -120,13 +121,12 @@ class PosteriorTeacher:
         cls, folder: Path, steps: int = 25, eta: float = 1.0, tile: int = 0, overlap: int = 32
     ) -> "PosteriorTeacher":
         """From a folder that `DDPMPipeline.save_pretrained` writes (model_index.json, unet/, scheduler/)."""
-        from diffusers import DDPMScheduler, UNet2DModel
-
         if not (folder / "unet").is_dir() or not (folder / "scheduler").is_dir():
             raise FusionError(f"{folder} is not a diffusers pipeline: it needs the folders unet and scheduler")
+        diffusers = load_diffusers()
         try:
-            unet: Any = UNet2DModel.from_pretrained(folder / "unet")
-            scheduler: Any = DDPMScheduler.from_pretrained(folder / "scheduler")
+            unet: Any = diffusers.UNet2DModel.from_pretrained(folder / "unet")
+            scheduler: Any = diffusers.DDPMScheduler.from_pretrained(folder / "scheduler")
         except (OSError, ValueError, RuntimeError) as error:
             raise FusionError(f"{folder} cannot be loaded by diffusers: {' '.join(str(error).split())[:160]}") from None
         if unet.config.in_channels != 3:

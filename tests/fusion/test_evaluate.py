@@ -13,12 +13,11 @@ import torch
 from fusion import FusionError, detection, robustness
 from fusion.cache import EnsembleCache
 from fusion.data import load, read_pairs, reduce
-from fusion.evaluate import detection_markdown, detections, evaluate, fusions, metric_rows, perception
+from fusion.evaluate import detections, evaluate, metric_rows, perception
 from fusion.labelled import labels_of
 from fusion.naive import average, luminance_swap, visible
-from fusion.student import Student
 from fusion.synthetic import write as write_twins
-from fusion.weights import save_student
+from fusion.tables import detection_markdown
 
 
 def write_pairs(folder: Path, names: list[str]) -> None:
@@ -69,15 +68,6 @@ def test_what_a_detector_lacks_is_told_before_hours_of_metrics(tmp_path, monkeyp
     monkeypatch.setattr("fusion.evaluate.metric_rows", lambda *_: pytest.fail("metrics came first"))
     with pytest.raises(FusionError, match="no pair carries labels"):
         evaluate([tmp_path / "set"], tmp_path / "out", detector=tmp_path / "any.onnx")
-
-
-def test_students_of_the_same_file_name_are_told_apart(tmp_path):
-    names = [str(tmp_path / run / "student.safetensors") for run in ("one", "two")]
-    for name in names:
-        Path(name).parent.mkdir()
-        save_student(Student(), Path(name))
-    assert [f"student {name}" for name in names] == list(fusions(names))[-2:]
-    assert list(fusions(["sim", names[0]]))[-2:] == ["student sim", "student student"]
 
 
 def test_average_precision_on_cases_worked_by_hand():

@@ -151,6 +151,50 @@ def test_an_interrupted_draw_of_statistics_goes_on(drawn, tmp_path, monkeypatch)
         dict(read_features(folder))
 
 
+@pytest.mark.parametrize("loss", ["damaged", "gone"])
+def test_a_damaged_shard_is_drawn_again_and_no_other(drawn, tmp_path, monkeypatch, capsys, loss):
+    monkeypatch.setattr("fusion.ensemble.SHARD_PAIRS", 1)
+    draw(read_pairs(drawn), Noisy(), EnsembleCache.create(tmp_path / "cache", SETTINGS))
+    cache, backbone = EnsembleCache.open(tmp_path / "cache"), small_backbone("tiny", 8)
+    folder = draw_features(cache, backbone)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    shard = folder / "shard-00001.safetensors"
+    shard.write_bytes(b"?" * 100) if loss == "damaged" else shard.unlink()
+
+    import fusion.features as module
+
+    real, calls = module._of_pair, []
+    monkeypatch.setattr(module, "_of_pair", lambda *arguments: calls.append(arguments) or real(*arguments))
+    assert draw_features(cache, backbone) == folder
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert len(calls) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"fusion.features: {shard} ")
+    assert line.endswith("; drawing it again")
+
+
+def test_statistics_of_ensembles_that_were_drawn_anew_are_drawn_anew(ensembles, drawn, capsys):
+    backbone = small_backbone("tiny", 8)
+    draw_features(EnsembleCache.open(ensembles), backbone)
+    (ensembles / "shard-00000.safetensors").unlink()
+    cache = EnsembleCache.open(ensembles)
+    cache.forget_damaged()
+
+    class Changed(Noisy):
+        def sample(self, *arguments):
+            return 0.5 * super().sample(*arguments)
+
+    draw(read_pairs(drawn), Changed(), cache)
+    seen = dict(read_features(draw_features(cache, backbone)))
+    assert "is of ensembles that have changed; drawing it again" in capsys.readouterr().err
+    assert [path.name for path in sorted((ensembles / "features" / "tiny-k4").glob("shard-*"))] == [
+        "shard-00000.safetensors"
+    ]
+    for name, samples in cache.ensembles():
+        mean, _ = feature_statistics(unit_features(backbone, samples.float() / 255.0))
+        assert torch.allclose(seen[name].mean.float(), mean, atol=1e-3)
+
+
 def scenes_of(drawn, ensembles, recipe, backbones):
     return read_scenes([drawn], EnsembleCache.open(ensembles), recipe, backbones)[0]
 

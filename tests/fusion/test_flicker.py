@@ -1,4 +1,8 @@
-from dataclasses import replace
+import json
+import sys
+import weakref
+from dataclasses import asdict, replace
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -11,8 +15,9 @@ from fusion.batches import Recipe
 from fusion.cache import EnsembleCache
 from fusion.data import read_pairs
 from fusion.ensemble import draw
-from fusion.flicker import flicker, warp
+from fusion.flicker import flicker, flickers, in_time, main, warp
 from fusion.losses import charbonnier
+from fusion.naive import average
 from fusion.student import Student
 from fusion.synthetic import write
 from fusion.teacher.reference import Reference
@@ -105,3 +110,80 @@ def test_a_student_whose_cells_differ_is_charged_more(batch):
         restless, {k: v for k, v in made.items() if k not in ("later", "shift")}, replace(recipe, lambda_flicker=0.0), 4
     )
     assert "flicker" not in without[1]
+
+
+def record(folder: Path, visible: list[np.ndarray], thermal: list[np.ndarray], digits: int = 4) -> Path:
+    for kind, frames in (("rgb", [frame[..., ::-1] for frame in visible]), ("thermal", thermal)):
+        (folder / kind).mkdir(parents=True)
+        for number, frame in enumerate(frames):
+            cv2.imwrite(str(folder / kind / f"{number:0{digits}d}.png"), frame)
+    return folder
+
+
+def command(monkeypatch, *words: object) -> None:
+    monkeypatch.setattr(sys, "argv", ["fusion.flicker", *map(str, words)])
+    main()
+
+
+def test_the_command_tells_each_video_of_a_recording_as_the_function_does(tmp_path, monkeypatch, capsys):
+    visible, thermal = drive(3)
+    folder = record(tmp_path / "drive", visible, thermal)
+    command(monkeypatch, "--data", folder, "--json", tmp_path / "flicker.json")
+    by_folders = ["--visible", folder / "rgb", "--thermal", folder / "thermal"]
+    first, *lines = capsys.readouterr().out.splitlines()
+    found = json.loads((tmp_path / "flicker.json").read_text())
+    assert list(found) == ["average", "luminance swap", "maximum", "student sim", "thermal", "visible"]
+    mean = [average(one, other) for one, other in zip(visible, thermal)]
+    assert found["average"] == pytest.approx(asdict(flicker(mean, visible, thermal)))
+    assert found["visible"]["ratio"] == 1.0
+    assert found["student sim"]["fused"] > 0.0
+    assert first == f"3 frames, {100.0 * found['average']['known']:.0f} % of their pixels followed from one to the next"
+    assert f"| average | {found['average']['fused']:.1f} | {found['average']['ratio']:.2f} |" in lines
+    command(monkeypatch, *by_folders)
+    assert capsys.readouterr().out.splitlines() == [first, *lines]
+    command(monkeypatch, *by_folders, "--frames", 2)
+    assert capsys.readouterr().out.startswith("2 frames, ")
+
+
+def test_frame_10_comes_after_frame_9(tmp_path):
+    visible, thermal = drive(12)
+    pairs = read_pairs(record(tmp_path, visible, thermal, digits=1))
+    assert [pair.name for pair in sorted(pairs, key=in_time)] == [str(number) for number in range(12)]
+
+
+def test_a_long_video_is_never_held_whole():
+    visible, thermal = drive(4)
+    alive: list[weakref.ref] = []
+
+    def frames():
+        for one, other in zip(visible, thermal):
+            assert sum(ref() is not None for ref in alive) <= 2
+            frame = one.copy()
+            alive.append(weakref.ref(frame))
+            yield frame, other
+
+    assert flickers(frames(), {"visible": lambda one, _: one})["visible"].ratio == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ((), "give either --data, or --visible and --thermal"),
+        (("--data", "{}", "--visible", "{}"), "give either --data, or --visible and --thermal"),
+        (("--visible", "{}/no", "--thermal", "{}"), "no folder .*no"),
+        (("--data", "{}", "--frames", "-1"), "--frames is 0 or more, not -1"),
+        (("--data", "{}", "--frames", "1"), "flicker is measured on two or more frames, not on 1"),
+        (("--data", "{}", "--json", "{}/no/a.json"), "--json .*: no folder"),
+        (("--data", "{}", "--weights", "none"), ".*none"),
+        (("--data", "{}/sizes"), ".*0001.png is 100x96 where the frames before are 128x96"),
+        (("--data", "{}/small"), ".*0000.png is 128x10: too small to follow anything in it"),
+    ],
+)
+def test_what_cannot_be_measured_is_told_in_one_line(tmp_path, monkeypatch, words, says):
+    visible, thermal = drive(2)
+    record(tmp_path, visible, thermal)
+    record(tmp_path / "sizes", [visible[0], visible[1][:, :100]], [thermal[0], thermal[1][:, :100]])
+    record(tmp_path / "small", [frame[:10] for frame in visible], [frame[:10] for frame in thermal])
+    with pytest.raises(SystemExit, match=f"^fusion.flicker: {says}") as caught:
+        command(monkeypatch, *(word.format(tmp_path) for word in words))
+    assert "\n" not in str(caught.value)

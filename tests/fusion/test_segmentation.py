@@ -7,9 +7,10 @@ import torch
 
 from fusion import FusionError
 from fusion.data import read_pairs
-from fusion.evaluate import evaluate, segmentation_markdown, segmentations
+from fusion.evaluate import evaluate, segmentations
 from fusion.segmentation import CLASSES, Segmenter, class_table, ious, labels_of, overlaps, read_classes
 from fusion.synthetic import write
+from fusion.tables import segmentation_markdown
 
 transformers = pytest.importorskip("transformers")
 ROAD, PERSON, CAR = (CLASSES.index(name) for name in ("road", "person", "car"))

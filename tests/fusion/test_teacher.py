@@ -1,4 +1,5 @@
 import shutil
+import sys
 from dataclasses import replace
 from importlib.util import find_spec
 
@@ -6,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from fusion import FusionError
+from fusion import FusionError, ensemble, train_teacher
 from fusion.synthetic import write
 from fusion.teacher.conditional import ConditionalTeacher, save_teacher
 from fusion.teacher.diffusion import Diffusion, DiffusionConfig
@@ -179,3 +180,36 @@ def test_as_many_steps_as_the_schedule_has_and_no_more(steps):
     generator = torch.Generator()
     with pytest.raises(FusionError, match=f"--steps is 1 to 1000 for this teacher, not {steps}"):
         Diffusion(DiffusionConfig()).sample(None, torch.zeros(1, 4, 8, 8), steps, 1.0, generator)
+
+
+@pytest.fixture
+def broken_diffusers(tmp_path, monkeypatch):
+    """A `diffusers` that does not load and tells what had been said by then."""
+    package = tmp_path / "packages" / "diffusers"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text(
+        "import sys\nprint('importing', file=sys.stderr)\nraise ImportError('broken')\n"
+    )
+    monkeypatch.syspath_prepend(package.parent)
+    for name in [name for name in sys.modules if name.partition(".")[0] == "diffusers"]:
+        monkeypatch.delitem(sys.modules, name)
+
+
+@pytest.mark.parametrize("teacher", ["trained", "conditional", "posterior"])
+def test_before_the_heavy_library_is_imported_a_line_names_it(tmp_path, request, monkeypatch, capsys, teacher):
+    write(tmp_path / "drawn", count=2, seed=0, width=64, height=48)
+    save_teacher(make_network(), DiffusionConfig(), tmp_path / "teacher.safetensors")
+    for part in ("unet", "scheduler"):
+        (tmp_path / "prior" / part).mkdir(parents=True)
+    request.getfixturevalue("broken_diffusers")
+    words = {
+        "trained": ["--crop", "8", "--held-out", "0"],
+        "conditional": ["--teacher", str(tmp_path / "teacher.safetensors")],
+        "posterior": ["--teacher", str(tmp_path / "prior")],
+    }[teacher]
+    command = train_teacher if teacher == "trained" else ensemble
+    monkeypatch.setattr(sys, "argv", ["", "--data", str(tmp_path / "drawn"), "--out", str(tmp_path / "out"), *words])
+    with pytest.raises(SystemExit, match=r"a diffusion teacher needs diffusers: pip install .* \(broken\)$"):
+        command.main()
+    said = capsys.readouterr().err.splitlines()
+    assert said[-2:] == ["loading diffusers: some ten seconds", "importing"]

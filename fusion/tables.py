@@ -1,0 +1,57 @@
+"""What `fusion.evaluate` found, as tables in Markdown."""
+
+from typing import Any
+
+from fusion.segmentation import CLASSES
+
+
+def markdown(table: dict[str, Any]) -> str:
+    """Of condition -> fusion -> metric -> mean, low, high, count: means with half of their interval."""
+    lines = []
+    for condition, by_fusion in table.items():
+        metrics = list(next(iter(by_fusion.values())))
+        count = max(entry["count"] for entry in next(iter(by_fusion.values())).values())
+        lines += [f"## {condition} ({count} pairs)", "", f"| fusion | {' | '.join(metrics)} |", "|---" * (len(metrics) + 1) + "|"]  # fmt: skip # noqa: E501
+        for name, by_metric in by_fusion.items():
+            cells = []
+            for metric in metrics:
+                one = by_metric.get(metric)
+                half = (one["high"] - one["low"]) / 2.0 if one else 0.0
+                cells.append(f"{one['mean']:.3g} ± {half:.1g}" if one else "")
+            lines.append(f"| {name} | {' | '.join(cells)} |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def detection_markdown(table: dict[str, Any]) -> str:
+    """Of condition -> fusion -> class -> AP50, low, high, frames, boxes."""
+    lines = []
+    for condition, by_fusion in table.items():
+        kinds = next(iter(by_fusion.values()))
+        frames = max(one["frames"] for one in kinds.values())
+        boxes = ", ".join(f"{one['boxes']} {kind}s" for kind, one in kinds.items())
+        lines.append(f"\n## Detection, AP50, {condition} ({frames} frames: {boxes})\n")
+        lines += [f"| fusion | {' | '.join(kinds)} |", "|---" * (len(kinds) + 1) + "|"]
+        for name, by_kind in by_fusion.items():
+            cells = [
+                f"{one['AP50']:.3f} ({one['low']:.3f} to {one['high']:.3f})" if one["boxes"] else ""
+                for one in by_kind.values()
+            ]
+            lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def segmentation_markdown(table: dict[str, Any]) -> str:
+    """Of condition -> fusion -> IoU by class, their mean, low, high, frames."""
+    lines = []
+    for condition, by_fusion in table.items():
+        names = [name for name in CLASSES if any(name in one["IoU"] for one in by_fusion.values())]
+        frames = next(iter(by_fusion.values()))["frames"]
+        lines.append(f"\n## Segmentation, IoU, {condition} ({frames} frames)\n")
+        lines += [f"| fusion | mean | {' | '.join(names)} |", "|---" * (len(names) + 2) + "|"]
+        for name, one in by_fusion.items():
+            cells = [f"{one['IoU'][kind]:.3f}" if kind in one["IoU"] else "" for kind in names]
+            lines.append(
+                f"| {name} | {one['mean']:.3f} ({one['low']:.3f} to {one['high']:.3f}) | {' | '.join(cells)} |"
+            )
+    return "\n".join(lines) + "\n"
