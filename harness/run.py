@@ -394,7 +394,7 @@ def _print_summary(figures: dict[str, Any], console: Console) -> None:
         interval = f"95 % interval [{ends[0]:+.1f}, {ends[1]:+.1f}]" if ends else "one pair has no interval"
         print(f"fused - rgb: {paired['difference']:+.1f} driving score, {interval}")
     if figures.get("recovery_ratio") is not None:
-        print(f"recovered of what the night took: {100 * figures['recovery_ratio']:.0f} %")
+        print(f"recovered of what the weather took: {100 * figures['recovery_ratio']:.0f} %")
 
 
 def _raise_interrupt(*_: object) -> None:
