@@ -7,8 +7,8 @@ seen the nights of one place learns that place. The frame is taken back to light
 ambient, head lamps on the road ahead and a few lamps at the roadside, and exposed again with a sensor's noise. Nothing
 glows that did not glow by day, and warm roads stay warm: this is a way to train, not to test.
 
-Files are written as folders vi and ir under the names they had, so that `data.split` keeps both forms of a scene on
-the same side.
+Files are written as folders vi and ir under the names they had, below train, val or test where they lay there, so that
+`data.split` keeps both forms of a scene on the same side.
 """
 
 import argparse
@@ -21,13 +21,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fusion import limits
-from fusion.data import load, read_pairs
+from fusion.data import load, read_folders
 from fusion.errors import FusionError
 from fusion.files import make_folder, whole, write_image
 from fusion.in_order import in_order
 from fusion.layouts import Pair
+from fusion.naive import Bytes
 
-Bytes = NDArray[np.uint8]
 Plane = NDArray[np.float32]
 
 GAMMA = 2.2
@@ -89,18 +89,23 @@ def write_nights(folder: Path, out: Path, seed: int) -> int:
     """Darkens every pair of `folder` into out/vi and out/ir; returns how many. Raises FusionError naming the file."""
     if out.resolve() == folder.resolve():
         raise FusionError(f"--out {out} is the folder of the lit pairs: name another one")
-    pairs = read_pairs(folder)
-    for kind in ("vi", "ir"):
-        make_folder(out / kind)
+    pairs = read_folders([folder])
+    for place in {_place(pair, out) for pair in pairs}:
+        for kind in ("vi", "ir"):
+            make_folder(place / kind)
     return sum(1 for _ in in_order(lambda pair: _write_night(pair, out, seed), pairs, "darkening pairs"))
 
 
 def _write_night(pair: Pair, out: Path, seed: int) -> None:
     dark = darken(load(pair).visible, np.random.default_rng([seed, *pair.name.encode()]))
-    name = pair.name.rsplit("/", 1)[-1]
-    with whole(out / "ir" / f"{name}{pair.thermal.suffix.lower()}") as partial:
+    place, name = _place(pair, out), Path(pair.name).name
+    with whole(place / "ir" / f"{name}{pair.thermal.suffix.lower()}") as partial:
         shutil.copyfile(pair.thermal, partial)
-    write_image(out / "vi" / f"{name}.png", np.ascontiguousarray(dark[..., ::-1]))
+    write_image(place / "vi" / f"{name}.png", np.ascontiguousarray(dark[..., ::-1]))
+
+
+def _place(pair: Pair, out: Path) -> Path:
+    return out / Path(pair.name).parent
 
 
 def main() -> None:

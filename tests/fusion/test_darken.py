@@ -57,6 +57,21 @@ def test_both_forms_of_a_scene_are_on_the_same_side_of_a_split_and_share_their_h
     assert not training & held
 
 
+def test_what_a_set_keeps_for_tests_stays_held_out_and_keeps_its_name(pairs, tmp_path):
+    for side in ("train", "test"):  # the same names in both
+        (tmp_path / "set" / side).mkdir(parents=True)
+        for kind in ("vi", "ir"):
+            (tmp_path / "set" / side / kind).symlink_to(pairs / kind)
+    for data, out in ((tmp_path / "set", "whole"), (tmp_path / "set" / "test", "half")):
+        done = run("--data", data, "--out", tmp_path / out)
+        assert done.returncode == 0, done.stderr
+    training, held = split(read_pairs(tmp_path / "whole"), 0.0)
+    assert {pair.name.split("/")[0] for pair in training} == {"train"}
+    assert {pair.name.split("/")[0] for pair in held} == {"test"}
+    assert len(training) == len(held) == len(read_pairs(pairs))
+    assert split(read_pairs(tmp_path / "half"), 0.0)[0] == ()
+
+
 def test_the_same_seed_gives_the_same_night_and_another_one_another(pairs, tmp_path):
     for name, seed in (("a", 0), ("b", 0), ("c", 1)):
         assert run("--data", pairs, "--out", tmp_path / name, "--seed", seed).returncode == 0
