@@ -98,8 +98,6 @@ def main() -> None:
     options = parser.parse_args()
     try:
         limits.check(vars(options))
-        if options.json and not options.json.parent.is_dir():  # known now, not after a minute of measuring
-            raise FusionError(f"--json {options.json}: no folder {options.json.parent}")
         if options.gpu_only and not torch.cuda.is_available():
             raise FusionError("--gpu-only: no CUDA device is available")
         figures = measure(options.weights, options.frames, options.arrays_only, options.gpu_only)

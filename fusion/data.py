@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
@@ -16,7 +16,20 @@ from numpy.typing import NDArray
 from fusion.errors import FusionError
 from fusion.layouts import SUFFIXES, Pair, read_folders, read_pairs
 
-__all__ = ["SUFFIXES", "Images", "Pair", "load", "load_labels", "read_folders", "read_pairs", "reduce", "split"]
+__all__ = [
+    "SUFFIXES",
+    "Images",
+    "Pair",
+    "evenly",
+    "load",
+    "load_labels",
+    "read_folders",
+    "read_pairs",
+    "reduce",
+    "split",
+]
+
+T = TypeVar("T")
 
 BLOCK_FRAMES = 25
 """Numbered frames are split in blocks of this many: neighbours in a recording are nearly the same picture."""
@@ -69,6 +82,12 @@ def split(pairs: Sequence[Pair], held_out: float = 0.1) -> tuple[tuple[Pair, ...
 
 def _is_kept_apart(name: str) -> bool:
     return not {"test", "val"}.isdisjoint(name.split("/")[:-1])
+
+
+def evenly(items: Sequence[T], count: int) -> list[T]:
+    """At most `count` of the items, at even distances, the first among them."""
+    count = min(count, len(items))
+    return [items[index * len(items) // count] for index in range(count)]
 
 
 def reduce(image: NDArray[np.uint8], scale: int) -> NDArray[np.float32]:

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from fusion import limits
 from fusion.cache import EnsembleCache, as_bytes
-from fusion.data import Pair, load, read_folders, reduce
+from fusion.data import Pair, evenly, load, read_folders, reduce
 from fusion.errors import FusionError
 from fusion.progress import bar
 from fusion.teacher import Teacher
@@ -116,7 +116,7 @@ def main() -> None:
         limits.check(vars(options), samples=1)
         pairs = read_folders(options.data)
         if 0 < options.limit < len(pairs):
-            pairs = tuple(pairs[index * len(pairs) // options.limit] for index in range(options.limit))
+            pairs = tuple(evenly(pairs, options.limit))
         if options.tile and not 0 <= options.overlap <= options.tile // 2:
             raise FusionError(f"--overlap {options.overlap} must be at most half of --tile {options.tile}")
         teacher = load_teacher(options.teacher, options.steps, options.eta, options.tile, options.overlap)

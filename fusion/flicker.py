@@ -191,8 +191,6 @@ def main() -> None:
     options = parser.parse_args()
     try:
         limits.check(vars(options), frames=0)
-        if options.json and not options.json.parent.is_dir():  # known now, not after a minute of measuring
-            raise FusionError(f"--json {options.json}: no folder {options.json.parent}")
         pairs = sorted(_pairs(options.data, options.visible, options.thermal), key=in_time)
         pairs = pairs[: options.frames or None]
         from fusion.compared import fusions  # brings numba, and whoever only measures should not wait for that

@@ -18,7 +18,6 @@ from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from fusion import limits
 from fusion.byte_path import FLAT_GREY_LEVELS
@@ -26,10 +25,9 @@ from fusion.data import Pair, load, read_folders
 from fusion.errors import FusionError
 from fusion.files import make_folder, write_image
 from fusion.layouts import SUFFIXES
+from fusion.naive import Bytes
 from fusion.progress import bar
 from fusion.proxy import FusionProxy
-
-Bytes = NDArray[np.uint8]
 
 
 def fuse_pairs(pairs: Sequence[Pair], targets: Sequence[Path], proxy: FusionProxy) -> int:

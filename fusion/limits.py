@@ -32,6 +32,9 @@ def check(options: Mapping[str, Any], **least: int) -> None:
         flag = f"--{name.replace('_', '-')}"
         if name == "device":
             _check_device(value)
+        elif name == "json":
+            if value and not value.parent.is_dir():  # known now, not after a minute of measuring
+                raise FusionError(f"{flag} {value}: no folder {value.parent}")
         elif name in least and value < least[name]:
             raise FusionError(f"{flag} is {least[name]} or more, not {value}")
         elif name in SHARES and not 0.0 <= value <= 1.0:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from fusion import limits
 from fusion.compared import fusions
-from fusion.data import load
+from fusion.data import evenly, load
 from fusion.errors import FusionError
 from fusion.files import write_image
 from fusion.layouts import SUFFIXES, Pair, read_folders
@@ -34,8 +34,7 @@ WHITE = 255
 def chosen(pairs: Sequence[Pair], rows: int, names: Sequence[str]) -> list[Pair]:
     """The named pairs in that order, or `rows` at even distances; a name may leave out its folder."""
     if not names:
-        count = min(rows, len(pairs))
-        return [pairs[index * len(pairs) // count] for index in range(count)]
+        return evenly(pairs, rows)
     found = []
     for name in names:
         matching = [pair for pair in pairs if name in (pair.name, pair.name.rsplit("/", 1)[-1])]

@@ -45,7 +45,7 @@ from fusion.backbones import Backbone, load_backbones, span_px, unit_features
 from fusion.batches import FeatureTarget, Recipe, Scene, make_batch, read_scenes
 from fusion.cache import EnsembleCache
 from fusion.checkpoint import load_checkpoint, save_checkpoint
-from fusion.data import Images
+from fusion.data import Images, evenly
 from fusion.errors import FusionError
 from fusion.files import append, make_folder, write_image, write_text
 from fusion.losses import charbonnier, edge_loss, evidence_weight, feature_loss, label_weight, pixel_loss
@@ -223,7 +223,7 @@ def train(folders: list[Path], ensembles: Path, out: Path, recipe: Recipe, log_e
     if processes.is_first and resume:
         forget_after(out / "log.csv", first)
     scenes = held or training
-    shown = [scenes[index * len(scenes) // min(4, len(scenes))] for index in range(min(4, len(scenes)))]
+    shown = evenly(scenes, 4)
     started = time.monotonic()
 
     def batch_of(step: int) -> dict[str, Any]:
