@@ -10,6 +10,7 @@ import carla
 import numpy as np
 
 from harness.errors import HarnessError
+from sensors.listening import Listening
 
 # leaderboard 2.x: fixed attributes of the sensors that an agent may ask for
 _GNSS_STDDEV_DEG = "0.000005"
@@ -87,7 +88,7 @@ class AgentSensors:
         self._timeout_s = timeout_s
         self._opendrive = ""
         self._queues: dict[str, queue.SimpleQueue[Any]] = {}
-        self._actors: list[carla.Sensor] = []
+        self._listening = Listening()
         self._pseudo: dict[str, str] = {}
         self._kinds: dict[str, str] = {}
         library = world.get_blueprint_library()
@@ -106,8 +107,7 @@ class AgentSensors:
                     blueprint.set_attribute(attribute, value)
             actor = world.spawn_actor(blueprint, _pose(sensor), attach_to=ego)
             arrived: queue.SimpleQueue[Any] = queue.SimpleQueue()
-            actor.listen(arrived.put)
-            self._actors.append(actor)
+            self._listening.begin(actor, arrived.put)
             self._queues[name] = arrived
             self._kinds[name] = kind
 
@@ -133,11 +133,7 @@ class AgentSensors:
                 return message
 
     def destroy(self) -> None:
-        for actor in self._actors:
-            actor.stop()
-        for actor in self._actors:
-            actor.destroy()
-        self._actors.clear()
+        self._listening.end()
 
 
 def _own_attributes(kind: str, sensor: Mapping[str, Any]) -> dict[str, str]:

@@ -30,6 +30,7 @@ from rich.progress import track
 from sensors.fog import CLEAR_VISIBILITY_M, KOSCHMIEDER
 from sensors.fog_table import FogTable, FogTableError
 from sensors.frames import decode
+from sensors.listening import Listening
 
 DENSITIES = (10.0, 20.0, 30.0, 40.0, 50.0, 60.0, 70.0, 80.0, 90.0, 100.0)
 WIDTH, HEIGHT, FOV_DEG = 640, 360, 60.0
@@ -144,7 +145,7 @@ class Station:
     def __init__(self, world: carla.World, place: carla.Transform) -> None:
         self._world = world
         self._place = place
-        self._sensors: dict[str, tuple[carla.Sensor, queue.Queue[Any]]] = {}
+        self._sensors: dict[str, tuple[Listening, queue.Queue[Any]]] = {}
         self._spawn("depth", {})
 
     def _spawn(self, kind: str, attributes: dict[str, str]) -> None:
@@ -155,8 +156,9 @@ class Station:
                 blueprint.set_attribute(name, value)
         sensor = self._world.spawn_actor(blueprint, self._place)
         images: queue.Queue[Any] = queue.Queue()
-        sensor.listen(images.put)
-        self._sensors[kind] = (sensor, images)
+        listening = Listening()
+        listening.begin(sensor, images.put)
+        self._sensors[kind] = (listening, images)
 
     def _image(self, kind: str, frame: int) -> NDArray[np.uint8]:
         images = self._sensors[kind][1]
@@ -202,9 +204,8 @@ class Station:
 
     def _remove(self, kind: str) -> None:
         if kind in self._sensors:
-            sensor, _ = self._sensors.pop(kind)
-            sensor.stop()
-            sensor.destroy()
+            listening, _ = self._sensors.pop(kind)
+            listening.end()
 
     def close(self) -> None:
         for kind in list(self._sensors):

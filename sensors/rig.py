@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sensors.frames import CameraFrames, decode
+from sensors.listening import Listening
 
 __all__ = ["CameraFrames", "Rig", "RigError"]
 
@@ -90,9 +91,9 @@ class Rig:
         self._inbox = _Inbox()
         self._first_hits: dict[str, CameraFrames] = {}
         self._first_hits_of = -1
-        self._sensors: list[carla.Sensor] = []
+        self._listening = Listening()
         # Also runs at interpreter exit: a sensor that still listens then brings the client library down.
-        self._close = weakref.finalize(self, _close, self._sensors)
+        self._close = weakref.finalize(self, self._listening.end)
         library = world.get_blueprint_library()
         try:
             for camera in self._declared.values():
@@ -141,8 +142,7 @@ class Rig:
             sensor = world.spawn_actor(blueprint, pose, attach_to=ego)
         except RuntimeError as error:
             raise RigError(f"camera {name!r}: {kind} cannot be spawned: {error}") from None
-        self._sensors.append(sensor)
-        sensor.listen(partial(self._inbox.put, name, kind))
+        self._listening.begin(sensor, partial(self._inbox.put, name, kind))
 
     @property
     def camera_ids(self) -> tuple[str, ...]:
@@ -172,20 +172,6 @@ class Rig:
     def destroy(self) -> None:
         """Stops listening, then removes the cameras from the world. May be called twice."""
         self._close()
-
-
-def _close(sensors: list[carla.Sensor]) -> None:
-    for sensor in sensors:
-        if sensor.is_listening:
-            sensor.stop()
-    for sensor in sensors:
-        # A server that has gone, or an ego destroyed with its cameras, leaves nothing to remove.
-        try:
-            if sensor.is_alive:
-                sensor.destroy()
-        except RuntimeError:
-            continue
-    sensors.clear()
 
 
 def _decode(name: str, instances: carla.Image, depth: carla.Image) -> CameraFrames:

@@ -183,7 +183,7 @@ def test_heat_follows_the_actors_that_come_and_go(world):
     assert tracker.update(world.get_snapshot()) == ()
 
 
-def test_a_script_that_forgets_its_rig_still_ends_cleanly(server):
+def test_a_script_that_forgets_its_rig_still_ends_cleanly(server, world):
     script = f"""
         import carla
         from sensors.rig import Rig
