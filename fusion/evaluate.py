@@ -247,7 +247,10 @@ def main() -> None:
     parser.add_argument("--robustness", action="store_true", help="curves over shift, rotation, noise and the like")
     parser.add_argument("--detector", type=Path, help="FastestDet as an ONNX file, for folders with labels")
     parser.add_argument(
-        "--segmenter", default="", metavar="NAME", help="segmentation model of transformers, or its folder"
+        "--segmenter",
+        default="",
+        metavar="NAME",
+        help="segmentation model of transformers, or a folder with it or with ONNX",
     )
     parser.add_argument("--ensembles", type=Path, help="cache of a teacher's draws: compare the students with it")
     parser.add_argument("--held-out", type=float, default=0.1, help="share that training held out; 1 takes every pair")

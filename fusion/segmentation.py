@@ -1,21 +1,24 @@
 """A frozen segmentation network on visible, thermal and fused frames: which pixels it still names right.
 
-Any semantic segmentation model that `transformers` loads by name or from a folder (SegFormer, UPerNet, DPT, ...). Its
-classes meet those of the labels by their names. Labels lie beside the folder of visible frames, or beside the folder
-that holds it:
+Any semantic segmentation model that `transformers` loads by name or from a folder (SegFormer, UPerNet, DPT, ...), or a
+folder with any such network as ONNX, laid out as Optimum exports it: model.onnx (pixel_values (1, 3, H, W) -> logits),
+config.json (id2label) and, if not ImageNet's, the mean and deviation in preprocessor_config.json. Its classes meet
+those of the labels by their names. Labels lie beside the folder of visible frames, or beside the folder that holds it:
 
     tags/NAME.png                   recordings of a simulator: CARLA's semantic tags (0.9.14 and later)
     Segmentation_labels/NAME.png    MSRS
 """
 
+import json
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 from torch.nn import functional as F
 
 from fusion.errors import FusionError
@@ -35,38 +38,94 @@ SYNONYMS = {"pedestrian": "person", "bike": "bicycle", "motorbike": "motorcycle"
             "tree": "vegetation", "pavement": "sidewalk", "grass": "terrain", "earth": "terrain"}  # fmt: skip
 FOLDERS = {"tags": CARLA, "Segmentation_labels": MSRS}
 MULTIPLE = 32
+ONNX = "model.onnx"
+
+
+@dataclass(frozen=True)
+class Network:
+    """logits: normalised frame (1, 3, H, W) -> (1, classes, h, w). height and width: 0, or the one it takes."""
+
+    logits: Callable[[Tensor], Tensor]
+    id2label: dict[int, str]
+    height: int = 0
+    width: int = 0
 
 
 class Segmenter:
     """Calling it names every pixel of an RGB frame (H, W, 3)."""
 
-    def __init__(self, model: Any, mean: Sequence[float], std: Sequence[float], name: str = "") -> None:
-        self._model = model.eval().requires_grad_(False)
+    def __init__(self, network: Network, mean: Sequence[float], std: Sequence[float], name: str = "") -> None:
+        self._network = network
         self._mean, self._std = (torch.tensor(list(values))[None, :, None, None] for values in (mean, std))
-        self._class_of = class_table(model.config.id2label)
+        self._class_of = class_table(network.id2label)
         if (self._class_of < 0).all():
             raise FusionError(f"segmenter '{name}' knows none of {', '.join(CLASSES)}")
 
     @classmethod
     def load(cls, name: str) -> "Segmenter":
-        from fusion.backbones.pretrained import normalisation, quietly
+        from fusion.backbones.pretrained import normalisation
 
-        try:
-            from transformers import AutoModelForSemanticSegmentation
-        except ImportError:
-            raise FusionError(f"segmenter '{name}' needs transformers: pip install 'nightloop[train]'") from None
-        model = quietly(AutoModelForSemanticSegmentation.from_pretrained, name, f"segmenter '{name}'")
-        return cls(model, *normalisation(name), name=name)
+        network = _from_onnx(Path(name)) if (Path(name) / ONNX).is_file() else _from_transformers(name)
+        return cls(network, *normalisation(name), name=name)
 
     @torch.inference_mode()
     def __call__(self, frame: NDArray[np.uint8]) -> Classes:
         height, width = frame.shape[:2]
         image = torch.from_numpy(np.ascontiguousarray(frame)).permute(2, 0, 1)[None].float() / 255.0
-        padding = (0, -width % MULTIPLE, 0, -height % MULTIPLE)
-        image = F.pad((image - self._mean) / self._std, padding, mode="replicate")
-        logits = self._model(pixel_values=image).logits
-        whole = F.interpolate(logits, image.shape[-2:], mode="bilinear", align_corners=False)
-        return np.asarray(self._class_of[whole[0, :, :height, :width].argmax(dim=0).numpy()], np.int64)
+        image = (image - self._mean) / self._std
+        if self._network.height:
+            size = (self._network.height, self._network.width)
+            image = F.interpolate(image, size, mode="bilinear", align_corners=False, antialias=True)
+            whole = _stretched(self._network.logits(image), (height, width))
+        else:
+            image = F.pad(image, (0, -width % MULTIPLE, 0, -height % MULTIPLE), mode="replicate")
+            whole = _stretched(self._network.logits(image), image.shape[-2:])[..., :height, :width]
+        return np.asarray(self._class_of[whole[0].argmax(dim=0).numpy()], np.int64)
+
+
+def _stretched(logits: Tensor, size: Sequence[int]) -> Tensor:
+    return F.interpolate(logits, tuple(size), mode="bilinear", align_corners=False)
+
+
+def _from_transformers(name: str) -> Network:
+    from fusion.backbones.pretrained import quietly
+
+    try:
+        from transformers import AutoModelForSemanticSegmentation
+    except ImportError:
+        raise FusionError(f"segmenter '{name}' needs transformers: pip install 'nightloop[train]'") from None
+    model = quietly(AutoModelForSemanticSegmentation.from_pretrained, name, f"segmenter '{name}'")
+    model = model.eval().requires_grad_(False)
+    return Network(lambda image: model(pixel_values=image).logits, model.config.id2label)
+
+
+def _from_onnx(folder: Path) -> Network:
+    try:
+        from fusion.runtimes.onnx_runtime import open_session
+    except ImportError:
+        raise FusionError(f"{folder / ONNX} needs onnxruntime: pip install 'nightloop[export]'") from None
+    config = folder / "config.json"
+    try:
+        named = json.loads(config.read_text())["id2label"]
+        id2label = {int(number): str(label) for number, label in named.items()}
+    except OSError as error:
+        raise FusionError(f"{config}: {error.strerror}; it names the classes of {ONNX}") from None
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise FusionError(f'{config} lacks the classes of {ONNX}: {{"id2label": {{"0": "road", ...}}}}') from None
+    session = open_session(folder / ONNX)
+    inputs = session.get_inputs()
+    shape = inputs[0].shape
+    if len(inputs) != 1 or len(shape) != 4 or shape[1] != 3:
+        raise FusionError(f"{folder / ONNX} takes {[one.shape for one in inputs]}, not one RGB image (1, 3, H, W)")
+    height, width = (side if isinstance(side, int) else 0 for side in shape[2:])
+
+    def logits(image: Tensor) -> Tensor:
+        found = session.run(None, {inputs[0].name: image.numpy()})[0]
+        if found.ndim != 4 or found.shape[1] != len(id2label):
+            raise FusionError(f"{folder / ONNX} gives {found.shape}, not logits (1, {len(id2label)}, h, w)")
+        return torch.from_numpy(found)
+
+    return Network(logits, id2label, height, width)
 
 
 def class_table(id2label: dict[int, str]) -> Classes:

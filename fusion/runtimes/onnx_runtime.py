@@ -15,7 +15,7 @@ PROVIDERS = {
 """What TensorRT cannot run falls to CUDA, and what CUDA cannot to the CPU."""
 
 
-def session(path: Path, threads: int = 1, device: str = "cpu") -> Run:
+def open_session(path: Path, threads: int = 1, device: str = "cpu") -> onnxruntime.InferenceSession:
     if device not in PROVIDERS:
         raise FusionError(f"device of an exported student is one of {', '.join(PROVIDERS)}, not '{device}'")
     providers = PROVIDERS[device]
@@ -25,9 +25,13 @@ def session(path: Path, threads: int = 1, device: str = "cpu") -> Run:
     options.intra_op_num_threads = threads
     options.log_severity_level = 3
     try:
-        made = onnxruntime.InferenceSession(str(path), options, providers=list(providers))
+        return onnxruntime.InferenceSession(str(path), options, providers=list(providers))
     except Exception as error:  # its errors share no base of their own
         raise FusionError(f"{path} cannot be run by ONNX Runtime: {str(error).splitlines()[0]}") from None
+
+
+def session(path: Path, threads: int = 1, device: str = "cpu") -> Run:
+    made = open_session(path, threads, device)
 
     def run(visible: Floats, thermal: Floats) -> Floats:
         fused: Floats = made.run(None, {"visible": visible, "thermal": thermal})[0]

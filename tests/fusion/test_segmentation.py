@@ -86,6 +86,61 @@ def test_a_model_of_transformers_names_every_pixel_of_any_size(tmp_path):
     assert "## Segmentation, IoU, all (2 frames)" in (tmp_path / "out" / "summary.md").read_text()
 
 
+class Colours(torch.nn.Module):
+    """Logits at half resolution: road where red is strongest, person where green is, car where blue is."""
+
+    def forward(self, pixel_values):
+        return torch.nn.functional.avg_pool2d(pixel_values, 2)
+
+
+def onnx_folder(folder: Path, size: tuple[int, int] | None = None) -> Path:
+    folder.mkdir()
+    axes = None if size else {"pixel_values": {2: "height", 3: "width"}}
+    torch.onnx.export(
+        Colours(), (torch.zeros(1, 3, *(size or (32, 32))),), str(folder / "model.onnx"), input_names=["pixel_values"],
+        dynamic_axes=axes, dynamo=False, opset_version=17,
+    )  # fmt: skip
+    (folder / "config.json").write_text('{"id2label": {"0": "road", "1": "person", "2": "car"}}')
+    (folder / "preprocessor_config.json").write_text('{"image_mean": [0, 0, 0], "image_std": [1, 1, 1]}')
+    return folder
+
+
+@pytest.mark.parametrize("size", [None, (96, 160)], ids=["any size", "one size"])
+def test_a_network_as_onnx_names_every_pixel_of_any_size(tmp_path, size):
+    segment = Segmenter.load(str(onnx_folder(tmp_path / "model", size)))
+    frame = np.zeros((45, 71, 3), np.uint8)
+    frame[:, :30, 0], frame[:, 30:50, 1], frame[:, 50:, 2] = 250, 250, 250
+    found = segment(frame)
+    assert found.shape == (45, 71)
+    assert np.all(found[:, :28] == ROAD)
+    assert np.all(found[:, 32:48] == PERSON)
+    assert np.all(found[:, 52:] == CAR)
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "message"),
+    [
+        ("config.json", None, r"config\.json: No such file .*; it names the classes of model\.onnx"),
+        ("config.json", '{"id2label": ["road"]}', r"config\.json lacks the classes of model\.onnx"),
+        ("config.json", '{"id2label": {"0": "bed", "1": "cat", "2": "mug"}}', "knows none of road, sidewalk"),
+        (
+            "config.json",
+            '{"id2label": {"0": "road", "1": "car"}}',
+            r"gives \(1, 3, 32, 32\), not logits \(1, 2, h, w\)",
+        ),
+        ("model.onnx", "no network", r"model\.onnx cannot be run by ONNX Runtime"),
+    ],
+)
+def test_what_is_wrong_with_an_onnx_folder_is_told_in_one_line(tmp_path, file, content, message):
+    folder = onnx_folder(tmp_path / "model")
+    (folder / file).unlink()
+    if content is not None:
+        (folder / file).write_text(content)
+    with pytest.raises(FusionError, match=message) as caught:
+        Segmenter.load(str(folder))(np.zeros((64, 64, 3), np.uint8))
+    assert "\n" not in str(caught.value)
+
+
 def test_what_cannot_be_segmented_is_refused_before_any_metric(tmp_path, monkeypatch):
     monkeypatch.setattr("fusion.evaluate.metric_rows", lambda *_: pytest.fail("metrics came first"))
     write(tmp_path / "set", count=1, seed=0, width=64, height=48)
