@@ -25,6 +25,7 @@ from fusion.in_order import in_order
 from fusion.labelled import Box, labels_of, read_boxes
 from fusion.losses import luminance
 from fusion.patches import box_origin, inside, patch_origin
+from fusion.signals import read_signals
 from fusion.statistics import RunningMean, confidence, pixel_statistics, pixel_weight, resample, routing
 from fusion.student import CELL_PX
 
@@ -54,6 +55,8 @@ class Recipe:
     evidence_patches: float = 0.5  # share of the patches that are laid where the thermal frame shows a thing
     label_gain: float = 0.0  # how much more L_twin asks for where a person or a vehicle is labelled
     label_patches: float = 0.0  # share of the patches that are laid at a labelled person or vehicle
+    signal_gain: float = 0.0  # how much more L_twin asks for where a signal's lamp is lit
+    signal_patches: float = 0.0  # share of the other patches that are laid at a lit signal
     pixel_weighting: bool = True
     routing: bool = True  # off: every backbone teaches alike, everywhere
     backbones: str = DEFAULT
@@ -95,6 +98,8 @@ class Scene:
     features: tuple[tuple[Tensor, Tensor], ...] = ()
     boxes: tuple[Box, ...] = ()
     """People and vehicles of LEAST_BOX_PX or more, where the recipe asks for labels."""
+    signals: tuple[Box, ...] = ()
+    """Lit lamps of signals, where the recipe asks for them."""
 
 
 @dataclass(frozen=True)
@@ -145,15 +150,26 @@ def read_scenes(folders: list[Path], cache: EnsembleCache, recipe: Recipe,
         for pair in wanted:
             features[pair.name].append((seen[pair.name].mean, average.divide(seen[pair.name].variance)))
     labelled = recipe.label_gain > 0.0 or recipe.label_patches > 0.0
+    signals = recipe.signal_gain > 0.0 or recipe.signal_patches > 0.0
     training, held = (
         [
-            Scene(images, *statistics[images.name], tuple(features[images.name]), _boxes(pair, images, labelled))
+            Scene(
+                images,
+                *statistics[images.name],
+                tuple(features[images.name]),
+                _boxes(pair, images, labelled),
+                _signals(pair, images, signals),
+            )
             for pair, images in zip(side, in_order(load, side, "reading pairs"))
         ]
         for side in sides
     )
     if labelled and not any(scene.boxes for scene in training):
         raise FusionError("--label-gain and --label-patches need pairs with labels: no person or vehicle is labelled")
+    if signals and not any(scene.signals for scene in training):
+        raise FusionError(
+            "--signal-gain and --signal-patches need recordings with tags and clear twins: no lit signal is seen"
+        )
     return training, held
 
 
@@ -163,6 +179,13 @@ def _boxes(pair: Pair, images: Images, wanted: bool) -> tuple[Box, ...]:
         return ()
     found = read_boxes(path, images.thermal.shape[1], images.thermal.shape[0])
     return tuple(box for boxes in found.values() for box in boxes if box[3] - box[1] >= LEAST_BOX_PX)
+
+
+def _signals(pair: Pair, images: Images, wanted: bool) -> tuple[Box, ...]:
+    path = labels_of(pair) if wanted else None
+    if path is None or path.parent.name != "tags" or images.clear is None:
+        return ()
+    return read_signals(path, images.clear)
 
 
 def _average(seen: dict[str, FeatureStatistics], names: list[str]) -> RunningMean:
@@ -210,9 +233,11 @@ def _element(scene: Scene, recipe: Recipe, scale: int, size: tuple[int, int], pa
         target = torch.from_numpy(reduce(images.visible, scale))
     if is_itself:
         variance = torch.zeros_like(variance)
-    boxes = [_moved(box, -top, -left) for box in scene.boxes]
+    boxes, signals = ([_moved(box, -top, -left) for box in kind] for kind in (scene.boxes, scene.signals))
     if boxes and recipe.label_patches > 0.0 and rng.random() < recipe.label_patches:
         y, x = box_origin(boxes, size, patch, unit, rng)
+    elif signals and recipe.signal_patches > 0.0 and rng.random() < recipe.signal_patches:
+        y, x = box_origin(signals, size, patch, unit, rng)
     else:
         y, x = patch_origin(thermal, patch, unit, recipe.evidence_patches, rng)
     weight = pixel_weight(variance, recipe.tau_pix) if recipe.pixel_weighting else torch.ones_like(variance)
@@ -229,6 +254,8 @@ def _element(scene: Scene, recipe: Recipe, scale: int, size: tuple[int, int], pa
     }
     if recipe.label_gain > 0.0:
         element["things"] = torch.from_numpy(inside(boxes, (y, x), patch))
+    if recipe.signal_gain > 0.0:
+        element["signals"] = torch.from_numpy(inside(signals, (y, x), patch))
     if backbones:
         smallest = (size[0] // scale, size[1] // scale)
         element["features"] = _feature_target(

@@ -15,12 +15,13 @@ LEAST = {
 }  # fmt: skip
 SHARES = (
     "anchor_share", "ema", "eta", "evidence_patches", "held_out", "label_patches", "least_mean", "masked_share",
-    "missing_share", "polarity_share", "rolling_frames", "share",
+    "missing_share", "polarity_share", "rolling_frames", "share", "signal_patches",
 )  # fmt: skip
 POSITIVE = ("emphasis", "learning_rate", "tau_feat", "tau_pix")
 NOT_NEGATIVE = (
     "contrast_detail", "contrast_gain", "drift_deg", "drift_px", "evidence_gain", "label_gain", "lambda_contrast",
     "lambda_edge", "lambda_feat", "lambda_flicker", "lambda_twin", "motion_blur_px", "parallax_px",
+    "signal_gain",
 )  # fmt: skip
 
 

@@ -10,7 +10,7 @@
         backbones' grids: see fusion.batches and fusion.statistics
     L_twin = mean_p w(p) e(p) charbonnier(f(p) - clear(p))        at full resolution, where there is a clear twin;
         e: `evidence_weight`, more where the thermal frame shows a thing against its surroundings, times
-        `label_weight`, more where a person or a vehicle is labelled
+        `label_weight`, more where a person or a vehicle is labelled, or a signal is lit
     L_edge = mean_p w(p) max(0, |strongest gradient of v, t| - |gradient of f|)        at full resolution
     L_contrast = mean_p lack(p) charbonnier(f(p) - wanted(p))        at the ensembles' resolution, where there is no
         clear twin: see fusion.contrast
@@ -70,6 +70,8 @@ def loss_of(student: Student, batch: dict[str, Any], recipe: Recipe, scale: int,
     evidence = evidence_weight(t, recipe.evidence_gain)
     if "things" in batch:
         evidence = evidence * label_weight(batch["things"], recipe.label_gain)
+    if "signals" in batch:
+        evidence = evidence * label_weight(batch["signals"], recipe.signal_gain)
     terms = {
         "pix": pixel_loss(small, batch["mean"], batch["weight"]),
         "twin": pixel_loss(fused, as_floats(batch["clear"]), full_weight * evidence * batch["known"][:, None, None]),

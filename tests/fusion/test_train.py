@@ -5,6 +5,8 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 import torch
 
@@ -12,6 +14,7 @@ from fusion import FusionError, FusionProxy
 from fusion.cache import EnsembleCache, as_bytes
 from fusion.data import load, read_pairs
 from fusion.ensemble import draw, load_teacher
+from fusion.patches import inside
 from fusion.synthetic import write
 from fusion.teacher.reference import Reference
 from fusion.train import Recipe, as_tensors, held_out_psnr, read_scenes, train
@@ -116,6 +119,36 @@ def test_what_is_labelled_comes_nearer_to_its_clear_twin(drawn, ensembles, tmp_p
     with_labels = train([labelled], ensembles, tmp_path / "with", recipe)
     without = train([labelled], ensembles, tmp_path / "without", replace(recipe, label_gain=0.0))
     assert share_of_error(with_labels) < 0.95 * share_of_error(without)
+
+
+def test_lit_signals_come_nearer_to_their_clear_twin(drawn, ensembles, tmp_path):
+    recipe = replace(SMALL, steps=40, patch_px=96, signal_gain=100.0, signal_patches=0.5)
+    with pytest.raises(FusionError, match="no lit signal is seen"):
+        read_scenes([drawn], EnsembleCache.open(ensembles), recipe)
+    tagged = tmp_path / "tagged"
+    shutil.copytree(drawn, tagged)
+    (tagged / "tags").mkdir()
+    for pair in read_pairs(drawn):  # whatever has a colour within this square is a lamp
+        tags = np.zeros((96, 128), np.uint8)
+        tags[32:64, 32:64] = 7
+        cv2.imwrite(str(tagged / "tags" / f"{pair.visible.stem}.png"), tags)
+    scenes = [scene for scene in read_scenes([tagged], EnsembleCache.open(ensembles), recipe)[0] if scene.signals]
+    assert scenes
+
+    def share_of_error(student):
+        """Of the error over the whole frames, how much lies in the lamps, per pixel."""
+        shares = []
+        for scene in scenes:
+            visible, thermal = as_tensors(scene.images)
+            clear = torch.from_numpy(scene.images.clear).permute(2, 0, 1) / 255.0
+            error = (student(visible, thermal)[0] - clear).abs().detach().mean(dim=0)
+            lamps = torch.from_numpy(inside(scene.signals, (0, 0), 128))[:96] > 0.0
+            shares.append(float(error[lamps].mean() / error.mean()))
+        return sum(shares) / len(shares)
+
+    with_signals = train([tagged], ensembles, tmp_path / "with", recipe)
+    without = train([tagged], ensembles, tmp_path / "without", replace(recipe, signal_gain=0.0, signal_patches=0.0))
+    assert share_of_error(with_signals) < 0.95 * share_of_error(without)
 
 
 def test_a_folder_with_another_run_is_left_alone(drawn, ensembles, tmp_path):
