@@ -16,7 +16,7 @@ from simulator.render.brightest import brightest
 from simulator.render.camera import CameraModel, Pinhole, pinhole
 from simulator.render.encode import encode_depth, encode_labels
 from simulator.render.events import EventPixels, brightness_of, events_until, first_look
-from simulator.render.exposure import Adaptation, adapted, manual_ev, metered_ev, saturation_cd_m2
+from simulator.render.exposure import Adaptation, adapted, compensation_ev, manual_ev, metered_ev, saturation_cd_m2
 from simulator.render.froxels import ACROSS, DOWN, SLICES, fill_froxels
 from simulator.render.glare import add_sprites, sprites
 from simulator.render.lamp_table import LampTable, actor_points, glass_luminance, lamp_table, street_points
@@ -47,6 +47,8 @@ STREET_LAMP_GLASS_CD_M2 = np.array([1.2, 1.0, 0.72]) * 12_000.0
 KEPT_BUFFERS = 12
 SHADOW_TEXEL_M = 0.15
 SAME_SUN_COSINE = float(np.cos(np.radians(0.5)))
+MOST_BLOOM = 100.0
+"""Of `bloom_intensity`, 0.675 by default: Unreal's own scale ends at 8."""
 NO_SUN = ParallelDepth(np.zeros((4, 4), np.float32), np.zeros((3, 4), np.float32), np.float32(1.0))
 SHADING: tuple[Callable[..., None], ...] = (render_rows, encode_normals)
 """What tells how surfaces look; the last argument gets the picture."""
@@ -319,7 +321,7 @@ class Renderer:
         foggy = self._lamps_light_fog = len(lights) > 0 and extinction > FOG_LIGHT_FROM_PER_M
         sun_shines = max(day.sun_rgb) > 0.02 * max(day.sky_rgb)
         sun_map = self._sun_depth(day) if sun_shines else NO_SUN
-        bloom = camera.number("bloom_intensity", 0.675) / 0.675
+        bloom = min(max(camera.number("bloom_intensity", 0.675), 0.0), MOST_BLOOM) / 0.675
         if camera.text("enable_postprocess_effects", "true").lower() == "false":
             bloom = 0.0
         # while the other threads already work at the fog, this one works out what is not a matter of pixels
@@ -405,7 +407,7 @@ class Renderer:
         eye: Pinhole,
         seen: VisibilityBuffer,
     ) -> NDArray[np.uint8]:
-        compensation = camera.number("exposure_compensation", 0.0)
+        compensation = compensation_ev(camera)
         if camera.text("exposure_mode", "histogram") == "manual":
             ev = manual_ev(camera)
         else:
