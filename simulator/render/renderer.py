@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -115,6 +116,7 @@ class Renderer:
         self._last_seen: dict[int, Seen] = {}
         self._moved: dict[int, Moved] = {}
         self._event_pixels: dict[int, EventPixels] = {}
+        self._sizes: dict[int, tuple[int, int]] = {}
         self._sun_map: tuple[NDArray[np.float64], ParallelDepth] | None = None
         self._tables: dict[float, NDArray[np.uint8]] = {}
         self._whole_town = self._town
@@ -127,6 +129,7 @@ class Renderer:
         frame = self._prepare(view)
         eye = pinhole(camera, transform)
         buffer = self._seen(frame, eye)
+        self._sizes[sensor_id] = (eye.height, eye.width)
         looks = self._looks(frame)
         if camera.kind in ("rgb", "dvs"):
             radiance = self._radiance(frame, eye, buffer, camera)
@@ -155,6 +158,7 @@ class Renderer:
         frame = self._prepare(view)
         eye = pinhole(camera, transform)
         buffer = self._seen(frame, eye)
+        self._sizes[sensor_id] = (eye.height, eye.width)
         poses = frame.instances.poses
         now = seen_by(eye, view.ids, poses)
         back = back_in_time(eye, view.ids, poses, self._last_seen.get(sensor_id, now))
@@ -185,8 +189,22 @@ class Renderer:
         """Drops what is remembered of all sensors and frames: another episode begins in the same town."""
         self._frame = None
         self._release()
-        for memory in (self._adaptation, self._last_seen, self._moved, self._event_pixels):
+        for memory in self._memories:
             memory.clear()
+
+    def forget(self, sensor_id: int) -> None:
+        """Drops what is remembered of a sensor that is no more, and the room for pictures of a size that none has."""
+        size = self._sizes.get(sensor_id)
+        for memory in self._memories:
+            memory.pop(sensor_id, None)
+        if size is not None and size not in self._sizes.values():
+            self._release()
+            self._planes.pop(size, None)
+            self._visibility.drop(*size)
+
+    @property
+    def _memories(self) -> tuple[dict[int, Any], ...]:
+        return self._adaptation, self._last_seen, self._moved, self._event_pixels, self._sizes
 
     def close(self) -> None:
         self._workers.close()
