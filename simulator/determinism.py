@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Any
 
-from simulator.options import LARGEST_SEED, CommandParser, picture_size, town, whole
+from simulator.options import LARGEST_SEED, CommandParser, picture_size, whole
 from simulator.process import ServerFailed, server_process
 
 RENDER_THREADS = (1, 2)
@@ -108,7 +108,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--ticks", type=whole(1), default=2000)
     parser.add_argument("--vehicles", type=whole(0), default=50)
     parser.add_argument("--walkers", type=whole(0), default=20)
-    parser.add_argument("--town", type=town, default="Elm02")
+    parser.add_argument("--town", default="Elm02")
     parser.add_argument("--seed", type=whole(0, LARGEST_SEED), default=0)
     parser.add_argument("--image", type=picture_size, default="160x96", help="size of the cameras' images")
     return parser

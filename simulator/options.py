@@ -88,7 +88,7 @@ def written(suffixes: Sequence[str]) -> Callable[[str], Path]:
 
 
 def town(text: str) -> str:
-    """The `type` of an option: one of the towns."""
-    if text not in NAMES:
+    """The `type` of an option: one of the towns; `/Game/Carla/Maps/Elm01` means `Elm01`, as for `build_town`."""
+    if text.rsplit("/", 1)[-1] not in NAMES:
         raise argparse.ArgumentTypeError(f"no town {text!r}: there are {', '.join(NAMES)}")
     return text

@@ -150,7 +150,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--weather", choices=list(WEATHERS), action="append", help="may be given more than once")
     chosen = parser.parse_args(arguments)
     names = chosen.weather or list(WEATHERS)
-    picture = sheet(build_town(chosen.town), chosen.place, *chosen.size, chosen.fov, names)
+    width, height = chosen.size
+    picture = sheet(build_town(chosen.town), chosen.place, width, height, chosen.fov, names)
     if not cv2.imwrite(str(chosen.out), picture):
         parser.error(f"cannot write {chosen.out}")
 

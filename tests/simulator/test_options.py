@@ -21,7 +21,7 @@ COMMANDS = [
     (serve.main, ["--recordings", __file__], "a folder, not"),
     (serve.main, ["--host", "nowhere.invalid"], "cannot listen on nowhere.invalid:2000"),
     (fuzz.main, ["--messages", "0"], "1 or more, not 0"),
-    (fuzz.main, ["--town", "Nowhere"], "no town 'Nowhere': there are Elm01"),
+    (thermal_sheet.main, ["x.png", "--town", "Nowhere"], "no town 'Nowhere': there are Elm01"),
     (stress.main, ["--ticks", "-1"], "1 or more, not -1"),
     (stress.main, ["--limit", "nan"], "more than 0, not nan"),
     (determinism.main, ["--ticks", "0"], "1 or more, not 0"),
