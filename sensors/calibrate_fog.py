@@ -14,10 +14,12 @@ import argparse
 import json
 import math
 import queue
+import socket
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +46,7 @@ OUT_OF_RANGE_M = 1e6
 BRIGHTEST = (0.25, 0.42)
 """Linear signal that the brightest parts should have: above it tone curves bend, far below it 8 bits are coarse."""
 EXPOSURE_TRIES = 8
-TIMEOUT_S = 300.0
+TIMEOUT_S, CONNECT_S = 300.0, 5.0
 UNTOUCHED = {"bloom_intensity": "0", "lens_flare_intensity": "0", "motion_blur_intensity": "0"}
 
 
@@ -313,6 +315,43 @@ def measure(
         raise CalibrationError(f"the measured table makes no sense: {str(error).splitlines()[2].strip()}") from None
 
 
+def _densities(text: str) -> list[float]:
+    wanted = "--densities wants two or more numbers above 0 up to 100, ascending, such as 20,40,60"
+    try:
+        densities = [float(part) for part in text.split(",")]
+    except ValueError:
+        raise CalibrationError(f"{wanted}, not {text!r}") from None
+    ascending = all(a < b for a, b in pairwise(densities))
+    if len(densities) < 2 or not ascending or not all(0.0 < density <= 100.0 for density in densities):
+        raise CalibrationError(f"{wanted}, not {text!r}")
+    return densities
+
+
+def _check(chosen: argparse.Namespace) -> None:
+    """Raises CalibrationError for what would show only after minutes of measuring."""
+    for flag, value in (("--fog-distance", chosen.fog_distance), ("--fog-falloff", chosen.fog_falloff)):
+        if not 0.0 <= value < 1e6:
+            raise CalibrationError(f"{flag} is 0 or more, and finite, not {value:g}")
+    if any(number < 0 for number in chosen.place or ()):
+        raise CalibrationError("--place is the number of a spawn point, from 0")
+    if chosen.out.is_dir():
+        raise CalibrationError(f"--out {chosen.out} is a folder; give the name of a file")
+    if not chosen.out.parent.is_dir():
+        raise CalibrationError(f"--out {chosen.out}: no folder {chosen.out.parent}")
+
+
+def _reachable(address: str) -> tuple[str, int]:
+    """Host and port of a server that takes connections: the client itself would wait for its whole time-out."""
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit() or not 0 < int(port) < 65536:
+        raise CalibrationError(f"--carla wants HOST:PORT, such as localhost:2000, not {address!r}")
+    try:
+        socket.create_connection((host, int(port)), timeout=CONNECT_S).close()
+    except OSError as error:
+        raise CalibrationError(f"no server at {address}: {error.strerror or error}") from None
+    return host, int(port)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m sensors.calibrate_fog", description=__doc__.split("\n")[0])  # type: ignore[union-attr]
     parser.add_argument("--carla", required=True, metavar="HOST:PORT")
@@ -323,11 +362,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--fog-falloff", type=float, default=0.0, help="CARLA's fog_falloff (default: 0)")
     chosen = parser.parse_args(arguments)
     try:
-        host, _, port = chosen.carla.rpartition(":")
-        densities = [float(text) for text in chosen.densities.split(",")]
-        if not host or not port.isdigit() or not all(0.0 < d <= 100.0 for d in densities):
-            raise CalibrationError("--carla wants HOST:PORT, --densities numbers above 0 up to 100")
-        client = carla.Client(host, int(port))
+        densities = _densities(chosen.densities)
+        _check(chosen)
+        client = carla.Client(*_reachable(chosen.carla))
         client.set_timeout(TIMEOUT_S)
         table = measure(client, densities, chosen.place or (0, 7, 14), chosen.fog_distance, chosen.fog_falloff)
         partial = chosen.out.with_name(chosen.out.name + ".part")

@@ -70,6 +70,11 @@ class Cameras:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._worker, work, key, model, (*pose.location, *pose.rotation), view)
 
+    def forget(self, key: int) -> None:
+        """The camera is no more; after the pictures that are still being made."""
+        if self._renderer is not None:
+            self._worker.submit(_forget, self._renderer, key)
+
     def _load(self, town: Town) -> Renderer:
         from simulator.render.renderer import Renderer
         from simulator.render.warming import warmup
@@ -83,6 +88,11 @@ class Cameras:
 def _restart(renderer: asyncio.Future[Renderer]) -> None:
     if not renderer.cancelled() and renderer.exception() is None:
         renderer.result().restart()
+
+
+def _forget(renderer: asyncio.Future[Renderer], key: int) -> None:
+    if renderer.done() and not renderer.cancelled() and renderer.exception() is None:
+        renderer.result().forget(key)
 
 
 def _close(renderer: asyncio.Future[Renderer]) -> None:

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Any
 
+from simulator.options import LARGEST_SEED, CommandParser, picture_size, whole
 from simulator.process import ServerFailed, server_process
 
 RENDER_THREADS = (1, 2)
@@ -77,8 +78,9 @@ class _Drive:
         )
         command = [sys.executable, "-m", "simulator.proofs.drive"]
         command += ["--port", str(server.port), "--stream-port", str(server.stream_port)]
-        for name in ("ticks", "vehicles", "walkers", "seed", "image"):
+        for name in ("ticks", "vehicles", "walkers", "seed"):
             command += [f"--{name}", str(getattr(o, name))]
+        command += ["--image", "x".join(str(side) for side in o.image)]
         self.client = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         self._stack.callback(self._end)
         return self
@@ -98,17 +100,17 @@ class _Drive:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="python -m simulator.determinism",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--ticks", type=int, default=2000)
-    parser.add_argument("--vehicles", type=int, default=50)
-    parser.add_argument("--walkers", type=int, default=20)
+    parser.add_argument("--ticks", type=whole(1), default=2000)
+    parser.add_argument("--vehicles", type=whole(0), default=50)
+    parser.add_argument("--walkers", type=whole(0), default=20)
     parser.add_argument("--town", default="Elm02")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--image", default="160x96", help="size of the cameras' images")
+    parser.add_argument("--seed", type=whole(0, LARGEST_SEED), default=0)
+    parser.add_argument("--image", type=picture_size, default="160x96", help="size of the cameras' images")
     return parser
 
 

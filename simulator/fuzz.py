@@ -23,6 +23,7 @@ from typing import Any
 import msgpack
 from rich.progress import track
 
+from simulator.options import LARGEST_SEED, CommandParser, whole
 from simulator.process import ServerFailed, ServerProcess, server_process
 from simulator.proofs.malformed import Malformed
 from simulator.types import EpisodeSettings
@@ -149,12 +150,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="python -m simulator.fuzz", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--messages", type=int, default=100_000)
+    parser.add_argument("--messages", type=whole(1), default=100_000)
     parser.add_argument("--town", default="Elm01")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=whole(0, LARGEST_SEED), default=0)
     return parser
 
 

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from simulator.cameras import Cameras
+from simulator.options import LARGEST_SEED, CommandParser, whole
 from simulator.range_sensors import RangeSensors
 from simulator.session import Session
 from simulator.towns import Town
@@ -32,6 +33,7 @@ from simulator.wire.streams import StreamServer
 from simulator.world.world import World
 
 WRONG_USE, CRASHED = 2, 70
+MOST_THREADS = 256
 _PARENT_POLL_S = 0.5
 _PR_SET_PDEATHSIG = 1
 
@@ -50,29 +52,46 @@ def main(arguments: Sequence[str] | None = None) -> int:
         rpc_listener, stream_listener = _listeners(options.host, options.port)
     except OSError as error:
         why = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error.strerror or error)
+        why = why.split(" (while")[0]
         return _wrong_use(f"cannot listen on {options.host}:{options.port}: {why}")
     return asyncio.run(_serve(options, maps, town_name, rpc_listener, stream_listener))
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m simulator.serve", description=__doc__)
+    parser = CommandParser(prog="python -m simulator.serve", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
-    parser.add_argument("--port", type=int, default=2000, help="for clients; streams use the next; 0 picks free ones")
+    parser.add_argument(
+        "--port", type=whole(0, 65535), default=2000, help="for clients; streams use the next; 0 picks free ones"
+    )
     parser.add_argument("--town", default="Elm01", help="town of the first episode, or an OpenDRIVE file (.xodr)")
-    parser.add_argument("--seed", type=int, default=0, help="seed of all that is random in the world")
-    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="threads that render")
+    parser.add_argument(
+        "--seed", type=whole(0, LARGEST_SEED), default=0, help="seed of all that is random in the world"
+    )
+    parser.add_argument("--threads", type=whole(1, MOST_THREADS), default=_own_threads(), help="threads that render")
     parser.add_argument(
         "--cameras", action="store_true", help="load what cameras and lidars need first, not when one is spawned"
     )
     parser.add_argument(
         "--only-cameras", action="store_true", help="likewise, but what lidars need is compiled with the first of them"
     )
-    parser.add_argument("--recordings", type=Path, default=Path("recordings"), help="folder of recorder files")
+    parser.add_argument("--recordings", type=_folder, default=Path("recordings"), help="folder of recorder files")
     parser.add_argument(
         "--carla-town-aliases", action="store_true", help="load the town of ours that is nearest for Town01, Town02 ..."
     )
-    parser.add_argument("--parent-pid", type=int, default=None, help="end when this process ends")
+    parser.add_argument("--parent-pid", type=whole(1, 2**31 - 1), default=None, help="end when this process ends")
     return parser
+
+
+def _own_threads() -> int:
+    return min(os.cpu_count() or 1, MOST_THREADS)
+
+
+def _folder(text: str) -> Path:
+    """A folder, or one that is made when the first file goes into it."""
+    path = Path(text)
+    if not text or (path.exists() and not path.is_dir()):
+        raise argparse.ArgumentTypeError(f"a folder, not {text!r}")
+    return path
 
 
 def _first_town(name: str, maps: Maps) -> str:

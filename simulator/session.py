@@ -153,7 +153,8 @@ class Session:
             del self._boxes_of_the_dead[next(iter(self._boxes_of_the_dead))]
         for gone in before.keys() - self.world.actors.keys():
             self._boxes_of_the_dead[gone] = before[gone].bounding_box
-            self._models.pop(gone, None)
+            if self._models.pop(gone, None) is not None:
+                self.cameras.forget(gone - self.world.spectator_id)
             self._range_models.pop(gone, None)
             self.range_sensors.forget(gone)
 

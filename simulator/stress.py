@@ -17,6 +17,7 @@ from collections.abc import Sequence
 
 from rich.progress import Progress
 
+from simulator.options import LARGEST_SEED, CommandParser, positive, whole
 from simulator.process import ServerFailed, server_process
 
 
@@ -58,15 +59,15 @@ def _drive(options: argparse.Namespace, port: int) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="python -m simulator.stress", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--ticks", type=int, default=100_000)
-    parser.add_argument("--vehicles", type=int, default=10)
+    parser.add_argument("--ticks", type=whole(1), default=100_000)
+    parser.add_argument("--vehicles", type=whole(0), default=10)
     parser.add_argument("--town", default="Elm01")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=whole(0, LARGEST_SEED), default=0)
     parser.add_argument(
-        "--limit", type=float, default=300.0, help="seconds without 500 ticks that count as standing still"
+        "--limit", type=positive, default=300.0, help="seconds without 500 ticks that count as standing still"
     )
     return parser
 

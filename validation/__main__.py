@@ -5,12 +5,12 @@ python -m validation [--out docs/pictures] [--only koschmieder,headlights,planck
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rich.progress import track
 
+from simulator.options import CommandParser
 from validation import contact_sheet, detection, extinction, headlights, koschmieder, netd, planck
 from validation.drawing import plot
 
@@ -76,14 +76,17 @@ def _worst(readings: Sequence[koschmieder.Reading | planck.Reading | netd.Readin
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m validation", description=__doc__.split("\n")[0])  # type: ignore[union-attr]
+    parser = CommandParser(prog="python -m validation", description=__doc__.split("\n")[0])  # type: ignore[union-attr]
     parser.add_argument("--out", type=Path, default=Path("docs/pictures"), metavar="DIR")
     parser.add_argument("--only", default=",".join(PARTS), help=f"of {', '.join(PARTS)} (default: all)")
     chosen = parser.parse_args(arguments)
     names = chosen.only.split(",")
     if unknown := [name for name in names if name not in PARTS]:
         parser.error(f"--only: no {unknown[0]!r}; choose of {', '.join(PARTS)}")
-    chosen.out.mkdir(parents=True, exist_ok=True)
+    try:
+        chosen.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        parser.error(f"--out: cannot make the folder {chosen.out}: {error.strerror}")
     for line in [PARTS[name](chosen.out) for name in track(names, "measuring", transient=True)]:
         print(line)
 

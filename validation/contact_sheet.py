@@ -5,7 +5,6 @@ python -m validation.contact_sheet OUT.jpg [--town Elm02] [--place 0] [--size 48
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from sensors.fog import CLEAR_VISIBILITY_M, fog_density
 from sensors.rain import rain_mm_h
 from sensors.thermal import Ambient, ThermalCamera
+from simulator.options import CommandParser, picture_size, town, whole, written
 from simulator.render.camera import CameraModel
 from simulator.render.contact_sheet import camera_pose, depth_picture, instance_picture, staged
 from simulator.render.renderer import Renderer
@@ -106,21 +106,21 @@ def sheet(town: Town, place: int, width: int, height: int, rows: Sequence[Row] =
     return np.vstack(strips)
 
 
-def write(path: Path, town: str = "Elm02", place: int = 0, width: int = 480, height: int = 270) -> None:
-    """A .jpg is kept small; any other suffix that OpenCV knows will do."""
+def write(path: Path, town: str = "Elm02", place: int = 0, width: int = 480, height: int = 270) -> bool:
+    """Whether it could. A .jpg is kept small; any other suffix that OpenCV knows will do."""
     quality = [cv2.IMWRITE_JPEG_QUALITY, 88] if path.suffix in (".jpg", ".jpeg") else []
-    cv2.imwrite(str(path), sheet(build_town(town), place, width, height), quality)
+    return cv2.imwrite(str(path), sheet(build_town(town), place, width, height), quality)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m validation.contact_sheet", description=__doc__)
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--town", default="Elm02")
-    parser.add_argument("--place", type=int, default=0, help="number of the spawn point")
-    parser.add_argument("--size", default="480x270")
+    parser = CommandParser(prog="python -m validation.contact_sheet", description=__doc__)
+    parser.add_argument("out", type=written((".png", ".jpg")), help="the picture: .png or .jpg")
+    parser.add_argument("--town", type=town, default="Elm02")
+    parser.add_argument("--place", type=whole(0), default=0, help="number of the spawn point")
+    parser.add_argument("--size", type=picture_size, default="480x270")
     chosen = parser.parse_args(arguments)
-    width, height = (int(n) for n in chosen.size.split("x"))
-    write(chosen.out, chosen.town, chosen.place, width, height)
+    if not write(chosen.out, chosen.town, chosen.place, *chosen.size):
+        parser.error(f"cannot write {chosen.out}")
 
 
 if __name__ == "__main__":

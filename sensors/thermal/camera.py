@@ -76,6 +76,10 @@ class ThermalCamera:
         sensor_id: str = "",
     ) -> None:
         config = preset(preset_or_config) if isinstance(preset_or_config, str) else preset_or_config
+        if not all(isinstance(side, int | np.integer) and side > 0 for side in (width, height)):
+            raise ValueError(f"thermal camera: width and height are whole numbers of pixels, got {width} x {height}")
+        if not 0.0 < fov_deg < 180.0:
+            raise ValueError(f"thermal camera: the field of view must lie in 0..180 degrees, got {fov_deg}")
         self.config = config
         self.shape = (height, width)
         self.fov_deg = fov_deg
@@ -108,6 +112,12 @@ class ThermalCamera:
         """The thermal frame of one tick; time runs as `frames.time_s` does, in simulation seconds."""
         if frames.tags.shape != self.shape:
             raise ValueError(f"thermal camera for {self.shape} got frames of {frames.tags.shape} from {frames.id!r}")
+        # the kernels use depth as an index: what is no number would be a place outside their tables
+        near, far = frames.depth_m.min(), frames.depth_m.max()
+        if not (near >= 0.0 and far < np.inf and np.isfinite(frames.transform).all()):
+            raise ValueError(
+                f"thermal camera: frame {frames.frame} of {frames.id!r} has a depth or pose that is no number"
+            )
         if self._last is not None and self._detector.shutter_closed(frames.time_s):
             self._last = replace(self._last, frame=frames.frame, frozen=True)
             return self._last

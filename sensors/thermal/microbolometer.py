@@ -19,6 +19,9 @@ DRAW_BITS = 12
 _f = np.float32
 
 
+_MOST = {"dead_share": 0.5, "blur_px": 50.0}
+
+
 @dataclass(frozen=True)
 class Detector:
     """A microbolometer. Noise figures are for a 300 K scene, as makers quote them.
@@ -43,9 +46,12 @@ class Detector:
 
     def __post_init__(self) -> None:
         for name in ("netd_mk", "column_mk", "row_mk", "pixel_mk", "drift", "lag_s", "blur_px", "dead_share"):
-            if getattr(self, name) < 0.0:
-                raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
-        if not self.scene_c[0] < self.scene_c[1]:
+            value = getattr(self, name)
+            if value < 0.0:
+                raise ValueError(f"{name} must not be negative, got {value}")
+            if not value <= _MOST.get(name, 1e6):
+                raise ValueError(f"{name} must be a number up to {_MOST.get(name, 1e6):g}, got {value}")
+        if len(self.scene_c) != 2 or not self.scene_c[0] < self.scene_c[1]:
             raise ValueError(f"scene_c must be (low, high), got {self.scene_c}")
         if not 0.0 <= self.shutter_freeze_s < self.shutter_interval_s:
             raise ValueError("shutter_freeze_s must be shorter than shutter_interval_s")

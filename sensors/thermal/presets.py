@@ -34,8 +34,12 @@ class ThermalConfig:
     materials: str | None = None
 
     def __post_init__(self) -> None:
-        if self.width < 8 or self.height < 8 or not 1.0 < self.fov_deg < 170.0:
-            raise ValueError(f"thermal camera {self.name}: unusable size or field of view")
+        whole = isinstance(self.width, int) and isinstance(self.height, int)
+        if not whole or not (8 <= self.width <= 4096 and 8 <= self.height <= 4096) or not 1.0 < self.fov_deg < 170.0:
+            raise ValueError(
+                f"thermal camera {self.name}: unusable size or field of view: 8 to 4096 pixels each way and"
+                f" 1 to 170 degrees, not {self.width} x {self.height} and {self.fov_deg}"
+            )
 
 
 _PERFECT = Detector(
@@ -68,7 +72,7 @@ def preset(name_or_path: str | Path) -> ThermalConfig:
         raise ValueError(f"unknown thermal preset {name!r}; known: {', '.join(PRESETS)}, or a YAML file")
     try:
         entries = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ValueError(f"{path}: cannot read the thermal preset: {' '.join(str(error).split())}") from None
     if not isinstance(entries, dict):
         raise ValueError(f"{path}: a thermal preset maps names to values")

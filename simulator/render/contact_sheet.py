@@ -5,9 +5,7 @@ python -m simulator.render.contact_sheet OUT.png [--town Elm02]
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -15,6 +13,7 @@ from numpy.typing import NDArray
 
 from sensors.fog import fog_density
 from simulator.models import palette_of
+from simulator.options import CommandParser, field_of_view, picture_size, town, whole, written
 from simulator.render.camera import CameraModel, rotation_matrix
 from simulator.render.renderer import Renderer
 from simulator.towns import Town, build_town
@@ -142,17 +141,19 @@ def sheet(town: Town, number: int, width: int, height: int, fov_deg: float, name
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m simulator.render.contact_sheet", description=__doc__)
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--town", default="Elm02")
-    parser.add_argument("--place", type=int, default=0, help="number of the spawn point")
-    parser.add_argument("--size", default="640x360")
-    parser.add_argument("--fov", type=float, default=90.0)
+    parser = CommandParser(prog="python -m simulator.render.contact_sheet", description=__doc__)
+    parser.add_argument("out", type=written((".png", ".jpg")), help="the picture: .png or .jpg")
+    parser.add_argument("--town", type=town, default="Elm02")
+    parser.add_argument("--place", type=whole(0), default=0, help="number of the spawn point")
+    parser.add_argument("--size", type=picture_size, default="640x360")
+    parser.add_argument("--fov", type=field_of_view, default=90.0)
     parser.add_argument("--weather", choices=list(WEATHERS), action="append", help="may be given more than once")
     chosen = parser.parse_args(arguments)
-    width, height = (int(n) for n in chosen.size.split("x"))
-    picture = sheet(build_town(chosen.town), chosen.place, width, height, chosen.fov, chosen.weather or list(WEATHERS))
-    cv2.imwrite(str(chosen.out), picture)
+    names = chosen.weather or list(WEATHERS)
+    width, height = chosen.size
+    picture = sheet(build_town(chosen.town), chosen.place, width, height, chosen.fov, names)
+    if not cv2.imwrite(str(chosen.out), picture):
+        parser.error(f"cannot write {chosen.out}")
 
 
 if __name__ == "__main__":

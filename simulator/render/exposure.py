@@ -16,6 +16,8 @@ from simulator.render.camera import CameraModel
 
 LOWEST_EV, HIGHEST_EV = 0.5, 17.5
 """Limits of the automatic: f/1.8, 1/30 s and ISO 6400 at the dark end."""
+DARKEST_MANUAL_EV, LIGHTEST_MANUAL_EV, MOST_COMPENSATION_EV = -24.0, 40.0, 15.0
+"""Beyond what a camera can be set to; a picture at these limits is all white or all black, and its numbers finite."""
 BINS, DARKEST_LOG2, LIGHTEST_LOG2 = 128, -12.0, 20.0
 NIGHT_BIAS_EV = 1.4
 """By night a camera is told to leave the picture darker than by day: this much at the dark end of the scale."""
@@ -96,7 +98,13 @@ def _together(parts):  # type: ignore[no-untyped-def]
 def manual_ev(camera: CameraModel) -> float:
     """EV of the blueprint's fstop, shutter_speed (1/s) and iso; CARLA's defaults are f/1.4, 1/200 s and ISO 100."""
     fstop, speed, iso = camera.number("fstop", 1.4), camera.number("shutter_speed", 200.0), camera.number("iso", 100.0)
-    return math.log2(max(fstop, 0.1) ** 2 * max(speed, 1e-3) * 100.0 / max(iso, 1.0))
+    ev = math.log2(max(fstop, 0.1) ** 2 * max(speed, 1e-3) * 100.0 / max(iso, 1.0))
+    return min(max(ev, DARKEST_MANUAL_EV), LIGHTEST_MANUAL_EV)
+
+
+def compensation_ev(camera: CameraModel) -> float:
+    """What the blueprint's exposure_compensation asks for, as far as a picture can follow."""
+    return min(max(camera.number("exposure_compensation", 0.0), -MOST_COMPENSATION_EV), MOST_COMPENSATION_EV)
 
 
 def adapted(state: Adaptation | None, target_ev: float, elapsed_s: float, camera: CameraModel) -> Adaptation:

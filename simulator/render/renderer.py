@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,7 @@ from simulator.render.brightest import brightest
 from simulator.render.camera import CameraModel, Pinhole, pinhole
 from simulator.render.encode import encode_depth, encode_labels
 from simulator.render.events import EventPixels, brightness_of, events_until, first_look
-from simulator.render.exposure import Adaptation, adapted, manual_ev, metered_ev, saturation_cd_m2
+from simulator.render.exposure import Adaptation, adapted, compensation_ev, manual_ev, metered_ev, saturation_cd_m2
 from simulator.render.froxels import ACROSS, DOWN, SLICES, fill_froxels
 from simulator.render.glare import add_sprites, sprites
 from simulator.render.lamp_table import LampTable, actor_points, glass_luminance, lamp_table, street_points
@@ -47,6 +48,8 @@ STREET_LAMP_GLASS_CD_M2 = np.array([1.2, 1.0, 0.72]) * 12_000.0
 KEPT_BUFFERS = 12
 SHADOW_TEXEL_M = 0.15
 SAME_SUN_COSINE = float(np.cos(np.radians(0.5)))
+MOST_BLOOM = 100.0
+"""Of `bloom_intensity`, 0.675 by default: Unreal's own scale ends at 8."""
 NO_SUN = ParallelDepth(np.zeros((4, 4), np.float32), np.zeros((3, 4), np.float32), np.float32(1.0))
 SHADING: tuple[Callable[..., None], ...] = (render_rows, encode_normals)
 """What tells how surfaces look; the last argument gets the picture."""
@@ -113,6 +116,7 @@ class Renderer:
         self._last_seen: dict[int, Seen] = {}
         self._moved: dict[int, Moved] = {}
         self._event_pixels: dict[int, EventPixels] = {}
+        self._sizes: dict[int, tuple[int, int]] = {}
         self._sun_map: tuple[NDArray[np.float64], ParallelDepth] | None = None
         self._tables: dict[float, NDArray[np.uint8]] = {}
         self._whole_town = self._town
@@ -125,6 +129,7 @@ class Renderer:
         frame = self._prepare(view)
         eye = pinhole(camera, transform)
         buffer = self._seen(frame, eye)
+        self._sizes[sensor_id] = (eye.height, eye.width)
         looks = self._looks(frame)
         if camera.kind in ("rgb", "dvs"):
             radiance = self._radiance(frame, eye, buffer, camera)
@@ -153,6 +158,7 @@ class Renderer:
         frame = self._prepare(view)
         eye = pinhole(camera, transform)
         buffer = self._seen(frame, eye)
+        self._sizes[sensor_id] = (eye.height, eye.width)
         poses = frame.instances.poses
         now = seen_by(eye, view.ids, poses)
         back = back_in_time(eye, view.ids, poses, self._last_seen.get(sensor_id, now))
@@ -183,8 +189,22 @@ class Renderer:
         """Drops what is remembered of all sensors and frames: another episode begins in the same town."""
         self._frame = None
         self._release()
-        for memory in (self._adaptation, self._last_seen, self._moved, self._event_pixels):
+        for memory in self._memories:
             memory.clear()
+
+    def forget(self, sensor_id: int) -> None:
+        """Drops what is remembered of a sensor that is no more, and the room for pictures of a size that none has."""
+        size = self._sizes.get(sensor_id)
+        for memory in self._memories:
+            memory.pop(sensor_id, None)
+        if size is not None and size not in self._sizes.values():
+            self._release()
+            self._planes.pop(size, None)
+            self._visibility.drop(*size)
+
+    @property
+    def _memories(self) -> tuple[dict[int, Any], ...]:
+        return self._adaptation, self._last_seen, self._moved, self._event_pixels, self._sizes
 
     def close(self) -> None:
         self._workers.close()
@@ -319,7 +339,7 @@ class Renderer:
         foggy = self._lamps_light_fog = len(lights) > 0 and extinction > FOG_LIGHT_FROM_PER_M
         sun_shines = max(day.sun_rgb) > 0.02 * max(day.sky_rgb)
         sun_map = self._sun_depth(day) if sun_shines else NO_SUN
-        bloom = camera.number("bloom_intensity", 0.675) / 0.675
+        bloom = min(max(camera.number("bloom_intensity", 0.675), 0.0), MOST_BLOOM) / 0.675
         if camera.text("enable_postprocess_effects", "true").lower() == "false":
             bloom = 0.0
         # while the other threads already work at the fog, this one works out what is not a matter of pixels
@@ -405,7 +425,7 @@ class Renderer:
         eye: Pinhole,
         seen: VisibilityBuffer,
     ) -> NDArray[np.uint8]:
-        compensation = camera.number("exposure_compensation", 0.0)
+        compensation = compensation_ev(camera)
         if camera.text("exposure_mode", "histogram") == "manual":
             ev = manual_ev(camera)
         else:

@@ -106,6 +106,10 @@ class Visibility:
         """Gives back a buffer that is no longer wanted, for the next picture of its size."""
         self._free.setdefault(buffer.fine.shape, []).append(buffer.fine)
 
+    def drop(self, height: int, width: int) -> None:
+        """Lets go of the buffers that were given back for pictures of this size."""
+        self._free.pop((2 * height + 1, stride_of(2 * width + 1)), None)
+
     def along(self, direction: NDArray[np.float64], texel_m: float) -> ParallelDepth:
         """What a distant light sees of the static mesh. direction: unit vector towards the light."""
         up = np.array([0.0, 0.0, 1.0]) if abs(direction[2]) < 0.9 else np.array([1.0, 0.0, 0.0])

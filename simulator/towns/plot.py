@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib
@@ -13,6 +13,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.collections import PolyCollection
 
+from simulator.options import CommandParser, written
 from simulator.render.materials import SURFACES, Material
 from simulator.towns import build_town
 from simulator.towns.maps import Maps
@@ -58,16 +59,20 @@ def _town(name: str) -> Town:
     return maps.build(maps.add_file(Path(name)))
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m simulator.towns.plot", description=__doc__)
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = CommandParser(prog="python -m simulator.towns.plot", description=__doc__)
     parser.add_argument("town", help="name of a town, or an OpenDRIVE file (.xodr)")
-    parser.add_argument("out", type=Path)
-    arguments = parser.parse_args()
+    parser.add_argument(
+        "out", type=written((".png", ".jpg", ".pdf", ".svg")), help="the picture: .png, .jpg, .pdf or .svg"
+    )
+    chosen = parser.parse_args(arguments)
     try:
-        town = _town(arguments.town)
-    except (ValueError, OSError) as error:
-        parser.exit(2, f"{error}\n")
-    draw(town, arguments.out)
+        town = _town(chosen.town)
+    except OSError as error:
+        parser.error(f"cannot read {chosen.town}: {error.strerror}")
+    except ValueError as error:
+        parser.error(f"{chosen.town}: {error}")
+    draw(town, chosen.out)
 
 
 if __name__ == "__main__":

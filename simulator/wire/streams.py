@@ -54,6 +54,7 @@ class Subscriber:
         self._waiting = threading.Condition()
         self._backlog_bytes = 0
         self._thread: threading.Thread | None = None
+        self._sending = self._closed = False
 
     @property
     def backlog_bytes(self) -> int:
@@ -72,17 +73,21 @@ class Subscriber:
                 self._queue.append(views)
                 self._waiting.notify()
         if views and self._thread is None:
+            self._sending = True
             self._thread = threading.Thread(target=self._run, name=f"stream-{self.stream_id}", daemon=True)
             self._thread.start()
 
     def close(self) -> None:
+        """The socket's number is given back by whoever uses it last: the thread could be about to write to it, and the
+        next client to connect gets the same number."""
         with self._waiting:
-            self.failed = True
+            self.failed = self._closed = True
             self._queue.clear()
             self._waiting.notify()
-        with suppress(OSError):
-            self.socket.shutdown(socket.SHUT_RDWR)  # wakes the thread out of sendmsg
-        self.socket.close()
+            with suppress(OSError):
+                self.socket.shutdown(socket.SHUT_RDWR)  # wakes the thread out of sendmsg
+            if not self._sending:
+                self.socket.close()
 
     def _write_some(self, views: list[memoryview]) -> list[memoryview]:
         try:
@@ -94,6 +99,13 @@ class Subscriber:
             return []
 
     def _run(self) -> None:
+        self._send_queue()
+        with self._waiting:
+            self._sending = False
+            if self._closed:
+                self.socket.close()
+
+    def _send_queue(self) -> None:
         while True:
             with self._waiting:
                 while not self._queue and not self.failed:

@@ -15,6 +15,8 @@ from simulator.world import noise
 
 EARTH_RADIUS_M = 6378137.0
 SCALE = 0.9996
+FARTHEST = 700.0
+"""Of x in earth radii, where the projection has long come to its pole: beyond it numbers overflow."""
 
 
 @dataclass(frozen=True)
@@ -30,12 +32,25 @@ def geo_reference(opendrive: str) -> GeoReference:
     text = re.search(r"<geoReference>(.*?)</geoReference>", opendrive, re.DOTALL)
     values = dict(re.findall(r"\+(lat_0|lon_0)=(\S+?)(?=[\s\]]|$)", text.group(1))) if text else {}
     default = GeoReference()
-    return GeoReference(float(values.get("lat_0", default.latitude)), float(values.get("lon_0", default.longitude)))
+    latitude, longitude = _degrees(values.get("lat_0"), 90.0), _degrees(values.get("lon_0"), 360.0)
+    return GeoReference(
+        default.latitude if latitude is None else latitude, default.longitude if longitude is None else longitude
+    )
+
+
+def _degrees(text: str | None, most: float) -> float | None:
+    """None for what is no angle: a map is not refused for it."""
+    try:
+        value = float(text or "nan")
+    except ValueError:
+        return None
+    return value if abs(value) <= most else None
 
 
 def geolocation(reference: GeoReference, location: Vector3D) -> tuple[float, float, float]:
     """Latitude and longitude in degrees, altitude in m."""
     x, y = location.x / (EARTH_RADIUS_M * SCALE), location.y / (EARTH_RADIUS_M * SCALE)
+    x = min(max(x, -FARTHEST), FARTHEST)
     d = y + math.radians(reference.latitude)
     latitude = math.asin(math.sin(d) / math.cosh(x))
     longitude = math.radians(reference.longitude) + math.atan2(math.sinh(x), math.cos(d))

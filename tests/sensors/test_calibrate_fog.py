@@ -123,3 +123,26 @@ def test_a_table_that_makes_no_sense_is_refused_with_its_name(tmp_path: Path, ro
 def test_no_server_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert calibrate_fog.main(["--carla", "nowhere", "--out", str(tmp_path / "x.json")]) == 2
     assert "HOST:PORT" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        (["--densities", "50"], "--densities wants two or more numbers"),
+        (["--densities", "50,nan"], "--densities wants two or more numbers"),
+        (["--densities", "60,40"], "--densities wants two or more numbers"),
+        (["--place", "-1"], "--place is the number of a spawn point"),
+        (["--fog-distance", "nan"], "--fog-distance is 0 or more, and finite, not nan"),
+        (["--carla", "127.0.0.1:99999"], "--carla wants HOST:PORT"),
+        (["--carla", "127.0.0.1:1"], "no server at 127.0.0.1:1: Connection refused"),
+        (["--out", "nowhere/fog.json"], "--out nowhere/fog.json: no folder nowhere"),
+        (["--out", "/"], "--out / is a folder"),
+    ],
+)
+def test_what_cannot_be_measured_is_told_before_anything_is_measured(
+    capsys: pytest.CaptureFixture[str], wrong: list[str], told: str
+) -> None:
+    assert calibrate_fog.main(["--carla", "127.0.0.1:2", "--out", "fog.json", *wrong]) == 2
+    errors = capsys.readouterr().err
+    assert told in errors
+    assert errors.count("\n") == 1

@@ -1,5 +1,7 @@
 """What a driver would see on the thermal screen."""
 
+import math
+import re
 from dataclasses import replace
 
 import cv2
@@ -233,3 +235,46 @@ def test_materials_from_a_file(tmp_path):
     table.write_text("lawn: {emissivity: 1}\n")
     with pytest.raises(ValueError, match="unknown tag 'lawn'"):
         camera(NIGHT, "ideal", materials=str(table))
+
+
+@pytest.mark.parametrize(
+    ("size", "told"),
+    [
+        ((0, 0, 90.0), "whole numbers of pixels, got 0 x 0"),
+        ((640.5, 360, 90.0), "whole numbers of pixels, got 640.5 x 360"),
+        ((640, 360, math.nan), "must lie in 0..180 degrees, got nan"),
+        ((640, 360, 180.0), "must lie in 0..180 degrees, got 180"),
+    ],
+)
+def test_a_camera_that_cannot_be_is_refused(size, told):
+    with pytest.raises(ValueError, match=re.escape(told)):
+        ThermalCamera("adk", *size, Ambient())
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -5.0])
+def test_frames_whose_depth_is_no_number_are_refused(value):
+    frame = frames()
+    frame.depth_m[40, 50] = value
+    with pytest.raises(ValueError, match="frame 0 of 'front' has a depth or pose that is no number"):
+        camera(Ambient()).image(frame, ())
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("detector: {netd_mk: .nan}", "netd_mk must be a number up to"),
+        ("detector: {dead_share: 2}", "dead_share must be a number up to 0.5, got 2"),
+        ("detector: {blur_px: 1.0e9}", "blur_px must be a number up to 50"),
+        ("detector: {scene_c: [1]}", "scene_c must be (low, high)"),
+        ("width: 640.5", "8 to 4096 pixels each way"),
+        ("width: 100000", "8 to 4096 pixels each way"),
+        ("name: \xff", "cannot read the thermal preset"),
+    ],
+)
+def test_a_preset_file_that_makes_no_sense_is_named_in_one_line(tmp_path, text, told):
+    path = tmp_path / "mine.yaml"
+    path.write_text(text, encoding="latin-1")
+    with pytest.raises(ValueError, match=re.escape(told)) as error:
+        preset(str(path))
+    assert str(error.value).startswith(str(path))
+    assert "\n" not in str(error.value)

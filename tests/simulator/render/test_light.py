@@ -258,6 +258,28 @@ def test_exposure_adapts_slowly_and_stays_when_set_by_hand(street: Renderer) -> 
     assert second > first + 20
 
 
+@pytest.mark.parametrize(
+    ("attributes", "white"),
+    [
+        ({"exposure_compensation": "3e38"}, True),
+        ({"exposure_compensation": "-3e38"}, False),
+        ({"exposure_mode": "manual", "iso": "3e38", "fstop": "0", "shutter_speed": "0"}, True),
+        ({"exposure_mode": "manual", "iso": "0", "fstop": "3e38", "shutter_speed": "3e38"}, False),
+        ({"bloom_intensity": "3e38"}, None),
+        ({"bloom_intensity": "-3e38"}, None),
+    ],
+)
+def test_absurd_settings_give_white_or_black_pictures(
+    street: Renderer, attributes: dict[str, str], white: bool | None
+) -> None:
+    weather = scene.NIGHT if "bloom_intensity" in attributes else scene.DAY
+    camera = CameraModel(160, 90, 90.0, "rgb", tuple(attributes.items()))
+    picture = street.image(52, camera, EYE, scene.view(weather=weather, frame=7))[..., :3]
+    if white is not None:
+        brightest = picture.max(axis=-1).mean()  # a colour keeps its hue: its other channels stay below
+        assert brightest > 240 if white else brightest < 15
+
+
 def test_noise_grows_as_light_fails(street: Renderer) -> None:
     def grain(weather: WeatherParameters) -> float:
         pictures = [

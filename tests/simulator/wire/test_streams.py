@@ -3,13 +3,14 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
+import threading
 from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
 
 from simulator.wire import streams as streams_module
-from simulator.wire.streams import StreamServer, token
+from simulator.wire.streams import StreamServer, Subscriber, token
 
 
 def _with_streams(talk: Callable[[StreamServer], Coroutine[Any, Any, None]]) -> None:
@@ -137,3 +138,32 @@ def test_a_tick_waits_for_a_subscriber_that_was_told_to_come_but_not_for_ever() 
         assert asyncio.get_running_loop().time() - started_s < 0.2
 
     _with_streams(talk)
+
+
+class _SlowSocket:
+    """Its `sendmsg` is under way until it is told to go on, as one that has not reached the kernel yet."""
+
+    def __init__(self) -> None:
+        self.begun, self.go_on, self.closed = threading.Event(), threading.Event(), threading.Event()
+
+    def sendmsg(self, views: list[memoryview], *_: object) -> int:
+        self.begun.set()
+        self.go_on.wait(10.0)
+        raise BrokenPipeError
+
+    def shutdown(self, how: int) -> None:
+        pass
+
+    def close(self) -> None:
+        self.closed.set()
+
+
+def test_a_sockets_number_is_not_given_to_another_client_while_a_thread_may_write_to_it() -> None:
+    connection = _SlowSocket()
+    subscriber = Subscriber(connection)  # type: ignore[arg-type]
+    subscriber.send([bytes(1 << 20)])
+    assert connection.begun.wait(10.0)
+    subscriber.close()
+    assert not connection.closed.is_set()
+    connection.go_on.set()
+    assert connection.closed.wait(10.0)

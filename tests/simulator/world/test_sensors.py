@@ -159,3 +159,13 @@ def test_what_rides_on_a_sensor_follows_it_and_a_sensor_put_elsewhere_stays_ther
 
 def _carla_pose(transform):
     return carla.Location(*transform.location), carla.Rotation(*transform.rotation)
+
+
+@pytest.mark.parametrize("place", [Vector3D(3e38, -3e38, 3e38), Vector3D(-5e9, 0.0, 0.0)])
+def test_gnss_knows_the_ends_of_the_world(place: Vector3D) -> None:
+    assert all(math.isfinite(value) for value in geolocation(geo_reference(""), place))
+
+
+@pytest.mark.parametrize("text", ["+lat_0=somewhere +lon_0=", "+lat_0=nan +lon_0=inf", "+lat_0=1e9 +lon_0=1e9"])
+def test_a_geo_reference_without_angles_is_that_of_carla(text: str) -> None:
+    assert geo_reference(f"<geoReference>{text}</geoReference>") == geo_reference("")
