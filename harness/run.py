@@ -13,7 +13,7 @@ import platform
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -119,28 +119,39 @@ class _Parser(argparse.ArgumentParser):
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="python -m harness.run", description=__doc__.splitlines()[0])  # type: ignore[union-attr]
     add = parser.add_argument
-    add("--scenario", default="night_fog", help="a scenario's name or YAML file (default: night_fog)")
-    add("--agent", default="pilot", help=f"{', '.join(BUILT_IN)} or the path of a leaderboard agent's .py file")
+    add("--scenario", type=_given, default="night_fog", help="a scenario's name or YAML file (default: night_fog)")
+    add("--agent", type=_given, default="pilot", help=f"{', '.join(BUILT_IN)} or the path of a leaderboard agent's .py file")
     add("--agent-config", default="", help="handed to the agent's setup()")
     add("--arms", default="rgb,fused,clear", help=f"of {', '.join(ARMS)} (default: all)")
-    add("--seeds", type=_positive, default=None, metavar="N", help="run seeds 0..N-1 (default: 2; with --quick 1)")
+    add("--seeds", type=_up_to(10_000), default=None, metavar="N", help="run seeds 0..N-1 (default: 2; with --quick 1)")
     add("--quick", action="store_true", help="two routes, one seed")
-    add("--out", type=Path, default=None, metavar="DIR", help="where results go (default: a new folder in runs/)")
+    add("--out", type=_path, default=None, metavar="DIR", help="where results go (default: a new folder in runs/)")
     add(
         "--resume",
         action="store_true",
         help="go on with the run in --out (without --out: with the newest of this kind)",
     )
-    add("--carla", default=None, metavar="HOST:PORT", help="a running CARLA 0.9.16 server instead of the embedded one")
+    add(
+        "--carla",
+        type=_given,
+        default=None,
+        metavar="HOST:PORT",
+        help="a running CARLA 0.9.16 server instead of the embedded one",
+    )
     add(
         "--fog-table",
-        type=Path,
+        type=_path,
         default=None,
         metavar="FILE",
         help="what each fog density means on the server of --carla (from python -m sensors.calibrate_fog)",
     )
-    add("--weights", default="sim", help="FusionProxy's weights: a name or a .safetensors file (default: sim)")
-    add("--thermal", default=None, help="thermal camera: a preset or a YAML file (default: the scenario's, or adk)")
+    add("--weights", type=_given, default="sim", help="FusionProxy's weights: a name or a .safetensors file (default: sim)")
+    add(
+        "--thermal",
+        type=_given,
+        default=None,
+        help="thermal camera: a preset or a YAML file (default: the scenario's, or adk)",
+    )
     add(
         "--metric",
         default=DEFAULT_VERSION,
@@ -149,14 +160,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     add(
         "--workers",
-        type=_positive,
+        type=_up_to(1_000),
         default=None,
         metavar="N",
         help="episodes at a time (default: one per core, at most 8)",
     )
     add(
         "--tick-limit",
-        type=_positive,
+        type=_up_to(1_000_000),
         default=round(TICK_LIMIT_S),
         metavar="S",
         help="a drive that does not tick for so many seconds is ended and run again (default: %(default)s)",
@@ -164,11 +175,32 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
-    return value
+def _up_to(most: int) -> Callable[[str], int]:
+    """Reads a whole number from 1 to `most`."""
+
+    def positive(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
+        if value < 1:
+            raise argparse.ArgumentTypeError(f"{text} is not a positive number")
+        if value > most:
+            raise argparse.ArgumentTypeError(f"{text} is more than {most}")
+        return value
+
+    return positive
+
+
+def _given(text: str) -> str:
+    """An empty text is a shell variable that was not set: what it should have named must not become the default."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("is empty; give a value or leave the option out")
+    return text
+
+
+def _path(text: str) -> Path:
+    return Path(_given(text))
 
 
 def _configuration(
