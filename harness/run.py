@@ -6,6 +6,7 @@ python -m harness.run --scenario night_fog
 from __future__ import annotations
 
 import argparse
+import contextlib
 import fcntl
 import importlib.metadata
 import os
@@ -68,8 +69,8 @@ def run(options: argparse.Namespace, console: Console) -> int:
     config = _configuration(options, definition, routes)
     folder = RunFolder(options.out or _new_folder(options, config))
     options.out = folder.path
-    _claim(folder, config, definition, routes, options.resume)
     _hold(folder)
+    _claim(folder, config, definition, routes, options.resume)
 
     todo = [spec for spec in episodes_of(config) if not folder.episode(spec.route_id, spec.arm, spec.seed).is_finished]
     if todo:
@@ -267,8 +268,19 @@ def _agent_checksum(agent: str, agent_config: str) -> str:
     """Of the agent's code and of the file or folder that its configuration names, if it names one."""
     package = Path(__file__).parent.parent / "agents"
     code = [*sorted(package.glob("*.py")), package / "pilot"] if agent in BUILT_IN else [Path(agent).expanduser()]
-    configured = Path(agent_config).expanduser()
-    return checksum(*code, *([configured] if agent_config and configured.exists() else []))
+    try:
+        return checksum(*code, *_configured(agent_config))
+    except OSError as error:
+        raise HarnessError(f"{error.filename}: cannot be read: {error.strerror}") from error
+
+
+def _configured(agent_config: str) -> list[Path]:
+    """The file or folder that an agent's configuration names; it may be any other text as well."""
+    with contextlib.suppress(OSError, RuntimeError):  # too long for a path, or `~` and nobody's name
+        path = Path(agent_config).expanduser()
+        if agent_config and (path.is_file() or path.is_dir()):
+            return [path]
+    return []
 
 
 def _new_folder(options: argparse.Namespace, config: RunConfig) -> Path:
@@ -303,7 +315,7 @@ def _claim(
         if not resume:
             raise HarnessError(f"{folder.path} holds this run already; go on with --resume or choose another --out")
         return
-    if folder.path.exists() and any(folder.path.iterdir()):
+    if any(folder.path.iterdir()):
         raise HarnessError(f"{folder.path} is not empty and holds no run; choose another --out")
     twin = definition.clear_twin()
     weather = {True: twin.title or twin.name, False: definition.title or definition.name}
@@ -322,14 +334,19 @@ def _claim(
         metric_version=config.metric_version,
     )
     try:
-        folder.path.mkdir(parents=True, exist_ok=True)
         write_manifest(folder, manifest)
     except OSError as error:
         raise HarnessError(f"--out {folder.path}: cannot be written: {error.strerror}") from error
 
 
 def _hold(folder: RunFolder) -> None:
-    """Lets no other process go on with the run while this one lives: two would drive the same episodes."""
+    """Lets no other process write to the run's folder while this one lives: two would drive the same episodes."""
+    try:
+        folder.path.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise HarnessError(f"--out {folder.path} is no folder; choose another --out") from None
+    except OSError as error:
+        raise HarnessError(f"--out {folder.path}: cannot be written: {error.strerror}") from error
     try:
         fcntl.flock(os.open(folder.path, os.O_RDONLY), fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

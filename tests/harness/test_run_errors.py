@@ -58,6 +58,14 @@ def cases() -> dict[str, tuple[list[str], int, str]]:
         "agent file": (["--agent", "OUT/none.py"], 2, "agent file not found: OUT/none.py"),
         "syntax": (["--agent", "OUT/broken.py"], 2, "OUT/broken.py:2: syntax error: "),
         "resume": (["--resume"], 2, "--resume: no run of this configuration in runs/"),
+        "somebody's agent": (["--agent", "~nobody-of-this-name/a.py"], 2, "agent ~nobody-of-this-name/a.py: Could not"),
+        "file": (["--out", "OUT/broken.py"], 2, "--out OUT/broken.py is no folder; choose another --out"),
+        "long name": (["--out", "OUT/" + 300 * "x"], 2, f"--out OUT/{300 * 'x'}: cannot be written: File name too long"),
+        "configuration": (
+            ["--agent-config", '{"steps": ' + 5000 * "1" + "}", "--out", "OUT/broken.py"],
+            2,
+            "--out OUT/broken.py is no folder",
+        ),
         "folder": (["--out", "OUT"], 2, "OUT is not empty and holds no run; choose another --out"),
         "not a folder": (["--out", "OUT/broken.py/x"], 2, "--out OUT/broken.py/x: cannot be written: Not a directory"),
     }
