@@ -103,7 +103,10 @@ def run_episode(request: dict[str, Any], tell: Tell, server: Callable[[], Server
         route_xy=tuple((float(x), float(y)) for x, y in route.xyz[::2, :2]),
     )
     folder = RunFolder(Path(request["out"])).episode(spec.id, arm.name, seed)
-    write_episode(folder, record, drive.ticks, drive.strips)
+    try:
+        write_episode(folder, record, drive.ticks, drive.strips)
+    except OSError as error:  # driving it again would not make room
+        raise HarnessError(f"{folder.path} cannot be written: {error.strerror}") from error
     return {"status": record.status}
 
 

@@ -20,6 +20,7 @@ from typing import Any, NoReturn
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from agents.loader import BUILT_IN, AgentLoadError, load_agent_class
 from fusion.errors import FusionError
@@ -29,6 +30,7 @@ from harness.errors import (
     EXIT_EPISODES_FAILED,
     EXIT_INTERRUPTED,
     EXIT_OK,
+    EXIT_USAGE,
     HarnessError,
 )
 from harness.executor import TICK_LIMIT_S, Job, Outcome, run_jobs
@@ -58,9 +60,16 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"nightloop: {error}", file=sys.stderr)
         return getattr(error, "exit_code", HarnessError.exit_code)
     except KeyboardInterrupt:
-        out = f" --out {options.out}" if options.out else ""
-        print(f"nightloop: interrupted; what is finished is kept, go on with --resume{out}", file=sys.stderr)
+        print(f"nightloop: interrupted; {_go_on(options)}", file=sys.stderr)
         return EXIT_INTERRUPTED
+    except OSError as error:  # a full disk tells no name
+        print(f"nightloop: {error.filename or options.out}: {error.strerror}; {_go_on(options)}", file=sys.stderr)
+        return EXIT_USAGE
+
+
+def _go_on(options: argparse.Namespace) -> str:
+    out = f" --out {options.out}" if options.out else ""
+    return f"what is finished is kept, go on with --resume{out}"
 
 
 def run(options: argparse.Namespace, console: Console) -> int:
@@ -83,6 +92,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
     console.print(
         f"{definition.title or definition.name}: {drives}, agent {config.agent}, {workers} at a time -> {folder.path}",
         highlight=False,
+        markup=False,  # names are the user's
         soft_wrap=True,
     )
     started = time.monotonic()
@@ -426,7 +436,7 @@ def _write_report(folder: RunFolder) -> Path:
 
 
 def _print_summary(figures: dict[str, Any], console: Console) -> None:
-    table = Table(title=f"{figures['scenario']} · {figures['agent']} · {figures['metric_version']}")
+    table = Table(title=Text(f"{figures['scenario']} · {figures['agent']} · {figures['metric_version']}"))
     for heading in ("arm", "driving score", "route completion", "infraction penalty"):
         table.add_column(heading, justify="left" if heading == "arm" else "right")
     for name, arm in figures["arms"].items():

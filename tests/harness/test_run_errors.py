@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import signal
 import socket
 from collections.abc import Iterator
@@ -92,3 +93,17 @@ def test_one_line_and_the_right_exit_code(
     expected = f"nightloop: {line}".replace("OUT", str(tmp_path)).split(" answers at ")[0]
     assert said.err.startswith(expected), said.err
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_full_disk_is_one_line_that_says_how_to_go_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")  # as `write` raises it, without a name
+
+    monkeypatch.setattr("harness.run.run", full)
+    assert main(["--out", str(tmp_path)]) == 2
+    assert capsys.readouterr().err == (
+        f"nightloop: {tmp_path}: No space left on device; "
+        f"what is finished is kept, go on with --resume --out {tmp_path}\n"
+    )
