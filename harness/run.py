@@ -131,7 +131,12 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="python -m harness.run", description=__doc__.splitlines()[0])  # type: ignore[union-attr]
     add = parser.add_argument
     add("--scenario", type=_given, default="night_fog", help="a scenario's name or YAML file (default: night_fog)")
-    add("--agent", type=_given, default="pilot", help=f"{', '.join(BUILT_IN)} or the path of a leaderboard agent's .py file")
+    add(
+        "--agent",
+        type=_given,
+        default="pilot",
+        help=f"{', '.join(BUILT_IN)} or the path of a leaderboard agent's .py file",
+    )
     add("--agent-config", default="", help="handed to the agent's setup()")
     add("--arms", default="rgb,fused,clear", help=f"of {', '.join(ARMS)} (default: all)")
     add("--seeds", type=_up_to(10_000), default=None, metavar="N", help="run seeds 0..N-1 (default: 2; with --quick 1)")
@@ -156,7 +161,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="what each fog density means on the server of --carla (from python -m sensors.calibrate_fog)",
     )
-    add("--weights", type=_given, default="sim", help="FusionProxy's weights: a name or a .safetensors file (default: sim)")
+    add(
+        "--weights",
+        type=_given,
+        default="sim",
+        help="FusionProxy's weights: a name or a .safetensors file (default: sim)",
+    )
     add(
         "--thermal",
         type=_given,

@@ -61,7 +61,11 @@ def cases() -> dict[str, tuple[list[str], int, str]]:
         "resume": (["--resume"], 2, "--resume: no run of this configuration in runs/"),
         "somebody's agent": (["--agent", "~nobody-of-this-name/a.py"], 2, "agent ~nobody-of-this-name/a.py: Could not"),
         "file": (["--out", "OUT/broken.py"], 2, "--out OUT/broken.py is no folder; choose another --out"),
-        "long name": (["--out", "OUT/" + 300 * "x"], 2, f"--out OUT/{300 * 'x'}: cannot be written: File name too long"),
+        "long name": (
+            ["--out", "OUT/" + 300 * "x"],
+            2,
+            f"--out OUT/{300 * 'x'}: cannot be written: File name too long",
+        ),
         "configuration": (
             ["--agent-config", '{"steps": ' + 5000 * "1" + "}", "--out", "OUT/broken.py"],
             2,
