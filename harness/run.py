@@ -24,7 +24,7 @@ from rich.text import Text
 
 from agents.loader import BUILT_IN, AgentLoadError, load_agent_class
 from fusion.errors import FusionError
-from harness.arms import ARMS, parse_arms
+from harness.arms import ARMS, Arm, parse_arms
 from harness.config import EpisodeSpec, RunConfig, checksum, differences, episodes_of
 from harness.errors import (
     EXIT_EPISODES_FAILED,
@@ -138,7 +138,7 @@ def _parser() -> argparse.ArgumentParser:
         help=f"{', '.join(BUILT_IN)} or the path of a leaderboard agent's .py file",
     )
     add("--agent-config", default="", help="handed to the agent's setup()")
-    add("--arms", default="rgb,fused,clear", help=f"of {', '.join(ARMS)} (default: all)")
+    add("--arms", default=None, help=f"of {', '.join(ARMS)} (default: all; clear only where the scenario has a twin)")
     add("--seeds", type=_up_to(10_000), default=None, metavar="N", help="run seeds 0..N-1 (default: 2; with --quick 1)")
     add("--quick", action="store_true", help="two routes, one seed")
     add("--out", type=_path, default=None, metavar="DIR", help="where results go (default: a new folder in runs/)")
@@ -228,7 +228,7 @@ def _configuration(
     options: argparse.Namespace, definition: ScenarioDefinition, routes: tuple[RouteSpec, ...]
 ) -> RunConfig:
     """Checks everything that a run needs before the first process starts."""
-    arms = parse_arms(options.arms)
+    arms = _arms(options.arms, definition)
     twin = definition.clear_twin()
     if options.fog_table:
         _check_fog_table(options, (definition, twin))
@@ -269,6 +269,16 @@ def _configuration(
         server=server,
         fog_table_checksum=checksum(options.fog_table) if options.fog_table else "",
     )
+
+
+def _arms(text: str | None, definition: ScenarioDefinition) -> tuple[Arm, ...]:
+    """What is called the agent's ceiling by clear day must not be driven in the scenario's own weather."""
+    arms = parse_arms(",".join(ARMS) if text is None else text)
+    if definition.clear is not None:
+        return arms
+    if text is not None and any(arm.clear_twin for arm in arms):
+        raise HarnessError(f"--arms {text}: {definition.source} names no clear twin (`clear: NAME`) to drive")
+    return tuple(arm for arm in arms if not arm.clear_twin)
 
 
 def _check_fog_table(options: argparse.Namespace, definitions: Sequence[ScenarioDefinition]) -> None:

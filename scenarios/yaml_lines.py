@@ -11,9 +11,9 @@ from scenarios.errors import ScenarioError
 
 
 def read_yaml(text: str, path: Path) -> tuple[yaml.Node | None, Any]:
-    """The document as nodes, which know their lines, and as values; ScenarioError with `path` and line where it is none.
+    """The document as nodes, which know their lines, and as values; ScenarioError names `path` and line.
 
-    Keys that are no text are told by their line too: `yes` and `1` are read as other things than they look.
+    Keys that are no text are a mistake as well: `yes` and `1` are read as other things than they look.
     """
     try:
         loader = _Loader(text)

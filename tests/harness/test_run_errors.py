@@ -38,6 +38,11 @@ def cases() -> dict[str, tuple[list[str], int, str]]:
         "address": (["--carla", "localhost"], 2, "--carla localhost: give HOST:PORT"),
         "weights": (["--weights", "nothere"], 2, "no weights 'nothere': neither a file nor one of the shipped names"),
         "arm": (["--arms", "rgb,thermal"], 2, "--arms rgb,thermal: choose from rgb, fused, clear"),
+        "clear twin": (
+            ["--arms", "rgb,clear"],
+            2,
+            "--arms rgb,clear: OUT/tiny.yaml names no clear twin (`clear: NAME`)",
+        ),
         "camera": (["--thermal", "nosuch"], 2, "--thermal nosuch: unknown thermal preset 'nosuch'"),
         "camera's place": (
             ["--thermal", "OUT/far.yaml"],
