@@ -31,7 +31,8 @@ from results.strips import strip_jpeg
 from results.ticks import Tick
 from scenarios.criteria import Judgement
 from scenarios.definition import ScenarioDefinition, load_scenario
-from scenarios.planner import RoutePlan, gps_plan, plan
+from scenarios.fitting import plan_route, title_of
+from scenarios.planner import RoutePlan, gps_plan
 from scenarios.routes import RouteSpec, select_routes
 from scenarios.stage import Stage
 from sensors.fog_table import load_fog_table
@@ -70,7 +71,7 @@ def run_episode(request: dict[str, Any], tell: Tell, server: Callable[[], Server
         client = carla.Client(address.host, address.port)
         client.set_timeout(PATIENCE_S)
         world = prepared_world(client, definition.town, stack)
-        route = plan(world.get_map(), spec.keypoints)
+        route = plan_route(world.get_map(), spec)
         tell({"event": "state", "text": "setting the stage"})
         stage = Stage(client, world, route, spec, driven, seed, free_port())
         stack.callback(stage.destroy)
@@ -97,7 +98,7 @@ def run_episode(request: dict[str, Any], tell: Tell, server: Callable[[], Server
         attempt=int(request["attempt"]),
         failure=drive.failure,
         error=drive.error,
-        route_name=", ".join(scenario.name for scenario in spec.scenarios),
+        route_name=title_of(spec),
         sensors=drive.sensors,
         clips=tuple(drive.clips),
         route_xy=tuple((float(x), float(y)) for x, y in route.xyz[::2, :2]),

@@ -34,7 +34,8 @@ from harness.sensors import AgentSensors
 from harness.server import embedded_server, free_port
 from scenarios.definition import ScenarioDefinition, load_scenario
 from scenarios.errors import ScenarioError
-from scenarios.planner import gps_plan, plan
+from scenarios.fitting import plan_route
+from scenarios.planner import gps_plan
 from scenarios.routes import RouteSpec, select_routes
 from scenarios.stage import Stage
 from sensors.rig import Rig
@@ -136,7 +137,7 @@ def record_route(definition: ScenarioDefinition, spec: RouteSpec, options: argpa
         client = carla.Client(address.host, address.port)
         client.set_timeout(PATIENCE_S)
         world = prepared_world(client, definition.town, stack)
-        route = plan(world.get_map(), spec.keypoints)
+        route = plan_route(world.get_map(), spec)
         stage = Stage(client, world, route, spec, definition, options.seed, free_port())
         stack.callback(stage.destroy)
         agent = make_agent(

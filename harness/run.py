@@ -35,6 +35,7 @@ from harness.errors import (
 )
 from harness.executor import TICK_LIMIT_S, Job, Outcome, run_jobs
 from harness.kernels import compile_kernels
+from harness.preflight import check_routes
 from harness.progress import RunDisplay
 from harness.server import EMBEDDED, check_reachable, parse_address
 from results.layout import RunFolder
@@ -43,6 +44,7 @@ from results.record import RecordError, read_episode
 from results.scores import DEFAULT_VERSION, METRIC_VERSIONS
 from scenarios.definition import ScenarioDefinition, load_scenario
 from scenarios.errors import ScenarioError
+from scenarios.fitting import left_out, title_of
 from scenarios.routes import RouteSpec
 from sensors.fog_table import FogTableError, load_fog_table
 
@@ -95,6 +97,8 @@ def run(options: argparse.Namespace, console: Console) -> int:
         markup=False,  # names are the user's
         soft_wrap=True,
     )
+    for line in left_out(routes):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
     started = time.monotonic()
     failures: list[str] = []
     with RunDisplay(total, total - len(todo), console) as display:
@@ -237,6 +241,8 @@ def _configuration(
         address = parse_address(options.carla)
         check_reachable(address)
         server = address.kind
+    else:
+        check_routes(definition, routes)
     load_agent_class(options.agent)  # in the hope of an error: the workers load it again
     # Imported late: numba and torch take seconds, which a mistyped option should not cost.
     from sensors.thermal.presets import preset
@@ -354,7 +360,7 @@ def _claim(
         agent=config.agent,
         track="PRIVILEGED" if config.agent == "oracle" else "SENSORS",
         arms={name: weather[ARMS[name].clear_twin] for name in config.arms},
-        routes=tuple(RouteEntry(r.id, ", ".join(s.name for s in r.scenarios), r.town) for r in routes),
+        routes=tuple(RouteEntry(r.id, title_of(r), r.town) for r in routes),
         seeds=config.seeds,
         config=config.to_dict(),
         config_hash=config.hash,
@@ -423,7 +429,8 @@ def _job(spec: EpisodeSpec, config: RunConfig, options: argparse.Namespace, fold
         "fog_table": str(options.fog_table.resolve()) if options.fog_table else "",
         "threads": max(1, _cores() // workers),
     }
-    return Job(spec.name, request, folder.path / "logs" / f"{spec.name}.log")
+    name = folder.episode(spec.route_id, spec.arm, spec.seed).path.name
+    return Job(spec.name, request, folder.path / "logs" / f"{name}.log")
 
 
 def _line_of(outcome: Outcome, folder: RunFolder) -> tuple[str, bool]:

@@ -22,6 +22,17 @@ def handlers() -> Iterator[None]:
         signal.signal(number, handler)
 
 
+WALKER = """<scenario name="Walker" type="DynamicObjectCrossing">
+<trigger_point x="-3.5" y="-150.6" z="0" yaw="0"/><distance value="400"/></scenario>"""
+
+
+def other_routes(folder: Path, name: str, change: tuple[str, str]) -> None:
+    """The tiny scenario with something changed, in its routes and in itself."""
+    (folder / f"{name}.xml").write_text(tiny.ROUTES.replace(*change))
+    text = (folder / "tiny.yaml").read_text().replace("tiny", name).replace(*change)
+    (folder / f"{name}.yaml").write_text(text)
+
+
 def unused_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -42,6 +53,21 @@ def cases() -> dict[str, tuple[list[str], int, str]]:
             ["--arms", "rgb,clear"],
             2,
             "--arms rgb,clear: OUT/tiny.yaml names no clear twin (`clear: NAME`)",
+        ),
+        "town": (
+            ["--scenario", "OUT/town12.yaml"],
+            2,
+            "OUT/town12.yaml: town: unknown town 'Town12'; available: Elm01",
+        ),
+        "off the road": (
+            ["--scenario", "OUT/far_off.yaml"],
+            2,
+            "OUT/far_off.xml:2: route 1: key point (-3.5, 950.6) is ",
+        ),
+        "hazard": (
+            ["--scenario", "OUT/beyond.yaml"],
+            2,
+            "OUT/beyond.xml:7: Walker lies outside the route: its trigger point at 0 m and its distance of 400 m",
         ),
         "camera": (["--thermal", "nosuch"], 2, "--thermal nosuch: unknown thermal preset 'nosuch'"),
         "camera's place": (
@@ -90,6 +116,9 @@ def test_one_line_and_the_right_exit_code(
     scenario = tiny.scenario_file(tmp_path)
     (tmp_path / "far.yaml").write_text("place: {y_m: 30}\n")
     (tmp_path / "own.yaml").write_text(scenario.read_text() + "thermal: far.yaml\n")
+    other_routes(tmp_path, "town12", ("Elm02", "Town12"))
+    other_routes(tmp_path, "far_off", ('y="-150.6"', 'y="950.6"'))
+    other_routes(tmp_path, "beyond", ("  </route>", f"<scenarios>{WALKER}</scenarios></route>"))
     before = sorted(tmp_path.iterdir())
     wrong, code, line = cases()[name]
     options = [option.replace("OUT", str(tmp_path)) for option in wrong]
