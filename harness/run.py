@@ -243,7 +243,11 @@ def _configuration(
         server = address.kind
     else:
         check_routes(definition, routes)
-    load_agent_class(options.agent)  # in the hope of an error: the workers load it again
+    here = Path.cwd()
+    try:
+        load_agent_class(options.agent)  # in the hope of an error: the workers load it again
+    finally:
+        os.chdir(here)  # an agent's file may go elsewhere, where --out means another folder
     # Imported late: numba and torch take seconds, which a mistyped option should not cost.
     from sensors.thermal.presets import preset
 
