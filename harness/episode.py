@@ -269,7 +269,8 @@ class _Drive:
         self.failure = failure
         text = str(error).splitlines()[0] if str(error) else ""
         known = isinstance(error, (HarnessError, AgentLoadError))
-        self.error = text if known else f"{type(error).__name__}: {text}{_place(error, self._agent_folder)}"
+        said = f"{type(error).__name__}: {text}" if text else type(error).__name__
+        self.error = text if known else f"{said}{_place(error, self._agent_folder)}"
 
     def destroy(self) -> None:
         for part in (self._cameras, self._sensors):
