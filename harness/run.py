@@ -14,9 +14,9 @@ import platform
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -35,6 +35,7 @@ from harness.errors import (
 )
 from harness.executor import TICK_LIMIT_S, Job, Outcome, run_jobs
 from harness.kernels import compile_kernels
+from harness.options import Parser, given, path, whole, writable
 from harness.preflight import check_routes
 from harness.progress import RunDisplay
 from harness.server import EMBEDDED, check_reachable, parse_address
@@ -124,28 +125,27 @@ def _count(number: int, thing: str) -> str:
     return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
-class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line, as everything else of a run does."""
-
-    def error(self, message: str) -> NoReturn:
-        raise HarnessError(f"{message} (--help lists all options)")
-
-
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="python -m harness.run", description=__doc__.splitlines()[0])  # type: ignore[union-attr]
+    parser = Parser(prog="python -m harness.run", description=__doc__.splitlines()[0])  # type: ignore[union-attr]
     add = parser.add_argument
-    add("--scenario", type=_given, default="night_fog", help="a scenario's name or YAML file (default: night_fog)")
+    add("--scenario", type=given, default="night_fog", help="a scenario's name or YAML file (default: night_fog)")
     add(
         "--agent",
-        type=_given,
+        type=given,
         default="pilot",
         help=f"{', '.join(BUILT_IN)} or the path of a leaderboard agent's .py file",
     )
     add("--agent-config", default="", help="handed to the agent's setup()")
     add("--arms", default=None, help=f"of {', '.join(ARMS)} (default: all; clear only where the scenario has a twin)")
-    add("--seeds", type=_up_to(10_000), default=None, metavar="N", help="run seeds 0..N-1 (default: 2; with --quick 1)")
+    add(
+        "--seeds",
+        type=whole(1, 10_000),
+        default=None,
+        metavar="N",
+        help="run seeds 0..N-1 (default: 2; with --quick 1)",
+    )
     add("--quick", action="store_true", help="two routes, one seed")
-    add("--out", type=_path, default=None, metavar="DIR", help="where results go (default: a new folder in runs/)")
+    add("--out", type=path, default=None, metavar="DIR", help="where results go (default: a new folder in runs/)")
     add(
         "--resume",
         action="store_true",
@@ -153,27 +153,27 @@ def _parser() -> argparse.ArgumentParser:
     )
     add(
         "--carla",
-        type=_given,
+        type=given,
         default=None,
         metavar="HOST:PORT",
         help="a running CARLA 0.9.16 server instead of the embedded one",
     )
     add(
         "--fog-table",
-        type=_path,
+        type=path,
         default=None,
         metavar="FILE",
         help="what each fog density means on the server of --carla (from python -m sensors.calibrate_fog)",
     )
     add(
         "--weights",
-        type=_given,
+        type=given,
         default="sim",
         help="FusionProxy's weights: a name or a .safetensors file (default: sim)",
     )
     add(
         "--thermal",
-        type=_given,
+        type=given,
         default=None,
         help="thermal camera: a preset or a YAML file (default: the scenario's, or adk)",
     )
@@ -185,47 +185,19 @@ def _parser() -> argparse.ArgumentParser:
     )
     add(
         "--workers",
-        type=_up_to(1_000),
+        type=whole(1, 1_000),
         default=None,
         metavar="N",
         help="episodes at a time (default: one per core, at most 8)",
     )
     add(
         "--tick-limit",
-        type=_up_to(1_000_000),
+        type=whole(1, 1_000_000),
         default=round(TICK_LIMIT_S),
         metavar="S",
         help="a drive that does not tick for so many seconds is ended and run again (default: %(default)s)",
     )
     return parser
-
-
-def _up_to(most: int) -> Callable[[str], int]:
-    """Reads a whole number from 1 to `most`."""
-
-    def positive(text: str) -> int:
-        try:
-            value = int(text)
-        except ValueError:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
-        if value < 1:
-            raise argparse.ArgumentTypeError(f"{text} is not a positive number")
-        if value > most:
-            raise argparse.ArgumentTypeError(f"{text} is more than {most}")
-        return value
-
-    return positive
-
-
-def _given(text: str) -> str:
-    """An empty text is a shell variable that was not set: what it should have named must not become the default."""
-    if not text.strip():
-        raise argparse.ArgumentTypeError("is empty; give a value or leave the option out")
-    return text
-
-
-def _path(text: str) -> Path:
-    return Path(_given(text))
 
 
 def _configuration(
@@ -317,9 +289,9 @@ def _agent_checksum(agent: str, agent_config: str) -> str:
 def _configured(agent_config: str) -> list[Path]:
     """The file or folder that an agent's configuration names; it may be any other text as well."""
     with contextlib.suppress(OSError, RuntimeError):  # too long for a path, or `~` and nobody's name
-        path = Path(agent_config).expanduser()
-        if agent_config and (path.is_file() or path.is_dir()):
-            return [path]
+        named = Path(agent_config).expanduser()
+        if agent_config and (named.is_file() or named.is_dir()):
+            return [named]
     return []
 
 
@@ -327,10 +299,10 @@ def _new_folder(options: argparse.Namespace, config: RunConfig) -> Path:
     """`runs/<scenario>-<agent>-<date>`; with --resume the newest run of the same configuration."""
     runs = Path("runs")
     if options.resume:
-        for path in sorted(runs.glob(f"{config.scenario}-*"), reverse=True):
+        for older in sorted(runs.glob(f"{config.scenario}-*"), reverse=True):
             try:
-                if read_manifest(RunFolder(path)).config_hash == config.hash:
-                    return path
+                if read_manifest(RunFolder(older)).config_hash == config.hash:
+                    return older
             except RecordError:
                 continue
         raise HarnessError("--resume: no run of this configuration in runs/; name its folder with --out")
@@ -381,12 +353,7 @@ def _claim(
 
 def _hold(folder: RunFolder) -> None:
     """Lets no other process write to the run's folder while this one lives: two would drive the same episodes."""
-    try:
-        folder.path.mkdir(parents=True, exist_ok=True)
-    except FileExistsError:
-        raise HarnessError(f"--out {folder.path} is no folder; choose another --out") from None
-    except OSError as error:
-        raise HarnessError(f"--out {folder.path}: cannot be written: {error.strerror}") from error
+    writable(folder.path)
     try:
         fcntl.flock(os.open(folder.path, os.O_RDONLY), fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
