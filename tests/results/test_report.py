@@ -212,3 +212,10 @@ def test_damaged_ticks_are_told_in_one_line(content: bytes, tmp_path: Path, caps
     said = capsys.readouterr().err
     assert said.startswith(f"nightloop: {episode.ticks}: not a readable record of ticks; take ")
     assert said.count("\n") == 1
+
+
+def test_a_page_of_one_arm_speaks_of_no_arrow(text: str, tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    write_manifest(folder, manifest(ROUTES[:1], (0,), {"rgb": "night"}))
+    assert "The arrow runs" not in report.write(folder).read_text(encoding="utf-8")
+    assert "The arrow runs from RGB to fused; the ring is the clear arm." in text
