@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import signal
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -145,3 +146,22 @@ def test_a_full_disk_is_one_line_that_says_how_to_go_on(
         f"nightloop: {tmp_path}: No space left on device; "
         f"what is finished is kept, go on with --resume --out {tmp_path}\n"
     )
+
+
+def test_an_agent_file_that_goes_elsewhere_does_not_take_the_command_along(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    agent = tiny.agent_file(tmp_path, f"import os\nos.chdir('/')\n{tiny.SENSITIVE_AGENT}", "goes_elsewhere")
+    scenario = tiny.scenario_file(tmp_path)
+    assert main(["--scenario", str(scenario), "--agent", str(agent), "--thermal", "nosuch"]) == 2
+    assert "unknown thermal preset" in capsys.readouterr().err
+    assert Path.cwd() == tmp_path
+
+
+def test_an_agent_that_hangs_in_its_clean_up_is_waited_for_no_longer_than_allowed() -> None:
+    from harness.episode import _within
+
+    with pytest.raises(TimeoutError, match=r"took more than 0\.05 s"), _within(0.05):
+        time.sleep(30.0)
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
