@@ -27,7 +27,10 @@ def load_agent_class(name_or_path: str) -> type[Any]:
     if name_or_path in BUILT_IN:
         module = importlib.import_module(BUILT_IN[name_or_path])
         return _entry_class(module, name_or_path)
-    path = Path(name_or_path).expanduser()
+    try:
+        path = Path(name_or_path).expanduser()
+    except RuntimeError as error:
+        raise AgentLoadError(f"agent {name_or_path}: {error}") from error
     if path.suffix != ".py" and not path.exists():
         raise AgentLoadError(
             f"no agent named {name_or_path!r}: give one of {', '.join(BUILT_IN)}, or the path of an agent's .py file"

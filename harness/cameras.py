@@ -153,7 +153,8 @@ class Cameras:
         for number, name in enumerate(self._thermal):
             frames = pictures[name]
             view = CameraView(frames, heat[name], self._proxy, time_s)
-            data[name] = (snapshot.frame, view.fused if self._fused else frames.bgra)
+            # A copy: agents draw into their frames, and strips show what they were given.
+            data[name] = (snapshot.frame, (view.fused if self._fused else frames.bgra).copy())
             if number == 0:
                 self._recent.append(view)
         return data

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -77,7 +78,10 @@ def checksum(*paths: Path) -> str:
     for path in paths:
         members = sorted(p for p in path.rglob("*") if p.is_file() and "__pycache__" not in p.parts)
         for file in members if path.is_dir() else [path]:
-            digest.update(file.name.encode() + b"\0" + file.read_bytes())
+            digest.update(os.fsencode(file.name) + b"\0")
+            with file.open("rb") as content:  # weights may be larger than the memory
+                while chunk := content.read(1 << 20):
+                    digest.update(chunk)
     return digest.hexdigest()
 
 

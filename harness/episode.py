@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import random
+import signal
 import time
 import traceback
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -31,7 +33,8 @@ from results.strips import strip_jpeg
 from results.ticks import Tick
 from scenarios.criteria import Judgement
 from scenarios.definition import ScenarioDefinition, load_scenario
-from scenarios.planner import RoutePlan, gps_plan, plan
+from scenarios.fitting import plan_route, title_of
+from scenarios.planner import RoutePlan, gps_plan
 from scenarios.routes import RouteSpec, select_routes
 from scenarios.stage import Stage
 from sensors.fog_table import load_fog_table
@@ -43,6 +46,7 @@ WARM_UP_TICKS = 10
 PATIENCE_S = 300.0
 REPORT_EVERY_TICKS = 10
 MOST_STRIPS = 12
+AGENT_CLOSING_S = 10.0
 
 Tell = Callable[[dict[str, Any]], None]
 
@@ -70,7 +74,7 @@ def run_episode(request: dict[str, Any], tell: Tell, server: Callable[[], Server
         client = carla.Client(address.host, address.port)
         client.set_timeout(PATIENCE_S)
         world = prepared_world(client, definition.town, stack)
-        route = plan(world.get_map(), spec.keypoints)
+        route = plan_route(world.get_map(), spec)
         tell({"event": "state", "text": "setting the stage"})
         stage = Stage(client, world, route, spec, driven, seed, free_port())
         stack.callback(stage.destroy)
@@ -97,13 +101,16 @@ def run_episode(request: dict[str, Any], tell: Tell, server: Callable[[], Server
         attempt=int(request["attempt"]),
         failure=drive.failure,
         error=drive.error,
-        route_name=", ".join(scenario.name for scenario in spec.scenarios),
+        route_name=title_of(spec),
         sensors=drive.sensors,
         clips=tuple(drive.clips),
         route_xy=tuple((float(x), float(y)) for x, y in route.xyz[::2, :2]),
     )
     folder = RunFolder(Path(request["out"])).episode(spec.id, arm.name, seed)
-    write_episode(folder, record, drive.ticks, drive.strips)
+    try:
+        write_episode(folder, record, drive.ticks, drive.strips)
+    except OSError as error:  # driving it again would not make room
+        raise HarnessError(f"{folder.path} cannot be written: {error.strerror}") from error
     return {"status": record.status}
 
 
@@ -135,6 +142,9 @@ class _Drive:
         agent = request["config"]["agent"]
         own = Path(__file__).parent.parent / "agents"
         self._agent_folder = own if agent in BUILT_IN else Path(agent).expanduser().resolve().parent
+        # An agent may go to another folder, from which a relative path leads elsewhere.
+        preset = request["config"]["thermal_preset"]
+        preset = str(Path(preset).resolve()) if Path(preset).is_file() else preset
         self._agent: Any = None
         self._cameras: Cameras | None = None
         self._sensors: AgentSensors | None = None
@@ -145,13 +155,12 @@ class _Drive:
         except HarnessError as error:
             self._fail(Failure.SENSORS_INVALID, error)
             return
-        except (Exception, SystemExit) as error:
+        except BaseException as error:  # an agent may also call sys.exit; Ctrl-C does not reach this process
             self._fail(Failure.AGENT_SETUP, error)
             return
         self.sensors = sensor_icons(declared)
         cameras = [sensor for sensor in declared if sensor["type"] == CAMERA]
         fused = ARMS[request["arm"]].fused
-        preset = request["config"]["thermal_preset"]
         self._cameras = Cameras(world, stage.ego, cameras, fused, proxy, preset, ambient, seed)
         self._sensors = AgentSensors(world, stage.ego, declared, PATIENCE_S)
 
@@ -192,7 +201,7 @@ class _Drive:
                 break
             try:
                 control = self._decide(data, snapshot.timestamp.elapsed_seconds)
-            except (Exception, SystemExit) as error:  # an agent may also call sys.exit
+            except BaseException as error:
                 self._fail(Failure.AGENT_CRASHED, error)
                 break
             self._stage.ego.apply_control(control)
@@ -215,10 +224,16 @@ class _Drive:
         return snapshot, self._sensors.read(frame)
 
     def _decide(self, data: dict[str, tuple[int, Any]], timestamp: float) -> carla.VehicleControl:
-        self._agent.sensor_interface.put(data, timestamp)
+        put = getattr(getattr(self._agent, "sensor_interface", None), "put", None)
+        if put is not None:  # that of an installed leaderboard fills itself from its own sensors
+            put(data, timestamp)
         control = self._agent.run_step(data, timestamp)
         if not isinstance(control, carla.VehicleControl):
-            raise TypeError(f"run_step returned {type(control).__name__}, not carla.VehicleControl")
+            raise HarnessError(f"run_step returned {type(control).__name__}, not carla.VehicleControl")
+        if not all(math.isfinite(value) for value in (control.throttle, control.steer, control.brake)):
+            raise HarnessError(
+                f"run_step returned throttle {control.throttle}, steer {control.steer}, brake {control.brake}"
+            )
         control.manual_gear_shift = False
         return control
 
@@ -254,7 +269,8 @@ class _Drive:
         self.failure = failure
         text = str(error).splitlines()[0] if str(error) else ""
         known = isinstance(error, (HarnessError, AgentLoadError))
-        self.error = text if known else f"{type(error).__name__}: {text}{_place(error, self._agent_folder)}"
+        said = f"{type(error).__name__}: {text}" if text else type(error).__name__
+        self.error = text if known else f"{said}{_place(error, self._agent_folder)}"
 
     def destroy(self) -> None:
         for part in (self._cameras, self._sensors):
@@ -262,16 +278,36 @@ class _Drive:
                 part.destroy()
         if self._agent is not None:
             try:
-                self._agent.destroy()
-            except Exception:
+                with _within(AGENT_CLOSING_S):
+                    self._agent.destroy()
+            except BaseException:
                 traceback.print_exc()  # its scores stand; only its clean-up failed
 
 
 def _place(error: BaseException, folder: Path) -> str:
     """Where an error came out of the agent: the innermost line in its own folder, not that of a library it called."""
     frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if folder in Path(frame.filename).parents] or frames
+    own = [frame for frame in frames if folder in Path(frame.filename).parents]
+    if not own:
+        harness = Path(__file__).parent
+        own = [frame for frame in frames if harness not in Path(frame.filename).parents]
     return f" ({Path(own[-1].filename).name}:{own[-1].lineno})" if own else ""
+
+
+@contextmanager
+def _within(limit_s: float) -> Iterator[None]:
+    """Raises TimeoutError where what is done inside takes longer."""
+
+    def too_long(*_: object) -> None:
+        raise TimeoutError(f"took more than {limit_s:g} s")
+
+    before = signal.signal(signal.SIGALRM, too_long)
+    signal.setitimer(signal.ITIMER_REAL, limit_s)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0.0)
+        signal.signal(signal.SIGALRM, before)
 
 
 BEGINS_AT_S = 0.5

@@ -11,6 +11,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 LOG_PERIOD_S = 15.0
 
@@ -78,8 +79,8 @@ class RunDisplay(AbstractContextManager["RunDisplay"]):
         for name, row in self._rows.items():
             driving = "time_s" in row
             table.add_row(
-                name,
-                str(row["state"]),
+                Text(name),
+                Text(str(row["state"])),
                 f"{row['time_s']:.1f} s" if driving else "",
                 f"x{row['real_time_factor']:.2f}" if driving else "",
                 f"{row['completion']:.0f} %" if driving else "",

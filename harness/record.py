@@ -28,13 +28,15 @@ from agents.loader import load_agent_class, make_agent
 from fusion import FusionError
 from fusion.twins import gather
 from harness.episode import PATIENCE_S, STEP_S, WARM_UP_TICKS, ambient_for, prepared_world
-from harness.errors import HarnessError
+from harness.errors import EXIT_EPISODES_FAILED, HarnessError
+from harness.options import Parser, given, path, seconds, whole, writable
 from harness.recording import EVALUATION_TOWNS, finish_drive, is_finished, keep_frame, paired_camera
 from harness.sensors import AgentSensors
 from harness.server import embedded_server, free_port
 from scenarios.definition import ScenarioDefinition, load_scenario
 from scenarios.errors import ScenarioError
-from scenarios.planner import gps_plan, plan
+from scenarios.fitting import plan_route
+from scenarios.planner import gps_plan
 from scenarios.routes import RouteSpec, select_routes
 from scenarios.stage import Stage
 from sensors.rig import Rig
@@ -42,8 +44,8 @@ from sensors.thermal import HeatTracker, ThermalCamera
 
 
 def main() -> int:
-    options = _options()
     try:
+        options = _options()
         definition = load_scenario(options.scenario)
         if definition.town in EVALUATION_TOWNS:
             raise HarnessError(f"{definition.town} is for evaluation only: nothing is ever trained on it")
@@ -54,29 +56,33 @@ def main() -> int:
             count = record_route(definition, spec, options, folder)
             print(f"{folder}: {count} frames in {time.monotonic() - started:.0f} s", flush=True)
             return 0
-        if options.twin is None:
-            record_all(definition, options)
-            return 0
-        record_twins(definition, options)
+        paired_camera(options.thermal)
+        writable(options.out)
+        lost = record_all(definition, options) if options.twin is None else record_twins(definition, options)
+        if lost:
+            print(f"nightloop: {len(lost)} routes were not recorded: {', '.join(lost)}", file=sys.stderr)
+            return EXIT_EPISODES_FAILED
     except (HarnessError, ScenarioError, FusionError) as error:
         print(f"nightloop: {error}", file=sys.stderr)
         return 2
     return 0
 
 
-def record_all(definition: ScenarioDefinition, options: argparse.Namespace) -> None:
-    """Every chosen route of the scenario that is not recorded yet."""
+def record_all(definition: ScenarioDefinition, options: argparse.Namespace) -> list[str]:
+    """Every chosen route of the scenario that is not recorded yet; the ids of those that could not be."""
     routes = definition.load_routes()[options.first :: options.every_route]
-    for spec in routes[: options.routes or None]:
+    chosen = routes[: options.routes or None]
+    for spec in chosen:
         if not is_finished(_folder(options, spec.id)):
             # A process per route: a client's Traffic Manager goes on asking a server that has ended.
             # A drawn route may have no room for one of its actors; the others are recorded all the same.
             subprocess.run(
                 [sys.executable, "-m", "harness.record", *_arguments(options), "--route", spec.id], check=False
             )
+    return [spec.id for spec in chosen if not is_finished(_folder(options, spec.id))]
 
 
-def record_twins(definition: ScenarioDefinition, options: argparse.Namespace) -> None:
+def record_twins(definition: ScenarioDefinition, options: argparse.Namespace) -> list[str]:
     """The scenario and its clear twin, then the frames that both show from the same place as pairs."""
     twin = load_scenario(options.twin) if options.twin else definition.clear_twin()
     if twin.source == definition.source:
@@ -85,13 +91,14 @@ def record_twins(definition: ScenarioDefinition, options: argparse.Namespace) ->
         raise HarnessError(
             f"{twin.town} cannot show the drives of {definition.town} by day: a twin needs the same town"
         )
-    folders = []
+    folders, missing = [], []
     for one in (definition, twin):
         folders.append(Path(options.out) / "drives" / Path(one.source).stem)
         each = {"scenario": str(one.source), "out": folders[-1], "labels": one is definition}
-        record_all(one, argparse.Namespace(**{**vars(options), **each}))
+        missing += record_all(one, argparse.Namespace(**{**vars(options), **each}))
     count, lost = gather(folders[0], folders[1], Path(options.out))
     print(f"{count} pairs with their clear twin in {options.out}; {lost} frames had none", flush=True)
+    return list(dict.fromkeys(missing))
 
 
 def _arguments(options: argparse.Namespace) -> list[str]:
@@ -102,20 +109,29 @@ def _arguments(options: argparse.Namespace) -> list[str]:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--scenario", required=True)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--period", type=int, default=5, metavar="TICKS", help="ticks between kept frames (default: 5)")
-    parser.add_argument("--thermal", default="adk", help="thermal camera preset")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--first", type=int, default=0, help="begin with this route ...")
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--scenario", type=given, required=True)
+    parser.add_argument("--out", type=path, required=True)
+    parser.add_argument("--seed", type=whole(0, 2**31 - 1), default=0)
     parser.add_argument(
-        "--every-route", type=int, default=1, help="... and take every n-th: several processes share a job"
+        "--period", type=whole(1, 10_000), default=5, metavar="TICKS", help="ticks between kept frames (default: 5)"
+    )
+    parser.add_argument("--thermal", default="adk", help="thermal camera preset")
+    parser.add_argument("--threads", type=whole(1, 1_000), default=1)
+    parser.add_argument("--first", type=whole(0, 1_000_000), default=0, help="begin with this route ...")
+    parser.add_argument(
+        "--every-route",
+        type=whole(1, 1_000_000),
+        default=1,
+        help="... and take every n-th: several processes share a job",
     )
     parser.add_argument("--route", default="", metavar="ID", help="this route alone")
-    parser.add_argument("--max-time", type=float, default=90.0, metavar="S", help="simulated seconds per route at most")
-    parser.add_argument("--routes", type=int, default=0, metavar="N", help="at most so many routes; 0 is all")
+    parser.add_argument(
+        "--max-time", type=seconds, default=90.0, metavar="S", help="simulated seconds per route at most"
+    )
+    parser.add_argument(
+        "--routes", type=whole(0, 1_000_000), default=0, metavar="N", help="at most so many routes; 0 is all"
+    )
     parser.add_argument(
         "--twin", nargs="?", const="", metavar="SCENARIO", help="record the clear twin too and pair them, with labels"
     )
@@ -136,7 +152,7 @@ def record_route(definition: ScenarioDefinition, spec: RouteSpec, options: argpa
         client = carla.Client(address.host, address.port)
         client.set_timeout(PATIENCE_S)
         world = prepared_world(client, definition.town, stack)
-        route = plan(world.get_map(), spec.keypoints)
+        route = plan_route(world.get_map(), spec)
         stage = Stage(client, world, route, spec, definition, options.seed, free_port())
         stack.callback(stage.destroy)
         agent = make_agent(

@@ -6,6 +6,7 @@ python -m harness.run --scenario night_fog
 from __future__ import annotations
 
 import argparse
+import contextlib
 import fcntl
 import importlib.metadata
 import os
@@ -15,23 +16,27 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from agents.loader import BUILT_IN, AgentLoadError, load_agent_class
 from fusion.errors import FusionError
-from harness.arms import ARMS, parse_arms
+from harness.arms import ARMS, Arm, parse_arms
 from harness.config import EpisodeSpec, RunConfig, checksum, differences, episodes_of
 from harness.errors import (
     EXIT_EPISODES_FAILED,
     EXIT_INTERRUPTED,
     EXIT_OK,
+    EXIT_USAGE,
     HarnessError,
 )
 from harness.executor import TICK_LIMIT_S, Job, Outcome, run_jobs
 from harness.kernels import compile_kernels
+from harness.options import Parser, given, path, whole, writable
+from harness.preflight import check_routes
 from harness.progress import RunDisplay
 from harness.server import EMBEDDED, check_reachable, parse_address
 from results.layout import RunFolder
@@ -40,6 +45,7 @@ from results.record import RecordError, read_episode
 from results.scores import DEFAULT_VERSION, METRIC_VERSIONS
 from scenarios.definition import ScenarioDefinition, load_scenario
 from scenarios.errors import ScenarioError
+from scenarios.fitting import left_out, title_of
 from scenarios.routes import RouteSpec
 from sensors.fog_table import FogTableError, load_fog_table
 
@@ -57,9 +63,16 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"nightloop: {error}", file=sys.stderr)
         return getattr(error, "exit_code", HarnessError.exit_code)
     except KeyboardInterrupt:
-        out = f" --out {options.out}" if options.out else ""
-        print(f"nightloop: interrupted; what is finished is kept, go on with --resume{out}", file=sys.stderr)
+        print(f"nightloop: interrupted; {_go_on(options)}", file=sys.stderr)
         return EXIT_INTERRUPTED
+    except OSError as error:  # a full disk tells no name
+        print(f"nightloop: {error.filename or options.out}: {error.strerror}; {_go_on(options)}", file=sys.stderr)
+        return EXIT_USAGE
+
+
+def _go_on(options: argparse.Namespace) -> str:
+    out = f" --out {options.out}" if options.out else ""
+    return f"what is finished is kept, go on with --resume{out}"
 
 
 def run(options: argparse.Namespace, console: Console) -> int:
@@ -68,8 +81,8 @@ def run(options: argparse.Namespace, console: Console) -> int:
     config = _configuration(options, definition, routes)
     folder = RunFolder(options.out or _new_folder(options, config))
     options.out = folder.path
-    _claim(folder, config, definition, routes, options.resume)
     _hold(folder)
+    _claim(folder, config, definition, routes, options.resume)
 
     todo = [spec for spec in episodes_of(config) if not folder.episode(spec.route_id, spec.arm, spec.seed).is_finished]
     if todo:
@@ -82,8 +95,11 @@ def run(options: argparse.Namespace, console: Console) -> int:
     console.print(
         f"{definition.title or definition.name}: {drives}, agent {config.agent}, {workers} at a time -> {folder.path}",
         highlight=False,
+        markup=False,  # names are the user's
         soft_wrap=True,
     )
+    for line in left_out(routes):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
     started = time.monotonic()
     failures: list[str] = []
     with RunDisplay(total, total - len(todo), console) as display:
@@ -109,38 +125,58 @@ def _count(number: int, thing: str) -> str:
     return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
-class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line, as everything else of a run does."""
-
-    def error(self, message: str) -> NoReturn:
-        raise HarnessError(f"{message} (--help lists all options)")
-
-
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="python -m harness.run", description=__doc__.splitlines()[0])  # type: ignore[union-attr]
+    parser = Parser(prog="python -m harness.run", description=__doc__.splitlines()[0])  # type: ignore[union-attr]
     add = parser.add_argument
-    add("--scenario", default="night_fog", help="a scenario's name or YAML file (default: night_fog)")
-    add("--agent", default="pilot", help=f"{', '.join(BUILT_IN)} or the path of a leaderboard agent's .py file")
+    add("--scenario", type=given, default="night_fog", help="a scenario's name or YAML file (default: night_fog)")
+    add(
+        "--agent",
+        type=given,
+        default="pilot",
+        help=f"{', '.join(BUILT_IN)} or the path of a leaderboard agent's .py file",
+    )
     add("--agent-config", default="", help="handed to the agent's setup()")
-    add("--arms", default="rgb,fused,clear", help=f"of {', '.join(ARMS)} (default: all)")
-    add("--seeds", type=_positive, default=None, metavar="N", help="run seeds 0..N-1 (default: 2; with --quick 1)")
+    add("--arms", default=None, help=f"of {', '.join(ARMS)} (default: all; clear only where the scenario has a twin)")
+    add(
+        "--seeds",
+        type=whole(1, 10_000),
+        default=None,
+        metavar="N",
+        help="run seeds 0..N-1 (default: 2; with --quick 1)",
+    )
     add("--quick", action="store_true", help="two routes, one seed")
-    add("--out", type=Path, default=None, metavar="DIR", help="where results go (default: a new folder in runs/)")
+    add("--out", type=path, default=None, metavar="DIR", help="where results go (default: a new folder in runs/)")
     add(
         "--resume",
         action="store_true",
         help="go on with the run in --out (without --out: with the newest of this kind)",
     )
-    add("--carla", default=None, metavar="HOST:PORT", help="a running CARLA 0.9.16 server instead of the embedded one")
+    add(
+        "--carla",
+        type=given,
+        default=None,
+        metavar="HOST:PORT",
+        help="a running CARLA 0.9.16 server instead of the embedded one",
+    )
     add(
         "--fog-table",
-        type=Path,
+        type=path,
         default=None,
         metavar="FILE",
         help="what each fog density means on the server of --carla (from python -m sensors.calibrate_fog)",
     )
-    add("--weights", default="sim", help="FusionProxy's weights: a name or a .safetensors file (default: sim)")
-    add("--thermal", default=None, help="thermal camera: a preset or a YAML file (default: the scenario's, or adk)")
+    add(
+        "--weights",
+        type=given,
+        default="sim",
+        help="FusionProxy's weights: a name or a .safetensors file (default: sim)",
+    )
+    add(
+        "--thermal",
+        type=given,
+        default=None,
+        help="thermal camera: a preset or a YAML file (default: the scenario's, or adk)",
+    )
     add(
         "--metric",
         default=DEFAULT_VERSION,
@@ -149,14 +185,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     add(
         "--workers",
-        type=_positive,
+        type=whole(1, 1_000),
         default=None,
         metavar="N",
         help="episodes at a time (default: one per core, at most 8)",
     )
     add(
         "--tick-limit",
-        type=_positive,
+        type=whole(1, 1_000_000),
         default=round(TICK_LIMIT_S),
         metavar="S",
         help="a drive that does not tick for so many seconds is ended and run again (default: %(default)s)",
@@ -164,18 +200,11 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
-    return value
-
-
 def _configuration(
     options: argparse.Namespace, definition: ScenarioDefinition, routes: tuple[RouteSpec, ...]
 ) -> RunConfig:
     """Checks everything that a run needs before the first process starts."""
-    arms = parse_arms(options.arms)
+    arms = _arms(options.arms, definition)
     twin = definition.clear_twin()
     if options.fog_table:
         _check_fog_table(options, (definition, twin))
@@ -184,7 +213,13 @@ def _configuration(
         address = parse_address(options.carla)
         check_reachable(address)
         server = address.kind
-    load_agent_class(options.agent)  # in the hope of an error: the workers load it again
+    else:
+        check_routes(definition, routes)
+    here = Path.cwd()
+    try:
+        load_agent_class(options.agent)  # in the hope of an error: the workers load it again
+    finally:
+        os.chdir(here)  # an agent's file may go elsewhere, where --out means another folder
     # Imported late: numba and torch take seconds, which a mistyped option should not cost.
     from sensors.thermal.presets import preset
 
@@ -218,6 +253,16 @@ def _configuration(
     )
 
 
+def _arms(text: str | None, definition: ScenarioDefinition) -> tuple[Arm, ...]:
+    """What is called the agent's ceiling by clear day must not be driven in the scenario's own weather."""
+    arms = parse_arms(",".join(ARMS) if text is None else text)
+    if definition.clear is not None:
+        return arms
+    if text is not None and any(arm.clear_twin for arm in arms):
+        raise HarnessError(f"--arms {text}: {definition.source} names no clear twin (`clear: NAME`) to drive")
+    return tuple(arm for arm in arms if not arm.clear_twin)
+
+
 def _check_fog_table(options: argparse.Namespace, definitions: Sequence[ScenarioDefinition]) -> None:
     """Every scenario of the run must have its fog in the table."""
     if not options.carla:
@@ -235,18 +280,29 @@ def _agent_checksum(agent: str, agent_config: str) -> str:
     """Of the agent's code and of the file or folder that its configuration names, if it names one."""
     package = Path(__file__).parent.parent / "agents"
     code = [*sorted(package.glob("*.py")), package / "pilot"] if agent in BUILT_IN else [Path(agent).expanduser()]
-    configured = Path(agent_config).expanduser()
-    return checksum(*code, *([configured] if agent_config and configured.exists() else []))
+    try:
+        return checksum(*code, *_configured(agent_config))
+    except OSError as error:
+        raise HarnessError(f"{error.filename}: cannot be read: {error.strerror}") from error
+
+
+def _configured(agent_config: str) -> list[Path]:
+    """The file or folder that an agent's configuration names; it may be any other text as well."""
+    with contextlib.suppress(OSError, RuntimeError):  # too long for a path, or `~` and nobody's name
+        named = Path(agent_config).expanduser()
+        if agent_config and (named.is_file() or named.is_dir()):
+            return [named]
+    return []
 
 
 def _new_folder(options: argparse.Namespace, config: RunConfig) -> Path:
     """`runs/<scenario>-<agent>-<date>`; with --resume the newest run of the same configuration."""
     runs = Path("runs")
     if options.resume:
-        for path in sorted(runs.glob(f"{config.scenario}-*"), reverse=True):
+        for older in sorted(runs.glob(f"{config.scenario}-*"), reverse=True):
             try:
-                if read_manifest(RunFolder(path)).config_hash == config.hash:
-                    return path
+                if read_manifest(RunFolder(older)).config_hash == config.hash:
+                    return older
             except RecordError:
                 continue
         raise HarnessError("--resume: no run of this configuration in runs/; name its folder with --out")
@@ -271,7 +327,7 @@ def _claim(
         if not resume:
             raise HarnessError(f"{folder.path} holds this run already; go on with --resume or choose another --out")
         return
-    if folder.path.exists() and any(folder.path.iterdir()):
+    if any(folder.path.iterdir()):
         raise HarnessError(f"{folder.path} is not empty and holds no run; choose another --out")
     twin = definition.clear_twin()
     weather = {True: twin.title or twin.name, False: definition.title or definition.name}
@@ -280,7 +336,7 @@ def _claim(
         agent=config.agent,
         track="PRIVILEGED" if config.agent == "oracle" else "SENSORS",
         arms={name: weather[ARMS[name].clear_twin] for name in config.arms},
-        routes=tuple(RouteEntry(r.id, ", ".join(s.name for s in r.scenarios), r.town) for r in routes),
+        routes=tuple(RouteEntry(r.id, title_of(r), r.town) for r in routes),
         seeds=config.seeds,
         config=config.to_dict(),
         config_hash=config.hash,
@@ -290,14 +346,14 @@ def _claim(
         metric_version=config.metric_version,
     )
     try:
-        folder.path.mkdir(parents=True, exist_ok=True)
         write_manifest(folder, manifest)
     except OSError as error:
         raise HarnessError(f"--out {folder.path}: cannot be written: {error.strerror}") from error
 
 
 def _hold(folder: RunFolder) -> None:
-    """Lets no other process go on with the run while this one lives: two would drive the same episodes."""
+    """Lets no other process write to the run's folder while this one lives: two would drive the same episodes."""
+    writable(folder.path)
     try:
         fcntl.flock(os.open(folder.path, os.O_RDONLY), fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -344,7 +400,8 @@ def _job(spec: EpisodeSpec, config: RunConfig, options: argparse.Namespace, fold
         "fog_table": str(options.fog_table.resolve()) if options.fog_table else "",
         "threads": max(1, _cores() // workers),
     }
-    return Job(spec.name, request, folder.path / "logs" / f"{spec.name}.log")
+    name = folder.episode(spec.route_id, spec.arm, spec.seed).path.name
+    return Job(spec.name, request, folder.path / "logs" / f"{name}.log")
 
 
 def _line_of(outcome: Outcome, folder: RunFolder) -> tuple[str, bool]:
@@ -377,7 +434,7 @@ def _write_report(folder: RunFolder) -> Path:
 
 
 def _print_summary(figures: dict[str, Any], console: Console) -> None:
-    table = Table(title=f"{figures['scenario']} · {figures['agent']} · {figures['metric_version']}")
+    table = Table(title=Text(f"{figures['scenario']} · {figures['agent']} · {figures['metric_version']}"))
     for heading in ("arm", "driving score", "route completion", "infraction penalty"):
         table.add_column(heading, justify="left" if heading == "arm" else "right")
     for name, arm in figures["arms"].items():

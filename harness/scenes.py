@@ -25,6 +25,7 @@ import numpy as np
 
 from harness.episode import PATIENCE_S, ambient_for, prepared_world
 from harness.errors import HarnessError
+from harness.options import Parser, path, whole, writable
 from harness.recording import EVALUATION_TOWNS, finish_drive, is_finished, keep_frame, paired_camera
 from harness.server import embedded_server
 from scenarios.definition import ScenarioDefinition, load_scenario
@@ -51,14 +52,19 @@ class View:
 
 
 def main() -> int:
-    options = _options()
     try:
-        views = [View(name, load_scenario(name)) for name in options.views.split(",")]
+        options = _options()
+        names = options.views.split(",")
+        if len(set(names)) < len(names):
+            raise HarnessError(f"--views {options.views}: each view once")
+        views = [View(name, load_scenario(name)) for name in names]
+        paired_camera(options.thermal)
         towns = {view.definition.town for view in views}
         if len(towns) > 1:
             raise HarnessError(f"--views {options.views}: they lie in different towns, {' and '.join(sorted(towns))}")
         if towns & set(EVALUATION_TOWNS):
             raise HarnessError(f"{towns.pop()} is for evaluation only: nothing is ever trained on it")
+        writable(options.out)
         if options.shard is not None:
             started = time.monotonic()
             count = record_shard(views, options, options.shard)
@@ -78,22 +84,24 @@ def main() -> int:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--views", required=True, help="scenarios of one town whose weathers the scenes are seen in")
     parser.add_argument(
-        "--count", type=int, default=400, help=f"scenes, in shards of {SCENES_PER_SHARD} (default: 400)"
+        "--count", type=whole(1, 1_000_000), default=400, help=f"scenes, in shards of {SCENES_PER_SHARD} (default: 400)"
     )
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=path, required=True)
+    parser.add_argument("--seed", type=whole(0, 2**31 - 1), default=0)
     parser.add_argument("--thermal", default="adk", help="thermal camera preset")
     parser.add_argument(
         "--vary-air", action="store_true", help="draw fog, droplets and temperature anew for each scene"
     )
     parser.add_argument("--labels", action="store_true", help="keep segmentation and depth too")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--first", type=int, default=0, help="begin with this shard ...")
-    parser.add_argument("--every", type=int, default=1, help="... and take every n-th: several processes share a job")
-    parser.add_argument("--shard", type=int, default=None, metavar="N", help="this shard alone")
+    parser.add_argument("--threads", type=whole(1, 1_000), default=1)
+    parser.add_argument("--first", type=whole(0, 1_000_000), default=0, help="begin with this shard ...")
+    parser.add_argument(
+        "--every", type=whole(1, 1_000_000), default=1, help="... and take every n-th: several processes share a job"
+    )
+    parser.add_argument("--shard", type=whole(0, 1_000_000), default=None, metavar="N", help="this shard alone")
     return parser.parse_args()
 
 

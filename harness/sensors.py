@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import queue
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -57,6 +58,13 @@ LIMITS = {
 }
 
 
+_POSE = dict.fromkeys(("x", "y", "z", "roll", "pitch", "yaw"), (-math.inf, math.inf))
+_SIZES = dict.fromkeys(("width", "height"), (1.0, 8192.0))
+_FOVS = dict.fromkeys(("fov", "horizontal_fov", "vertical_fov"), (1.0, 179.0))
+# kind -> least and most of what an agent may say of it; of the kinds that are not here the pose alone is read
+_BOUNDS = {CAMERA: {**_POSE, **_SIZES, "fov": _FOVS["fov"]}, "sensor.other.radar": {**_POSE, **_FOVS}}
+
+
 def check_declared(declared: Any, agent: str) -> list[dict[str, Any]]:
     """Checks what `agent.sensors()` returned by the leaderboard's rules; raises one line that names the sensor."""
     if not isinstance(declared, Sequence) or not all(isinstance(s, Mapping) for s in declared):
@@ -73,11 +81,27 @@ def check_declared(declared: Any, agent: str) -> list[dict[str, Any]]:
         missing = [key for key in needed if key not in sensor]
         if missing:
             raise HarnessError(f"agent {agent}: sensor {name!r} lacks {', '.join(missing)}")
+        for key, (least, most) in _BOUNDS.get(kind, _POSE).items():
+            if key in sensor and not _is_within(sensor[key], least, most, key in _SIZES):
+                wanted = "a number" if math.isinf(most) else f"from {least:g} to {most:g}"
+                raise HarnessError(f"agent {agent}: sensor {name!r} has {key} {sensor[key]!r}, which is not {wanted}")
         ids.add(name)
         count[kind] = count.get(kind, 0) + 1
         if count[kind] > LIMITS[kind]:
             raise HarnessError(f"agent {agent}: more than {LIMITS[kind]} sensors of type {kind}")
-    return [dict(sensor) for sensor in declared]
+    return [
+        {key: int(float(v)) if key in _SIZES and sensor["type"] == CAMERA else v for key, v in sensor.items()}
+        for sensor in declared
+    ]
+
+
+def _is_within(value: Any, least: float, most: float, whole: bool) -> bool:
+    """The leaderboard hands on texts as well as numbers."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return False
+    return math.isfinite(number) and least <= number <= most and (not whole or number == int(number))
 
 
 class AgentSensors:

@@ -37,7 +37,7 @@ class ServerAddress:
 def parse_address(text: str) -> ServerAddress:
     """Reads the `HOST:PORT` of `--carla`."""
     host, colon, port = text.rpartition(":")
-    if not colon or not host or not port.isdigit() or not 0 < int(port) < 65536:
+    if not colon or not host or not (port.isascii() and port.isdigit()) or not 0 < int(port) < 65536:
         raise HarnessError(f"--carla {text}: give HOST:PORT, for example localhost:2000")
     return ServerAddress(host, int(port), "carla")
 

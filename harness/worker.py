@@ -41,16 +41,16 @@ def main() -> int:
 
             summary = run_episode(request, tell, server)
     except ScenarioError as error:
-        traceback.print_exc()
         tell({"event": "failed", "reason": str(error), "final": True})
+        traceback.print_exc()  # second: it fails where the disk is full
         return EXIT_USAGE
     except HarnessError as error:
-        traceback.print_exc()
         tell({"event": "failed", "reason": str(error), "final": not isinstance(error, ServerError)})
+        traceback.print_exc()
         return error.exit_code
     except Exception as error:
-        traceback.print_exc()
         tell({"event": "failed", "reason": f"{type(error).__name__}: {error}"})
+        traceback.print_exc()
         return 1
     tell({"event": "finished", **summary, "wall_s": time.monotonic() - started})
     return 0

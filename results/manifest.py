@@ -11,7 +11,7 @@ from typing import Any
 from results import atomic
 from results.layout import RunFolder
 from results.record import FORMAT, RecordError
-from results.scores import DEFAULT_VERSION
+from results.scores import DEFAULT_VERSION, METRIC_VERSIONS
 
 
 @dataclass(frozen=True)
@@ -59,13 +59,27 @@ def write_manifest(folder: RunFolder, manifest: Manifest) -> None:
     atomic.write_json(folder.run, {"format": FORMAT, **asdict(manifest)})
 
 
+def _check(manifest: Manifest) -> None:
+    """ValueError where a file says something else than a run does."""
+    for name in ("arms", "config", "server", "versions", "weights"):
+        if not isinstance(getattr(manifest, name), Mapping):
+            raise ValueError(f"{name} maps nothing")
+    for name in ("scenario", "agent", "track", "config_hash"):
+        if not isinstance(getattr(manifest, name), str):
+            raise ValueError(f"{name} is no text")
+    if manifest.metric_version not in METRIC_VERSIONS:
+        raise ValueError(f"unknown metric version {manifest.metric_version!r}; known: {', '.join(METRIC_VERSIONS)}")
+
+
 def read_manifest(folder: RunFolder) -> Manifest:
     try:
         kept: dict[str, Any] = json.loads(folder.run.read_text(encoding="utf-8"))
         values = {f.name: kept[f.name] for f in fields(Manifest) if f.name in kept}
         values["routes"] = tuple(RouteEntry(**route) for route in kept["routes"])
         values["seeds"] = tuple(int(seed) for seed in kept["seeds"])
-        return Manifest(**values)
+        manifest = Manifest(**values)
+        _check(manifest)
+        return manifest
     except FileNotFoundError as error:
         raise RecordError(f"{folder.path}: no run.json there, so this is not the folder of a run") from error
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:

@@ -122,7 +122,11 @@ def read_episode(folder: EpisodeFolder) -> EpisodeRecord:
         values["clips"] = tuple(Clip(**clip) for clip in kept.get("clips", ()))
         values["route_xy"] = tuple((float(x), float(y)) for x, y in kept.get("route_xy", ()))
         values["events"] = read_events(folder.events)
-        return EpisodeRecord(**values)
+        values |= {name: float(kept[name]) for name in ("route_length_m", "duration_game_s", "duration_system_s")}
+        values |= {name: int(kept[name]) for name in ("seed", "tick_count")}
+        record = EpisodeRecord(**values)
+        record.score()  # events that no score can be made of
+        return record
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise RecordError(f"{folder.record}: not a readable episode record ({error})") from error
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import zipfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,9 +18,9 @@ from results.figure import arm_number
 from results.layout import EpisodeFolder, RunFolder
 from results.manifest import Manifest, RouteEntry
 from results.plots import DrivenTrace, Mark
-from results.record import EpisodeRecord
+from results.record import EpisodeRecord, RecordError
 from results.summary import BASELINE, TREATMENT
-from results.ticks import read_ticks
+from results.ticks import Tick, read_ticks
 from results.traces import trace_of
 
 # A page with more pictures than this is slow on a phone; the rest is named by file.
@@ -131,7 +132,7 @@ def _route_section(
     arms = list(manifest.arms)
     names = {name.name: name for name in arm_names(manifest)}
     driven = [
-        DrivenTrace(record.arm, record.seed, trace_of(read_ticks(episode.ticks)))
+        DrivenTrace(record.arm, record.seed, trace_of(_ticks(episode)))
         for record in records
         if (episode := _folder_of(folder, record)).ticks.is_file()
     ]
@@ -213,6 +214,15 @@ def _difference(cells: Sequence[Cell]) -> float | None:
     scores = {cell.arm.name: cell.driving_score for cell in cells}
     baseline, treatment = scores.get(BASELINE), scores.get(TREATMENT)
     return None if baseline is None or treatment is None else treatment - baseline
+
+
+def _ticks(episode: EpisodeFolder) -> tuple[Tick, ...]:
+    try:
+        return read_ticks(episode.ticks)
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise RecordError(
+            f"{episode.ticks}: not a readable record of ticks; take {episode.path} away, then --resume"
+        ) from error
 
 
 def _folder_of(folder: RunFolder, record: EpisodeRecord) -> EpisodeFolder:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,16 +12,18 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
 from scenarios.errors import ScenarioError
 from scenarios.routes import RouteSpec, parse_routes, select_routes, weather_at
+from scenarios.yaml_lines import read_yaml
 from sensors.fog import fog_density
 from sensors.fog_table import FogTable
 
 SCENARIO_FOLDER = Path(__file__).parent
 
+NAME = re.compile(r"^[A-Za-z0-9_-]+$")
 Percent = Annotated[float, Field(ge=0.0, le=100.0)]
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Weather(_Strict):
@@ -76,7 +79,7 @@ class ScenarioDefinition(_Strict):
     preset or a YAML file, a relative one beside the scenario's.
     """
 
-    name: str = Field(pattern=r"^[A-Za-z0-9_-]+$")
+    name: str = Field(pattern=NAME.pattern, max_length=100)
     title: str = ""
     town: str
     routes: str
@@ -101,7 +104,10 @@ class ScenarioDefinition(_Strict):
     def thermal_preset(self) -> str:
         """The name, or the path of the file."""
         is_file = self.thermal.endswith((".yaml", ".yml"))
-        return str(Path(self.source).parent / Path(self.thermal).expanduser()) if is_file else self.thermal
+        try:
+            return str(Path(self.source).parent / Path(self.thermal).expanduser()) if is_file else self.thermal
+        except RuntimeError as error:
+            raise ScenarioError(f"{self.source}: thermal: {self.thermal}: {error}") from error
 
     def load_routes(self, quick: bool = False) -> tuple[RouteSpec, ...]:
         routes = parse_routes(self.routes_path)
@@ -110,14 +116,28 @@ class ScenarioDefinition(_Strict):
             raise ScenarioError(
                 f"{wrong.source}: route {wrong.id} is in {wrong.town}, scenario {self.name} in {self.town}"
             )
-        return select_routes(routes, self.quick_routes) if quick and self.quick_routes else routes
+        try:
+            quick_routes = select_routes(routes, self.quick_routes)
+        except ScenarioError as error:
+            raise ScenarioError(f"{self.source}: quick_routes: {error}") from error
+        return quick_routes if quick and quick_routes else routes
 
     def clear_twin(self) -> ScenarioDefinition:
-        """The scenario of the `clear` arm: itself when it names none."""
+        """The scenario of the `clear` arm: itself when it names none.
+
+        Its weather alone is the twin's: traffic and limits are those of this scenario, or the arms would be no pair.
+        """
         if self.clear is None:
             return self
+        twin = load_scenario(self._clear_source)
+        if twin.town != self.town:
+            raise ScenarioError(f"{self.source}: clear: {self.clear} lies in {twin.town}, this scenario in {self.town}")
+        return twin.model_copy(update={"traffic": self.traffic, "limits": self.limits})
+
+    @property
+    def _clear_source(self) -> str | Path:
         beside = Path(self.source).parent / f"{self.clear}.yaml"
-        return load_scenario(beside if beside.is_file() else self.clear)
+        return beside if beside.is_file() else str(self.clear)
 
     def with_fog_table(self, table: FogTable) -> ScenarioDefinition:
         """The same scenario for a server whose fog was measured: its visibility is set by that table."""
@@ -154,7 +174,10 @@ def available_scenarios() -> tuple[str, ...]:
 
 def load_scenario(name_or_path: str | Path) -> ScenarioDefinition:
     """A scenario that comes with nightloop, by name, or any YAML file; ScenarioError is one line with file and line."""
-    path = Path(name_or_path).expanduser()
+    try:
+        path = Path(name_or_path).expanduser()
+    except RuntimeError as error:
+        raise ScenarioError(f"{name_or_path}: {error}") from error
     if path.suffix not in (".yaml", ".yml"):
         path = SCENARIO_FOLDER / f"{name_or_path}.yaml"
         if str(name_or_path) not in available_scenarios():
@@ -167,14 +190,13 @@ def load_scenario(name_or_path: str | Path) -> ScenarioDefinition:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
         raise ScenarioError(f"{path}: cannot be read: {reason}") from error
-    try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        content = yaml.safe_load(text)
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise ScenarioError(f"{path}:{line}: not YAML: {error.problem}") from error
-    if not isinstance(content, dict):
+    node, content = read_yaml(text, path)
+    if not isinstance(node, yaml.MappingNode):
         raise ScenarioError(f"{path}:1: a scenario is a mapping of names to values")
+    if "source" in content:  # a field of ours that no file may set
+        raise ScenarioError(f"{path}:{_line_of(node, ('source',))}: source: Extra inputs are not permitted")
+    if "name" not in content and not NAME.match(path.stem):
+        raise ScenarioError(f"{path}:1: name: the file's name is none of letters, digits, - and _ alone: give another")
     try:
         definition = ScenarioDefinition(**{"name": path.stem, **content, "source": str(path)})
     except ValidationError as error:
@@ -186,6 +208,14 @@ def load_scenario(name_or_path: str | Path) -> ScenarioDefinition:
         raise ScenarioError(
             f"{path}:{line}: routes: no file {definition.routes!r} beside it or in {SCENARIO_FOLDER / 'routes'}"
         )
+    known = available_scenarios()
+    if definition.clear is not None and isinstance(definition._clear_source, str) and definition.clear not in known:
+        line = _line_of(node, ("clear",))
+        raise ScenarioError(
+            f"{path}:{line}: clear: no {definition.clear}.yaml beside it, nor one of {', '.join(known)}"
+        )
+    if len(set(definition.quick_routes)) < len(definition.quick_routes):
+        raise ScenarioError(f"{path}:{_line_of(node, ('quick_routes',))}: quick_routes: each route once")
     return definition
 
 
@@ -194,7 +224,7 @@ def _line_of(node: yaml.Node | None, location: tuple[Any, ...]) -> int:
     line = node.start_mark.line + 1 if node else 1
     for part in location:
         if isinstance(node, yaml.MappingNode):
-            found = next(((k, v) for k, v in node.value if k.value == str(part)), None)
+            found = next(((k, v) for k, v in node.value if str(k.value) == str(part)), None)
             if found is None:
                 break
             line, node = found[0].start_mark.line + 1, found[1]

@@ -22,6 +22,8 @@ STEP_M = 1.0
 SAMPLE_M = 5.0
 LANE_CHANGE_M = 10.0
 MISSED_M = 3.0
+# The nearest lane of a point that lies farther off every road is no lane that anybody meant.
+KEYPOINT_NEAR_M = 10.0
 # Costs as much as this way round; a lane change is worth it only where the network asks for one.
 LANE_CHANGE_COST_M = 40.0
 # Below this change of heading a junction is passed straight on (CARLA's own planner uses 35 deg as well).
@@ -108,8 +110,9 @@ def _trace(
     anchors = []
     for x, y, z in keypoints:
         waypoint = carla_map.get_waypoint(carla.Location(x=x, y=y, z=z), project_to_road=True)
-        if waypoint is None:
-            raise ScenarioError(f"key point ({x:.1f}, {y:.1f}) is not near any road of {carla_map.name}")
+        away_m = math.inf if waypoint is None else _flat_distance_m(waypoint, x, y)
+        if away_m > KEYPOINT_NEAR_M:
+            raise ScenarioError(f"key point ({x:.1f}, {y:.1f}) is {away_m:.0f} m from any road of {carla_map.name}")
         anchors.append(waypoint)
     steps: list[tuple[carla.Transform, RoadOption, bool]] = []
     for start, end in pairwise(anchors):
@@ -230,6 +233,11 @@ def _between(a: carla.Transform, b: carla.Transform) -> Iterator[carla.Transform
         yield carla.Transform(
             carla.Location(*(p + share * (q - p) for p, q in zip(_xyz(a), _xyz(b)))), carla.Rotation(yaw=b.rotation.yaw)
         )
+
+
+def _flat_distance_m(waypoint: carla.Waypoint, x: float, y: float) -> float:
+    location = waypoint.transform.location
+    return math.hypot(location.x - x, location.y - y)
 
 
 def _xyz(transform: carla.Transform) -> tuple[float, float, float]:

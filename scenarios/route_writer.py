@@ -17,10 +17,10 @@ from typing import Any
 from xml.etree import ElementTree
 
 import carla
-import yaml
 
 from scenarios.errors import ScenarioError
 from scenarios.planner import RoutePlan, plan
+from scenarios.yaml_lines import read_yaml
 
 LanePlace = tuple[int, int, float]
 
@@ -42,15 +42,23 @@ def lane_location(carla_map: carla.Map, place: LanePlace) -> tuple[float, float,
 
 def write_routes(path: Path, town: str, sketches: list[dict[str, Any]], carla_map: carla.Map) -> None:
     root = ElementTree.Element("routes")
-    for sketch in sketches:
-        points = [lane_location(carla_map, (int(r), int(k), float(m))) for r, k, m in sketch["points"]]
-        route = ElementTree.SubElement(root, "route", id=str(sketch["id"]), town=town)
-        waypoints = ElementTree.SubElement(route, "waypoints")
-        for x, y, z in points:
-            ElementTree.SubElement(waypoints, "position", x=f"{x:.1f}", y=f"{y:.1f}", z=f"{z:.1f}")
-        _add_scenarios(route, sketch, plan(carla_map, points))
+    for number, sketch in enumerate(sketches, 1):
+        try:
+            _add_route(root, town, sketch, carla_map)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            missing = f"no {error} given" if isinstance(error, KeyError) else str(error)
+            raise ScenarioError(f"route {number}: {missing}") from error
     ElementTree.indent(root, "  ")
     path.write_text(ElementTree.tostring(root, encoding="unicode") + "\n", encoding="utf-8")
+
+
+def _add_route(root: ElementTree.Element, town: str, sketch: dict[str, Any], carla_map: carla.Map) -> None:
+    points = [lane_location(carla_map, (int(r), int(k), float(m))) for r, k, m in sketch["points"]]
+    route = ElementTree.SubElement(root, "route", id=str(sketch["id"]), town=town)
+    waypoints = ElementTree.SubElement(route, "waypoints")
+    for x, y, z in points:
+        ElementTree.SubElement(waypoints, "position", x=f"{x:.1f}", y=f"{y:.1f}", z=f"{z:.1f}")
+    _add_scenarios(route, sketch, plan(carla_map, points))
 
 
 def _add_scenarios(route: ElementTree.Element, sketch: dict[str, Any], route_plan: RoutePlan) -> None:
@@ -73,13 +81,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m scenarios.route_writer", description="Writes a route file.")
     parser.add_argument("sketch", type=Path)
     arguments = parser.parse_args()
-    sketch = yaml.safe_load(arguments.sketch.read_text(encoding="utf-8"))
-    carla_map = carla.Map(sketch["town"], build_town(sketch["town"]).opendrive)
     out = arguments.sketch.with_suffix(".xml")
     try:
+        _, sketch = read_yaml(arguments.sketch.read_text(encoding="utf-8"), arguments.sketch)
+        if not isinstance(sketch, dict) or not isinstance(sketch.get("routes"), list) or "town" not in sketch:
+            raise ScenarioError("a sketch has a town and a list of routes")
+        carla_map = carla.Map(sketch["town"], build_town(sketch["town"]).opendrive)
         write_routes(out, sketch["town"], sketch["routes"], carla_map)
-    except ScenarioError as error:
-        parser.exit(2, f"{arguments.sketch}: {error}\n")
+    except (ScenarioError, OSError, ValueError) as error:
+        said = error.strerror if isinstance(error, OSError) else str(error).removeprefix(f"{arguments.sketch}:")
+        parser.exit(2, f"{arguments.sketch}: {said}\n")
     print(f"{len(sketch['routes'])} routes in {out}")
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
 import math
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from results.layout import file_name_of
 from scenarios.errors import ScenarioError
 from scenarios.xml_lines import Element, parse_xml
 
@@ -26,6 +29,15 @@ WEATHER_PARAMETERS = (
     "rayleigh_scattering_scale",
     "dust_storm",
 )
+
+
+_PER_CENT = ("route_percentage", "cloudiness", "precipitation", "precipitation_deposits", "wind_intensity", "wetness")
+_WEATHER_RANGES = {
+    **dict.fromkeys(_PER_CENT, (0.0, 100.0)),
+    "fog_density": (0.0, 100.0),
+    "sun_altitude_angle": (-90.0, 90.0),
+}
+LONGEST_ID = 100
 
 
 @dataclass(frozen=True)
@@ -49,17 +61,28 @@ class ScenarioSpec:
     source: str = ""  # file:line
 
     def text(self, name: str, default: str) -> str:
-        return self.parameters.get(name, {}).get("value", default)
+        """A parameter's `value`, or its default when the file does not give it."""
+        if name not in self.parameters:
+            return default
+        if "value" not in self.parameters[name]:
+            raise ScenarioError(f"{self.source}: <{name}> of {self.name} has no value")
+        return self.parameters[name]["value"]
 
     def number(self, name: str, default: float) -> float:
-        """A parameter's `value`, or its default when the file does not give it."""
         text = self.text(name, "")
         if not text:
             return default
-        try:
-            return float(text)
-        except ValueError:
-            raise ScenarioError(f"{self.source}: <{name}> of {self.name}: {text!r} is not a number") from None
+        value = _finite(text)
+        if value is None:
+            raise ScenarioError(f"{self.source}: <{name}> of {self.name}: {text!r} is not a number")
+        return value
+
+    def positive(self, name: str, default: float) -> float:
+        """As `number`, for what must be greater than 0."""
+        value = self.number(name, default)
+        if value <= 0.0:
+            raise ScenarioError(f"{self.source}: <{name}> of {self.name}: {value:g} must be greater than 0")
+        return value
 
 
 @dataclass(frozen=True)
@@ -91,12 +114,29 @@ def parse_routes(path: str | Path) -> tuple[RouteSpec, ...]:
     routes = tuple(_route(element, path) for element in root.all("route"))
     if not routes:
         raise ScenarioError(f"{path}:{root.line}: no <route> in the file")
-    seen: set[str] = set()
+    folders: dict[str, str] = {}
     for route in routes:
-        if route.id in seen:
-            raise ScenarioError(f"{route.source}: route id {route.id!r} is used twice")
-        seen.add(route.id)
+        folder = _folder_of(route)
+        if folder in folders:
+            twice = folders[folder] == route.id
+            raise ScenarioError(
+                f"{route.source}: route id {route.id!r} is used twice"
+                if twice
+                else f"{route.source}: route ids {folders[folder]!r} and {route.id!r} would share a folder, {folder!r}"
+            )
+        folders[folder] = route.id
     return routes
+
+
+def _folder_of(route: RouteSpec) -> str:
+    """Results are kept in a folder of the route's name."""
+    try:
+        name = file_name_of(route.id)
+    except ValueError as error:
+        raise ScenarioError(f"{route.source}: route id {error}") from error
+    if len(name) > LONGEST_ID:
+        raise ScenarioError(f"{route.source}: a route's id has {LONGEST_ID} characters at most, this one {len(name)}")
+    return name
 
 
 def select_routes(routes: tuple[RouteSpec, ...], ids: Iterable[str]) -> tuple[RouteSpec, ...]:
@@ -141,13 +181,20 @@ def _route(element: Element, path: Path) -> RouteSpec:
     if len(points) < 2:
         raise ScenarioError(f"{source}: a route needs at least two points, found {len(points)}")
     scenarios = element.first("scenarios")
+    staged = tuple(_scenario(s, path) for s in scenarios.all("scenario")) if scenarios else ()
+    names = Counter(scenario.name for scenario in staged)
+    twice = next((scenario for scenario in staged if names[scenario.name] > 1), None)
+    if twice is not None:
+        raise ScenarioError(
+            f"{twice.source}: scenario name {twice.name!r} is used twice in route {element.attributes['id']}"
+        )
     weathers = element.first("weathers")
     weather_elements = weathers.all("weather") if weathers else element.all("weather")
     return RouteSpec(
         id=element.attributes["id"],
         town=element.attributes["town"],
         keypoints=tuple(tuple(_number(p, axis, path) for axis in "xyz") for p in points),  # type: ignore[misc]
-        scenarios=tuple(_scenario(s, path) for s in scenarios.all("scenario")) if scenarios else (),
+        scenarios=staged,
         weathers=tuple(_weather(w, path) for w in weather_elements),
         source=source,
     )
@@ -171,19 +218,33 @@ def _scenario(element: Element, path: Path) -> ScenarioSpec:
 
 
 def _weather(element: Element, path: Path) -> RouteWeather:
-    known = [name for name in WEATHER_PARAMETERS if name in element.attributes]
-    percentage = _number(element, "route_percentage", path) if "route_percentage" in element.attributes else 0.0
-    return RouteWeather(percentage, {name: _number(element, name, path) for name in known})
+    source = f"{path}:{element.line}"
+    known = ("route_percentage", *WEATHER_PARAMETERS)
+    for name in element.attributes.keys() - set(known):  # the leaderboard passes over names that it does not know
+        if meant := difflib.get_close_matches(name, known, n=1, cutoff=0.8):
+            raise ScenarioError(f"{source}: <weather> has {name!r}: did you mean {meant[0]!r}?")
+    values = {name: _number(element, name, path) for name in known if name in element.attributes}
+    for name, value in values.items():
+        least, most = _WEATHER_RANGES.get(name, (-math.inf, math.inf))
+        if not least <= value <= most:
+            raise ScenarioError(f"{source}: {name}={value:g} of <weather> is not within {least:g} to {most:g}")
+    percentage = values.pop("route_percentage", 0.0)
+    return RouteWeather(percentage, values)
 
 
 def _number(element: Element, attribute: str, path: Path) -> float:
     text = element.attributes.get(attribute)
     if text is None:
         raise ScenarioError(f"{path}:{element.line}: <{element.tag}> has no {attribute}")
+    value = _finite(text)
+    if value is None:
+        raise ScenarioError(f"{path}:{element.line}: {attribute}={text!r} of <{element.tag}> is not a number")
+    return value
+
+
+def _finite(text: str) -> float | None:
     try:
         value = float(text)
     except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise ScenarioError(f"{path}:{element.line}: {attribute}={text!r} of <{element.tag}> is not a number")
-    return value
+        return None
+    return value if math.isfinite(value) else None

@@ -11,18 +11,17 @@ from results.ticks import Tick
 from scenarios.criteria import Criterion, criteria_for, read_signs
 from scenarios.definition import ScenarioDefinition
 from scenarios.errors import ScenarioError
+from scenarios.fitting import triggers
 from scenarios.hazards import HAZARDS, Hazard, Place
 from scenarios.lights import RouteLights
 from scenarios.planner import RoutePlan
 from scenarios.recorder import Recorder
-from scenarios.routes import RouteSpec, ScenarioSpec
+from scenarios.routes import RouteSpec
 from scenarios.situation import Situation
 from scenarios.spawning import EGO_BLUEPRINT, Spawner, half_length_m, speed_mps
 from scenarios.traffic import Traffic
 from scenarios.walkers import Strollers
 
-# A trigger point belongs to the route when it lies this near to it.
-TRIGGER_NEAR_M = 2.0
 EGO_DROP_M = 0.5
 
 
@@ -54,6 +53,10 @@ class Stage:
         self._weather_percentage = -1
         try:
             self._build(seed, tm_port)
+        except ScenarioError as error:
+            self.destroy()
+            where = "" if str(error).startswith(spec.source.rpartition(":")[0]) else f"{spec.source}: route {spec.id}: "
+            raise ScenarioError(f"{where}{error}") from error
         except BaseException:
             self.destroy()
             raise
@@ -68,16 +71,16 @@ class Stage:
         self.ego: carla.Vehicle = ego
         self._ego_half_length_m = half_length_m(ego)  # asks the server
         self.skipped_scenarios: tuple[str, ...] = tuple(s.name for s in self.spec.scenarios if s.type not in HAZARDS)
-        triggers = [(s, self._trigger_m(s)) for s in self.spec.scenarios if s.type in HAZARDS]
+        placed = triggers(self.plan, self.spec)
         self.hazards: dict[str, Hazard] = {
             s.name: HAZARDS[s.type](Place(self.world, self.carla_map, self.plan, s, trigger_m, self._spawner))
-            for s, trigger_m in triggers
+            for s, trigger_m in placed
         }
         self.hazard_actors: tuple[carla.Actor, ...] = tuple(a for h in self.hazards.values() for a in h.actors)
         self._elapsed_s = dict.fromkeys(self.hazards, 0.0)
         counts = self.definition.traffic
         self._traffic = Traffic(self._client, self.carla_map, self.plan, self._spawner, counts.vehicles, seed, tm_port)
-        places = tuple(trigger_m + s.number("distance", 0.0) for s, trigger_m in triggers)
+        places = tuple(trigger_m + s.number("distance", 0.0) for s, trigger_m in placed)
         self._walkers = Strollers(self.carla_map, self.plan, self._spawner, counts.walkers, places, seed)
         lights = sorted(self.world.get_actors().filter("traffic.traffic_light"), key=lambda light: light.id)
         self._recorder = Recorder(self.ego, self.plan, self.signs, lights, self._spawner)
@@ -149,12 +152,6 @@ class Stage:
             self._traffic.stop()
             self._traffic = None
         self._spawner.destroy_all()
-
-    def _trigger_m(self, scenario: ScenarioSpec) -> float:
-        along_m, away_m = self.plan.nearest(scenario.trigger.x, scenario.trigger.y)
-        if away_m > TRIGGER_NEAR_M:
-            raise ScenarioError(f"{scenario.source}: trigger point of {scenario.name} is {away_m:.1f} m off the route")
-        return along_m
 
     def _unlit(self) -> frozenset[int]:
         dark = (hazard for hazard in self.hazards.values() if hazard.is_unlit)

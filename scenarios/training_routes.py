@@ -36,7 +36,13 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
-    carla_map = carla.Map(options.town, build_town(options.town).opendrive)
+    if options.count < 1 or options.seed < 0:
+        parser.error("--count must be at least 1 and --seed at least 0")
+    try:
+        carla_map = carla.Map(options.town, build_town(options.town).opendrive)
+        options.out.touch()
+    except (ValueError, OSError) as error:
+        parser.error(f"--out {options.out}: {error.strerror}" if isinstance(error, OSError) else f"--town: {error}")
     generator = np.random.default_rng(options.seed)
     routes: list[str] = []
     while len(routes) < options.count:

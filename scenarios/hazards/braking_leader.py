@@ -30,7 +30,7 @@ class BrakingLeader:
         spec = place.spec
         self._trigger_m = place.trigger_m
         start_m = place.trigger_m + spec.number("distance", 14.0)
-        self._speed_mps = spec.number("speed", 8.0)
+        self._speed_mps = spec.positive("speed", 8.0)
         self._headway_s = spec.number("headway", 1.8)
         self._brake_m = place.trigger_m + spec.number("brake_distance", 70.0)
         self._brake = spec.number("brake", 0.7)

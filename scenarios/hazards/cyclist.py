@@ -25,7 +25,7 @@ class Cyclist:
         spec = place.spec
         self._start_m = place.trigger_m + spec.number("distance", 35.0)
         self._trigger_m = place.trigger_m
-        self._speed_mps = spec.number("bicycle_speed", 3.5)
+        self._speed_mps = spec.positive("bicycle_speed", 3.5)
         self._leave_m = self._start_m + spec.number("bicycle_drive_distance", 60.0)
         offset_m = spec.number("offset", 0.8)
         start = beside(place.plan.at(self._start_m), offset_m, DROP_M)

@@ -30,7 +30,7 @@ class CrossingPedestrian:
         spec = place.spec
         self._meeting_m = place.trigger_m + spec.number("distance", 25.0)
         self._trigger_m = place.trigger_m
-        self._speed_mps = spec.number("crossing_speed", 1.5)
+        self._speed_mps = spec.positive("crossing_speed", 1.5)
         self._lead_s = spec.number("lead_time", 3.0)
         side = -1.0 if spec.text("direction", "right") == "left" else 1.0
         offset_m = spec.number("start_offset", self._speed_mps * self._lead_s)

@@ -7,6 +7,7 @@ import io
 from rich.console import Console
 
 from harness.progress import RunDisplay
+from harness.run import _print_summary
 
 PROGRESS = {
     "event": "progress",
@@ -45,3 +46,15 @@ def test_a_terminal_shows_every_running_episode() -> None:
     for part in ("1-fused-seed0", "driving", "12.5 s", "x0.80", "40 %", "26.0", "1/2"):
         assert part in last
     assert "1-rgb-seed0" not in last  # it has ended
+
+
+def test_names_in_brackets_are_shown_as_they_are() -> None:
+    text = io.StringIO()
+    with RunDisplay(1, 0, Console(file=text, force_terminal=True, width=100, color_system=None)) as display:
+        display.message("[/b]-rgb-seed0", PROGRESS)
+    assert "[/b]-rgb-seed0" in text.getvalue()
+    text = io.StringIO()
+    arm = {"driving_score": 50.0, "route_completion": 100.0, "infraction_penalty": 0.5}
+    figures = {"scenario": "fog", "agent": "[/new]/a.py", "metric_version": "bench2drive", "arms": {"rgb": arm}}
+    _print_summary({**figures, "paired": None}, Console(file=text, width=100))
+    assert "fog · [/new]/a.py · bench2drive" in text.getvalue()

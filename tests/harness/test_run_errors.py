@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import signal
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +21,17 @@ def handlers() -> Iterator[None]:
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
+
+
+WALKER = """<scenario name="Walker" type="DynamicObjectCrossing">
+<trigger_point x="-3.5" y="-150.6" z="0" yaw="0"/><distance value="400"/></scenario>"""
+
+
+def other_routes(folder: Path, name: str, change: tuple[str, str]) -> None:
+    """The tiny scenario with something changed, in its routes and in itself."""
+    (folder / f"{name}.xml").write_text(tiny.ROUTES.replace(*change))
+    text = (folder / "tiny.yaml").read_text().replace("tiny", name).replace(*change)
+    (folder / f"{name}.yaml").write_text(text)
 
 
 def unused_port() -> int:
@@ -37,6 +50,26 @@ def cases() -> dict[str, tuple[list[str], int, str]]:
         "address": (["--carla", "localhost"], 2, "--carla localhost: give HOST:PORT"),
         "weights": (["--weights", "nothere"], 2, "no weights 'nothere': neither a file nor one of the shipped names"),
         "arm": (["--arms", "rgb,thermal"], 2, "--arms rgb,thermal: choose from rgb, fused, clear"),
+        "clear twin": (
+            ["--arms", "rgb,clear"],
+            2,
+            "--arms rgb,clear: OUT/tiny.yaml names no clear twin (`clear: NAME`)",
+        ),
+        "town": (
+            ["--scenario", "OUT/town12.yaml"],
+            2,
+            "OUT/town12.yaml: town: unknown town 'Town12'; available: Elm01",
+        ),
+        "off the road": (
+            ["--scenario", "OUT/far_off.yaml"],
+            2,
+            "OUT/far_off.xml:2: route 1: key point (-3.5, 950.6) is ",
+        ),
+        "hazard": (
+            ["--scenario", "OUT/beyond.yaml"],
+            2,
+            "OUT/beyond.xml:7: Walker lies outside the route: its trigger point at 0 m and its distance of 400 m",
+        ),
         "camera": (["--thermal", "nosuch"], 2, "--thermal nosuch: unknown thermal preset 'nosuch'"),
         "camera's place": (
             ["--thermal", "OUT/far.yaml"],
@@ -49,10 +82,27 @@ def cases() -> dict[str, tuple[list[str], int, str]]:
             "OUT/own.yaml: thermal: OUT/far.yaml: place y_m",
         ),
         "number": (["--seeds", "0"], 2, "argument --seeds: 0 is not a positive number"),
+        "no number": (["--seeds", "two"], 2, "argument --seeds: 'two' is not a whole number"),
+        "too many": (["--seeds", "100000000000"], 2, "argument --seeds: 100000000000 is more than 10000"),
+        "empty server": (["--carla", ""], 2, "argument --carla: is empty; give a value or leave the option out"),
+        "empty camera": (["--thermal", ""], 2, "argument --thermal: is empty; give a value or leave the option out"),
+        "digits": (["--carla", "localhost:²"], 2, "--carla localhost:²: give HOST:PORT"),
         "agent": (["--agent", "nosuch"], 2, "no agent named 'nosuch': give one of pilot, oracle, blind"),
         "agent file": (["--agent", "OUT/none.py"], 2, "agent file not found: OUT/none.py"),
         "syntax": (["--agent", "OUT/broken.py"], 2, "OUT/broken.py:2: syntax error: "),
         "resume": (["--resume"], 2, "--resume: no run of this configuration in runs/"),
+        "somebody's agent": (["--agent", "~nobody-of-this-name/a.py"], 2, "agent ~nobody-of-this-name/a.py: Could not"),
+        "file": (["--out", "OUT/broken.py"], 2, "--out OUT/broken.py is no folder; choose another --out"),
+        "long name": (
+            ["--out", "OUT/" + 300 * "x"],
+            2,
+            f"--out OUT/{300 * 'x'}: cannot be written: File name too long",
+        ),
+        "configuration": (
+            ["--agent-config", '{"steps": ' + 5000 * "1" + "}", "--out", "OUT/broken.py"],
+            2,
+            "--out OUT/broken.py is no folder",
+        ),
         "folder": (["--out", "OUT"], 2, "OUT is not empty and holds no run; choose another --out"),
         "not a folder": (["--out", "OUT/broken.py/x"], 2, "--out OUT/broken.py/x: cannot be written: Not a directory"),
     }
@@ -67,6 +117,9 @@ def test_one_line_and_the_right_exit_code(
     scenario = tiny.scenario_file(tmp_path)
     (tmp_path / "far.yaml").write_text("place: {y_m: 30}\n")
     (tmp_path / "own.yaml").write_text(scenario.read_text() + "thermal: far.yaml\n")
+    other_routes(tmp_path, "town12", ("Elm02", "Town12"))
+    other_routes(tmp_path, "far_off", ('y="-150.6"', 'y="950.6"'))
+    other_routes(tmp_path, "beyond", ("  </route>", f"<scenarios>{WALKER}</scenarios></route>"))
     before = sorted(tmp_path.iterdir())
     wrong, code, line = cases()[name]
     options = [option.replace("OUT", str(tmp_path)) for option in wrong]
@@ -79,3 +132,36 @@ def test_one_line_and_the_right_exit_code(
     expected = f"nightloop: {line}".replace("OUT", str(tmp_path)).split(" answers at ")[0]
     assert said.err.startswith(expected), said.err
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_full_disk_is_one_line_that_says_how_to_go_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")  # as `write` raises it, without a name
+
+    monkeypatch.setattr("harness.run.run", full)
+    assert main(["--out", str(tmp_path)]) == 2
+    assert capsys.readouterr().err == (
+        f"nightloop: {tmp_path}: No space left on device; "
+        f"what is finished is kept, go on with --resume --out {tmp_path}\n"
+    )
+
+
+def test_an_agent_file_that_goes_elsewhere_does_not_take_the_command_along(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    agent = tiny.agent_file(tmp_path, f"import os\nos.chdir('/')\n{tiny.SENSITIVE_AGENT}", "goes_elsewhere")
+    scenario = tiny.scenario_file(tmp_path)
+    assert main(["--scenario", str(scenario), "--agent", str(agent), "--thermal", "nosuch"]) == 2
+    assert "unknown thermal preset" in capsys.readouterr().err
+    assert Path.cwd() == tmp_path
+
+
+def test_an_agent_that_hangs_in_its_clean_up_is_waited_for_no_longer_than_allowed() -> None:
+    from harness.episode import _within
+
+    with pytest.raises(TimeoutError, match=r"took more than 0\.05 s"), _within(0.05):
+        time.sleep(30.0)
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)

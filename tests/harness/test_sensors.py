@@ -27,6 +27,13 @@ def test_what_is_allowed_is_handed_back_as_it_was_declared() -> None:
         ([CAMERA, {**GNSS, "id": "front"}], "every sensor needs an id of its own, got 'front'"),
         ([{"type": "sensor.camera.rgb", "id": "front", "width": 640}], "sensor 'front' lacks height, fov"),
         ([GNSS, {**GNSS, "id": "another"}], "more than 1 sensors of type sensor.other.gnss"),
+        ([{**CAMERA, "width": "wide"}], "sensor 'front' has width 'wide', which is not from 1 to 8192"),
+        ([{**CAMERA, "height": 0}], "sensor 'front' has height 0, which is not from 1 to 8192"),
+        ([{**CAMERA, "width": 640.5}], "sensor 'front' has width 640.5, which is not from 1 to 8192"),
+        ([{**CAMERA, "fov": 180}], "sensor 'front' has fov 180, which is not from 1 to 179"),
+        ([{**CAMERA, "fov": None}], "sensor 'front' has fov None, which is not from 1 to 179"),
+        ([{**CAMERA, "x": float("nan")}], "sensor 'front' has x nan, which is not a number"),
+        ([{**GNSS, "yaw": "left"}], "sensor 'gps' has yaw 'left', which is not a number"),
         ([{**CAMERA, "id": f"c{i}"} for i in range(9)], "more than 8 sensors of type sensor.camera.rgb"),
     ],
 )
@@ -35,3 +42,9 @@ def test_what_is_not_is_named_in_one_line(declared: Any, line: str) -> None:
         check_declared(declared, "mine")
     assert str(raised.value).startswith(f"agent mine: {line}")
     assert "\n" not in str(raised.value)
+
+
+def test_sizes_may_be_texts_or_floats_as_under_the_leaderboard() -> None:
+    (camera,) = check_declared([{**CAMERA, "width": "640", "height": 360.0}], "mine")
+    assert (camera["width"], camera["height"]) == (640, 360)
+    assert isinstance(camera["height"], int)

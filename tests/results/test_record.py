@@ -104,6 +104,28 @@ def test_a_damaged_record_is_told_in_one_line_with_its_file(tmp_path: Path) -> N
     assert "\n" not in str(caught.value)
 
 
+def test_a_record_of_other_types_is_damaged_too(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path).episode("cyclist", "rgb", 0)
+    write_episode(folder, record(), [])
+    whole = folder.record.read_text()
+    folder.record.write_text(whole.replace('"route_length_m": 250.0', '"route_length_m": "long"'))
+    with pytest.raises(RecordError, match=r"record\.json: not a readable episode record"):
+        read_episode(folder)
+    folder.record.write_text(whole)
+    folder.events.write_text(json.dumps(event(EventKind.OUTSIDE_ROUTE_LANES).to_dict()))
+    with pytest.raises(RecordError, match=r"carries no percentage"):
+        read_episode(folder)
+
+
+@pytest.mark.parametrize("change", [{"arms": ["rgb"]}, {"server": None}, {"metric_version": "3"}, {"agent": 5}])
+def test_a_manifest_of_other_types_is_damaged(tmp_path: Path, change: dict[str, object]) -> None:
+    folder = RunFolder(tmp_path)
+    write_manifest(folder, manifest())
+    folder.run.write_text(json.dumps({**json.loads(folder.run.read_text()), **change}))
+    with pytest.raises(RecordError, match=r"run\.json: not a readable run description"):
+        read_manifest(folder)
+
+
 def test_keys_of_a_later_version_are_passed_over(tmp_path: Path) -> None:
     folder = EpisodeFolder(tmp_path / "e")
     write_episode(folder, record(), [])

@@ -199,3 +199,23 @@ def test_a_strip_of_nothing_is_refused() -> None:
         strip_jpeg([])
     with pytest.raises(ValueError, match="no frame at all"):
         strip_jpeg([Moment("now", None, None, None)])
+
+
+@pytest.mark.parametrize("content", [b"", b"garbage"])
+def test_damaged_ticks_are_told_in_one_line(content: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = RunFolder(tmp_path)
+    write_manifest(folder, manifest(ROUTES[:1], (0,), {"rgb": "night"}))
+    episode = folder.episode(ROUTES[0].id, "rgb", 0)
+    write_episode(episode, record(ROUTES[0].id), [])
+    episode.ticks.write_bytes(content)
+    assert report.main([str(tmp_path)]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith(f"nightloop: {episode.ticks}: not a readable record of ticks; take ")
+    assert said.count("\n") == 1
+
+
+def test_a_page_of_one_arm_speaks_of_no_arrow(text: str, tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    write_manifest(folder, manifest(ROUTES[:1], (0,), {"rgb": "night"}))
+    assert "The arrow runs" not in report.write(folder).read_text(encoding="utf-8")
+    assert "The arrow runs from RGB to fused; the ring is the clear arm." in text

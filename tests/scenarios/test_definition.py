@@ -62,6 +62,19 @@ GOOD = """
         (GOOD.replace("elm02.xml", "gone.xml"), r"own\.yaml:3: routes: no file 'gone\.xml'"),
         ("town: [Elm02\n", r"own\.yaml:\d: not YAML"),
         ("- a\n- b\n", r"own\.yaml:1: a scenario is a mapping"),
+        (
+            GOOD + "    fog: {visibility_m: 60}\n    fog: {visibility_m: 90}\n",
+            r"own\.yaml:6: not YAML: fog stands twice",
+        ),
+        (GOOD + "    fog: {visibility_m: .inf}\n", r"own\.yaml:5: fog\.visibility_m: Input should be a finite number"),
+        (GOOD + "    title: a\x01b\n", r"own\.yaml:5: not YAML: unprintable character '\\x01'"),
+        (GOOD + "    title: 2001-99-99\n", r"own\.yaml:5: not YAML: month must be in 1\.\.12"),
+        (GOOD + "    title: !!int many\n", r"own\.yaml:5: not YAML: invalid literal for int"),
+        (GOOD + "    1: 2\n", r"own\.yaml:5: not YAML: 1 is no name"),
+        (GOOD + f"    title: {2000 * '['}\n", r"own\.yaml: not YAML: nested too deeply"),
+        (GOOD + "    source: here\n", r"own\.yaml:5: source: Extra inputs are not permitted"),
+        (GOOD + "    clear: nosuch\n", r"own\.yaml:5: clear: no nosuch\.yaml beside it, nor one of day_clear, "),
+        (GOOD + "    quick_routes: ['1', '1']\n", r"own\.yaml:5: quick_routes: each route once"),
     ],
 )
 def test_a_mistake_is_one_line_with_file_and_line(tmp_path, source, says):
@@ -96,3 +109,30 @@ def test_a_scenario_names_its_thermal_camera_or_a_file_beside_it(tmp_path):
     assert load_scenario(path).thermal_preset == "boson"
     path.write_text(text + "thermal: cameras/roof.yaml\n")
     assert load_scenario(path).thermal_preset == str(tmp_path / "cameras/roof.yaml")
+
+
+def test_a_file_whose_name_is_no_scenario_name_is_told(tmp_path):
+    (tmp_path / "my scenario.yaml").write_text(textwrap.dedent(GOOD))
+    with pytest.raises(ScenarioError, match=r"my scenario\.yaml:1: name: the file's name is none of letters, digits"):
+        load_scenario(tmp_path / "my scenario.yaml")
+
+
+def test_a_quick_route_that_is_not_there_is_told_with_the_scenario(tmp_path):
+    (tmp_path / "own.yaml").write_text(textwrap.dedent(GOOD) + "quick_routes: ['77']\n")
+    with pytest.raises(ScenarioError, match=r"own\.yaml: quick_routes: no route '77': the file has 1, 2"):
+        load_scenario(tmp_path / "own.yaml").load_routes()
+
+
+def test_the_clear_twin_gives_its_weather_alone(tmp_path):
+    (tmp_path / "own.yaml").write_text(
+        textwrap.dedent(GOOD) + "clear: day_clear\ntraffic: {vehicles: 1}\nlimits: {blocked_s: 7}\n"
+    )
+    own, twin = load_scenario(tmp_path / "own.yaml"), load_scenario(tmp_path / "own.yaml").clear_twin()
+    assert (twin.traffic, twin.limits) == (own.traffic, own.limits)
+    assert (twin.weather, twin.ambient) == (load_scenario("day_clear").weather, load_scenario("day_clear").ambient)
+
+
+def test_a_clear_twin_in_another_town_is_refused(tmp_path):
+    (tmp_path / "own.yaml").write_text(textwrap.dedent(GOOD) + "clear: elm01_day\n")
+    with pytest.raises(ScenarioError, match=r"own\.yaml: clear: elm01_day lies in Elm01, this scenario in Elm02"):
+        load_scenario(tmp_path / "own.yaml").clear_twin()

@@ -41,7 +41,7 @@ LEADERBOARD_1 = """
 
 def write(folder, text):
     path = folder / "routes.xml"
-    path.write_text(textwrap.dedent(text).strip() + "\n")
+    path.write_text(textwrap.dedent(text).strip() + "\n", encoding="utf-8")
     return path
 
 
@@ -79,6 +79,19 @@ def test_weather_changes_linearly_along_the_route(tmp_path):
         ('x="983.5" ', "", r"routes\.xml:8: <position> has no x"),
         (' town="Town12"', "", r"routes\.xml:2: <route> has no town"),
         ('<trigger_point x="1000.5" y="5382.9" z="371.0" yaw="2.5"/>', "", r"routes\.xml:12: scenario Walker_1 has no"),
+        (
+            'cloudiness="10"',
+            'cloudyness="10"',
+            r"routes\.xml:4: <weather> has 'cloudyness': did you mean 'cloudiness'\?",
+        ),
+        ('cloudiness="10"', 'cloudiness="500"', r"routes\.xml:4: cloudiness=500 of <weather> is not within 0 to 100"),
+        ('id="24"', 'id="路线"', r"routes\.xml:2: route id '路线' has no character that a file name can carry"),
+        ('id="24"', f'id="{300 * "x"}"', r"routes\.xml:2: a route's id has 100 characters at most, this one 300"),
+        (
+            "</scenarios>",
+            '<scenario name="Walker_1" type="A"><trigger_point x="1" y="2" z="3" yaw="4"/></scenario></scenarios>',
+            r"routes\.xml:12: scenario name 'Walker_1' is used twice in route 24",
+        ),
         ("routes>", "paths>", r"routes\.xml:1: expected <routes>, found <paths>"),
     ],
 )
@@ -92,6 +105,27 @@ def test_parameters_that_are_no_numbers_are_told_with_their_line(tmp_path):
     (route,) = parse_routes(write(tmp_path, LEADERBOARD_2.replace('value="40"', 'value="far"')))
     with pytest.raises(ScenarioError, match=r"routes\.xml:12: <distance> of Walker_1: 'far' is not a number"):
         route.scenarios[0].number("distance", 1.0)
+
+
+@pytest.mark.parametrize(
+    ("parameter", "says"),
+    [
+        ('<distance val="40"/>', r"routes\.xml:12: <distance> of Walker_1 has no value"),
+        ('<distance value="nan"/>', r"routes\.xml:12: <distance> of Walker_1: 'nan' is not a number"),
+        ('<distance value="-4"/>', r"routes\.xml:12: <distance> of Walker_1: -4 must be greater than 0"),
+    ],
+)
+def test_parameters_without_a_usable_value_do_not_become_the_default(tmp_path, parameter, says):
+    (route,) = parse_routes(write(tmp_path, LEADERBOARD_2.replace('<distance value="40"/>', parameter)))
+    with pytest.raises(ScenarioError, match=says):
+        route.scenarios[0].positive("distance", 1.0)
+
+
+def test_routes_that_would_share_a_folder_are_refused(tmp_path):
+    routes = LEADERBOARD_1.replace("</routes>", "") + LEADERBOARD_1.replace("<routes>", "")
+    routes = routes.replace('id="0"', 'id="a/b"', 1).replace('id="0"', 'id="a_b"', 1)
+    with pytest.raises(ScenarioError, match=r"routes\.xml:10: route ids 'a/b' and 'a_b' would share a folder, 'a_b'"):
+        parse_routes(write(tmp_path, routes))
 
 
 def test_ids_must_be_unique_and_known(tmp_path):

@@ -1,0 +1,58 @@
+"""Whether a route fits its map, and what of it is staged: asked before a server is started, and again on the server."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import carla
+
+from scenarios.errors import ScenarioError
+from scenarios.hazards import HAZARDS
+from scenarios.planner import RoutePlan, plan
+from scenarios.routes import RouteSpec, ScenarioSpec
+
+# A trigger point belongs to the route when it lies this near to it.
+TRIGGER_NEAR_M = 2.0
+
+
+def plan_route(carla_map: carla.Map, spec: RouteSpec) -> RoutePlan:
+    """The way through a route's key points; ScenarioError names the route's file and line."""
+    try:
+        return plan(carla_map, spec.keypoints)
+    except ScenarioError as error:
+        raise ScenarioError(f"{spec.source}: route {spec.id}: {error}") from error
+
+
+def triggers(route: RoutePlan, spec: RouteSpec) -> list[tuple[ScenarioSpec, float]]:
+    """The scenarios that are staged, each with how far along the route (m) its trigger point is."""
+    placed = []
+    for scenario in spec.scenarios:
+        if scenario.type not in HAZARDS:
+            continue
+        along_m, away_m = route.nearest(scenario.trigger.x, scenario.trigger.y)
+        where = f"{scenario.source}: trigger point of {scenario.name}"
+        if away_m > TRIGGER_NEAR_M:
+            raise ScenarioError(f"{where} is {away_m:.1f} m off the route")
+        distance_m = scenario.number("distance", 0.0)
+        if not 0.0 <= along_m + distance_m <= route.length_m:
+            raise ScenarioError(
+                f"{scenario.source}: {scenario.name} lies outside the route: its trigger point at {along_m:.0f} m "
+                f"and its distance of {distance_m:g} m, on a route of {route.length_m:.0f} m"
+            )
+        placed.append((scenario, along_m))
+    return placed
+
+
+def title_of(spec: RouteSpec) -> str:
+    """What happens on a route, as far as it is staged, in the words of its file."""
+    return ", ".join(s.name if s.type in HAZARDS else f"{s.name} (left out)" for s in spec.scenarios)
+
+
+def left_out(routes: Sequence[RouteSpec]) -> list[str]:
+    """One line for each type of scenario that route files name and nightloop does not stage."""
+    counts = Counter(s.type for spec in routes for s in spec.scenarios if s.type not in HAZARDS)
+    return [
+        f"left out: {count} of type {kind}, which nightloop does not stage (it stages {', '.join(sorted(HAZARDS))})"
+        for kind, count in sorted(counts.items())
+    ]
