@@ -148,27 +148,28 @@ def test_agents_that_fail_are_recorded_while_the_others_drive(start: Start, tmp_
     agent = tiny.agent_file(tmp_path, tiny.FAILING_AGENT, "failing")
     out = tmp_path / "out"
     run = start(
-        "--scenario", tiny.scenario_file(tmp_path), "--agent", agent, "--arms", "rgb", "--seeds", 4, "--out", out
+        "--scenario", tiny.scenario_file(tmp_path), "--agent", agent, "--arms", "rgb", "--seeds", 5, "--out", out
     )
     assert run.end() == 1
     assert run.leaves_nothing()
-    assert run.said.splitlines()[-1].startswith("nightloop: 3 of 4 episodes failed"), run.said
+    assert run.said.splitlines()[-1].startswith("nightloop: 4 of 5 episodes failed"), run.said
     at_line = dict(enumerate(tiny.FAILING_AGENT.splitlines(), 1))
     setup, step = (next(n for n, text in at_line.items() if said in text) for said in ("no model", "lost the lane"))
     expected = {
         f"Agent couldn't be set up: FileNotFoundError: no model here (failing.py:{setup})",
         f"Agent crashed: RuntimeError: lost the lane (failing.py:{step})",
+        "Agent crashed: run_step returned throttle nan, steer ",
         "Agent's sensors were invalid: ",
     }
     failed = [line for line in run.said.splitlines() if "Failed - " in line]
-    assert len(failed) == 3
+    assert len(failed) == 4
     assert all(sum(text in line for line in failed) == 1 for text in expected), failed
     crashed = next(line for line in failed if "lost the lane" in line)
     log = (out / "logs" / f"{crashed.split(':')[0]}.log").read_text()
     assert "Traceback" in log
     assert 'raise RuntimeError("lost the lane")' in log
     kept = json.loads((out / "summary.json").read_text())["arms"]["rgb"]
-    assert kept["episodes"] == {"expected": 4, "driven": 4, "crashed": 3}
+    assert kept["episodes"] == {"expected": 5, "driven": 5, "crashed": 4}
     assert kept["without_crashed"]["route_completion"] == 100.0
 
 

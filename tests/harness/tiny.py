@@ -58,9 +58,9 @@ class Sensitive(BlindAgent):
         return control
 """
 
-# Each instance takes a number; the first three fail in a way of their own, those after them drive.
+# Each instance takes a number; the first four fail in a way of their own, those after them drive. All end by sys.exit.
 FAILING_AGENT = """
-import itertools, os
+import itertools, os, sys
 from pathlib import Path
 from agents.blind import BlindAgent
 
@@ -92,7 +92,13 @@ class Failing(BlindAgent):
         self.steps += 1
         if self.number == 3 and self.steps == 5:
             raise RuntimeError("lost the lane")
-        return super().run_step(input_data, timestamp)
+        control = super().run_step(input_data, timestamp)
+        if self.number == 4 and self.steps == 5:
+            control.throttle = float("nan")
+        return control
+
+    def destroy(self):
+        sys.exit("nobody asked for this")
 """
 
 
