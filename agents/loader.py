@@ -40,6 +40,30 @@ def load_agent_class(name_or_path: str) -> type[Any]:
     return _entry_class(_import_file(path.resolve()), str(path))
 
 
+def neighbours(path: Path) -> list[Path]:
+    """The Python files below the agent's folder that are imported by now: its own modules, without the agent's file.
+
+    Not those of nightloop, which may lie there too, and not what is installed.
+    """
+    own, nightloop = path.resolve(), Path(__file__).resolve().parent.parent
+    found = set()
+    for module in list(sys.modules.values()):
+        file = Path(getattr(module, "__file__", None) or "/").resolve()
+        if file.suffix != ".py" or own.parent not in file.parents or file == own:
+            continue
+        installed = {"site-packages", "dist-packages"} & set(file.parts)
+        if not installed and not _is_part_of(nightloop, file):
+            found.add(file)
+    return sorted(found)
+
+
+def _is_part_of(nightloop: Path, file: Path) -> bool:
+    """Whether a file belongs to one of nightloop's packages."""
+    if nightloop not in file.parents:
+        return False
+    return (nightloop / file.relative_to(nightloop).parts[0] / "__init__.py").is_file()
+
+
 def make_agent(
     agent_class: type[Any], host: str, port: int, config: str, gps_plan: GpsPlan, world_plan: WorldPlan
 ) -> Any:

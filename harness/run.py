@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from agents.loader import BUILT_IN, AgentLoadError, load_agent_class
+from agents.loader import BUILT_IN, AgentLoadError, load_agent_class, neighbours
 from fusion.errors import FusionError
 from harness.arms import ARMS, Arm, parse_arms
 from harness.config import EpisodeSpec, RunConfig, checksum, differences, episodes_of
@@ -277,9 +277,16 @@ def _check_fog_table(options: argparse.Namespace, definitions: Sequence[Scenario
 
 
 def _agent_checksum(agent: str, agent_config: str) -> str:
-    """Of the agent's code and of the file or folder that its configuration names, if it names one."""
-    package = Path(__file__).parent.parent / "agents"
-    code = [*sorted(package.glob("*.py")), package / "pilot"] if agent in BUILT_IN else [Path(agent).expanduser()]
+    """Of the agent's code and of the file or folder that its configuration names, if it names one.
+
+    The code of a file's agent is that file and the modules beside it that it has imported on being loaded.
+    """
+    if agent in BUILT_IN:
+        package = Path(__file__).parent.parent / "agents"
+        code = [*sorted(package.glob("*.py")), package / "pilot"]
+    else:
+        file = Path(agent).expanduser()
+        code = [file, *neighbours(file)]
     try:
         return checksum(*code, *_configured(agent_config))
     except OSError as error:

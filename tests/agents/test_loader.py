@@ -6,7 +6,7 @@ import carla
 import pytest
 
 from agents.interface import AutonomousAgent, Track
-from agents.loader import AgentLoadError, load_agent_class, make_agent
+from agents.loader import AgentLoadError, load_agent_class, make_agent, neighbours
 from agents.plan import RoadOption, downsample_route
 
 
@@ -124,3 +124,17 @@ def test_the_downsampled_route_keeps_every_change_of_manoeuvre():
     options = [RoadOption.LANEFOLLOW] * 30 + [RoadOption.LEFT] * 12 + [RoadOption.LANEFOLLOW] * 60
     route = [(carla.Transform(carla.Location(x=float(x))), option) for x, option in enumerate(options)]
     assert downsample_route(route, 50) == [0, 30, 42, 94, 101]
+
+
+def test_an_agents_own_modules_are_those_that_it_imports_from_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "my_network").mkdir()
+    (tmp_path / "my_network" / "__init__.py").write_text("LAYERS = 3\n")
+    (tmp_path / "my_control.py").write_text("import my_network\n")
+    (tmp_path / "my_notes.py").write_text("never imported\n")
+    (tmp_path / "site-packages").mkdir()
+    (tmp_path / "site-packages" / "my_installed.py").write_text("")
+    head = "import sys\nsys.path.append(__file__.rpartition('/')[0] + '/site-packages')\n"
+    head += "import json, my_control, my_installed\n"
+    file = agent_file(tmp_path, head + textwrap.dedent(PUBLISHED))
+    load_agent_class(file)
+    assert neighbours(Path(file)) == [tmp_path / "my_control.py", tmp_path / "my_network" / "__init__.py"]

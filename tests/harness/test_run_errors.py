@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import signal
 import socket
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -165,3 +166,19 @@ def test_an_agent_that_hangs_in_its_clean_up_is_waited_for_no_longer_than_allowe
     with pytest.raises(TimeoutError, match=r"took more than 0\.05 s"), _within(0.05):
         time.sleep(30.0)
     assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+
+
+def test_another_helper_of_an_agent_is_another_agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # --resume must not mix drives of both
+    from agents.loader import load_agent_class
+    from harness.run import _agent_checksum
+
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    helper = tmp_path / "helper_of_agent.py"
+    helper.write_text("GAIN = 1.0\n")
+    agent = str(tiny.agent_file(tmp_path, f"import helper_of_agent\n{tiny.SENSITIVE_AGENT}", "agent_with_helper"))
+    load_agent_class(agent)
+    before = _agent_checksum(agent, "")
+    assert _agent_checksum(agent, "") == before
+    helper.write_text("GAIN = 2.0\n")
+    assert _agent_checksum(agent, "") != before
