@@ -73,8 +73,8 @@ class Segmenter:
         height, width = frame.shape[:2]
         image = torch.from_numpy(np.ascontiguousarray(frame)).permute(2, 0, 1)[None].float() / 255.0
         image = (image - self._mean) / self._std
-        if self._network.height:
-            size = (self._network.height, self._network.width)
+        if self._network.height or self._network.width:
+            size = (self._network.height or height, self._network.width or width)
             image = F.interpolate(image, size, mode="bilinear", align_corners=False, antialias=True)
             whole = _stretched(self._network.logits(image), (height, width))
         else:
@@ -107,7 +107,7 @@ def _from_onnx(folder: Path) -> Network:
     config = folder / "config.json"
     try:
         named = json.loads(config.read_text())["id2label"]
-        id2label = {int(number): str(label) for number, label in named.items()}
+        id2label = {number: str(named[str(number)]) for number in range(len(named))}
     except OSError as error:
         raise FusionError(f"{config}: {error.strerror}; it names the classes of {ONNX}") from None
     except (ValueError, KeyError, TypeError, AttributeError):
@@ -120,7 +120,10 @@ def _from_onnx(folder: Path) -> Network:
     height, width = (side if isinstance(side, int) else 0 for side in shape[2:])
 
     def logits(image: Tensor) -> Tensor:
-        found = session.run(None, {inputs[0].name: image.numpy()})[0]
+        try:
+            found = session.run(None, {inputs[0].name: image.numpy()})[0]
+        except Exception as error:  # its errors share no base of their own
+            raise FusionError(f"{folder / ONNX} does not run: {' '.join(str(error).split())[:200]}") from None
         if found.ndim != 4 or found.shape[1] != len(id2label):
             raise FusionError(f"{folder / ONNX} gives {found.shape}, not logits (1, {len(id2label)}, h, w)")
         return torch.from_numpy(found)

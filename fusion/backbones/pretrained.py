@@ -85,14 +85,21 @@ def _stride(vision: Any) -> int:
 
 
 def normalisation(name: str) -> tuple[list[float], list[float]]:
-    from transformers.utils import cached_file
-
+    """Mean and deviation that a model's frames are brought to, ImageNet's where it names none."""
     try:
-        path = cached_file(name, "preprocessor_config.json")
+        path = _preprocessor(name)
         values = json.loads(Path(path).read_text()) if path else {}
     except (OSError, ValueError):
         values = {}
     return list(values.get("image_mean", IMAGENET_MEAN)), list(values.get("image_std", IMAGENET_STD))
+
+
+def _preprocessor(name: str) -> str | Path | None:
+    if Path(name).is_dir():
+        return Path(name) / "preprocessor_config.json"
+    from transformers.utils import cached_file
+
+    return cached_file(name, "preprocessor_config.json")
 
 
 def _one_line(error: Exception) -> str:

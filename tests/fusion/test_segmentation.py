@@ -122,6 +122,7 @@ def test_a_network_as_onnx_names_every_pixel_of_any_size(tmp_path, size):
     [
         ("config.json", None, r"config\.json: No such file .*; it names the classes of model\.onnx"),
         ("config.json", '{"id2label": ["road"]}', r"config\.json lacks the classes of model\.onnx"),
+        ("config.json", '{"id2label": {"0": "road", "2": "car"}}', r"config\.json lacks the classes of model\.onnx"),
         ("config.json", '{"id2label": {"0": "bed", "1": "cat", "2": "mug"}}', "knows none of road, sidewalk"),
         (
             "config.json",
@@ -137,6 +138,17 @@ def test_what_is_wrong_with_an_onnx_folder_is_told_in_one_line(tmp_path, file, c
     if content is not None:
         (folder / file).write_text(content)
     with pytest.raises(FusionError, match=message) as caught:
+        Segmenter.load(str(folder))(np.zeros((64, 64, 3), np.uint8))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_network_that_takes_another_kind_of_batch_is_told_in_one_line(tmp_path):
+    folder = onnx_folder(tmp_path / "model")
+    torch.onnx.export(
+        Colours(), (torch.zeros(4, 3, 32, 32),), str(folder / "model.onnx"), input_names=["pixel_values"],
+        dynamo=False, opset_version=17,
+    )  # fmt: skip
+    with pytest.raises(FusionError, match=r"model\.onnx does not run: ") as caught:
         Segmenter.load(str(folder))(np.zeros((64, 64, 3), np.uint8))
     assert "\n" not in str(caught.value)
 
