@@ -14,6 +14,7 @@ from harness.cameras import Cameras, CameraView
 from harness.errors import HarnessError
 from harness.recording import paired_camera
 from sensors.thermal import Ambient
+from simulator.proofs.traffic import synchronous
 from tests.simulator.serving import RunningServer, running_server
 
 NIGHT = Ambient(air_temperature_c=6.0, relative_humidity=0.8, local_time_h=22.0)
@@ -37,9 +38,7 @@ def scene(server: RunningServer) -> Iterator[tuple[carla.World, carla.Vehicle]]:
     client = carla.Client("127.0.0.1", server.port)
     client.set_timeout(60.0)
     world = client.get_world()
-    settings = world.get_settings()
-    settings.synchronous_mode, settings.fixed_delta_seconds = True, 0.05
-    world.apply_settings(settings)
+    synchronous(world)
     world.set_weather(carla.WeatherParameters(sun_altitude_angle=-40.0))
     library = world.get_blueprint_library()
     ego = world.spawn_actor(library.find("vehicle.lincoln.mkz_2020"), world.get_map().get_spawn_points()[0])

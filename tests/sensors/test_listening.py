@@ -9,6 +9,7 @@ import weakref
 import carla
 
 from sensors.listening import Listening
+from simulator.proofs.traffic import synchronous
 from tests.simulator.serving import running_server
 
 
@@ -29,9 +30,7 @@ def test_after_the_end_the_client_holds_no_callback_and_the_world_no_sensor():
         client = carla.Client("127.0.0.1", server.port)
         client.set_timeout(60.0)
         world = client.get_world()
-        settings = world.get_settings()
-        settings.synchronous_mode, settings.fixed_delta_seconds = True, 0.05
-        world.apply_settings(settings)
+        synchronous(world)
         gnss = world.get_blueprint_library().find("sensor.other.gnss")
         listening, ear = Listening(), Ear()
         listening.begin(world.spawn_actor(gnss, carla.Transform()), ear)

@@ -13,6 +13,7 @@ import pytest
 
 from sensors.rig import Rig, RigError
 from sensors.thermal import Ambient, HeatTracker, ThermalCamera, reproject
+from simulator.proofs.traffic import synchronous
 from tests.simulator.serving import RunningServer, running_server
 
 FRONT = {
@@ -35,9 +36,7 @@ def world(server: RunningServer) -> Iterator[carla.World]:
     client = carla.Client("127.0.0.1", server.port)
     client.set_timeout(60.0)
     world = client.get_world()
-    settings = world.get_settings()
-    settings.synchronous_mode, settings.fixed_delta_seconds = True, 0.05
-    world.apply_settings(settings)
+    synchronous(world)
     yield world
     world.tick()
     for actor in world.get_actors():

@@ -11,6 +11,7 @@ import carla
 import numpy as np
 import pytest
 
+from simulator.proofs.traffic import synchronous
 from tests.simulator.serving import RunningServer, running_server
 
 WIDTH, HEIGHT = 96, 64
@@ -38,9 +39,7 @@ class Stage:
 
     def __init__(self, client: carla.Client) -> None:
         self.world = client.get_world()
-        settings = self.world.get_settings()
-        settings.synchronous_mode, settings.fixed_delta_seconds = True, 0.05
-        self.world.apply_settings(settings)
+        synchronous(self.world)
         self.world.set_weather(carla.WeatherParameters(sun_altitude_angle=50.0))
         self.place = self.world.get_map().get_spawn_points()[1]
         self.actors: list[carla.Actor] = []

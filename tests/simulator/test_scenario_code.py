@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import carla
 import pytest
 
+from simulator.proofs.traffic import synchronous
 from tests.simulator.serving import running_server
 
 
@@ -16,9 +17,7 @@ def world() -> Iterator[carla.World]:
         client = carla.Client("127.0.0.1", server.port)
         client.set_timeout(90.0)
         world = client.get_world()
-        settings = world.get_settings()
-        settings.synchronous_mode, settings.fixed_delta_seconds = True, 0.05
-        world.apply_settings(settings)
+        synchronous(world)
         yield world
 
 
