@@ -6,13 +6,16 @@ from pathlib import Path
 from fusion.naive import FUSIONS, Fusion
 from fusion.proxy import FusionProxy
 
+STUDENT = "student "
+"""What the names of students begin with."""
+
 
 def fusions(weights: Sequence[str]) -> dict[str, Fusion]:
     """Every simple fusion, and the students of these shipped names or files."""
     found = dict(FUSIONS)
     stems = [Path(name).stem for name in weights]
     for name, stem in zip(weights, stems):  # every trainer calls its file student.safetensors
-        found[f"student {stem if stems.count(stem) == 1 else name}"] = _student(name)
+        found[STUDENT + (stem if stems.count(stem) == 1 else name)] = _student(name)
     return found
 
 

@@ -1,12 +1,13 @@
 """Fusion metrics of a student and of simple fusions on folders of pairs, per condition, with intervals.
 
     python -m fusion.evaluate --data DIR ... --out runs/evaluation [--weights sim ...] [--every N] [--robustness]
-                              [--detector FastestDet.onnx] [--segmenter NAME] [--ensembles DIR]
+                              [--detector FastestDet.onnx] [--segmenter NAME] [--block N] [--ensembles DIR]
 
 Writes metrics.csv (one line per pair and fusion), summary.json and summary.md (means with 95 % intervals of 1,000
 bootstrap draws over the pairs, for all pairs and per condition), with --robustness a picture of curves, and with
 --detector the AP50 of a frozen detector where the folders carry labels (`fusion.labelled`), with --segmenter the IoU of
-a frozen segmentation network where they carry classes (`fusion.segmentation`), and with --ensembles what the students
+a frozen segmentation network where they carry classes (`fusion.segmentation`), both also as differences between a
+student and every other kind of frame on the same frames (`fusion.redrawing`), and with --ensembles what the students
 have kept of the teacher that drew them (teacher.csv), on the pairs that were held out. "distance" is the mean distance
 to both sources in what a frozen network sees (`fusion.perceptual`), smaller is nearer; "clear" is the clear twin.
 """
@@ -15,7 +16,7 @@ import argparse
 import csv
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,11 +35,11 @@ from fusion.metrics import all_metrics, grey, peak_signal_to_noise_db, structura
 from fusion.naive import Fusion
 from fusion.perceptual import picture_distance
 from fusion.progress import along
+from fusion.redrawing import DRAWS, bounds, judged
 from fusion.segmentation import CLASSES, Segment, Segmenter, ious, overlaps, read_classes
 from fusion.segmentation import labels_of as classes_of
 from fusion.tables import detection_markdown, markdown, segmentation_markdown
 
-DRAWS = 1000
 PERCEPTION = "efficientnet-lite0"
 
 
@@ -52,14 +53,6 @@ def condition_of(pair: Pair) -> str:
     if stem[:-1].isdigit() and stem[-1] in "ND":
         return "night" if stem[-1] == "N" else "day"
     return "unnamed"
-
-
-def interval(values: Sequence[Any], statistic: Callable[[Sequence[Any]], float], seed: int = 0) -> tuple[float, float]:
-    """95 % bootstrap interval of a statistic of frames, each drawn whole."""
-    rng = np.random.default_rng(seed)
-    drawn = [statistic([values[i] for i in rng.integers(0, len(values), len(values))]) for _ in range(DRAWS)]
-    low, high = np.nanpercentile(drawn, [2.5, 97.5])
-    return float(low), float(high)
 
 
 def metric_rows(pairs: Sequence[Pair], by: dict[str, Fusion], backbone: Backbone | None = None) -> list[dict[str, Any]]:
@@ -105,64 +98,66 @@ def summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 def mean_interval(values: NDArray[np.float64], seed: int = 0) -> tuple[float, float]:
     drawn = values[np.random.default_rng(seed).integers(0, len(values), (DRAWS, len(values)))].mean(axis=1)
-    low, high = np.percentile(drawn, [2.5, 97.5])
-    return float(low), float(high)
+    return bounds(drawn)
 
 
-def detections(labelled: Sequence[tuple[Pair, Path]], by: dict[str, Fusion], detector: detection.Detector) -> dict[str, Any]:  # fmt: skip # noqa: E501
-    """condition -> fusion -> class -> AP50 with its interval over the frames. labelled: pairs and where labels lie."""
-    judged: dict[str, dict[str, dict[str, list[detection.Matches]]]] = {}
+def detections(
+    labelled: Sequence[tuple[Pair, Path]], by: dict[str, Fusion], detector: detection.Detector, block: int = 1
+) -> dict[str, Any]:
+    """condition -> fusion -> class -> AP50 with its interval over the frames, and how far a student is ahead of the
+    others (`fusion.redrawing`). labelled: pairs and where labels lie."""
+    found: dict[str, dict[str, dict[str, list[detection.Matches]]]] = {}
     for pair, path in along("detection", labelled, len(labelled)):
         images = load(pair)
         height, width = images.visible.shape[:2]
         boxes = read_boxes(path, width, height)
         for name, fuse in by.items():
-            found = detector(fuse(images.visible, images.thermal))
+            seen = detector(fuse(images.visible, images.thermal))
             for kind in boxes:
-                matched = detection.matches(found[kind], boxes[kind])
+                matched = detection.matches(seen[kind], boxes[kind])
                 for condition in ("all", condition_of(pair)):
-                    of_fusion = judged.setdefault(condition, {}).setdefault(name, {})
-                    of_fusion.setdefault(kind, []).append(matched)
-    return {
-        condition: {
-            name: {kind: _precision(frames) for kind, frames in by_kind.items()} for name, by_kind in by_fusion.items()
-        }
-        for condition, by_fusion in sorted(judged.items())
-    }
+                    of_kind = found.setdefault(condition, {}).setdefault(kind, {})
+                    of_kind.setdefault(name, []).append(matched)
+    table: dict[str, Any] = {}
+    rows = [(condition, kind, frames) for condition in sorted(found) for kind, frames in found[condition].items()]
+    for condition, kind, frames in along("intervals", rows, len(rows)):
+        for name, one in _precisions(frames, block).items():
+            table.setdefault(condition, {}).setdefault(name, {})[kind] = one
+    return table
 
 
-def _precision(frames: Sequence[detection.Matches]) -> dict[str, float | None]:
+def _precisions(frames: dict[str, list[detection.Matches]], block: int) -> dict[str, dict[str, Any]]:
     """None for precision and bounds where there is nothing to find."""
-    boxes = sum(count for _, count in frames)
-    low, high = interval(frames, detection.average_precision) if boxes else (None, None)
-    ap50 = detection.average_precision(frames) if boxes else None
-    return {"AP50": ap50, "low": low, "high": high, "frames": len(frames), "boxes": boxes}
+    one = next(iter(frames.values()))
+    counts = {"frames": len(one), "boxes": sum(boxes for _, boxes in one)}
+    nothing: dict[str, Any] = {name: {"AP50": None, "low": None, "high": None} for name in frames}
+    table = judged(frames, detection.average_precision, "AP50", block) if counts["boxes"] else nothing
+    return {name: found | counts for name, found in table.items()}
 
 
-def segmentations(labelled: Sequence[tuple[Pair, Path]], by: dict[str, Fusion], segment: Segment) -> dict[str, Any]:  # fmt: skip # noqa: E501
+def segmentations(
+    labelled: Sequence[tuple[Pair, Path]], by: dict[str, Fusion], segment: Segment, block: int = 1
+) -> dict[str, Any]:
     """condition -> fusion -> IoU of every class over all its pixels, and their mean over the labelled classes with its
-    interval over the frames. labelled: pairs and where their classes lie."""
-    judged: dict[str, dict[str, list[NDArray[np.int64]]]] = {}
+    interval over the frames, as in `detections`. labelled: pairs and where their classes lie."""
+    found: dict[str, dict[str, list[NDArray[np.int64]]]] = {}
     for pair, path in along("segmentation", labelled, len(labelled)):
         images = load(pair)
         wanted, known = read_classes(path, images.thermal.shape)
         for name, fuse in by.items():
             counts = overlaps(segment(fuse(images.visible, images.thermal)), wanted, known)
             for condition in ("all", condition_of(pair)):
-                judged.setdefault(condition, {}).setdefault(name, []).append(counts)
-    return {
-        condition: {name: _ious(frames) for name, frames in by_fusion.items()}
-        for condition, by_fusion in sorted(judged.items())
-    }
+                found.setdefault(condition, {}).setdefault(name, []).append(counts)
+    table: dict[str, Any] = {}
+    for condition, frames in along("intervals", sorted(found.items()), len(found)):
+        for name, one in judged(frames, _mean_iou, "mean", block).items():
+            of_class = {kind: float(iou) for kind, iou in zip(CLASSES, ious(frames[name])) if np.isfinite(iou)}
+            table.setdefault(condition, {})[name] = {"IoU": of_class, "frames": len(frames[name])} | one
+    return table
 
 
-def _ious(frames: Sequence[NDArray[np.int64]]) -> dict[str, Any]:
-    def mean(drawn: Sequence[NDArray[np.int64]]) -> float:
-        return float(np.nanmean(ious(drawn))) if np.sum(drawn) else float("nan")
-
-    of_class = {name: float(value) for name, value in zip(CLASSES, ious(frames)) if np.isfinite(value)}
-    low, high = interval(frames, mean)
-    return {"IoU": of_class, "mean": mean(frames), "low": low, "high": high, "frames": len(frames)}
+def _mean_iou(frames: Sequence[NDArray[np.int64]]) -> float:
+    return float(np.nanmean(ious(frames))) if np.sum(frames) else float("nan")
 
 
 def perception() -> Backbone | None:
@@ -184,6 +179,7 @@ def evaluate(
     ensembles: Path | None = None,
     held_out: float = 0.1,
     segmenter: str = "",
+    block: int = 1,
 ) -> dict[str, Any]:
     """Everything the command writes; returns what goes into summary.json."""
     pairs = [pair for folder in folders for pair in read_pairs(folder)[::every]]
@@ -213,10 +209,10 @@ def evaluate(
         }
         robustness.plot(result["robustness"], out / "robustness.png")
     if judge:
-        result["detection"] = detections(labelled, by, judge)
+        result["detection"] = detections(labelled, by, judge, block)
         text += detection_markdown(result["detection"])
     if segment:
-        result["segmentation"] = segmentations(classed, by, segment)
+        result["segmentation"] = segmentations(classed, by, segment, block)
         text += segmentation_markdown(result["segmentation"])
     if cache:
         backbone = load_backbone(PERCEPTION)
@@ -252,13 +248,30 @@ def main() -> None:
         metavar="NAME",
         help="segmentation model of transformers, or a folder with it or with ONNX",
     )
+    parser.add_argument(
+        "--block",
+        type=int,
+        default=1,
+        metavar="N",
+        help="intervals of detection and segmentation redraw frames N neighbours at a time: frames of one drive",
+    )
     parser.add_argument("--ensembles", type=Path, help="cache of a teacher's draws: compare the students with it")
     parser.add_argument("--held-out", type=float, default=0.1, help="share that training held out; 1 takes every pair")
     options = parser.parse_args()
     try:
         limits.check(vars(options))
-        evaluate(options.data, options.out, options.weights, options.every, options.robustness, options.detector,
-                 ensembles=options.ensembles, held_out=options.held_out, segmenter=options.segmenter)  # fmt: skip
+        evaluate(
+            options.data,
+            options.out,
+            options.weights,
+            options.every,
+            options.robustness,
+            options.detector,
+            options.ensembles,
+            options.held_out,
+            options.segmenter,
+            options.block,
+        )
     except FusionError as error:
         sys.exit(f"fusion.evaluate: {error}")
     print((options.out / "summary.md").read_text())

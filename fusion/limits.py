@@ -9,9 +9,9 @@ import torch
 from fusion.errors import FusionError
 
 LEAST = {
-    "accumulate": 1, "batch": 1, "context_px": 0, "count": 1, "crop": 8, "every": 1, "frames": 1, "height": 32,
-    "layers": 1, "limit": 0, "log_every": 1, "overlap": 0, "patch_px": 8, "rows": 1, "samples": 0, "scale": 1,
-    "seed": 0, "steps": 1, "threads": 1, "tile": 0, "width": 32, "workers": 0,
+    "accumulate": 1, "batch": 1, "block": 1, "context_px": 0, "count": 1, "crop": 8, "every": 1, "frames": 1,
+    "height": 32, "layers": 1, "limit": 0, "log_every": 1, "overlap": 0, "patch_px": 8, "rows": 1, "samples": 0,
+    "scale": 1, "seed": 0, "steps": 1, "threads": 1, "tile": 0, "width": 32, "workers": 0,
 }  # fmt: skip
 SHARES = (
     "anchor_share", "ema", "eta", "evidence_patches", "held_out", "label_patches", "least_mean", "masked_share",

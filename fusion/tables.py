@@ -38,6 +38,8 @@ def detection_markdown(table: dict[str, Any]) -> str:
                 for one in by_kind.values()
             ]
             lines.append(f"| {name} | {' | '.join(cells)} |")
+        for name, by_kind in by_fusion.items():
+            lines += _leads(f"Detection, {condition}: AP50 of {name} minus that of", by_kind)
     return "\n".join(lines) + "\n"
 
 
@@ -54,4 +56,20 @@ def segmentation_markdown(table: dict[str, Any]) -> str:
             lines.append(
                 f"| {name} | {one['mean']:.3f} ({one['low']:.3f} to {one['high']:.3f}) | {' | '.join(cells)} |"
             )
+        for name, one in by_fusion.items():
+            lines += _leads(f"Segmentation, {condition}: mean IoU of {name} minus that of", {"mean": one})
     return "\n".join(lines) + "\n"
+
+
+def _leads(title: str, by_kind: dict[str, Any]) -> list[str]:
+    """How far a student is ahead of the other fusions on the same frames; nothing for what is no student."""
+    others = list(dict.fromkeys(other for one in by_kind.values() for other in one.get("ahead of", ())))
+    if not others:
+        return []
+    lines = ["", f"{title} (an interval without zero tells them apart):", ""]
+    lines += [f"| on the same frames | {' | '.join(by_kind)} |", "|---" * (len(by_kind) + 1) + "|"]
+    for other in others:
+        leads = [one.get("ahead of", {}).get(other) for one in by_kind.values()]
+        cells = [f"{lead['by']:+.3f} ({lead['low']:+.3f} to {lead['high']:+.3f})" if lead else "" for lead in leads]
+        lines.append(f"| {other} | {' | '.join(cells)} |")
+    return lines

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from fusion import FusionError, detection, robustness
+from fusion import FusionError, detection, redrawing, robustness
 from fusion.cache import EnsembleCache
 from fusion.data import load, read_pairs, reduce
 from fusion.evaluate import detections, evaluate, metric_rows, perception
@@ -106,6 +106,32 @@ def test_detection_is_told_per_condition_too(tmp_path):
     }
     assert table["all"]["visible"]["vehicle"]["AP50"] is None
     assert "## Detection, AP50, night (2 frames: 2 pedestrians, 0 vehicles)" in detection_markdown(table)
+
+
+def test_a_student_that_finds_more_in_every_frame_is_ahead_though_the_intervals_overlap():
+    """Frames differ far more than the two do: only their difference on the same frames tells them apart."""
+    rng = np.random.default_rng(0)
+    seen, sharper = [], []
+    for found in rng.integers(0, 19, 60):
+        judged = [(0.9, True)] * int(found)
+        seen.append((judged, 20))
+        sharper.append(([*judged, (0.8, True)], 20))
+    table = redrawing.judged({"visible": seen, "student sim": sharper}, detection.average_precision, "AP50")
+    assert table["student sim"]["low"] < table["visible"]["AP50"] < table["student sim"]["high"]
+    assert table["student sim"]["ahead of"] == {
+        "visible": {"by": pytest.approx(0.05), "low": pytest.approx(0.05), "high": pytest.approx(0.05)}
+    }
+    assert "ahead of" not in table["visible"]
+    text = detection_markdown({"fog": {name: {"pedestrian": one | {"frames": 60, "boxes": 1200}} for name, one in table.items()}})  # fmt: skip # noqa: E501
+    assert "fog: AP50 of student sim minus that of" in text
+    assert "| visible | +0.050 (+0.050 to +0.050) |" in text
+
+
+def test_frames_of_one_drive_redrawn_together_leave_more_room():
+    drives = [value for value in (0.0, 1.0, 0.0, 1.0, 1.0) for _ in range(12)]  # twelve frames of each say the same
+    alone, together = (redrawing.redrawn(drives, np.mean, block) for block in (1, 12))
+    assert np.std(together) == pytest.approx(np.sqrt(0.6 * 0.4 / 5), rel=0.1)
+    assert np.std(alone) == pytest.approx(np.sqrt(0.6 * 0.4 / 60), rel=0.1)
 
 
 def test_a_detectors_output_becomes_boxes_in_pixels():

@@ -1,0 +1,51 @@
+"""Frames drawn anew (bootstrap): how far a figure moves with other frames, and who is ahead on the same ones.
+
+Two fusions that are judged on the same frames share most of what makes a frame hard. The interval of their difference,
+both judged on the same redrawn frames, tells them apart long before their own intervals part.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fusion.compared import STUDENT
+
+DRAWS = 1000
+
+Statistic = Callable[[Sequence[Any]], float]
+
+
+def redrawn(frames: Sequence[Any], statistic: Statistic, block: int = 1, seed: int = 0) -> NDArray[np.float64]:
+    """The statistic of DRAWS sets of as many frames, drawn with replacement in blocks of `block` neighbours; the same
+    frames for everything that has as many of them. Neighbours of one drive are no independent witnesses."""
+    blocks = [range(start, min(start + block, len(frames))) for start in range(0, len(frames), block)]
+    rng = np.random.default_rng(seed)
+    return np.array([
+        statistic([frames[i] for drawn in rng.integers(0, len(blocks), len(blocks)) for i in blocks[drawn]])
+        for _ in range(DRAWS)
+    ])  # fmt: skip
+
+
+def bounds(drawn: NDArray[np.float64]) -> tuple[float, float]:
+    """95 % interval; draws in which there is nothing to judge (NaN) are left out."""
+    low, high = np.nanpercentile(drawn, [2.5, 97.5])
+    return float(low), float(high)
+
+
+def judged(frames: Mapping[str, Sequence[Any]], statistic: Statistic, key: str, block: int = 1) -> dict[str, Any]:
+    """fusion -> its value under `key`, low and high; of a student also how far it is ahead of every other fusion, with
+    the interval of that difference. `frames`: what was found in the same frames, in the same order, of each fusion."""
+    values = {name: statistic(found) for name, found in frames.items()}
+    drawn = {name: redrawn(found, statistic, block) for name, found in frames.items()}
+    table: dict[str, Any] = {}
+    for name, value in values.items():
+        table[name] = {key: value} | dict(zip(("low", "high"), bounds(drawn[name])))
+        if name.startswith(STUDENT):
+            table[name]["ahead of"] = {
+                other: {"by": value - values[other]} | dict(zip(("low", "high"), bounds(drawn[name] - drawn[other])))
+                for other in frames
+                if other != name
+            }
+    return table
