@@ -56,7 +56,7 @@ class Recipe:
     label_gain: float = 0.0  # how much more L_twin asks for where a person or a vehicle is labelled
     label_patches: float = 0.0  # share of the patches that are laid at a labelled person or vehicle
     signal_gain: float = 0.0  # how much more L_twin asks for where a signal's lamp is lit
-    signal_patches: float = 0.0  # share of the other patches that are laid at a lit signal
+    signal_patches: float = 0.0  # share of the patches that are laid at a lit signal, one frame in seven has one
     pixel_weighting: bool = True
     routing: bool = True  # off: every backbone teaches alike, everywhere
     backbones: str = DEFAULT
@@ -198,20 +198,25 @@ def _average(seen: dict[str, FeatureStatistics], names: list[str]) -> RunningMea
 def make_batch(scenes: list[Scene], recipe: Recipe, scale: int, step: int, backbones: tuple[Backbone, ...] = (),
                share: tuple[int, int] = (0, 1)) -> dict[str, Any]:  # fmt: skip
     """Whole frames for the network, and of each one patch for the loss, as bytes. `share` is (process, processes)."""
-    chosen = np.random.default_rng([recipe.seed, step]).integers(0, len(scenes), recipe.batch)
+    rng = np.random.default_rng([recipe.seed, step])
+    chosen = rng.integers(0, len(scenes), recipe.batch)
+    signalled = [index for index, scene in enumerate(scenes) if scene.signals]
+    at_signal = [bool(signalled) and rng.random() < recipe.signal_patches for _ in chosen]
+    chosen = [rng.choice(signalled) if at else index for index, at in zip(chosen, at_signal)]
     shapes = [scenes[int(index)].images.thermal.shape for index in chosen]
     height, width = (min(shape[axis] for shape in shapes) // CELL_PX * CELL_PX for axis in (0, 1))
     patch = min(recipe.patch_px, height, width) // CELL_PX * CELL_PX
     rows = []
     for number in range(share[0], recipe.batch, share[1]):
         rng = np.random.default_rng([recipe.seed, step, number])
-        rows.append(_element(scenes[int(chosen[number])], recipe, scale, (height, width), patch, backbones, rng))
+        scene = scenes[int(chosen[number])]
+        rows.append(_element(scene, at_signal[number], recipe, scale, (height, width), patch, backbones, rng))
     lists = {key: [row[key] for row in rows] for key in rows[0]}
     tensors = {key: torch.stack(values) for key, values in lists.items() if isinstance(values[0], Tensor)}
     return {**lists, **tensors, "patch": patch}
 
 
-def _element(scene: Scene, recipe: Recipe, scale: int, size: tuple[int, int], patch: int,
+def _element(scene: Scene, at_signal: bool, recipe: Recipe, scale: int, size: tuple[int, int], patch: int,
              backbones: tuple[Backbone, ...], rng: np.random.Generator) -> dict[str, Any]:  # fmt: skip
     images, target, variance = scene.images, scene.mean, scene.variance
     # Frames larger than the smallest one are cropped, at a place that is a multiple of the cell and of the scale.
@@ -234,10 +239,10 @@ def _element(scene: Scene, recipe: Recipe, scale: int, size: tuple[int, int], pa
     if is_itself:
         variance = torch.zeros_like(variance)
     boxes, signals = ([_moved(box, -top, -left) for box in kind] for kind in (scene.boxes, scene.signals))
-    if boxes and recipe.label_patches > 0.0 and rng.random() < recipe.label_patches:
-        y, x = box_origin(boxes, size, patch, unit, rng)
-    elif signals and recipe.signal_patches > 0.0 and rng.random() < recipe.signal_patches:
+    if at_signal:
         y, x = box_origin(signals, size, patch, unit, rng)
+    elif boxes and recipe.label_patches > 0.0 and rng.random() < recipe.label_patches:
+        y, x = box_origin(boxes, size, patch, unit, rng)
     else:
         y, x = patch_origin(thermal, patch, unit, recipe.evidence_patches, rng)
     weight = pixel_weight(variance, recipe.tau_pix) if recipe.pixel_weighting else torch.ones_like(variance)

@@ -13,6 +13,8 @@ TRAFFIC_LIGHT = 7
 """CARLA's semantic tag, 0.9.14 and later."""
 LEAST_COLOUR = 60
 """By how much the strongest of a lit lamp's channels is above its weakest in the clear twin, of 255."""
+LEAST_BRIGHTNESS = 150
+"""Of a lit lamp's strongest channel; dark glass in the sun has colour too, and reaches 140."""
 LEAST_PX = 3
 """Pixels of a lamp below which its colour could not be told in any frame."""
 
@@ -23,7 +25,8 @@ def read_signals(tags: Path, clear: NDArray[np.uint8]) -> tuple[Box, ...]:
     if image is None or image.shape != clear.shape[:2]:
         raise FusionError(f"{tags} is no picture of one tag per pixel of its frame: record with --labels")
     colour = clear.max(axis=2) - clear.min(axis=2)
-    lit = ((image == TRAFFIC_LIGHT) & (colour >= LEAST_COLOUR)).astype(np.uint8)
+    bright = clear.max(axis=2) >= LEAST_BRIGHTNESS
+    lit = ((image == TRAFFIC_LIGHT) & bright & (colour >= LEAST_COLOUR)).astype(np.uint8)
     _, _, found, _ = cv2.connectedComponentsWithStats(lit)
     return tuple(
         (float(x), float(y), float(x + width), float(y + height))

@@ -7,9 +7,11 @@ therefore comes from the two frames themselves, and the work per pixel is a few 
 
 A grid is an array (B, gh, gw, bins, 16). The sixteen lanes of one map, in this order:
 
-    r->r r->g r->b 1->r | g->r g->g g->b 1->g | b->r b->g b->b 1->b | t->r t->g t->b unused
+    r->r r->g r->b 1->r | g->r g->g g->b 1->g | b->r b->g b->b 1->b | t->r t->g t->b colour
 
-so that one map fills one 64-byte line and lane 4 j + k carries input j to output k.
+so that one map fills one 64-byte line and lane 4 j + k carries input j to output k. The last lane adds the pixel's own
+colour (`colour_of`) to all three: what no affine map can do, for a lamp that fog leaves ten grey levels of is no
+brighter than the fog, and a gain that brings it back would bring up the grain of every pixel around it.
 """
 
 from dataclasses import dataclass
@@ -22,6 +24,8 @@ LANES = 16
 CELL_PX = 8
 VIEW_PX = 4
 """One pixel of the view is the mean of VIEW_PX x VIEW_PX pixels of the frame."""
+COLOUR_FLOOR = 4.0 / 255.0
+"""A difference of a channel from the pixel's mean that counts for nothing: 99 of 100 pixels of a grey day are below."""
 PAD_PX = 32
 """Frames are extended (by repeating the border) to a multiple of this: every scale of the network is then aligned."""
 
@@ -165,7 +169,7 @@ class Student(nn.Module):
             maps = maps + smooth * (1.0 - (guide - index).abs()).clamp(min=0.0)[:, None]
         red, green, blue = visible[:, 0:1], visible[:, 1:2], visible[:, 2:3]
         linear = maps[:, 0:3] * red + maps[:, 4:7] * green + maps[:, 8:11] * blue + maps[:, 12:15] * thermal
-        return linear + maps[:, [3, 7, 11]]
+        return linear + maps[:, [3, 7, 11]] + maps[:, 15:16] * colour_of(visible)
 
     def guide_table(self) -> Tensor:
         """The four curves at the 256 values of a byte, (4, 256): what the integer path looks up."""
@@ -174,6 +178,14 @@ class Student(nn.Module):
         below = position.floor().clamp(max=self.config.knots - 1)
         share = position - below
         return self.curves[:, below.long()] * (1.0 - share) + self.curves[:, below.long() + 1] * share
+
+
+def colour_of(visible: Tensor) -> Tensor:
+    """Hue of every pixel and how sure it is of it, (B, 3, H, W) in [-1, 1]: 0 for grey and for what grain alone could
+    be, towards 1 for the channel that leads, however faint or strong the colour is."""
+    apart = visible - visible.mean(dim=1, keepdim=True)
+    beyond = apart - apart.clamp(-COLOUR_FLOOR, COLOUR_FLOOR)
+    return beyond / (COLOUR_FLOOR + beyond.abs().amax(dim=1, keepdim=True))
 
 
 def parameter_count(module: nn.Module) -> int:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from fusion.errors import FusionError
 from fusion.files import whole
-from fusion.student import Student, StudentConfig
+from fusion.student import LANES, Student, StudentConfig
 
 KIND = "nightloop-fusion-student"
 
@@ -46,7 +46,7 @@ def save_student(student: Student, path: Path) -> None:
 
 def metadata_of(config: StudentConfig) -> dict[str, str]:
     """One entry only: safetensors writes several in no fixed order, and equal weights should be equal files."""
-    return {KIND: json.dumps(asdict(config), sort_keys=True)}
+    return {KIND: json.dumps(asdict(config) | {"lanes": LANES}, sort_keys=True)}
 
 
 def load_student(path: Path) -> Student:
@@ -67,6 +67,10 @@ def load_student(path: Path) -> Student:
     student = Student(config)
     _check(student.state_dict(), tensors, path)
     student.load_state_dict(tensors)
+    if sizes.get("lanes", LANES - 1) < LANES:  # files from before the last lane meant anything
+        with torch.no_grad():
+            for tensor in (student.network.head.weight, student.network.head.bias):
+                tensor[LANES - 1 :: LANES] = 0.0  # type: ignore[index]
     return student.eval().requires_grad_(False)
 
 
