@@ -11,7 +11,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
-from fusion.student import CELL_PX, LANES, PAD_PX, VIEW_PX, Residual, Student
+from fusion.student import CELL_PX, COLOUR_FLOOR, LANES, PAD_PX, VIEW_PX, Residual, Student
 
 OPSET = 17
 
@@ -70,7 +70,7 @@ def build(student: Student) -> onnx.ModelProto:
     maps = ""
     for index in range(student.config.bins):
         first = index * LANES
-        of_bin = add("Slice", lanes, add.whole(first), add.whole(first + LANES - 1), add.whole(1))
+        of_bin = add("Slice", lanes, add.whole(first), add.whole(first + LANES), add.whole(1))
         smooth = add("Slice", add.enlarged(of_bin, CELL_PX), *crop)
         distance = add("Abs", add("Sub", guide, add.constant(index)))
         share = add("Relu", add("Sub", add.constant(1.0), distance))
@@ -81,6 +81,8 @@ def build(student: Student) -> onnx.ModelProto:
         rows = add("Slice", maps, add.whole(4 * j), add.whole(4 * j + 3), add.whole(1))
         channel = add("Slice", frame, add.whole(j), add.whole(j + 1), add.whole(1))
         sums.append(add("Mul", rows, channel))
+    share = add("Slice", maps, add.whole(LANES - 1), add.whole(LANES), add.whole(1))
+    sums.append(add("Mul", share, _colour(add)))
     total = sums[0]
     for part in sums[1:]:
         total = add("Add", total, part)
@@ -95,6 +97,14 @@ def build(student: Student) -> onnx.ModelProto:
     model.ir_version = 9
     onnx.checker.check_model(model, full_check=True)
     return model
+
+
+def _colour(add: _Writer) -> str:
+    """As `student.colour_of`, of the visible frame."""
+    apart = add("Sub", "visible", add("ReduceMean", "visible", axes=[1], keepdims=1))
+    beyond = add("Shrink", apart, lambd=COLOUR_FLOOR, bias=COLOUR_FLOOR)
+    most = add("ReduceMax", add("Abs", beyond), axes=[1], keepdims=1)
+    return add("Div", beyond, add("Add", most, add.constant(COLOUR_FLOOR)))
 
 
 def _padded(add: _Writer, frame: str, size: str) -> str:

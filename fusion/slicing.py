@@ -19,7 +19,7 @@ from numba import types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from fusion.student import CELL_PX, LANES
+from fusion.student import CELL_PX, COLOUR_FLOOR, LANES
 
 Bytes = NDArray[np.uint8]
 Words = NDArray[np.uint32]
@@ -94,6 +94,7 @@ def _fuse_four(context, line, lanes, cells, across, along, pixels, fused, at):  
 
         raw = vector(offset(pointer(5), at), bytes_, 4)
         inputs = builder.uitofp(builder.zext(raw, ir.VectorType(word, 16)), floats)
+        colour = _colour(builder, inputs, add, shuffle, flags)
         products = []
         for pixel in range(4):
             here = builder.add(at, size_of(pixel))
@@ -108,12 +109,12 @@ def _fuse_four(context, line, lanes, cells, across, along, pixels, fused, at):  
             sideways, upwards = splat(3), splat(4)
             near = lerp(vector(left, floats, 4), vector(right, floats, 4), sideways)
             far = lerp(vector(offset(left, far_bin), floats, 4), vector(offset(right, far_bin), floats, 4), sideways)
-            # Each input meets its three outputs; 255 meets the constants, which are for frames in [0, 1].
+            # Each input meets its three outputs; 255 meets the constants and the share of colour, which are for [0, 1].
             spread = [4 * pixel + j if k < 3 else 16 for j in range(4) for k in range(4)]
             products.append(builder.fmul(lerp(near, far, upwards), shuffle(inputs, white, spread), flags=flags))
 
         def pair(one, other):  # type: ignore[no-untyped-def]
-            """Sums of the upper and the lower half of each, and their constants at lanes 0..2 and 4..6."""
+            """Sums of the upper and the lower half of each, and their constants and share of colour at lanes 0..7."""
             low = shuffle(one, other, [*range(8), *range(16, 24)])
             high = shuffle(one, other, [*range(8, 16), *range(24, 32)])
             return add(low, high), shuffle(one, other, [3, 7, 11, 15, 19, 23, 27, 31] * 2)
@@ -123,6 +124,8 @@ def _fuse_four(context, line, lanes, cells, across, along, pixels, fused, at):  
         low = shuffle(sums_a, sums_b, quads)
         high = shuffle(sums_a, sums_b, [lane + 4 for lane in quads])
         constants = shuffle(constants_a, constants_b, [*range(8), *range(16, 24)])
+        share = shuffle(constants, constants, [4 * pixel + 3 for pixel in range(4) for _ in range(4)])
+        constants = add(constants, builder.fmul(share, colour, flags=flags))
         value = add(add(add(low, high), constants), ir.Constant(floats, [0.5] * 16))
         black = ir.Constant(floats, [0.0] * 16)
         value = builder.select(builder.fcmp_ordered(">", value, black), value, black)  # NaN too becomes black
@@ -134,6 +137,35 @@ def _fuse_four(context, line, lanes, cells, across, along, pixels, fused, at):  
         return ir.Constant(ir.IntType(types.uintp.bitwidth), value)  # type: ignore[attr-defined]
 
     return signature, generate
+
+
+def _colour(builder, inputs, add, shuffle, flags):  # type: ignore[no-untyped-def]
+    """`student.colour_of` of four pixels (16 floats of 0..255, every fourth of them heat, for which it is 0)."""
+    kind, floor = inputs.type, COLOUR_FLOOR * 255.0
+
+    def constant(value):  # type: ignore[no-untyped-def]
+        return ir.Constant(kind, [value] * 16)
+
+    def larger(one, other):  # type: ignore[no-untyped-def]
+        return builder.select(builder.fcmp_ordered(">", one, other), one, other)
+
+    def of_three(values, join):  # type: ignore[no-untyped-def]
+        """Joins the three channels of each pixel, in each of its lanes."""
+        second, third = (shuffle(values, values, [4 * p + k for p in range(4) for k in order])
+                         for order in ((1, 2, 0, 3), (2, 0, 1, 3)))  # fmt: skip
+        return join(join(values, second), third)
+
+    mean = builder.fmul(of_three(inputs, add), constant(1.0 / 3.0), flags=flags)
+    apart = builder.fsub(inputs, mean, flags=flags)
+    above = larger(builder.fsub(apart, constant(floor), flags=flags), constant(0.0))
+    below = larger(builder.fsub(constant(-floor), apart, flags=flags), constant(0.0))
+    most = of_three(add(above, below), larger)
+    # One quotient per pixel, in a vector of four: division is what takes long here.
+    few = ir.VectorType(ir.FloatType(), 4)
+    divisor = builder.fadd(shuffle(most, most, [0, 4, 8, 12]), ir.Constant(few, [floor] * 4), flags=flags)
+    quotient = builder.fdiv(ir.Constant(few, [1.0] * 4), divisor, flags=flags)
+    quotients = shuffle(quotient, quotient, [pixel for pixel in range(4) for _ in range(4)])
+    return builder.fmul(builder.fsub(above, below, flags=flags), quotients, flags=flags)
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy", fastmath=_FAST)

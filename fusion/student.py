@@ -126,11 +126,11 @@ class Student(nn.Module):
     def view(self, visible: Tensor, thermal: Tensor) -> Tensor:
         """What the network sees of a whole frame: (B, 4, gh * 2, gw * 2)."""
         frame = torch.cat([visible, thermal], dim=1)
-        height, width = frame.shape[-2:]
-        # Repeating by index, because F.pad cannot repeat a border further than the frame is wide.
-        rows = torch.arange(_padded(height), device=frame.device).clamp(max=height - 1)
-        columns = torch.arange(_padded(width), device=frame.device).clamp(max=width - 1)
-        frame = frame.index_select(2, rows).index_select(3, columns)
+        for axis in (2, 3):
+            pixels = frame.shape[axis]
+            if pixels % PAD_PX:  # by index, because F.pad cannot repeat a border further than the frame is wide
+                index = torch.arange(_padded(pixels), device=frame.device).clamp(max=pixels - 1)
+                frame = frame.index_select(axis, index)
         return F.avg_pool2d(frame, VIEW_PX)
 
     def guide(self, visible: Tensor, thermal: Tensor) -> Tensor:
@@ -183,13 +183,17 @@ class Student(nn.Module):
 def colour_of(visible: Tensor) -> Tensor:
     """Hue of every pixel and how sure it is of it, (B, 3, H, W) in [-1, 1]: 0 for grey and for what grain alone could
     be, towards 1 for the channel that leads, however faint or strong the colour is."""
-    apart = visible - visible.mean(dim=1, keepdim=True)
-    beyond = apart - apart.clamp(-COLOUR_FLOOR, COLOUR_FLOOR)
-    return beyond / (COLOUR_FLOOR + beyond.abs().amax(dim=1, keepdim=True))
+    beyond = F.softshrink(visible - visible.mean(dim=1, keepdim=True), COLOUR_FLOOR)
+    return beyond / (beyond.abs().amax(dim=1, keepdim=True) + COLOUR_FLOOR)
 
 
 def parameter_count(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
+
+
+def cells_of(pixels: int) -> int:
+    """Cells of the grid along a side of a frame."""
+    return _padded(pixels) // CELL_PX
 
 
 def _padded(pixels: int) -> int:

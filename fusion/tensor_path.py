@@ -14,12 +14,17 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from fusion.errors import FusionError
-from fusion.student import CELL_PX, Student
+from fusion.student import CELL_PX, Student, cells_of, colour_of
 
 PRECISIONS = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 BACKENDS = ("eager", "compile", "cuda-graph")
 
-Fuse = Callable[[Tensor, Tensor], Tensor]
+Constants = tuple[Tensor, Tensor, Tensor]
+"""Of frames of one size: places of the rows (1, H, 1) and of the columns (1, 1, W) among the centres of the cells, from
+-1 (the first) to 1 (the last), as `grid_sample` wants them, and where each of the guide's four curves begins among all
+their knots (4, 1, 1)."""
+
+Fuse = Callable[[Tensor, Tensor, Constants], Tensor]
 
 
 class TensorPath:
@@ -40,6 +45,8 @@ class TensorPath:
         self._network = student.network
         if self._half != torch.float32:
             self._network = copy.deepcopy(student.network).to(self._half)
+        # Kept: on a GPU they would be a dozen kernels of every frame, and a recorded graph reads them where they lie.
+        self._constants: dict[tuple[int, int], Constants] = {}
         self._graphs: dict[tuple[int, ...], tuple[Any, Tensor, Tensor, Tensor]] = {}
         self._run: Fuse = self._fuse
         if backend == "compile":
@@ -55,67 +62,74 @@ class TensorPath:
 
     def fuse(self, visible: Tensor, thermal: Tensor) -> Tensor:
         """visible (B, 3, H, W) RGB, thermal (B, 1, H, W), both in [0, 1] on `device` -> (B, 3, H, W) in [0, 1]."""
-        return self._run(visible, thermal)
+        size = (visible.shape[2], visible.shape[3])
+        if size not in self._constants:
+            self._constants[size] = constants_of(self._student, *size)
+        return self._run(visible, thermal, self._constants[size])
 
-    def _fuse(self, visible: Tensor, thermal: Tensor) -> Tensor:
+    def _fuse(self, visible: Tensor, thermal: Tensor, constants: Constants) -> Tensor:
         grid = self._network(self._student.view(visible, thermal).to(self._half))
-        return sliced(self._student, grid.float(), visible, thermal).clamp(0.0, 1.0)
+        return sliced(self._student, grid.float(), visible, thermal, constants).clamp(0.0, 1.0)
 
-    def _replay(self, visible: Tensor, thermal: Tensor) -> Tensor:
+    def _replay(self, visible: Tensor, thermal: Tensor, constants: Constants) -> Tensor:
         key = tuple(visible.shape)
         if key not in self._graphs:
-            self._graphs[key] = self._record(visible, thermal)
+            self._graphs[key] = self._record(visible, thermal, constants)
         graph, frame, heat, fused = self._graphs[key]
         frame.copy_(visible)
         heat.copy_(thermal)
         graph.replay()
         return fused.clone()
 
-    def _record(self, visible: Tensor, thermal: Tensor) -> tuple[Any, Tensor, Tensor, Tensor]:
+    def _record(self, visible: Tensor, thermal: Tensor, constants: Constants) -> tuple[Any, Tensor, Tensor, Tensor]:
         frame, heat = visible.clone(), thermal.clone()
         beside = torch.cuda.Stream()
         beside.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(beside):  # libraries choose their kernels and take their memory before the recording
             for _ in range(3):
-                self._fuse(frame, heat)
+                self._fuse(frame, heat, constants)
         torch.cuda.current_stream().wait_stream(beside)
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph):
-            fused = self._fuse(frame, heat)
+            fused = self._fuse(frame, heat, constants)
         return graph, frame, heat, fused
 
 
-def sliced(student: Student, grid: Tensor, visible: Tensor, thermal: Tensor) -> Tensor:
+def constants_of(student: Student, height: int, width: int) -> Constants:
+    device = student.curves.device
+    firsts = torch.arange(4, device=device) * (student.config.knots + 1)
+    return _places(height, device)[None, :, None], _places(width, device)[None, None, :], firsts[:, None, None]
+
+
+def _places(pixels: int, device: torch.device) -> Tensor:
+    last = cells_of(pixels) - 1
+    position = (torch.arange(pixels, device=device).float() + 0.5) / CELL_PX - 0.5
+    return position.clamp(0.0, last) * (2.0 / last) - 1.0
+
+
+def sliced(student: Student, grid: Tensor, visible: Tensor, thermal: Tensor, constants: Constants) -> Tensor:
     """What `Student.apply_grid` computes for a whole frame, by one interpolation in three dimensions.
 
     grid (B, gh, gw, bins, 16), visible (B, 3, H, W), thermal (B, 1, H, W) -> (B, 3, H, W), not clamped.
     """
-    height, width = visible.shape[-2:]
-    cell_rows, cell_columns, bins = grid.shape[1:4]
-    guide = _guide(student, visible, thermal)
-    y = _share_of_cells(torch.arange(height, device=grid.device), cell_rows)[None, :, None].expand_as(guide)
-    x = _share_of_cells(torch.arange(width, device=grid.device), cell_columns)[None, None, :].expand_as(guide)
-    places = torch.stack([x, y, guide * (2.0 / (bins - 1)) - 1.0], dim=-1)[:, None]
+    down, across, firsts = constants
+    guide = _guide(student, visible, thermal, firsts)
+    places = torch.stack([across.expand_as(guide), down.expand_as(guide), guide], dim=-1)[:, None]
     volume = grid.permute(0, 4, 3, 1, 2)
     maps = F.grid_sample(volume, places, mode="bilinear", padding_mode="border", align_corners=True)[:, :, 0]
-    red, green, blue = visible[:, 0:1], visible[:, 1:2], visible[:, 2:3]
-    linear = maps[:, 0:3] * red + maps[:, 4:7] * green + maps[:, 8:11] * blue + maps[:, 12:15] * thermal
-    return linear + maps[:, 3:12:4]
+    fused = maps[:, 3:12:4]
+    for j in range(3):
+        fused = torch.addcmul(fused, maps[:, 4 * j : 4 * j + 3], visible[:, j : j + 1])
+    fused = torch.addcmul(fused, maps[:, 12:15], thermal)
+    return torch.addcmul(fused, maps[:, 15:16], colour_of(visible))
 
 
-def _guide(student: Student, visible: Tensor, thermal: Tensor) -> Tensor:
-    """`Student.guide` with the four curves looked up at once: 15 kernels for 56."""
+def _guide(student: Student, visible: Tensor, thermal: Tensor, firsts: Tensor) -> Tensor:
+    """`Student.guide` as a place from -1 (the first bin) to 1 (the last), with the four curves looked up at once."""
     knots = student.config.knots
     position = torch.cat([visible, thermal], dim=1).clamp(0.0, 1.0) * knots
     below = position.floor().clamp(max=knots - 1)
-    first = torch.arange(4, device=position.device)[:, None, None] * (knots + 1)
-    index = below.long() + first
+    index = below.long() + firsts
     curves = student.curves.flatten()
     total = torch.lerp(curves[index], curves[index + 1], position - below).sum(dim=1)
-    return (0.5 + 0.5 * total / (1.0 + total.abs())) * (student.config.bins - 1)
-
-
-def _share_of_cells(pixel: Tensor, cells: int) -> Tensor:
-    """Places of pixels among the centres of the cells, from -1 (the first) to 1 (the last), as `grid_sample` wants."""
-    position = ((pixel.float() + 0.5) / CELL_PX - 0.5).clamp(0.0, cells - 1.0)
-    return position * (2.0 / (cells - 1)) - 1.0
+    return total / (1.0 + total.abs())

@@ -12,7 +12,7 @@ from fusion.convolution import add_doubled_rows, convolve_rows, image, pack
 from fusion.grids import GridMaker, TorchGridMaker
 from fusion.small_view import CHANNELS
 from fusion.student import Student, StudentConfig
-from fusion.tensor_path import sliced
+from fusion.tensor_path import constants_of, sliced
 
 
 def noisy_student(config: StudentConfig | None = None, seed: int = 0) -> Student:
@@ -101,9 +101,8 @@ def test_slicing_in_one_interpolation_is_what_is_trained(size):
     student = noisy_student()
     visible, thermal = torch.rand(2, 3, *size), torch.rand(2, 1, *size)
     grid = student.grid(visible, thermal)
-    assert torch.allclose(
-        sliced(student, grid, visible, thermal), student.apply_grid(grid, visible, thermal), atol=1e-4
-    )
+    at_once = sliced(student, grid, visible, thermal, constants_of(student, *size))
+    assert torch.allclose(at_once, student.apply_grid(grid, visible, thermal), atol=1e-4)
 
 
 def test_the_shipped_weights_agree_with_the_trained_formulas_within_one_grey_level():

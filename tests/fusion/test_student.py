@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from fusion.small_view import CHANNELS, view_rows, view_shape
-from fusion.student import CELL_PX, Student
+from fusion.student import CELL_PX, COLOUR_FLOOR, Student, colour_of
 
 
 def make_student(seed: int = 0) -> Student:
@@ -48,6 +48,33 @@ def test_a_map_reaches_no_further_than_its_neighbouring_cells():
     assert rows.max() < 6.5 * CELL_PX
     assert columns.min() >= 5.5 * CELL_PX
     assert columns.max() < 7.5 * CELL_PX
+
+
+def test_a_colour_is_known_by_its_hue_however_faint_and_grain_is_none():
+    lamp_at_night, lamp_in_fog, fog, grain = (
+        torch.tensor(levels)[None, :, None, None] / 255.0
+        for levels in ((250.0, 83.0, 46.0), (162.0, 146.0, 147.0), (160.0, 160.0, 160.0), (160.0, 164.0, 158.0))
+    )
+    for lamp in (lamp_at_night, lamp_in_fog):
+        red, green, blue = colour_of(lamp).flatten()
+        assert red > 0.5
+        assert max(green, blue) <= 0.0
+    assert colour_of(fog).abs().max() == 0.0
+    assert colour_of(grain).abs().max() == 0.0
+    mixed = torch.rand(2, 3, 5, 7)
+    assert torch.allclose(colour_of(mixed.flip(1)), colour_of(mixed).flip(1), atol=1e-6)
+    assert colour_of(mixed).abs().max() < 1.0 / (1.0 + COLOUR_FLOOR)
+
+
+def test_the_last_lane_of_a_map_adds_the_colour():
+    student = make_student()
+    visible, thermal = torch.rand(1, 3, 32, 32), torch.rand(1, 1, 32, 32)
+    with torch.no_grad():
+        grid = student.grid(visible, thermal)
+        more = grid.clone()
+        more[..., 15] += 0.5
+        added = student.apply_grid(more, visible, thermal) - student.apply_grid(grid, visible, thermal)
+    assert torch.allclose(added, 0.5 * colour_of(visible), atol=1e-5)
 
 
 def test_the_guide_table_is_the_guide_at_every_byte():

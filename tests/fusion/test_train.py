@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from fusion import FusionError, FusionProxy
+from fusion.batches import make_batch
 from fusion.cache import EnsembleCache, as_bytes
 from fusion.data import load, read_pairs
 from fusion.ensemble import draw, load_teacher
@@ -122,7 +123,7 @@ def test_what_is_labelled_comes_nearer_to_its_clear_twin(drawn, ensembles, tmp_p
 
 
 def test_lit_signals_come_nearer_to_their_clear_twin(drawn, ensembles, tmp_path):
-    recipe = replace(SMALL, steps=40, patch_px=96, signal_gain=100.0, signal_patches=0.5)
+    recipe = replace(SMALL, steps=80, patch_px=96, signal_gain=2000.0, signal_patches=0.5)
     with pytest.raises(FusionError, match="no lit signal is seen"):
         read_scenes([drawn], EnsembleCache.open(ensembles), recipe)
     tagged = tmp_path / "tagged"
@@ -134,6 +135,9 @@ def test_lit_signals_come_nearer_to_their_clear_twin(drawn, ensembles, tmp_path)
         cv2.imwrite(str(tagged / "tags" / f"{pair.visible.stem}.png"), tags)
     scenes = [scene for scene in read_scenes([tagged], EnsembleCache.open(ensembles), recipe)[0] if scene.signals]
     assert scenes
+    everything = read_scenes([tagged], EnsembleCache.open(ensembles), recipe)[0]
+    at_lamps = make_batch(everything, replace(recipe, batch=16, signal_patches=1.0), 4, step=0)
+    assert (at_lamps["signals"].amax(dim=(1, 2)) == 1.0).all()  # though not every scene has one
 
     def share_of_error(student):
         """Of the error over the whole frames, how much lies in the lamps, per pixel."""

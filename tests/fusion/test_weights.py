@@ -1,4 +1,5 @@
 import hashlib
+import json
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +65,20 @@ def test_saved_weights_come_back_the_same(tmp_path):
     for name, tensor in student.state_dict().items():
         assert torch.equal(loaded.state_dict()[name], tensor)
     assert FusionProxy.from_pretrained(tmp_path / "own.safetensors").checksum
+
+
+def test_in_files_of_before_the_last_lane_means_nothing(tmp_path):
+    """They hold what it was drawn with at first; no training ever reached it."""
+    torch.manual_seed(0)
+    student = Student()
+    save_student(student, tmp_path / "new.safetensors")
+    sizes = {key: value for key, value in json.loads(metadata_of(student.config)[KIND]).items() if key != "lanes"}
+    save_file(student.state_dict(), tmp_path / "old.safetensors", {KIND: json.dumps(sizes)})
+    new, old = (load_student(tmp_path / f"{name}.safetensors").network.head for name in ("new", "old"))
+    last = torch.arange(len(new.bias)) % 16 == 15
+    assert new.weight[last].abs().max() > 0.0
+    assert old.weight[last].abs().max() == 0.0
+    assert torch.equal(old.weight[~last], new.weight[~last])
 
 
 @pytest.mark.parametrize(
