@@ -44,15 +44,14 @@ PERCEPTION = "efficientnet-lite0"
 
 
 def condition_of(pair: Pair) -> str:
-    """night, day, fog, rain, snow or "unnamed", from the pair's name and its folders; MSRS ends in N or D."""
-    text = f"{pair.visible.parent.parent.name}/{pair.visible.stem}".lower()
-    for word, condition in (("haze", "fog"), ("fog", "fog"), ("rain", "rain"), ("snow", "snow"), ("night", "night"), ("day", "day")):  # fmt: skip # noqa: E501
-        if word in text:
-            return condition
+    """Time and weather ("night fog", "day", "rain", ...) from the pair's name and its folders; MSRS's names end in N or
+    D; "unnamed" where neither is told."""
     stem = pair.visible.stem
-    if stem[:-1].isdigit() and stem[-1] in "ND":
-        return "night" if stem[-1] == "N" else "day"
-    return "unnamed"
+    text = f"{pair.visible.parent.parent.name}/{stem}".lower()
+    letter = {"N": "night", "D": "day"}.get(stem[-1], "") if stem[:-1].isdigit() else ""
+    time = next((word for word in ("night", "day") if word in text), letter)
+    weather = next((word for word in ("fog", "rain", "snow") if word in text.replace("haze", "fog")), "")
+    return f"{time} {weather}".strip() or "unnamed"
 
 
 def metric_rows(pairs: Sequence[Pair], by: dict[str, Fusion], backbone: Backbone | None = None) -> list[dict[str, Any]]:

@@ -12,8 +12,8 @@ import torch
 
 from fusion import FusionError, detection, redrawing, robustness
 from fusion.cache import EnsembleCache
-from fusion.data import load, read_pairs, reduce
-from fusion.evaluate import detections, evaluate, metric_rows, perception
+from fusion.data import Pair, load, read_pairs, reduce
+from fusion.evaluate import condition_of, detections, evaluate, metric_rows, perception
 from fusion.labelled import labels_of
 from fusion.naive import average, luminance_swap, visible
 from fusion.synthetic import write as write_twins
@@ -47,6 +47,23 @@ def test_an_evaluation_writes_tables_per_condition_with_intervals(tmp_path):
     assert curve[0] == (0.0, pytest.approx(1.0))
     assert curve[-1][1] < 0.999
     assert cv2.imread(str(tmp_path / "out" / "robustness.png")) is not None
+
+
+@pytest.mark.parametrize(
+    ("path", "condition"),
+    [
+        ("twins/night_fog/rgb/0001.png", "night fog"),
+        ("twins/day_fog/rgb/0001.png", "day fog"),
+        ("twins/night_clear/rgb/0001.png", "night"),
+        ("MSRS/vi/00123N.png", "night"),
+        ("haze/vi/00123D.png", "day fog"),
+        ("set/vi/rainy_01.png", "rain"),
+        ("set/vi/FLIR_00006.png", "unnamed"),
+    ],
+)
+def test_a_condition_is_told_by_the_names_of_file_and_folder(path, condition):
+    pair = Pair("a", Path(path), Path(path))
+    assert condition_of(pair) == condition
 
 
 def test_without_labels_a_detector_is_refused_and_so_is_a_missing_one(tmp_path):
