@@ -52,7 +52,8 @@ def neighbours(path: Path) -> list[Path]:
         if file.suffix != ".py" or own.parent not in file.parents or file == own:
             continue
         installed = {"site-packages", "dist-packages"} & set(file.parts)
-        if not installed and not _is_part_of(nightloop, file):
+        # Modules without a file may name one all the same: torch.ops says "_ops.py", wherever one is.
+        if not installed and not _is_part_of(nightloop, file) and file.is_file():
             found.add(file)
     return sorted(found)
 

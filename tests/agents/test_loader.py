@@ -126,7 +126,8 @@ def test_the_downsampled_route_keeps_every_change_of_manoeuvre():
     assert downsample_route(route, 50) == [0, 30, 42, 94, 101]
 
 
-def test_an_agents_own_modules_are_those_that_it_imports_from_its_folder(tmp_path: Path) -> None:
+def test_an_agents_own_modules_are_those_that_it_imports_from_its_folder(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)  # where modules without a file seem to lie that name one: torch.ops is "_ops.py"
     (tmp_path / "my_network").mkdir()
     (tmp_path / "my_network" / "__init__.py").write_text("LAYERS = 3\n")
     (tmp_path / "my_control.py").write_text("import my_network\n")
@@ -134,7 +135,7 @@ def test_an_agents_own_modules_are_those_that_it_imports_from_its_folder(tmp_pat
     (tmp_path / "site-packages").mkdir()
     (tmp_path / "site-packages" / "my_installed.py").write_text("")
     head = "import sys\nsys.path.append(__file__.rpartition('/')[0] + '/site-packages')\n"
-    head += "import json, my_control, my_installed\n"
+    head += "import json, torch, my_control, my_installed\n"
     file = agent_file(tmp_path, head + textwrap.dedent(PUBLISHED))
     load_agent_class(file)
     assert neighbours(Path(file)) == [tmp_path / "my_control.py", tmp_path / "my_network" / "__init__.py"]
