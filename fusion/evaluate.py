@@ -35,7 +35,7 @@ from fusion.metrics import all_metrics, grey, peak_signal_to_noise_db, structura
 from fusion.naive import Fusion
 from fusion.perceptual import picture_distance
 from fusion.progress import along
-from fusion.redrawing import DRAWS, bounds, judged
+from fusion.redrawing import DRAWS, Statistic, bounds, judged
 from fusion.segmentation import CLASSES, Segment, Segmenter, ious, overlaps, read_classes
 from fusion.segmentation import labels_of as classes_of
 from fusion.tables import detection_markdown, markdown, segmentation_markdown
@@ -130,7 +130,8 @@ def _precisions(frames: dict[str, list[detection.Matches]], block: int) -> dict[
     one = next(iter(frames.values()))
     counts = {"frames": len(one), "boxes": sum(boxes for _, boxes in one)}
     nothing: dict[str, Any] = {name: {"AP50": None, "low": None, "high": None} for name in frames}
-    table = judged(frames, detection.average_precision, "AP50", block) if counts["boxes"] else nothing
+    by_times = {name: detection.precision_by_times(found) for name, found in frames.items()}
+    table = judged(by_times, len(one), "AP50", block) if counts["boxes"] else nothing
     return {name: found | counts for name, found in table.items()}
 
 
@@ -149,14 +150,22 @@ def segmentations(
                 found.setdefault(condition, {}).setdefault(name, []).append(counts)
     table: dict[str, Any] = {}
     for condition, frames in along("intervals", sorted(found.items()), len(found)):
-        for name, one in judged(frames, _mean_iou, "mean", block).items():
+        count = len(next(iter(frames.values())))
+        by_times = {name: _iou_by_times(np.stack(counts)) for name, counts in frames.items()}
+        for name, one in judged(by_times, count, "mean", block).items():
             of_class = {kind: float(iou) for kind, iou in zip(CLASSES, ious(frames[name])) if np.isfinite(iou)}
-            table.setdefault(condition, {})[name] = {"IoU": of_class, "frames": len(frames[name])} | one
+            table.setdefault(condition, {})[name] = {"IoU": of_class, "frames": count} | one
     return table
 
 
-def _mean_iou(frames: Sequence[NDArray[np.int64]]) -> float:
-    return float(np.nanmean(ious(frames))) if np.sum(frames) else float("nan")
+def _iou_by_times(counts: NDArray[np.int64]) -> Statistic:
+    """Mean IoU over the labelled classes; counts (frames, classes, 3)."""
+
+    def mean(times: NDArray[np.int64]) -> float:
+        total = np.tensordot(times, counts, 1)
+        return float(np.nanmean(ious([total]))) if total.any() else float("nan")
+
+    return mean
 
 
 def perception() -> Backbone | None:

@@ -4,7 +4,7 @@ Two fusions that are judged on the same frames share most of what makes a frame 
 both judged on the same redrawn frames, tells them apart long before their own intervals part.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -14,18 +14,17 @@ from fusion.compared import STUDENT
 
 DRAWS = 1000
 
-Statistic = Callable[[Sequence[Any]], float]
+Statistic = Callable[[NDArray[np.int64]], float]
+"""A figure of some frames, each of which counts as often as it was drawn: (frames,) -> value."""
 
 
-def redrawn(frames: Sequence[Any], statistic: Statistic, block: int = 1, seed: int = 0) -> NDArray[np.float64]:
+def redrawn(statistic: Statistic, frames: int, block: int = 1, seed: int = 0) -> NDArray[np.float64]:
     """The statistic of DRAWS sets of as many frames, drawn with replacement in blocks of `block` neighbours; the same
     frames for everything that has as many of them. Neighbours of one drive are no independent witnesses."""
-    blocks = [range(start, min(start + block, len(frames))) for start in range(0, len(frames), block)]
+    blocks = -(-frames // block)
     rng = np.random.default_rng(seed)
-    return np.array([
-        statistic([frames[i] for drawn in rng.integers(0, len(blocks), len(blocks)) for i in blocks[drawn]])
-        for _ in range(DRAWS)
-    ])  # fmt: skip
+    drawn = (np.bincount(rng.integers(0, blocks, blocks), minlength=blocks) for _ in range(DRAWS))
+    return np.array([statistic(np.repeat(times, block)[:frames]) for times in drawn])
 
 
 def bounds(drawn: NDArray[np.float64]) -> tuple[float, float]:
@@ -34,18 +33,18 @@ def bounds(drawn: NDArray[np.float64]) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def judged(frames: Mapping[str, Sequence[Any]], statistic: Statistic, key: str, block: int = 1) -> dict[str, Any]:
+def judged(statistics: Mapping[str, Statistic], frames: int, key: str, block: int = 1) -> dict[str, Any]:
     """fusion -> its value under `key`, low and high; of a student also how far it is ahead of every other fusion, with
-    the interval of that difference. `frames`: what was found in the same frames, in the same order, of each fusion."""
-    values = {name: statistic(found) for name, found in frames.items()}
-    drawn = {name: redrawn(found, statistic, block) for name, found in frames.items()}
+    the interval of that difference. `statistics`: of each fusion, all of the same `frames` in the same order."""
+    values = {name: statistic(np.ones(frames, np.int64)) for name, statistic in statistics.items()}
+    drawn = {name: redrawn(statistic, frames, block) for name, statistic in statistics.items()}
     table: dict[str, Any] = {}
     for name, value in values.items():
         table[name] = {key: value} | dict(zip(("low", "high"), bounds(drawn[name])))
         if name.startswith(STUDENT):
             table[name]["ahead of"] = {
                 other: {"by": value - values[other]} | dict(zip(("low", "high"), bounds(drawn[name] - drawn[other])))
-                for other in frames
+                for other in statistics
                 if other != name
             }
     return table

@@ -133,7 +133,8 @@ def test_a_student_that_finds_more_in_every_frame_is_ahead_though_the_intervals_
         judged = [(0.9, True)] * int(found)
         seen.append((judged, 20))
         sharper.append(([*judged, (0.8, True)], 20))
-    table = redrawing.judged({"visible": seen, "student sim": sharper}, detection.average_precision, "AP50")
+    frames = {"visible": seen, "student sim": sharper}
+    table = redrawing.judged({name: detection.precision_by_times(of) for name, of in frames.items()}, 60, "AP50")
     assert table["student sim"]["low"] < table["visible"]["AP50"] < table["student sim"]["high"]
     assert table["student sim"]["ahead of"] == {
         "visible": {"by": pytest.approx(0.05), "low": pytest.approx(0.05), "high": pytest.approx(0.05)}
@@ -144,9 +145,35 @@ def test_a_student_that_finds_more_in_every_frame_is_ahead_though_the_intervals_
     assert "| visible | +0.050 (+0.050 to +0.050) |" in text
 
 
+def test_a_frame_that_counts_twice_is_as_two_of_its_kind():
+    rng = np.random.default_rng(0)
+    frames = [
+        ([(float(score), bool(rng.random() < score)) for score in rng.random(rng.integers(0, 6))], 8) for _ in range(9)
+    ]
+    times = np.array([0, 3, 1, 0, 2, 1, 1, 0, 4])
+    repeated = [frame for frame, count in zip(frames, times) for _ in range(count)]
+    assert detection.precision_by_times(frames)(times) == pytest.approx(_voc_2010(repeated))
+    assert detection.average_precision(frames) == pytest.approx(_voc_2010(frames))
+
+
+def _voc_2010(frames: list[detection.Matches]) -> float:
+    """The definition, point by point: at each recall the best precision at that or a higher one."""
+    found = sorted((one for judged, _ in frames for one in judged), key=lambda one: -one[0])
+    boxes, hits, points = sum(count for _, count in frames), 0, []
+    for claimed, (_, right) in enumerate(found, start=1):
+        hits += right
+        points.append((hits / boxes, hits / claimed))
+    return sum(
+        max((precision for recall, precision in points if recall >= step / boxes), default=0.0) / boxes
+        for step in range(1, boxes + 1)
+    )
+
+
 def test_frames_of_one_drive_redrawn_together_leave_more_room():
-    drives = [value for value in (0.0, 1.0, 0.0, 1.0, 1.0) for _ in range(12)]  # twelve frames of each say the same
-    alone, together = (redrawing.redrawn(drives, np.mean, block) for block in (1, 12))
+    drives = np.repeat([0.0, 1.0, 0.0, 1.0, 1.0], 12)  # twelve frames of each say the same
+    alone, together = (
+        redrawing.redrawn(lambda times: np.average(drives, weights=times), 60, block) for block in (1, 12)
+    )
     assert np.std(together) == pytest.approx(np.sqrt(0.6 * 0.4 / 5), rel=0.1)
     assert np.std(alone) == pytest.approx(np.sqrt(0.6 * 0.4 / 60), rel=0.1)
 
