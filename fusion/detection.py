@@ -112,7 +112,7 @@ def average_precision(frames: Sequence[Matches]) -> float:
 def precision_by_times(frames: Sequence[Matches]) -> Callable[[NDArray[np.int64]], float]:
     """The average precision of these frames as a function of how often each of them counts, sorted once for all.
 
-    A detection that counts n times is n points of the curve, of which the last alone remains once it is made monotonous:
+    A detection that counts n times is n points of the curve, of which the last alone remains once it is monotonous:
     right ones rise to it, wrong ones fall from where the curve was.
     """
     boxes = np.array([count for _, count in frames], np.int64)
