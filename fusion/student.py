@@ -10,8 +10,8 @@ A grid is an array (B, gh, gw, bins, 16). The sixteen lanes of one map, in this 
     r->r r->g r->b 1->r | g->r g->g g->b 1->g | b->r b->g b->b 1->b | t->r t->g t->b colour
 
 so that one map fills one 64-byte line and lane 4 j + k carries input j to output k. The last lane adds the pixel's own
-colour (`colour_of`) to all three: what no affine map can do, for a lamp that fog leaves ten grey levels of is no
-brighter than the fog, and a gain that brings it back would bring up the grain of every pixel around it.
+colour (`colour_of`) to all three: a lamp that fog leaves ten grey levels of is no brighter than the fog, and an affine
+gain that brings it back brings up the grain of every pixel around it too.
 """
 
 from dataclasses import dataclass
