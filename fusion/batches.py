@@ -199,10 +199,12 @@ def make_batch(scenes: list[Scene], recipe: Recipe, scale: int, step: int, backb
                share: tuple[int, int] = (0, 1)) -> dict[str, Any]:  # fmt: skip
     """Whole frames for the network, and of each one patch for the loss, as bytes. `share` is (process, processes)."""
     rng = np.random.default_rng([recipe.seed, step])
-    anywhere = rng.integers(0, len(scenes), recipe.batch)
-    signalled = [index for index, scene in enumerate(scenes) if scene.signals]
-    at_signal = [bool(signalled) and rng.random() < recipe.signal_patches for _ in anywhere]
-    chosen = [rng.choice(signalled) if at else index for index, at in zip(anywhere, at_signal)]
+    chosen = rng.integers(0, len(scenes), recipe.batch)
+    at_signal = np.zeros(recipe.batch, bool)
+    if recipe.signal_patches > 0.0:
+        at_signal = rng.random(recipe.batch) < recipe.signal_patches
+        signalled = [index for index, scene in enumerate(scenes) if scene.signals]
+        chosen[at_signal] = rng.choice(signalled, int(at_signal.sum()))
     shapes = [scenes[int(index)].images.thermal.shape for index in chosen]
     height, width = (min(shape[axis] for shape in shapes) // CELL_PX * CELL_PX for axis in (0, 1))
     patch = min(recipe.patch_px, height, width) // CELL_PX * CELL_PX
