@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from harness.errors import HarnessError
+from scenarios.definition import DROPLET_RADII_UM
 
 
 @dataclass(frozen=True)
 class Arm:
-    """`fused`: the agent's camera frames pass through FusionProxy. `clear_twin`: in the clear day twin."""
+    """`fused`: the agent's camera frames pass through FusionProxy. `clear_twin`: in the clear day twin.
+
+    `droplet_radius_um`: in the scenario's fog, as dense to the eye, but with droplets of this effective radius, which
+    decides how far the thermal camera sees; None stands for the scenario's own.
+    """
 
     name: str
     fused: bool
     clear_twin: bool
     title: str
+    droplet_radius_um: float | None = None
 
 
 ARMS = {
@@ -23,13 +30,37 @@ ARMS = {
     "clear": Arm("clear", fused=False, clear_twin=True, title="RGB, clear day (the agent's own ceiling)"),
 }
 
+_OTHER_DROPLETS = re.compile(r"fused_(\d+(?:\.\d+)?)um")
+CHOICES = f"{', '.join(ARMS)}, or fused_10um for fog with droplets of 10 um (any radius)"
+
+
+def arm_of(name: str) -> Arm:
+    """The arm of a name; HarnessError where there is none."""
+    if name in ARMS:
+        return ARMS[name]
+    if match := _OTHER_DROPLETS.fullmatch(name):
+        return fused_with_droplets(float(match[1]))
+    raise HarnessError(f"no arm named {name!r}: choose from {CHOICES}")
+
+
+def fused_with_droplets(radius_um: float) -> Arm:
+    """The fused arm in fog of other droplets than the scenario's."""
+    least, most = DROPLET_RADII_UM
+    if not least <= radius_um <= most:
+        raise HarnessError(f"droplets of {radius_um:g} um: choose a radius from {least:g} to {most:g} um")
+    radius = f"{radius_um:g}"  # the name says all of it
+    return Arm(f"fused_{radius}um", True, False, f"RGB fused with thermal, droplets of {radius} um", float(radius))
+
 
 def parse_arms(text: str) -> tuple[Arm, ...]:
     """Reads the comma-separated `--arms`."""
     names = [name.strip() for name in text.split(",") if name.strip()]
-    unknown = [name for name in names if name not in ARMS]
-    if unknown or not names:
-        raise HarnessError(f"--arms {text}: choose from {', '.join(ARMS)}")
-    if len(set(names)) != len(names):
+    if not names:
+        raise HarnessError(f"--arms {text}: choose from {CHOICES}")
+    try:
+        arms = tuple(arm_of(name) for name in names)
+    except HarnessError as error:
+        raise HarnessError(f"--arms {text}: {error}") from None
+    if len(set(arms)) != len(arms):
         raise HarnessError(f"--arms {text}: each arm once")
-    return tuple(ARMS[name] for name in names)
+    return arms

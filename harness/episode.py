@@ -19,7 +19,7 @@ import torch
 
 from agents.loader import BUILT_IN, AgentLoadError, load_agent_class, make_agent
 from fusion.proxy import FusionProxy
-from harness.arms import ARMS
+from harness.arms import arm_of
 from harness.cameras import Cameras
 from harness.errors import HarnessError, ServerError
 from harness.sensors import CAMERA, AgentSensors, check_declared
@@ -58,11 +58,13 @@ def run_episode(request: dict[str, Any], tell: Tell, server: Callable[[], Server
     An agent's failure is a result and is recorded; a simulation's failure raises, so that the episode is run again.
     """
     config = request["config"]
-    arm = ARMS[request["arm"]]
+    arm = arm_of(request["arm"])
     seed = int(request["seed"])
     _seed_libraries(seed, int(request["threads"]))
     definition = load_scenario(request["scenario"])
     driven = definition.clear_twin() if arm.clear_twin else definition
+    if arm.droplet_radius_um is not None:
+        driven = driven.with_droplets(arm.droplet_radius_um)
     if request.get("fog_table"):
         driven = driven.with_fog_table(load_fog_table(Path(request["fog_table"])))
     (spec,) = select_routes(definition.load_routes(), [request["route_id"]])
@@ -160,7 +162,7 @@ class _Drive:
             return
         self.sensors = sensor_icons(declared)
         cameras = [sensor for sensor in declared if sensor["type"] == CAMERA]
-        fused = ARMS[request["arm"]].fused
+        fused = arm_of(request["arm"]).fused
         self._cameras = Cameras(world, stage.ego, cameras, fused, proxy, preset, ambient, seed)
         self._sensors = AgentSensors(world, stage.ego, declared, PATIENCE_S)
 

@@ -24,7 +24,7 @@ from rich.text import Text
 
 from agents.loader import BUILT_IN, AgentLoadError, load_agent_class, neighbours
 from fusion.errors import FusionError
-from harness.arms import ARMS, Arm, parse_arms
+from harness.arms import ARMS, CHOICES, Arm, arm_of, fused_with_droplets, parse_arms
 from harness.config import EpisodeSpec, RunConfig, checksum, differences, episodes_of
 from harness.errors import (
     EXIT_EPISODES_FAILED,
@@ -43,7 +43,7 @@ from results.layout import RunFolder
 from results.manifest import Manifest, RouteEntry, read_manifest, write_manifest
 from results.record import RecordError, read_episode
 from results.scores import DEFAULT_VERSION, METRIC_VERSIONS
-from scenarios.definition import ScenarioDefinition, load_scenario
+from scenarios.definition import Fog, ScenarioDefinition, load_scenario
 from scenarios.errors import ScenarioError
 from scenarios.fitting import left_out, title_of
 from scenarios.routes import RouteSpec
@@ -136,7 +136,12 @@ def _parser() -> argparse.ArgumentParser:
         help=f"{', '.join(BUILT_IN)} or the path of a leaderboard agent's .py file",
     )
     add("--agent-config", default="", help="handed to the agent's setup()")
-    add("--arms", default=None, help=f"of {', '.join(ARMS)} (default: all; clear only where the scenario has a twin)")
+    add(
+        "--arms",
+        default=None,
+        help=f"of {CHOICES}; default: rgb and fused, clear where the scenario names a twin, and the other droplets it "
+        "names unless --quick is given",
+    )
     add(
         "--seeds",
         type=whole(1, 10_000),
@@ -204,7 +209,7 @@ def _configuration(
     options: argparse.Namespace, definition: ScenarioDefinition, routes: tuple[RouteSpec, ...]
 ) -> RunConfig:
     """Checks everything that a run needs before the first process starts."""
-    arms = _arms(options.arms, definition)
+    arms = _arms(options.arms, definition, options.quick)
     twin = definition.clear_twin()
     if options.fog_table:
         _check_fog_table(options, (definition, twin))
@@ -253,14 +258,22 @@ def _configuration(
     )
 
 
-def _arms(text: str | None, definition: ScenarioDefinition) -> tuple[Arm, ...]:
+def _arms(text: str | None, definition: ScenarioDefinition, quick: bool) -> tuple[Arm, ...]:
     """What is called the agent's ceiling by clear day must not be driven in the scenario's own weather."""
-    arms = parse_arms(",".join(ARMS) if text is None else text)
-    if definition.clear is not None:
-        return arms
-    if text is not None and any(arm.clear_twin for arm in arms):
-        raise HarnessError(f"--arms {text}: {definition.source} names no clear twin (`clear: NAME`) to drive")
-    return tuple(arm for arm in arms if not arm.clear_twin)
+    fog = definition.fog
+    if text is None:
+        others = fog.other_droplet_radii_um if fog and not quick else ()
+        known = [arm for arm in ARMS.values() if definition.clear is not None or not arm.clear_twin]
+        return (*known, *(fused_with_droplets(radius) for radius in others))
+    arms = parse_arms(text)
+    for arm in arms:
+        if arm.clear_twin and definition.clear is None:
+            raise HarnessError(f"--arms {text}: {definition.source} names no clear twin (`clear: NAME`) to drive")
+        if arm.droplet_radius_um is not None and fog is None:
+            raise HarnessError(f"--arms {text}: {definition.source} has no fog (`fog:`), so there are no droplets")
+        if fog is not None and arm.droplet_radius_um == fog.droplet_radius_um:
+            raise HarnessError(f"--arms {text}: {arm.name} is the arm fused: {definition.source} has these droplets")
+    return arms
 
 
 def _check_fog_table(options: argparse.Namespace, definitions: Sequence[ScenarioDefinition]) -> None:
@@ -336,13 +349,12 @@ def _claim(
         return
     if any(folder.path.iterdir()):
         raise HarnessError(f"{folder.path} is not empty and holds no run; choose another --out")
-    twin = definition.clear_twin()
-    weather = {True: twin.title or twin.name, False: definition.title or definition.name}
+    arms = [arm_of(name) for name in config.arms]
     manifest = Manifest(
         scenario=config.scenario,
         agent=config.agent,
         track="PRIVILEGED" if config.agent == "oracle" else "SENSORS",
-        arms={name: weather[ARMS[name].clear_twin] for name in config.arms},
+        arms={arm.name: _weather(definition, arm) for arm in arms},
         routes=tuple(RouteEntry(r.id, title_of(r), r.town) for r in routes),
         seeds=config.seeds,
         config=config.to_dict(),
@@ -351,11 +363,26 @@ def _claim(
         versions=_versions(),
         weights={"name": config.weights, "sha256": config.weights_checksum},
         metric_version=config.metric_version,
+        droplets={arm.name: _droplets(definition.fog, arm) for arm in arms if arm.fused and definition.fog},
     )
     try:
         write_manifest(folder, manifest)
     except OSError as error:
         raise HarnessError(f"--out {folder.path}: cannot be written: {error.strerror}") from error
+
+
+def _weather(definition: ScenarioDefinition, arm: Arm) -> str:
+    """In words."""
+    driven = definition.clear_twin() if arm.clear_twin else definition
+    droplets = "" if arm.droplet_radius_um is None else f", droplets of {arm.droplet_radius_um:g} um"
+    return (driven.title or driven.name) + droplets
+
+
+def _droplets(fog: Fog, arm: Arm) -> dict[str, float]:
+    from sensors.thermal.atmosphere import fog_ratio
+
+    radius_um = fog.droplet_radius_um if arm.droplet_radius_um is None else arm.droplet_radius_um
+    return {"radius_um": radius_um, "lwir_over_visible": fog_ratio(radius_um)}
 
 
 def _hold(folder: RunFolder) -> None:
@@ -446,7 +473,7 @@ def _print_summary(figures: dict[str, Any], console: Console) -> None:
         table.add_column(heading, justify="left" if heading == "arm" else "right")
     for name, arm in figures["arms"].items():
         table.add_row(
-            f"{name}: {ARMS[name].title}",
+            f"{name}: {arm_of(name).title}",
             f"{arm['driving_score']:.1f}",
             f"{arm['route_completion']:.1f} %",
             f"{arm['infraction_penalty']:.2f}",

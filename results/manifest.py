@@ -28,7 +28,8 @@ class Manifest:
     """`config` is everything that can change a result and nothing else (no folder, port or number of workers); its hash
     identifies the run. `arms` maps each arm to its weather in words. `server` has `kind` ("embedded" or "carla") and
     `version`; `weights` has `name` and `sha256`; `versions` are those of Python, carla, numpy, torch, nightloop, ...
-    No wall-clock figure belongs here."""
+    `droplets` has, for each fused arm that is driven in fog, `radius_um` (effective radius) and `lwir_over_visible`
+    (extinction of long-wave infrared as a multiple of that of visible light). No wall-clock figure belongs here."""
 
     scenario: str
     agent: str
@@ -42,6 +43,7 @@ class Manifest:
     versions: Mapping[str, str]
     weights: Mapping[str, str] = field(default_factory=dict)
     metric_version: str = DEFAULT_VERSION
+    droplets: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     @property
     def expected_episodes(self) -> int:
@@ -61,7 +63,7 @@ def write_manifest(folder: RunFolder, manifest: Manifest) -> None:
 
 def _check(manifest: Manifest) -> None:
     """ValueError where a file says something else than a run does."""
-    for name in ("arms", "config", "server", "versions", "weights"):
+    for name in ("arms", "config", "server", "versions", "weights", "droplets"):
         if not isinstance(getattr(manifest, name), Mapping):
             raise ValueError(f"{name} maps nothing")
     for name in ("scenario", "agent", "track", "config_hash"):

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import carla
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, ValidationInfo, field_validator
 
 from scenarios.errors import ScenarioError
 from scenarios.routes import RouteSpec, parse_routes, select_routes, weather_at
@@ -20,6 +20,10 @@ SCENARIO_FOLDER = Path(__file__).parent
 
 NAME = re.compile(r"^[A-Za-z0-9_-]+$")
 Percent = Annotated[float, Field(ge=0.0, le=100.0)]
+
+DROPLET_RADII_UM = (1.0, 20.0)
+"""Least and most effective radius for which the thermal camera knows fog (`sensors.thermal.atmosphere`)."""
+DropletRadius = Annotated[float, Field(ge=DROPLET_RADII_UM[0], le=DROPLET_RADII_UM[1])]
 
 
 class _Strict(BaseModel):
@@ -43,10 +47,21 @@ class Weather(_Strict):
 
 
 class Fog(_Strict):
-    """`visibility_m` is the meteorological optical range; the droplets' effective radius decides what LWIR gains."""
+    """`visibility_m` is the meteorological optical range; the droplets' effective radius decides what LWIR gains.
+
+    `other_droplet_radii_um` are those with which the fused arm is driven as well, so that no gain rests on one guess.
+    """
 
     visibility_m: float = Field(gt=5.0)
-    droplet_radius_um: float = Field(default=5.0, ge=1.0, le=20.0)
+    droplet_radius_um: DropletRadius = 5.0
+    other_droplet_radii_um: tuple[DropletRadius, ...] = ()
+
+    @field_validator("other_droplet_radii_um")
+    @classmethod
+    def _are_others(cls, radii_um: tuple[float, ...], info: ValidationInfo) -> tuple[float, ...]:
+        if len({*radii_um, info.data.get("droplet_radius_um")}) <= len(radii_um):
+            raise ValueError("each radius once, and not droplet_radius_um again")
+        return radii_um
 
 
 class Ambient(_Strict):
@@ -138,6 +153,11 @@ class ScenarioDefinition(_Strict):
     def _clear_source(self) -> str | Path:
         beside = Path(self.source).parent / f"{self.clear}.yaml"
         return beside if beside.is_file() else str(self.clear)
+
+    def with_droplets(self, radius_um: float) -> ScenarioDefinition:
+        """The same scenario with other droplets in its fog, which the eye cannot tell apart."""
+        assert self.fog is not None
+        return self.model_copy(update={"fog": self.fog.model_copy(update={"droplet_radius_um": radius_um})})
 
     def with_fog_table(self, table: FogTable) -> ScenarioDefinition:
         """The same scenario for a server whose fog was measured: its visibility is set by that table."""
