@@ -260,12 +260,9 @@ def _configuration(
 
 def _arms(text: str | None, definition: ScenarioDefinition, quick: bool) -> tuple[Arm, ...]:
     """What is called the agent's ceiling by clear day must not be driven in the scenario's own weather."""
-    fog = definition.fog
     if text is None:
-        others = fog.other_droplet_radii_um if fog and not quick else ()
-        known = [arm for arm in ARMS.values() if definition.clear is not None or not arm.clear_twin]
-        return (*known, *(fused_with_droplets(radius) for radius in others))
-    arms = parse_arms(text)
+        return default_arms(definition, quick)
+    arms, fog = parse_arms(text), definition.fog
     for arm in arms:
         if arm.clear_twin and definition.clear is None:
             raise HarnessError(f"--arms {text}: {definition.source} names no clear twin (`clear: NAME`) to drive")
@@ -274,6 +271,13 @@ def _arms(text: str | None, definition: ScenarioDefinition, quick: bool) -> tupl
         if fog is not None and arm.droplet_radius_um == fog.droplet_radius_um:
             raise HarnessError(f"--arms {text}: {arm.name} is the arm fused: {definition.source} has these droplets")
     return arms
+
+
+def default_arms(definition: ScenarioDefinition, quick: bool) -> tuple[Arm, ...]:
+    """All that the scenario has: clear where it names its twin and, unless it is a quick look, its other droplets."""
+    others = definition.fog.other_droplet_radii_um if definition.fog and not quick else ()
+    known = [arm for arm in ARMS.values() if definition.clear is not None or not arm.clear_twin]
+    return (*known, *(fused_with_droplets(radius_um) for radius_um in others))
 
 
 def _check_fog_table(options: argparse.Namespace, definitions: Sequence[ScenarioDefinition]) -> None:
@@ -479,13 +483,21 @@ def _print_summary(figures: dict[str, Any], console: Console) -> None:
             f"{arm['infraction_penalty']:.2f}",
         )
     console.print(table)
-    paired = figures["paired"]
-    if paired and paired.get("difference") is not None:
-        ends = paired["ci95"]
-        interval = f"95 % interval [{ends[0]:+.1f}, {ends[1]:+.1f}]" if ends else "one pair has no interval"
-        print(f"fused - rgb: {paired['difference']:+.1f} driving score, {interval}")
+    if figures["paired"]:
+        _print_difference("fused", figures["paired"])
     if figures.get("recovery_ratio") is not None:
         print(f"recovered of what the weather took: {100 * figures['recovery_ratio']:.0f} %")
+    for entry in figures["droplets"] or ():
+        if entry["arm"] != "fused":
+            _print_difference(entry["arm"], entry["paired"])
+
+
+def _print_difference(arm: str, paired: dict[str, Any]) -> None:
+    if paired["difference"] is None:
+        return
+    ends = paired["ci95"]
+    interval = f"95 % interval [{ends[0]:+.1f}, {ends[1]:+.1f}]" if ends else "one pair has no interval"
+    print(f"{arm} - rgb: {paired['difference']:+.1f} driving score, {interval}")
 
 
 def _raise_interrupt(*_: object) -> None:

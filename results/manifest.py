@@ -66,6 +66,11 @@ def _check(manifest: Manifest) -> None:
     for name in ("arms", "config", "server", "versions", "weights", "droplets"):
         if not isinstance(getattr(manifest, name), Mapping):
             raise ValueError(f"{name} maps nothing")
+    for arm, droplets in manifest.droplets.items():
+        if arm not in manifest.arms:
+            raise ValueError(f"droplets of {arm!r}, which is no arm of the run")
+        if not all(isinstance(droplets.get(key), (int, float)) for key in ("radius_um", "lwir_over_visible")):
+            raise ValueError(f"droplets of {arm} without radius_um and lwir_over_visible")
     for name in ("scenario", "agent", "track", "config_hash"):
         if not isinstance(getattr(manifest, name), str):
             raise ValueError(f"{name} is no text")

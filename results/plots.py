@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -37,7 +38,9 @@ def scores_svg(scores: Mapping[str, Sequence[float]], difference: float | None, 
     """Bars of the mean driving score per arm with a dot per drive; below, the paired difference with its interval."""
     arms = list(scores)
     with figure.style():
-        width, left, span, row = 480.0, 66.0, 350.0, 40.0
+        longest = max(map(len, arms))
+        left = max(66.0, 14.0 + 8.6 * longest)
+        width, span, row = left + 414.0, 350.0, 40.0
         bars = row * len(arms)
         height = bars + (128.0 if difference is not None else 38.0)
         fig = figure.canvas(width, height)
@@ -89,6 +92,34 @@ def _pair(axes: Axes, level: float, scores: Mapping[str, Sequence[float]], arms:
         # A ring around what coincides with it, so that equal scores of the arms stay visible as such.
         size, face, edge = (150, "none", colour) if arm == "clear" else (72, colour, PAPER)
         axes.scatter(mean, level, s=size, facecolor=face, edgecolor=edge, linewidth=1.8, zorder=3, clip_on=False)
+
+
+def droplets_svg(droplets: Sequence[Mapping[str, Any]]) -> str:
+    """The paired difference with its interval for each size of the fog's droplets, the smallest on top."""
+    shown = [entry for entry in droplets if entry["paired"]["difference"] is not None]
+    with figure.style():
+        row, left, span = 34.0, 150.0, 270.0
+        fig = figure.canvas(480, row * len(shown) + 44.0)
+        axes = _placed(fig, left=left, top=4, width=span, height=row * len(shown))
+        ends = [value for e in shown for value in (e["paired"]["difference"], *(e["paired"]["ci95"] or ()))]
+        reach = max(10.0, *(abs(value) * 1.1 for value in ends))
+        axes.axvline(0, color=INK, linewidth=1.2)
+        for level, entry in enumerate(shown):
+            paired = entry["paired"]
+            if paired["ci95"]:
+                axes.plot(paired["ci95"], (level, level), color=MUTED, linewidth=5, alpha=0.7, solid_capstyle="butt")
+            colour = figure.arm_colour("fused", ())
+            axes.scatter(paired["difference"], level, s=90, color=colour, edgecolor=PAPER, linewidth=1.2, zorder=3)
+            _beside(axes, 1.03, level, signed(paired["difference"]), fontsize=15, fontweight="bold")
+            _beside(axes, -0.03, level - 0.17, f"{entry['radius_um']:g} um", fontsize=13, fontweight="bold")
+            fades = f"infrared fades {entry['lwir_over_visible']:.2f} x"
+            _beside(axes, -0.03, level + 0.22, fades, fontsize=10.5, color=MUTED)
+        axes.set(xlim=(-reach, reach), ylim=(len(shown) - 0.5, -0.5), yticks=[])
+        axes.set_xlabel("fused minus rgb, paired (bar: 95 % interval)")
+        _quiet(axes)
+        axes.grid(True, axis="x")
+        told = ", ".join(f"{e['radius_um']:g} um {signed(e['paired']['difference'])}" for e in shown)
+        return figure.svg(fig, f"Paired difference by radius of the fog's droplets: {told}", enlarged=1.55)
 
 
 def map_svg(route_xy: NDArray, driven: Sequence[DrivenTrace], marks: Sequence[Mark], arms: Sequence[str]) -> str:
@@ -236,6 +267,12 @@ def _placed(fig: Figure, *, left: float, top: float, width: float, height: float
     return fig.add_axes(
         (left / whole_width, 1 - (top + height) / whole_height, width / whole_width, height / whole_height)
     )
+
+
+def _beside(axes: Axes, x: float, level: float, text: str, **style: Any) -> None:
+    """Text left (x < 0) or right (x > 1) of the axes, beside a level of theirs."""
+    side = "right" if x < 0 else "left"
+    axes.text(x, level, text, ha=side, va="center", transform=axes.get_yaxis_transform(), **style)
 
 
 def _quiet(axes: Axes) -> None:

@@ -44,7 +44,7 @@ def html(folder: RunFolder, manifest: Manifest, records: Sequence[EpisodeRecord]
         headline=wording.headline(figures),
         server_words="embedded simulator" if manifest.server.get("kind") == "embedded" else "CARLA server",
         arms=arms,
-        arm_words=_ARM_WORDS,
+        arm_words=_ARM_WORDS | dict.fromkeys(manifest.droplets, _ARM_WORDS["fused"]),
         routes=routes,
         scores_svg=plots.scores_svg(
             {arm.name: _scores_of(manifest, records, arm.name) for arm in arms},
@@ -55,6 +55,7 @@ def html(folder: RunFolder, manifest: Manifest, records: Sequence[EpisodeRecord]
             [(route.title, _seed_scores(manifest, records, route.route.id)) for route in routes],
             [arm.name for arm in arms],
         ),
+        droplets_svg=plots.droplets_svg(figures["droplets"]) if len(figures["droplets"] or ()) > 1 else "",
         infraction_rows=sections.infraction_rows(manifest, figures),
         metric_versions=METRIC_VERSIONS,
         min_routes=MIN_ROUTES,

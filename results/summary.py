@@ -68,6 +68,7 @@ def summarise(manifest: Manifest, records: Sequence[EpisodeRecord]) -> dict[str,
         "paired": _paired(manifest, records),
         "recovery_ratio": recovery["ratio"] if recovery else None,
         "recovery": recovery,
+        "droplets": _droplets(manifest, records),
         "provenance": {
             "config_hash": manifest.config_hash,
             "config": dict(manifest.config),
@@ -176,13 +177,37 @@ def _paired(manifest: Manifest, records: Sequence[EpisodeRecord]) -> dict[str, A
     )
 
 
+def _droplets(manifest: Manifest, records: Sequence[EpisodeRecord]) -> list[dict[str, Any]] | None:
+    """One entry per size of droplets in which fused frames were driven, the smallest first; None without a baseline.
+
+    What the eye sees does not depend on their size: the baseline's drives are those of every entry.
+    """
+    if BASELINE not in manifest.arms or not manifest.droplets:
+        return None
+    version = manifest.metric_version
+    return [
+        _rounded(
+            {
+                "arm": arm,
+                **droplets,
+                **_means(of_arm(records, arm), version, manifest.expected_episodes),
+                "paired": _difference(manifest, records, version, treatment=arm),
+                "recovery": _recovery(manifest, records, version, treatment=arm),
+            }
+        )
+        for arm, droplets in sorted(manifest.droplets.items(), key=lambda item: item[1]["radius_um"])
+    ]
+
+
 def _difference(
-    manifest: Manifest, records: Sequence[EpisodeRecord], version: str, without_crashed: bool = False
+    manifest: Manifest,
+    records: Sequence[EpisodeRecord],
+    version: str,
+    without_crashed: bool = False,
+    treatment: str = TREATMENT,
 ) -> dict[str, Any]:
-    baseline, treatment = (
-        driving_scores(manifest, records, arm, version, without_crashed) for arm in (BASELINE, TREATMENT)
-    )
-    result = statistics.paired(baseline, treatment)
+    of = [driving_scores(manifest, records, arm, version, without_crashed) for arm in (BASELINE, treatment)]
+    result = statistics.paired(of[0], of[1])
     if result is None:
         return {"difference": None, "ci95": None, "pairs": 0, "routes": 0}
     return {
@@ -192,13 +217,13 @@ def _difference(
     }
 
 
-def _recovery(manifest: Manifest, records: Sequence[EpisodeRecord], version: str) -> dict[str, Any] | None:
-    if not {BASELINE, TREATMENT, CEILING} <= manifest.arms.keys():
+def _recovery(
+    manifest: Manifest, records: Sequence[EpisodeRecord], version: str, treatment: str = TREATMENT
+) -> dict[str, Any] | None:
+    if not {BASELINE, treatment, CEILING} <= manifest.arms.keys():
         return None
-    baseline, treatment, ceiling = (
-        driving_scores(manifest, records, arm, version) for arm in (BASELINE, TREATMENT, CEILING)
-    )
-    result = statistics.recovery(baseline, treatment, ceiling)
+    of = [driving_scores(manifest, records, arm, version) for arm in (BASELINE, treatment, CEILING)]
+    result = statistics.recovery(of[0], of[1], of[2])
     return None if result is None else _rounded(asdict(result))
 
 

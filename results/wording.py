@@ -30,6 +30,7 @@ def headline(summary: Mapping[str, Any]) -> Headline:
     recovered = _recovery(summary)
     if recovered:
         sentences.append(recovered)
+    sentences += [_other_droplets(entry) for entry in _others(summary)]
     title = _title(summary) if summary["complete"] else f"Unfinished run: {_title(summary)}"
     return Headline(title, tuple(sentences), tuple(_cautions(summary)))
 
@@ -113,6 +114,48 @@ def _recovery(summary: Mapping[str, Any]) -> str:
     return f"{lost}; fused frames won back {percent(recovery['ratio'])} of them{within}."
 
 
+def fading(lwir_over_visible: float) -> str:
+    """How fast long-wave infrared fades in a fog, beside light."""
+    times = f"{lwir_over_visible:.2f}"
+    return "as fast as light" if times == "1.00" else f"{times} times as fast as light"
+
+
+def _others(summary: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """What was driven in fog of other droplets than those of the headline."""
+    treatment = summary["paired"]["treatment"] if summary["paired"] else None
+    return [entry for entry in summary["droplets"] or () if entry["arm"] != treatment]
+
+
+def _other_droplets(entry: Mapping[str, Any]) -> str:
+    paired = entry["paired"]
+    fog = f"fog of droplets of {entry['radius_um']:g} um, in which infrared fades {fading(entry['lwir_over_visible'])}"
+    if paired["difference"] is None:
+        return f"In {fog}, there is no pair."
+    ends = f"95{_PER_CENT} interval {interval(paired['ci95'])}" if paired["ci95"] else "one pair has no interval"
+    return f"In {fog}, fused minus RGB is {signed(paired['difference'])} points ({ends})."
+
+
+def _droplet_cautions(summary: Mapping[str, Any]) -> list[str]:
+    """A gain in fog is one for the droplets that were driven."""
+    paired, entries = summary["paired"], summary["droplets"] or ()
+    own = next((entry for entry in entries if paired and entry["arm"] == paired["treatment"]), None)
+    if own is None or paired["difference"] is None or paired["difference"] <= 0.0:
+        return []
+    if len(entries) == 1 and own["lwir_over_visible"] < 1.0:
+        return [
+            f"This fog was taken to have droplets of {own['radius_um']:g} um, in which infrared fades "
+            f"{fading(own['lwir_over_visible'])}. In fog of larger ones it sees less; none was driven."
+        ]
+    lost = [e for e in _others(summary) if e["paired"]["difference"] is not None and e["paired"]["includes_zero"]]
+    if not lost or paired["includes_zero"]:
+        return []
+    radii = " and ".join(f"{entry['radius_um']:g}" for entry in lost)
+    return [
+        f"The gain rests on the size of the droplets: with {radii} um in place of {own['radius_um']:g} um it cannot be "
+        "told from chance."
+    ]
+
+
 def _cautions(summary: Mapping[str, Any]) -> list[str]:
     cautions = []
     paired = summary["paired"]
@@ -121,6 +164,7 @@ def _cautions(summary: Mapping[str, Any]) -> list[str]:
             f"{_counted(paired['routes'], 'route')} cannot support a conclusion in either direction: with fewer than "
             f"{MIN_ROUTES} routes not even a gain on every one would be significant, and the interval is too narrow."
         )
+    cautions += _droplet_cautions(summary)
     missing = {name: arm["episodes"]["expected"] - arm["episodes"]["driven"] for name, arm in summary["arms"].items()}
     if any(missing.values()):
         told = ", ".join(f"{count} in {name}" for name, count in missing.items() if count)

@@ -50,7 +50,17 @@ def cases() -> dict[str, tuple[list[str], int, str]]:
         "server": (["--carla", f"localhost:{port}"], 3, f"no CARLA server answers at localhost:{port} ("),
         "address": (["--carla", "localhost"], 2, "--carla localhost: give HOST:PORT"),
         "weights": (["--weights", "nothere"], 2, "no weights 'nothere': neither a file nor one of the shipped names"),
-        "arm": (["--arms", "rgb,thermal"], 2, "--arms rgb,thermal: choose from rgb, fused, clear"),
+        "arm": (
+            ["--arms", "rgb,thermal"],
+            2,
+            "--arms rgb,thermal: no arm named 'thermal': choose from rgb, fused, clear",
+        ),
+        "droplets of none": (["--arms", "rgb,fused_10um", "--scenario", "night_clear"], 2, "--arms rgb,fused_10um: "),
+        "own droplets": (
+            ["--arms", "rgb,fused_5um"],
+            2,
+            "--arms rgb,fused_5um: fused_5um is the arm fused: OUT/tiny.yaml",
+        ),
         "clear twin": (
             ["--arms", "rgb,clear"],
             2,

@@ -25,6 +25,7 @@ ROUTES = (
     RouteEntry("junction", "signalised junction", "Elm02"),
 )
 ARMS = {"rgb": "night, fog 60 m", "fused": "night, fog 60 m", "clear": "clear day"}
+SMALL, LARGE = ({"radius_um": 5.0, "lwir_over_visible": 0.65}, {"radius_um": 10.0, "lwir_over_visible": 1.03})
 CONFIG = {"scenario": "night_fog", "agent": "pilot", "seeds": [0, 1]}
 
 
@@ -37,7 +38,10 @@ def completion(percentage: float, time_s: float = 30.0) -> Event:
 
 
 def manifest(
-    routes: tuple[RouteEntry, ...] = ROUTES, seeds: tuple[int, ...] = (0, 1), arms: dict[str, str] | None = None
+    routes: tuple[RouteEntry, ...] = ROUTES,
+    seeds: tuple[int, ...] = (0, 1),
+    arms: dict[str, str] | None = None,
+    droplets: dict[str, dict[str, float]] | None = None,
 ) -> Manifest:
     return Manifest(
         scenario="night_fog",
@@ -51,6 +55,7 @@ def manifest(
         server={"kind": "embedded", "version": "0.9.16"},
         versions={"python": "3.11.9", "nightloop": "0.1.0", "carla": "0.9.16"},
         weights={"name": "sim", "sha256": "ab" * 32},
+        droplets=droplets or {},
     )
 
 

@@ -17,7 +17,7 @@ from results.manifest import RouteEntry, write_manifest
 from results.record import write_episode
 from results.scores import Failure
 from results.strips import Moment, strip_jpeg
-from tests.results.synthetic import ARMS, ROUTES, completion, drive, event, manifest, record, write_run
+from tests.results.synthetic import ARMS, LARGE, ROUTES, SMALL, completion, drive, event, manifest, record, write_run
 
 VOID = {"meta", "img", "br", "link", "input", "hr"}
 
@@ -179,6 +179,27 @@ def test_arms_beyond_the_known_three_have_their_own_colour(tmp_path: Path) -> No
         write_episode(folder.episode(ROUTES[0].id, arm, 0), record(ROUTES[0].id, arm), drive(0, arm, 0, 0.1))
     text = report.write(folder).read_text(encoding="utf-8")
     assert "var(--arm3)" in re.findall(r"<svg.*?</svg>", text, flags=re.S)[0]
+
+
+def test_droplets_have_a_picture_and_a_row_each(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    arms = {"rgb": "fog", "fused": "fog", "fused_10um": "fog, droplets of 10 um"}
+    run = manifest(routes=ROUTES[:2], seeds=(0,), arms=arms, droplets={"fused": SMALL, "fused_10um": LARGE})
+    write_manifest(folder, run)
+    for route in ROUTES[:2]:
+        for arm in arms:
+            events = (
+                (event(EventKind.COLLISION_PEDESTRIAN, 2.0), completion(100.0))
+                if arm == "rgb"
+                else (completion(100.0),)
+            )
+            write_episode(folder.episode(route.id, arm, 0), record(route.id, arm, events=events), drive(0, arm, 0, 0.1))
+    text = report.write(folder).read_text(encoding="utf-8")
+    Page(text)
+    assert "How much depends on the droplets" in text
+    assert "Paired difference by radius of the fog&#x27;s droplets: 5 um +50.0, 10 um +50.0" in text
+    assert "droplets of 5 um and 10 um (effective radius)" in text
+    assert re.search(r"<td[^>]*>10 um</td><td>1.03 ×</td><td>fused_10um</td>", text)
 
 
 def test_a_strip_shows_three_panels_per_moment() -> None:

@@ -10,7 +10,7 @@ from results.layout import RunFolder
 from results.manifest import write_manifest
 from results.record import EpisodeRecord, RecordError, write_episode
 from results.scores import METRIC_VERSIONS, Failure
-from tests.results.synthetic import ROUTES, completion, event, manifest, record, write_run
+from tests.results.synthetic import LARGE, ROUTES, SMALL, completion, event, manifest, record, write_run
 
 PAIR = ROUTES[:2]
 FIRST, SECOND = (route.id for route in PAIR)
@@ -160,3 +160,27 @@ def test_each_arm_gets_its_own_leaderboard_file(tmp_path: Path) -> None:
     assert sorted(p.name for p in (tmp_path / "leaderboard").iterdir()) == ["clear.json", "fused.json", "rgb.json"]
     rgb = json.loads(folder.leaderboard("rgb").read_text())
     assert rgb["_checkpoint"]["progress"] == [1, 2]
+
+
+def test_fused_drives_in_other_droplets_are_compared_with_the_same_baseline() -> None:
+    hit = (event(EventKind.COLLISION_PEDESTRIAN), completion(100.0))
+    arms = {"rgb": "fog", "fused": "fog", "fused_10um": "fog, droplets of 10 um"}
+    records = [record(route.id, "rgb", events=hit) for route in ROUTES]
+    records += [record(route.id, "fused") for route in ROUTES]
+    records += [
+        record(route.id, "fused_10um", events=hit if i else (completion(100.0),)) for i, route in enumerate(ROUTES)
+    ]
+    run = manifest(seeds=(0,), arms=arms, droplets={"fused_10um": LARGE, "fused": SMALL})
+    figures = summary.summarise(run, records)
+    small, large = figures["droplets"]
+    assert (small["arm"], small["radius_um"], small["lwir_over_visible"]) == ("fused", 5.0, 0.65)
+    assert small["paired"]["difference"] == figures["paired"]["difference"] == 50.0
+    assert large["arm"] == "fused_10um"
+    assert large["driving_score"] == pytest.approx((100 + 5 * 50) / 6)
+    assert large["paired"]["difference"] == pytest.approx(50 / 6)
+    assert large["paired"]["includes_zero"]
+    assert large["paired"]["pairs"] == 6
+
+
+def test_a_run_without_fog_has_no_droplets(tmp_path: Path) -> None:
+    assert summary.write(write_run(tmp_path, seeds=(0,)))["droplets"] is None

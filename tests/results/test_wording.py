@@ -5,7 +5,7 @@ from results.events import EventKind
 from results.layout import RunFolder
 from results.record import EpisodeRecord
 from results.scores import Failure
-from tests.results.synthetic import ARMS, ROUTES, completion, event, manifest, record, write_run
+from tests.results.synthetic import ARMS, LARGE, ROUTES, SMALL, completion, event, manifest, record, write_run
 
 HIT = (event(EventKind.COLLISION_PEDESTRIAN), completion(100.0))
 CLEAN = (completion(100.0),)
@@ -72,6 +72,38 @@ def test_crashed_and_missing_drives_are_said_aloud() -> None:
     assert any("Missing episodes count as zero: 1 in clear" in caution for caution in words.cautions)
     assert any("Crashed episodes count as zero: 1 in fused" in caution for caution in words.cautions)
     assert any("Without them the difference is 0.0 points" in caution for caution in words.cautions)
+
+
+def in_droplets(large: tuple | None, rgb: tuple = HIT) -> wording.Headline:
+    """What is said of six routes in fog; `large`: how drives in larger droplets went, None where there were none."""
+    arms = {"rgb": "fog", "fused": "fog"} | ({} if large is None else {"fused_10um": "fog"})
+    droplets = {"fused": SMALL} | ({} if large is None else {"fused_10um": LARGE})
+    events = {"rgb": rgb, "fused": CLEAN, "fused_10um": large or ()}
+    records = [record(route.id, arm, 0, events[arm]) for route in ROUTES for arm in arms]
+    return wording.headline(summary.summarise(manifest(seeds=(0,), arms=arms, droplets=droplets), records))
+
+
+def test_a_gain_in_small_droplets_alone_is_called_that() -> None:
+    words = in_droplets(HIT)
+    assert words.title == "Fused thermal vision gained pilot 50.0 points of driving score in night_fog"
+    (told_of_large,) = [sentence for sentence in words.sentences if "10 um" in sentence]
+    assert "infrared fades 1.03 times as fast as light" in told_of_large
+    assert "fused minus RGB is 0.0 points" in told_of_large
+    (caution,) = words.cautions
+    assert "with 10 um in place of 5 um it cannot be told from chance" in caution
+
+
+def test_a_gain_that_droplets_do_not_change_needs_no_caution() -> None:
+    words = in_droplets(CLEAN)
+    assert any("fused minus RGB is +50.0 points" in sentence and "10 um" in sentence for sentence in words.sentences)
+    assert words.cautions == ()
+
+
+def test_a_gain_in_one_kind_of_fog_says_which() -> None:
+    (caution,) = in_droplets(None).cautions
+    assert "droplets of 5 um" in caution
+    assert "none was driven" in caution
+    assert in_droplets(None, rgb=CLEAN).cautions == ()
 
 
 def test_figures_in_words_match_those_in_the_summary(tmp_path: Path) -> None:

@@ -1,0 +1,90 @@
+"""Which arms a run has, and what fog of other droplets changes: the thermal frame, and nothing that the eye sees."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from harness.arms import ARMS, arm_of, parse_arms
+from harness.episode import ambient_for
+from harness.errors import HarnessError
+from harness.run import default_arms
+from scenarios.definition import load_scenario
+from tests.harness import tiny
+
+
+def test_an_arm_of_other_droplets_is_known_by_its_name() -> None:
+    arm = arm_of("fused_7.5um")
+    assert arm.fused
+    assert not arm.clear_twin
+    assert arm.droplet_radius_um == 7.5
+    assert arm_of(arm.name) == arm
+    assert parse_arms("rgb, fused_10.0um") == (ARMS["rgb"], arm_of("fused_10um"))
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("rgb,thermal", "no arm named 'thermal'"),
+        ("rgb,fused_um", "no arm named 'fused_um'"),
+        ("rgb,rgb_10um", "no arm named 'rgb_10um'"),
+        ("fused_0.5um", "droplets of 0.5 um: choose a radius from 1 to 20 um"),
+        ("fused_10um,fused_10.0um", "each arm once"),
+        (",", "choose from rgb, fused, clear"),
+    ],
+)
+def test_arms_that_are_none_are_told_in_one_line(text: str, line: str) -> None:
+    with pytest.raises(HarnessError, match=line) as error:
+        parse_arms(text)
+    assert str(error.value).startswith(f"--arms {text}: ")
+
+
+def test_a_run_in_fog_drives_droplets_that_hide_as_much_from_infrared_as_from_the_eye() -> None:
+    def names(scenario: str, quick: bool = False) -> list[str]:
+        return [arm.name for arm in default_arms(load_scenario(scenario), quick)]
+
+    assert names("night_fog") == names("day_fog") == ["rgb", "fused", "clear", "fused_10um"]
+    assert names("night_fog", quick=True) == names("night_clear") == ["rgb", "fused", "clear"]
+
+
+def test_other_droplets_change_what_infrared_sees_and_not_the_weather() -> None:
+    scenario = load_scenario("night_fog")
+    other = scenario.with_droplets(10.0)
+    for name in ("fog_density", "fog_distance", "fog_falloff", "sun_altitude_angle", "cloudiness"):
+        assert getattr(other.weather_parameters(), name) == getattr(scenario.weather_parameters(), name)
+    assert ambient_for(scenario, None).droplet_radius_um == 5.0
+    assert ambient_for(other, None).droplet_radius_um == 10.0
+    assert ambient_for(other, None).visibility_m == ambient_for(scenario, None).visibility_m
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    runs: list[tiny.Run] = []
+    scenario = tiny.scenario_file(tmp_path, walkers=2)
+    agent = tiny.agent_file(tmp_path, tiny.SENSITIVE_AGENT)
+    options = ["--scenario", scenario, "--agent", agent, "--arms", "rgb,fused,fused_10um", "--seeds", 1]
+    runs.append(tiny.Run(*options, "--out", tmp_path / "out"))
+    assert runs[0].end() == 0, runs[0].said
+    yield tmp_path / "out"
+    runs[0].kill()
+
+
+@pytest.mark.timeout(400)  # a first run on a machine compiles
+def test_a_run_with_other_droplets_shows_the_agent_other_frames_of_the_same_world(folder: Path) -> None:
+    drives = tiny.drives_of(folder)
+    arms = ("rgb", "fused", "fused_10um")
+    throttles = [drives[f"1-{arm}-seed0/throttle"] for arm in arms]
+    assert throttles[1] != throttles[2]
+    assert throttles[0] != throttles[2]
+    first = [[drives[f"1-{arm}-seed0/{name}"][0] for name in ("location", "rotation")] for arm in arms]
+    assert first[0] == first[1] == first[2]
+    figures = json.loads((folder / "summary.json").read_text())
+    assert [(e["arm"], e["radius_um"], e["lwir_over_visible"]) for e in figures["droplets"]] == [
+        ("fused", 5.0, 0.65),
+        ("fused_10um", 10.0, 1.03),
+    ]
+    assert figures["provenance"]["weather"]["fused_10um"] == "tiny, droplets of 10 um"
+    assert "How much depends on the droplets" in (folder / "report.html").read_text()
