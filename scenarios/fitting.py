@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
 from collections import Counter
 from collections.abc import Sequence
 
 import carla
 
 from scenarios.errors import ScenarioError
-from scenarios.hazards import HAZARDS
+from scenarios.hazards import HAZARDS, PARAMETERS
 from scenarios.planner import RoutePlan, plan
 from scenarios.routes import RouteSpec, ScenarioSpec
 
@@ -30,6 +31,7 @@ def triggers(route: RoutePlan, spec: RouteSpec) -> list[tuple[ScenarioSpec, floa
     for scenario in spec.scenarios:
         if scenario.type not in HAZARDS:
             continue
+        _check_spelling(scenario)
         along_m, away_m = route.nearest(scenario.trigger.x, scenario.trigger.y)
         where = f"{scenario.source}: trigger point of {scenario.name}"
         if away_m > TRIGGER_NEAR_M:
@@ -42,6 +44,14 @@ def triggers(route: RoutePlan, spec: RouteSpec) -> list[tuple[ScenarioSpec, floa
             )
         placed.append((scenario, along_m))
     return placed
+
+
+def _check_spelling(scenario: ScenarioSpec) -> None:
+    """A parameter of a name that nobody reads would leave the default in force without a word."""
+    known = PARAMETERS[scenario.type]
+    for name in sorted(scenario.parameters.keys() - set(known)):
+        if meant := difflib.get_close_matches(name, known, n=1, cutoff=0.8):
+            raise ScenarioError(f"{scenario.source}: {scenario.name} has <{name}>: did you mean <{meant[0]}>?")
 
 
 def title_of(spec: RouteSpec) -> str:

@@ -68,6 +68,13 @@ class ScenarioSpec:
             raise ScenarioError(f"{self.source}: <{name}> of {self.name} has no value")
         return self.parameters[name]["value"]
 
+    def choice(self, name: str, default: str, choices: tuple[str, ...]) -> str:
+        """As `text`, for what must be one of a few words."""
+        value = self.text(name, default)
+        if value not in choices:
+            raise ScenarioError(f"{self.source}: <{name}> of {self.name}: {value!r} is none of {', '.join(choices)}")
+        return value
+
     def number(self, name: str, default: float) -> float:
         text = self.text(name, "")
         if not text:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from scenarios.hazards import braking_leader, cyclist, pedestrian, red_light, stopped_car
 from scenarios.hazards.braking_leader import hard_brake_route
 from scenarios.hazards.cyclist import hazard_at_side_lane
 from scenarios.hazards.hazard import Hazard, Place
@@ -21,4 +22,14 @@ HAZARDS: Mapping[str, Callable[[Place], Hazard]] = {
     "VanillaSignalizedTurnEncounterRedLight": signalised_junction_red,
 }
 
-__all__ = ["HAZARDS", "Hazard", "Place"]
+PARAMETERS: Mapping[str, tuple[str, ...]] = {
+    "DynamicObjectCrossing": pedestrian.PARAMETERS,
+    "ParkingCrossingPedestrian": pedestrian.PARAMETERS,
+    "ParkedObstacle": stopped_car.PARAMETERS,
+    "HazardAtSideLane": cyclist.PARAMETERS,
+    "HardBreakRoute": braking_leader.PARAMETERS,
+    "VanillaSignalizedTurnEncounterRedLight": red_light.PARAMETERS,
+}
+"""What each reads of its `<scenario>`; the leaderboard's files have others, which are passed over."""
+
+__all__ = ["HAZARDS", "PARAMETERS", "Hazard", "Place"]

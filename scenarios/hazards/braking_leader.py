@@ -16,6 +16,7 @@ from scenarios.path_driver import PathDriver, path_from
 from scenarios.situation import Situation
 from scenarios.spawning import DROP_M, half_length_m, speed_mps
 
+PARAMETERS = ("distance", "speed", "headway", "brake_distance", "brake", "wait", "vehicle_model")
 STANDING_MPS = 0.3
 AWAY_MPS = 9.0
 LONGEST_WAIT_S = 12.0

@@ -15,6 +15,7 @@ from scenarios.path_driver import PathDriver, path_from, pulling_over
 from scenarios.situation import Situation
 from scenarios.spawning import DROP_M, beside
 
+PARAMETERS = ("distance", "bicycle_speed", "bicycle_drive_distance", "pull_over", "offset", "bicycle_model")
 PULL_OVER_M = 12.0
 
 

@@ -2,7 +2,8 @@
 
 Parameters: `distance` from the trigger point to where the paths cross (m); `crossing_speed` (m/s); `lead_time`, seconds
 before the ego arrives at which the walker starts; `direction` right or left; `start_offset`, m from the lane's centre
-(default: so that walker and ego meet there); `blocker_model`, `walker_model`.
+(default: so that walker and ego meet there); `blocker_model`, `blocker_offset`, m from the lane's centre (default: that
+of the walker); `walker_model`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,16 @@ from scenarios.hazards.hazard import Place
 from scenarios.situation import Situation
 from scenarios.spawning import DROP_M, beside, half_length_m
 
+PARAMETERS = (
+    "distance",
+    "crossing_speed",
+    "lead_time",
+    "direction",
+    "start_offset",
+    "blocker_model",
+    "blocker_offset",
+    "walker_model",
+)
 WALKER_HEIGHT_M = 1.0
 # The walker starts for an ego that creeps up as well.
 SURPRISE_M = 8.0
@@ -32,7 +43,7 @@ class CrossingPedestrian:
         self._trigger_m = place.trigger_m
         self._speed_mps = spec.positive("crossing_speed", 1.5)
         self._lead_s = spec.number("lead_time", 3.0)
-        side = -1.0 if spec.text("direction", "right") == "left" else 1.0
+        side = {"left": -1.0, "right": 1.0}[spec.choice("direction", "right", ("left", "right"))]
         offset_m = spec.number("start_offset", self._speed_mps * self._lead_s)
         # Farther away than it walks until the meeting: it starts earlier, so that they meet all the same.
         self._lead_s = max(self._lead_s, offset_m / self._speed_mps)

@@ -14,6 +14,7 @@ from scenarios.errors import ScenarioError
 from scenarios.hazards.hazard import Place
 from scenarios.situation import Situation
 
+PARAMETERS = ("wait",)
 STANDING_MPS = 0.3
 GREEN_S = 12.0
 LOOK_AHEAD_M = 120.0

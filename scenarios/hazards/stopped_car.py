@@ -15,6 +15,7 @@ from scenarios.path_driver import PathDriver, path_from
 from scenarios.situation import Situation
 from scenarios.spawning import DROP_M, half_length_m, speed_mps
 
+PARAMETERS = ("distance", "wait", "vehicle_model")
 STANDING_MPS = 0.5
 BEHIND_M = 20.0
 DRIVE_ON_MPS = 9.0

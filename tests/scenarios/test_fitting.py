@@ -1,5 +1,16 @@
-from scenarios.fitting import left_out, title_of
+import re
+from pathlib import Path
+
+import carla
+import pytest
+
+import scenarios.hazards
+from scenarios.errors import ScenarioError
+from scenarios.fitting import left_out, title_of, triggers
+from scenarios.hazards import HAZARDS, PARAMETERS
+from scenarios.planner import plan
 from scenarios.routes import RouteSpec, ScenarioSpec, TriggerPoint
+from simulator.towns import build_town
 
 
 def route(*types: str) -> RouteSpec:
@@ -14,3 +25,36 @@ def test_what_is_not_staged_is_told():
         "left out: 2 of type Accident, which nightloop does not stage (it stages DynamicObjectCrossing"
     )
     assert title_of(routes[0]) == "ParkedObstacle_0, Accident_1 (left out)"
+
+
+def crossing(**parameters: str) -> RouteSpec:
+    """A pedestrian on a short way in Elm02."""
+    trigger = TriggerPoint(-3.5, -150.6, 0.0, 0.0)
+    given = {name: {"value": value} for name, value in parameters.items()}
+    scenario = ScenarioSpec("Walker", "DynamicObjectCrossing", trigger, given, "mine.xml:7")
+    return RouteSpec("1", "Elm02", ((-3.5, -150.6, 0.0), (-23.0, -146.0, 0.0)), (scenario,))
+
+
+def test_a_misspelt_parameter_is_told_before_anything_is_driven():
+    way = plan(carla.Map("Elm02", build_town("Elm02").opendrive), crossing().keypoints)
+    with pytest.raises(ScenarioError) as error:
+        triggers(way, crossing(distance="12", crosing_speed="2"))
+    assert str(error.value) == "mine.xml:7: Walker has <crosing_speed>: did you mean <crossing_speed>?"
+    # The leaderboard's own, which nightloop has no use for, are no mistakes.
+    ((_, along_m),) = triggers(way, crossing(distance="12", crossing_angle="2", flow_speed="1"))
+    assert along_m == pytest.approx(0.0, abs=1.0)
+
+
+def test_a_direction_is_left_or_right():
+    (scenario,) = crossing(direction="Left").scenarios
+    with pytest.raises(ScenarioError, match="<direction> of Walker: 'Left' is none of left, right"):
+        scenario.choice("direction", "right", ("left", "right"))
+
+
+def test_parameters_of_hazards_are_those_that_their_code_reads():
+    assert PARAMETERS.keys() == HAZARDS.keys()
+    for make, names in ((HAZARDS[kind], PARAMETERS[kind]) for kind in HAZARDS):
+        source = Path(scenarios.hazards.__file__).parent / f"{make.__module__.rpartition('.')[2]}.py"
+        read = re.findall(r'spec\.(?:text|number|positive|choice)\(\s*"(\w+)"', source.read_text())
+        assert set(read) == set(names)
+        assert all(f"`{name}`" in source.read_text().split('"""')[1] for name in names)
