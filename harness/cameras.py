@@ -17,13 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fusion.proxy import FusionProxy
+from results.films import FRAMES_PER_S
 from results.strips import Moment
 from sensors.rig import CameraFrames, Rig
 from sensors.thermal import ActorState, Ambient, HeatTracker, ThermalCamera, ThermalConfig, preset, reproject, sensor_at
 
-STRIP_TICKS = 24
-# How long before an event the frames of its strip were taken.
-BEFORE_S = (1.0, 0.5, 0.0)
+# What the report shows of an infraction: the seconds before it as a film, and of that a strip of single frames.
+FILM_S = 3.0
+FILM_EVERY_TICKS = 2  # of 20 a second
+STRIP_BEFORE_S = (1.0, 0.5, 0.0)
 # Of 255: a pixel that lies half in the border of a thermal picture counts as outside.
 HELD = 254
 
@@ -87,7 +89,7 @@ class CameraView:
         label = "at the event" if before_s < 0.025 else f"{before_s:.1f} s before"
         valid = self.heat.valid
         thermal = self.thermal if valid is None else np.where(valid, self.thermal, _hatched(valid.shape))
-        return Moment(label, self.frames.bgra, thermal, self.fused)
+        return Moment(label, self.frames.bgra, thermal, self.fused, before_s)
 
 
 def _hatched(shape: tuple[int, ...]) -> NDArray[np.uint8]:
@@ -122,8 +124,9 @@ class Cameras:
         }
         self._first_frame = 0
         self._begun: tuple[int, dict[str, ThermalView]] = -1, {}
-        # The first camera's last second, for the strips of the report.
-        self._recent: deque[CameraView] = deque(maxlen=STRIP_TICKS)
+        # The first camera's last seconds, and what it has just seen, for the report.
+        self._recent: deque[CameraView] = deque(maxlen=round(FILM_S * FRAMES_PER_S))
+        self._latest: CameraView | None = None
 
     def begin(self, snapshot: carla.WorldSnapshot, timeout_s: float) -> None:
         """What asks for no RGB frame, while the server still makes them: heat and, where it is fused, thermal frames.
@@ -156,17 +159,27 @@ class Cameras:
             # A copy: agents draw into their frames, and strips show what they were given.
             data[name] = (snapshot.frame, (view.fused if self._fused else frames.bgra).copy())
             if number == 0:
-                self._recent.append(view)
+                if heat[name].hits.frame % FILM_EVERY_TICKS == 0:
+                    self._recent.append(view)
+                self._latest = view
         return data
 
-    def strip(self, event_s: float) -> list[Moment]:
-        """The first camera a second and half a second before an event and at it, oldest first."""
+    def film(self, event_s: float) -> list[Moment]:
+        """What the first camera saw in the seconds before an event, oldest first, and what it has just seen."""
         views = list(self._recent)
-        chosen = {min(range(len(views)), key=lambda i: abs(views[i].time_s - event_s + b)) for b in BEFORE_S if views}
-        return [views[index].moment(event_s) for index in sorted(chosen)]
+        if self._latest is not None and self._latest not in views:
+            views.append(self._latest)
+        # In the order of time: a detector remembers what it saw before.
+        return [view.moment(event_s) for view in views]
 
     def destroy(self) -> None:
         self._rig.destroy()
+
+
+def strip_of(film: Sequence[Moment]) -> list[Moment]:
+    """The frames a second and half a second before the event and at it."""
+    chosen = {min(range(len(film)), key=lambda i: abs(film[i].before_s - b)) for b in STRIP_BEFORE_S if film}
+    return [film[index] for index in sorted(chosen)]
 
 
 def _own_sensor(config: ThermalConfig, camera: Mapping[str, Any]) -> dict[str, Any]:

@@ -20,11 +20,12 @@ import torch
 from agents.loader import BUILT_IN, AgentLoadError, load_agent_class, make_agent
 from fusion.proxy import FusionProxy
 from harness.arms import arm_of
-from harness.cameras import Cameras
+from harness.cameras import Cameras, strip_of
 from harness.errors import HarnessError, ServerError
 from harness.sensors import CAMERA, AgentSensors, check_declared
 from harness.server import ServerAddress, free_port
 from results.events import TERMINATING_KINDS, Event
+from results.films import film_webm
 from results.layout import RunFolder
 from results.leaderboard import sensor_icons
 from results.record import Clip, EpisodeRecord, write_episode
@@ -240,17 +241,21 @@ class _Drive:
         return control
 
     def _keep(self, new: Sequence[Event]) -> None:
-        """Keeps events, and a strip of frames for each infraction that has a moment of its own."""
+        """Keeps events, and for each infraction a film of the seconds before it and a strip of its frames."""
         assert self._cameras is not None
         for event in new:
             index = len(self.events)
             self.events.append(event)
             if not event.is_infraction or len(self.clips) >= MOST_STRIPS:
                 continue
-            if moments := self._cameras.strip(event.time_s):
-                file = f"strips/{index:03d}-{event.kind.value}.jpg"
-                self.strips[file] = strip_jpeg(moments)
-                self.clips.append(Clip(file, index, event.frame, event.message))
+            if not (moments := self._cameras.film(event.time_s)):
+                continue
+            name = f"strips/{index:03d}-{event.kind.value}"
+            strip, film = f"{name}.jpg", f"{name}.webm"
+            self.strips[strip] = strip_jpeg(strip_of(moments))
+            if picture := film_webm(moments):
+                self.strips[film] = picture
+            self.clips.append(Clip(strip, index, event.frame, event.message, film if picture else ""))
 
     def _report(self, time_s: float, wall_s: float) -> None:
         completion = 100.0 * self.ticks[-1].route_progress_m / max(self._route.length_m, 1.0)

@@ -23,12 +23,13 @@ class RecordError(Exception):
 @dataclass(frozen=True)
 class Clip:
     """A strip of RGB | thermal | fused frames: `file` relative to the episode's folder, `event` the index of the event
-    it shows (-1: none in particular)."""
+    it shows (-1: none in particular); `film` the file with the seconds before it, if there is one."""
 
     file: str
     event: int = -1
     frame: int = 0
     caption: str = ""
+    film: str = ""
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ class EpisodeRecord:
 def write_episode(
     folder: EpisodeFolder, record: EpisodeRecord, ticks: Sequence[Tick], strips: Mapping[str, bytes] | None = None
 ) -> None:
-    """Keep an episode. `strips` are the JPEG files that `record.clips` names, by file name.
+    """Keep an episode. `strips` are the files that `record.clips` names, by file name.
 
     `record.json` comes last and atomically: as long as it is missing the episode has not been finished.
     """

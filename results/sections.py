@@ -51,7 +51,7 @@ class ArmName:
 
 @dataclass(frozen=True)
 class Infraction:
-    """`strip` is a data URI; `left_out` names the file of a strip that is not on the page."""
+    """`strip` and `film` are data URIs; `left_out` names the file of what is not on the page."""
 
     number: int
     arm: ArmName
@@ -60,6 +60,7 @@ class Infraction:
     words: str
     message: str
     strip: str = ""
+    film: str = ""
     caption: str = ""
     left_out: str = ""
 
@@ -170,11 +171,13 @@ def _infractions(
             if not event.is_infraction:
                 continue
             number = len(infractions) + 1
-            strip, caption, left_out = "", "", ""
+            strip, film, caption, left_out = "", "", "", ""
             if place in clips:
                 path = episode.path / clips[place].file
                 if strips_left > 0 and path.is_file():
-                    strip, caption = _data_uri(path), clips[place].caption
+                    strip, caption = _data_uri(path, "image/jpeg"), clips[place].caption
+                    moving = episode.path / clips[place].film
+                    film = _data_uri(moving, "video/webm") if moving.is_file() else ""
                     strips_left -= 1
                 else:
                     left_out = str(path.relative_to(folder.path))
@@ -187,6 +190,7 @@ def _infractions(
                     WORDS[event.kind],
                     event.message,
                     strip,
+                    film,
                     caption,
                     left_out,
                 )
@@ -229,5 +233,5 @@ def _folder_of(folder: RunFolder, record: EpisodeRecord) -> EpisodeFolder:
     return folder.episode(record.route_id, record.arm, record.seed)
 
 
-def _data_uri(path: Path) -> str:
-    return "data:image/jpeg;base64," + base64.b64encode(path.read_bytes()).decode("ascii")
+def _data_uri(path: Path, kind: str) -> str:
+    return f"data:{kind};base64," + base64.b64encode(path.read_bytes()).decode("ascii")

@@ -20,20 +20,21 @@ _BACKGROUND = 24
 class Moment:
     """Frames of one instant, all of one camera. `rgb` and `fused` are (H, W, 3) or (H, W, 4) uint8, blue first as CARLA
     delivers them; `thermal` is (H, W) uint8. None where an arm does not make that frame. `label` names the instant
-    ("1.0 s before")."""
+    ("1.0 s before"), `before_s` how long before what is shown it was."""
 
     label: str
     rgb: NDArray[np.uint8] | None
     thermal: NDArray[np.uint8] | None
     fused: NDArray[np.uint8] | None
+    before_s: float = 0.0
 
 
 def strip_jpeg(moments: Sequence[Moment], panel_width: int = PANEL_WIDTH) -> bytes:
     """The moments from top to bottom in the order given."""
     if not moments:
         raise ValueError("a strip needs at least one moment")
-    height = max(_panel_height(moment, panel_width) for moment in moments)
-    rows = [_row(moment, panel_width, height) for moment in moments]
+    height = max(panel_height(moment, panel_width) for moment in moments)
+    rows = [row(moment, panel_width, height) for moment in moments]
     gap = np.full((_GAP, rows[0].shape[1], 3), _BACKGROUND, np.uint8)
     stacked = np.concatenate([part for row in rows for part in (row, gap)][:-1])
     done, data = cv2.imencode(".jpg", stacked, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
@@ -42,14 +43,16 @@ def strip_jpeg(moments: Sequence[Moment], panel_width: int = PANEL_WIDTH) -> byt
     return data.tobytes()
 
 
-def _panel_height(moment: Moment, width: int) -> int:
+def panel_height(moment: Moment, width: int) -> int:
+    """In px, of a panel that is `width` px wide."""
     for frame in (moment.rgb, moment.thermal, moment.fused):
         if frame is not None:
             return max(1, round(width * frame.shape[0] / frame.shape[1]))
     raise ValueError(f"moment {moment.label!r} of a strip has no frame at all")
 
 
-def _row(moment: Moment, width: int, height: int) -> NDArray[np.uint8]:
+def row(moment: Moment, width: int, height: int) -> NDArray[np.uint8]:
+    """RGB | thermal | fused of one moment, three panels of `width` x `height` px: (H, W, 3) uint8, blue first."""
     panels = [
         _panel(frame, name, moment.label, width, height)
         for name, frame in (("RGB", moment.rgb), ("thermal", moment.thermal), ("fused", moment.fused))

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from results.events import Event, EventKind
+from results.films import film_webm
 from results.layout import RunFolder
 from results.manifest import Manifest, RouteEntry, config_hash, write_manifest
 from results.record import Clip, EpisodeRecord, write_episode
@@ -125,7 +126,7 @@ def drive(number: int, arm: str, seed: int, share: float) -> list[Tick]:
     return ticks
 
 
-def strip() -> bytes:
+def moments() -> list[Moment]:
     rng = np.random.default_rng(0)
     rows = np.linspace(20, 90, 180)[:, None, None]
     rgb = (rows + rng.normal(0, 4, (180, 320, 3))).clip(0, 255).astype(np.uint8)
@@ -133,13 +134,14 @@ def strip() -> bytes:
     thermal[70:150, 180:205] = 235
     fused = rgb.copy()
     fused[70:150, 180:205] = 220
-    return strip_jpeg([Moment("1.0 s before", rgb, thermal, fused), Moment("at contact", rgb, thermal, fused)])
+    return [Moment("1.0 s before", rgb, thermal, fused, 1.0), Moment("at contact", rgb, thermal, fused)]
 
 
 def write_run(path: Path, seeds: tuple[int, ...] = (0, 1), gain: bool = True, **others: Any) -> RunFolder:
     """Six routes; the rgb arm hits things that the fused arm sees (the other way round without `gain`)."""
     folder = RunFolder(path)
     write_manifest(folder, manifest(seeds=seeds))
+    strip, film = strip_jpeg(moments()), film_webm(moments(), panel_width=160)
     worse = "rgb" if gain else "fused"
     for number, route in enumerate(ROUTES):
         for seed in seeds:
@@ -156,7 +158,10 @@ def write_run(path: Path, seeds: tuple[int, ...] = (0, 1), gain: bool = True, **
                 if arm == worse and number == 2:
                     end = ticks[-1]
                     events.append(event(EventKind.VEHICLE_BLOCKED, end.time_s, *end.location[:2]))
-                clips = tuple(Clip(f"strips/{i}.jpg", i, caption="front camera") for i in range(len(events)))
+                clips = tuple(
+                    Clip(f"strips/{i}.jpg", i, caption="front camera", film=f"strips/{i}.webm")
+                    for i in range(len(events))
+                )
                 events.append(completion(100.0 * share, ticks[-1].time_s))
                 episode = record(
                     route.id,
@@ -170,6 +175,6 @@ def write_run(path: Path, seeds: tuple[int, ...] = (0, 1), gain: bool = True, **
                     duration_game_s=ticks[-1].time_s,
                     **others,
                 )
-                strips = {clip.file: strip() for clip in clips}
+                strips = {name: data for clip in clips for name, data in ((clip.file, strip), (clip.film, film))}
                 write_episode(folder.episode(route.id, arm, seed), episode, ticks, strips)
     return folder

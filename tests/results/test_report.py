@@ -12,6 +12,7 @@ import pytest
 
 from results import report, summary, wording
 from results.events import EventKind
+from results.films import film_webm
 from results.layout import RunFolder
 from results.manifest import RouteEntry, write_manifest
 from results.record import write_episode
@@ -78,9 +79,12 @@ def test_the_headline_comes_first_and_says_what_happened(run: RunFolder, text: s
     assert text.index("<h1>") < text.index("<svg") < text.index("<table")
 
 
-def test_every_infraction_has_its_strip_as_it_lies_on_disk(run: RunFolder, text: str) -> None:
-    on_page = [base64.b64decode(data) for data in re.findall(r"data:image/jpeg;base64,([^\"]+)", text)]
-    on_disk = [path.read_bytes() for path in run.episodes.rglob("*.jpg")]
+@pytest.mark.parametrize(("kind", "ending"), [("image/jpeg", "jpg"), ("video/webm", "webm")])
+def test_every_infraction_has_its_strip_and_its_film_as_they_lie_on_disk(
+    run: RunFolder, text: str, kind: str, ending: str
+) -> None:
+    on_page = [base64.b64decode(data) for data in re.findall(rf"data:{kind};base64,([^\"]+)", text)]
+    on_disk = [path.read_bytes() for path in run.episodes.rglob(f"*.{ending}")]
     assert len(on_disk) == 5
     assert sorted(on_page) == sorted(on_disk)
 
@@ -213,6 +217,29 @@ def test_a_strip_shows_three_panels_per_moment() -> None:
     assert np.abs(image[60, 244].astype(int) - 128).max() < 12
     assert image[60, 408].max() < 40  # no fused frame was made before
     assert np.abs(image[154, 408].astype(int) - (200, 30, 30)).max() < 12
+
+
+def test_a_film_plays_what_was_seen_in_its_order(tmp_path: Path) -> None:
+    rgb = np.zeros((91, 160, 4), np.uint8)
+    moments = [Moment(f"{n}", rgb, np.full((91, 160), 8 * n, np.uint8), rgb) for n in range(30)]
+    data = film_webm(moments, panel_width=160)
+    assert data == film_webm(moments, panel_width=160)
+    (tmp_path / "film.webm").write_bytes(data)
+    film = cv2.VideoCapture(str(tmp_path / "film.webm"))
+    assert film.get(cv2.CAP_PROP_FPS) == 10.0
+    frames = []
+    while (read := film.read())[0]:
+        frames.append(read[1])
+    assert len(frames) == 30
+    assert frames[0].shape == (90, 3 * 160 + 2 * 4, 3)  # an odd row is left out
+    thermal = [float(frame[60, 244].mean()) for frame in frames]
+    assert np.abs(np.array(thermal) - 8.0 * np.arange(30)).max() < 12.0
+    assert max(float(frame[60, 80].mean()) for frame in frames) < 12.0
+
+
+def test_a_film_of_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least one moment"):
+        film_webm([])
 
 
 def test_a_strip_of_nothing_is_refused() -> None:
