@@ -25,7 +25,7 @@ from harness.errors import HarnessError, ServerError
 from harness.sensors import CAMERA, AgentSensors, check_declared
 from harness.server import ServerAddress, free_port
 from results.events import TERMINATING_KINDS, Event
-from results.films import film_webm
+from results.films import film_webp
 from results.layout import RunFolder
 from results.leaderboard import sensor_icons
 from results.record import Clip, EpisodeRecord, write_episode
@@ -251,11 +251,10 @@ class _Drive:
             if not (moments := self._cameras.film(event.time_s)):
                 continue
             name = f"strips/{index:03d}-{event.kind.value}"
-            strip, film = f"{name}.jpg", f"{name}.webm"
+            strip, film = f"{name}.jpg", f"{name}.webp"
             self.strips[strip] = strip_jpeg(strip_of(moments))
-            if picture := film_webm(moments):
-                self.strips[film] = picture
-            self.clips.append(Clip(strip, index, event.frame, event.message, film if picture else ""))
+            self.strips[film] = film_webp(moments)
+            self.clips.append(Clip(strip, index, event.frame, event.message, film))
 
     def _report(self, time_s: float, wall_s: float) -> None:
         completion = 100.0 * self.ticks[-1].route_progress_m / max(self._route.length_m, 1.0)

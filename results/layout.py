@@ -5,7 +5,7 @@
         record.json                               how the episode went; written last: without it, unfinished
         ticks.npz                                 the state at every tick (`results.ticks`)
         events.jsonl                              what happened (`results.events`)
-        strips/*.jpg, *.webm                      RGB | thermal | fused at each infraction, and the seconds before it
+        strips/*.jpg, *.webp                      RGB | thermal | fused at each infraction, and the seconds before it
     OUT/leaderboard/<arm>.json                    one results file per arm in the leaderboard's own schema
     OUT/summary.json  OUT/routes.csv  OUT/report.html
 

@@ -177,7 +177,7 @@ def _infractions(
                 if strips_left > 0 and path.is_file():
                     strip, caption = _data_uri(path, "image/jpeg"), clips[place].caption
                     moving = episode.path / clips[place].film
-                    film = _data_uri(moving, "video/webm") if moving.is_file() else ""
+                    film = _data_uri(moving, "image/webp") if moving.is_file() else ""
                     strips_left -= 1
                 else:
                     left_out = str(path.relative_to(folder.path))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from results.events import Event, EventKind
-from results.films import film_webm
+from results.films import film_webp
 from results.layout import RunFolder
 from results.manifest import Manifest, RouteEntry, config_hash, write_manifest
 from results.record import Clip, EpisodeRecord, write_episode
@@ -141,7 +141,7 @@ def write_run(path: Path, seeds: tuple[int, ...] = (0, 1), gain: bool = True, **
     """Six routes; the rgb arm hits things that the fused arm sees (the other way round without `gain`)."""
     folder = RunFolder(path)
     write_manifest(folder, manifest(seeds=seeds))
-    strip, film = strip_jpeg(moments()), film_webm(moments(), panel_width=160)
+    strip, film = strip_jpeg(moments()), film_webp(moments(), panel_width=160)
     worse = "rgb" if gain else "fused"
     for number, route in enumerate(ROUTES):
         for seed in seeds:
@@ -159,7 +159,7 @@ def write_run(path: Path, seeds: tuple[int, ...] = (0, 1), gain: bool = True, **
                     end = ticks[-1]
                     events.append(event(EventKind.VEHICLE_BLOCKED, end.time_s, *end.location[:2]))
                 clips = tuple(
-                    Clip(f"strips/{i}.jpg", i, caption="front camera", film=f"strips/{i}.webm")
+                    Clip(f"strips/{i}.jpg", i, caption="front camera", film=f"strips/{i}.webp")
                     for i in range(len(events))
                 )
                 events.append(completion(100.0 * share, ticks[-1].time_s))
