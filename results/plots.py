@@ -39,7 +39,7 @@ def scores_svg(scores: Mapping[str, Sequence[float]], difference: float | None, 
     arms = list(scores)
     with figure.style():
         longest = max(map(len, arms))
-        left = max(66.0, 14.0 + 8.6 * longest)
+        left = max(66.0, 16.0 + 9.4 * longest)
         width, span, row = left + 414.0, 350.0, 40.0
         bars = row * len(arms)
         height = bars + (128.0 if difference is not None else 38.0)
@@ -89,9 +89,12 @@ def _pair(axes: Axes, level: float, scores: Mapping[str, Sequence[float]], arms:
             axes.scatter(
                 scores[arm], [level] * len(scores[arm]), s=16, color=colour, alpha=0.5, linewidth=0, clip_on=False
             )
-        # A ring around what coincides with it, so that equal scores of the arms stay visible as such.
+        # A ring around what coincides with it, or a small dot on it, so that equal scores of the arms stay visible.
         size, face, edge = (150, "none", colour) if arm == "clear" else (72, colour, PAPER)
-        axes.scatter(mean, level, s=size, facecolor=face, edgecolor=edge, linewidth=1.8, zorder=3, clip_on=False)
+        if arm not in ("rgb", "fused", "clear"):
+            size = 30
+        zorder = 3 if size > 30 else 4
+        axes.scatter(mean, level, s=size, facecolor=face, edgecolor=edge, linewidth=1.8, zorder=zorder, clip_on=False)
 
 
 def droplets_svg(droplets: Sequence[Mapping[str, Any]]) -> str:
