@@ -37,3 +37,16 @@ def luminance_swap(frame: Bytes, thermal: Bytes) -> Bytes:
 FUSIONS: dict[str, Fusion] = {
     "visible": visible, "thermal": thermal, "average": average, "maximum": maximum, "luminance swap": luminance_swap,
 }  # fmt: skip
+
+
+def like_proxy(name: str) -> Callable[..., Bytes]:
+    """One of FUSIONS in FusionProxy's place: BGRA (H, W, 4) and thermal (H, W), both uint8, to BGRA; alpha is kept."""
+    fuse = FUSIONS[name]
+
+    def fused(bgra: Bytes, heat: Bytes, channel_order: str = "bgr") -> Bytes:
+        assert channel_order == "bgr"
+        result = bgra.copy()
+        result[..., :3] = fuse(bgra[..., 2::-1], heat)[..., ::-1]
+        return result
+
+    return fused

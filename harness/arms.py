@@ -14,7 +14,8 @@ class Arm:
     """`fused`: the agent's camera frames pass through FusionProxy. `clear_twin`: in the clear day twin.
 
     `droplet_radius_um`: in the scenario's fog, as dense to the eye, but with droplets of this effective radius, which
-    decides how far the thermal camera sees; None stands for the scenario's own.
+    decides how far the thermal camera sees; None stands for the scenario's own. `naive`: by this fusion of
+    `fusion.naive` instead of FusionProxy, for a comparison.
     """
 
     name: str
@@ -22,6 +23,7 @@ class Arm:
     clear_twin: bool
     title: str
     droplet_radius_um: float | None = None
+    naive: str = ""
 
 
 ARMS = {
@@ -30,14 +32,22 @@ ARMS = {
     "clear": Arm("clear", fused=False, clear_twin=True, title="RGB, clear day (the agent's own ceiling)"),
 }
 
+NAIVE_ARMS = {
+    "average": Arm("average", True, False, "average of RGB and thermal", naive="average"),
+    "maximum": Arm("maximum", True, False, "the brighter of RGB and thermal", naive="maximum"),
+    "luminance_swap": Arm("luminance_swap", True, False, "thermal in RGB's colours", naive="luminance swap"),
+    "thermal": Arm("thermal", True, False, "thermal alone, as grey", naive="thermal"),
+}
+"""What FusionProxy has to be better than: fusions that anybody has in a line, and no fusion at all."""
+
 _OTHER_DROPLETS = re.compile(r"fused_(\d+(?:\.\d+)?)um")
-CHOICES = f"{', '.join(ARMS)}, or fused_10um for fog with droplets of 10 um (any radius)"
+CHOICES = f"{', '.join((*ARMS, *NAIVE_ARMS))}, or fused_10um for fog with droplets of 10 um (any radius)"
 
 
 def arm_of(name: str) -> Arm:
     """The arm of a name; HarnessError where there is none."""
-    if name in ARMS:
-        return ARMS[name]
+    if arm := ARMS.get(name) or NAIVE_ARMS.get(name):
+        return arm
     if match := _OTHER_DROPLETS.fullmatch(name):
         return fused_with_droplets(float(match[1]))
     raise HarnessError(f"no arm named {name!r}: choose from {CHOICES}")

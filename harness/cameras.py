@@ -7,7 +7,7 @@ through depth. Where it sees nothing of what the RGB camera sees, the fused fram
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -16,7 +16,6 @@ import carla
 import numpy as np
 from numpy.typing import NDArray
 
-from fusion.proxy import FusionProxy
 from results.films import FRAMES_PER_S
 from results.strips import Moment
 from sensors.rig import CameraFrames, Rig
@@ -28,6 +27,10 @@ FILM_EVERY_TICKS = 2  # of 20 a second
 STRIP_BEFORE_S = (1.0, 0.5, 0.0)
 # Of 255: a pixel that lies half in the border of a thermal picture counts as outside.
 HELD = 254
+
+
+Fuse = Callable[..., NDArray[np.uint8]]
+"""FusionProxy, or what stands in its place: (bgra, thermal, channel_order="bgr") -> bgra."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +73,7 @@ class CameraView:
 
     frames: CameraFrames
     heat: ThermalView
-    proxy: FusionProxy
+    fuse: Fuse
     time_s: float
 
     @property
@@ -80,7 +83,7 @@ class CameraView:
     @cached_property
     def fused(self) -> NDArray[np.uint8]:
         """(H, W, 4) uint8 BGRA, alpha as in the RGB frame; the RGB frame where there is no thermal one."""
-        fused = self.proxy(self.frames.bgra, self.thermal, channel_order="bgr")
+        fused = self.fuse(self.frames.bgra, self.thermal, channel_order="bgr")
         valid = self.heat.valid
         return fused if valid is None else np.where(valid[..., None], fused, self.frames.bgra)
 
@@ -107,7 +110,7 @@ class Cameras:
         ego: carla.Vehicle,
         declared: Sequence[Mapping[str, Any]],
         fused: bool,
-        proxy: FusionProxy,
+        fuse: Fuse,
         thermal_preset: str,
         ambient: Ambient,
         seed: int,
@@ -116,7 +119,7 @@ class Cameras:
         self._own = {str(c["id"]): _own_sensor(config, c) for c in declared} if config.place else {}
         self._rig = Rig(world, ego, [*declared, *self._own.values()])
         self._fused = fused
-        self._proxy = proxy
+        self._fuse = fuse
         self._heat = HeatTracker(world, ambient, seed)
         self._thermal = {
             camera["id"]: _thermal_camera(config, self._own.get(camera["id"], camera), ambient, seed + number)
@@ -155,7 +158,7 @@ class Cameras:
         pictures = self._rig.frames(snapshot.frame, timeout_s)
         for number, name in enumerate(self._thermal):
             frames = pictures[name]
-            view = CameraView(frames, heat[name], self._proxy, time_s)
+            view = CameraView(frames, heat[name], self._fuse, time_s)
             # A copy: agents draw into their frames, and strips show what they were given.
             data[name] = (snapshot.frame, (view.fused if self._fused else frames.bgra).copy())
             if number == 0:

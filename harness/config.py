@@ -88,3 +88,9 @@ def checksum(*paths: Path) -> str:
 def differences(ours: dict[str, Any], theirs: dict[str, Any]) -> list[str]:
     """The names of the settings in which two configurations differ."""
     return sorted(key for key in {*ours, *theirs} if ours.get(key) != theirs.get(key))
+
+
+def extends(ours: dict[str, Any], theirs: dict[str, Any]) -> bool:
+    """Whether our run is theirs with more drives: every one of theirs would come out the same in ours."""
+    more = ("arms", "seeds", "route_ids")
+    return set(differences(ours, theirs)) <= set(more) and all(set(theirs[name]) <= set(ours[name]) for name in more)

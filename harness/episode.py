@@ -18,6 +18,7 @@ import numpy as np
 import torch
 
 from agents.loader import BUILT_IN, AgentLoadError, load_agent_class, make_agent
+from fusion.naive import like_proxy
 from fusion.proxy import FusionProxy
 from harness.arms import arm_of
 from harness.cameras import Cameras, strip_of
@@ -163,8 +164,9 @@ class _Drive:
             return
         self.sensors = sensor_icons(declared)
         cameras = [sensor for sensor in declared if sensor["type"] == CAMERA]
-        fused = arm_of(request["arm"]).fused
-        self._cameras = Cameras(world, stage.ego, cameras, fused, proxy, preset, ambient, seed)
+        arm = arm_of(request["arm"])
+        fuse = like_proxy(arm.naive) if arm.naive else proxy
+        self._cameras = Cameras(world, stage.ego, cameras, arm.fused, fuse, preset, ambient, seed)
         self._sensors = AgentSensors(world, stage.ego, declared, PATIENCE_S)
 
     def _set_up_agent(self, request: dict[str, Any], address: ServerAddress) -> Any:

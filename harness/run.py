@@ -25,7 +25,7 @@ from rich.text import Text
 from agents.loader import BUILT_IN, AgentLoadError, load_agent_class, neighbours
 from fusion.errors import FusionError
 from harness.arms import ARMS, CHOICES, Arm, arm_of, fused_with_droplets, parse_arms
-from harness.config import EpisodeSpec, RunConfig, checksum, differences, episodes_of
+from harness.config import EpisodeSpec, RunConfig, checksum, differences, episodes_of, extends
 from harness.errors import (
     EXIT_EPISODES_FAILED,
     EXIT_INTERRUPTED,
@@ -43,7 +43,7 @@ from results.layout import RunFolder
 from results.manifest import Manifest, RouteEntry, read_manifest, write_manifest
 from results.record import RecordError, read_episode
 from results.scores import DEFAULT_VERSION, METRIC_VERSIONS
-from scenarios.definition import Fog, ScenarioDefinition, load_scenario
+from scenarios.definition import ScenarioDefinition, load_scenario
 from scenarios.errors import ScenarioError
 from scenarios.fitting import left_out, title_of
 from scenarios.routes import RouteSpec
@@ -154,7 +154,8 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--resume",
         action="store_true",
-        help="go on with the run in --out (without --out: with the newest of this kind)",
+        help="go on with the run in --out (without --out: with the newest of this kind); it may get more arms, seeds "
+        "and routes than it had",
     )
     add(
         "--carla",
@@ -340,18 +341,23 @@ def _claim(
     routes: tuple[RouteSpec, ...],
     resume: bool,
 ) -> None:
-    """Writes run.json, or checks that the folder holds this very run and may be gone on with."""
+    """Writes run.json, or checks that the folder holds this very run, or a part of it, and may be gone on with."""
+    extended: tuple[str, ...] = ()
     if folder.run.exists():
         held = read_manifest(folder)
         differing = differences(config.to_dict(), dict(held.config))
-        if differing:
+        is_more = extends(config.to_dict(), dict(held.config))
+        if differing and not is_more:
             raise HarnessError(
                 f"{folder.path} holds another run (differs in {', '.join(differing)}); choose another --out"
             )
         if not resume:
-            raise HarnessError(f"{folder.path} holds this run already; go on with --resume or choose another --out")
-        return
-    if any(folder.path.iterdir()):
+            part = f"a part of this run (without some {', '.join(differing)})" if differing else "this run already"
+            raise HarnessError(f"{folder.path} holds {part}; go on with --resume or choose another --out")
+        if not differing:
+            return
+        extended = (*held.extended, held.config_hash)
+    elif any(folder.path.iterdir()):
         raise HarnessError(f"{folder.path} is not empty and holds no run; choose another --out")
     arms = [arm_of(name) for name in config.arms]
     manifest = Manifest(
@@ -367,7 +373,8 @@ def _claim(
         versions=_versions(),
         weights={"name": config.weights, "sha256": config.weights_checksum},
         metric_version=config.metric_version,
-        droplets={arm.name: _droplets(definition.fog, arm) for arm in arms if arm.fused and definition.fog},
+        droplets=_droplets(definition, arms),
+        extended=extended,
     )
     try:
         write_manifest(folder, manifest)
@@ -382,11 +389,18 @@ def _weather(definition: ScenarioDefinition, arm: Arm) -> str:
     return (driven.title or driven.name) + droplets
 
 
-def _droplets(fog: Fog, arm: Arm) -> dict[str, float]:
+def _droplets(definition: ScenarioDefinition, arms: Sequence[Arm]) -> dict[str, dict[str, float]]:
+    """Of FusionProxy's arms in fog: what the fog is made of, and how fast infrared fades in it beside light."""
     from sensors.thermal.atmosphere import fog_ratio
 
-    radius_um = fog.droplet_radius_um if arm.droplet_radius_um is None else arm.droplet_radius_um
-    return {"radius_um": radius_um, "lwir_over_visible": fog_ratio(radius_um)}
+    if definition.fog is None:
+        return {}
+    radii_um = {
+        arm.name: arm.droplet_radius_um or definition.fog.droplet_radius_um
+        for arm in arms
+        if arm.fused and not arm.naive
+    }
+    return {name: {"radius_um": r, "lwir_over_visible": fog_ratio(r)} for name, r in radii_um.items()}
 
 
 def _hold(folder: RunFolder) -> None:
@@ -484,20 +498,22 @@ def _print_summary(figures: dict[str, Any], console: Console) -> None:
         )
     console.print(table)
     if figures["paired"]:
-        _print_difference("fused", figures["paired"])
+        _print_difference("fused - rgb", figures["paired"])
     if figures.get("recovery_ratio") is not None:
         print(f"recovered of what the weather took: {100 * figures['recovery_ratio']:.0f} %")
     for entry in figures["droplets"] or ():
         if entry["arm"] != "fused":
-            _print_difference(entry["arm"], entry["paired"])
+            _print_difference(f"{entry['arm']} - rgb", entry["paired"])
+    for entry in figures["other_fusions"]:
+        _print_difference(f"fused - {entry['arm']}", entry["fused_over"])
 
 
-def _print_difference(arm: str, paired: dict[str, Any]) -> None:
-    if paired["difference"] is None:
+def _print_difference(what: str, paired: dict[str, Any] | None) -> None:
+    if paired is None or paired["difference"] is None:
         return
     ends = paired["ci95"]
     interval = f"95 % interval [{ends[0]:+.1f}, {ends[1]:+.1f}]" if ends else "one pair has no interval"
-    print(f"{arm} - rgb: {paired['difference']:+.1f} driving score, {interval}")
+    print(f"{what}: {paired['difference']:+.1f} driving score, {interval}")
 
 
 def _raise_interrupt(*_: object) -> None:

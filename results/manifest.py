@@ -29,7 +29,9 @@ class Manifest:
     identifies the run. `arms` maps each arm to its weather in words. `server` has `kind` ("embedded" or "carla") and
     `version`; `weights` has `name` and `sha256`; `versions` are those of Python, carla, numpy, torch, nightloop, ...
     `droplets` has, for each fused arm that is driven in fog, `radius_um` (effective radius) and `lwir_over_visible`
-    (extinction of long-wave infrared as a multiple of that of visible light). No wall-clock figure belongs here."""
+    (extinction of long-wave infrared as a multiple of that of visible light). `extended` are the hashes of the runs
+    that this one was before it got more arms, seeds or routes: their drives are kept. No wall-clock figure belongs
+    here."""
 
     scenario: str
     agent: str
@@ -44,6 +46,7 @@ class Manifest:
     weights: Mapping[str, str] = field(default_factory=dict)
     metric_version: str = DEFAULT_VERSION
     droplets: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    extended: tuple[str, ...] = ()
 
     @property
     def expected_episodes(self) -> int:
@@ -84,6 +87,7 @@ def read_manifest(folder: RunFolder) -> Manifest:
         values = {f.name: kept[f.name] for f in fields(Manifest) if f.name in kept}
         values["routes"] = tuple(RouteEntry(**route) for route in kept["routes"])
         values["seeds"] = tuple(int(seed) for seed in kept["seeds"])
+        values["extended"] = tuple(str(one) for one in kept.get("extended", ()))
         manifest = Manifest(**values)
         _check(manifest)
         return manifest

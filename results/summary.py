@@ -45,7 +45,7 @@ def read_run(folder: RunFolder) -> tuple[Manifest, tuple[EpisodeRecord, ...]]:
     found: dict[tuple[str, str, int], EpisodeRecord] = {}
     for episode in folder.finished_episodes():
         record = read_episode(episode)
-        if record.config_hash != manifest.config_hash:
+        if record.config_hash not in (manifest.config_hash, *manifest.extended):
             raise RecordError(f"{episode.path}: driven with another configuration than that of {folder.run}")
         found[record.arm, record.route_id, record.seed] = record
     strangers = sorted(found.keys() - set(expected))
@@ -69,8 +69,10 @@ def summarise(manifest: Manifest, records: Sequence[EpisodeRecord]) -> dict[str,
         "recovery_ratio": recovery["ratio"] if recovery else None,
         "recovery": recovery,
         "droplets": _droplets(manifest, records),
+        "other_fusions": _other_fusions(manifest, records),
         "provenance": {
             "config_hash": manifest.config_hash,
+            "extended": list(manifest.extended),
             "config": dict(manifest.config),
             "seeds": list(manifest.seeds),
             "routes": [asdict(route) for route in manifest.routes],
@@ -199,14 +201,40 @@ def _droplets(manifest: Manifest, records: Sequence[EpisodeRecord]) -> list[dict
     ]
 
 
+def _other_fusions(manifest: Manifest, records: Sequence[EpisodeRecord]) -> list[dict[str, Any]]:
+    """Arms beside the three and FusionProxy in other fog: each compared with RGB, and fused frames with it."""
+    known = {BASELINE, TREATMENT, CEILING, *manifest.droplets}
+    return [
+        _rounded(
+            {
+                "arm": arm,
+                **_means(of_arm(records, arm), manifest.metric_version, manifest.expected_episodes),
+                "over_rgb": _between(manifest, records, BASELINE, arm),
+                "fused_over": _between(manifest, records, arm, TREATMENT),
+            }
+        )
+        for arm in manifest.arms
+        if arm not in known
+    ]
+
+
+def _between(
+    manifest: Manifest, records: Sequence[EpisodeRecord], baseline: str, treatment: str
+) -> dict[str, Any] | None:
+    if not {baseline, treatment} <= manifest.arms.keys():
+        return None
+    return _difference(manifest, records, manifest.metric_version, baseline=baseline, treatment=treatment)
+
+
 def _difference(
     manifest: Manifest,
     records: Sequence[EpisodeRecord],
     version: str,
     without_crashed: bool = False,
     treatment: str = TREATMENT,
+    baseline: str = BASELINE,
 ) -> dict[str, Any]:
-    of = [driving_scores(manifest, records, arm, version, without_crashed) for arm in (BASELINE, treatment)]
+    of = [driving_scores(manifest, records, arm, version, without_crashed) for arm in (baseline, treatment)]
     result = statistics.paired(of[0], of[1])
     if result is None:
         return {"difference": None, "ci95": None, "pairs": 0, "routes": 0}

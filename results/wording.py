@@ -31,6 +31,7 @@ def headline(summary: Mapping[str, Any]) -> Headline:
     if recovered:
         sentences.append(recovered)
     sentences += [_other_droplets(entry) for entry in _others(summary)]
+    sentences += [sentence for entry in summary["other_fusions"] if (sentence := _other_fusion(entry))]
     title = _title(summary) if summary["complete"] else f"Unfinished run: {_title(summary)}"
     return Headline(title, tuple(sentences), tuple(_cautions(summary)))
 
@@ -133,6 +134,19 @@ def _other_droplets(entry: Mapping[str, Any]) -> str:
         return f"In {fog}, there is no pair."
     ends = f"95{_PER_CENT} interval {interval(paired['ci95'])}" if paired["ci95"] else "one pair has no interval"
     return f"In {fog}, fused minus RGB is {signed(paired['difference'])} points ({ends})."
+
+
+def _other_fusion(entry: Mapping[str, Any]) -> str:
+    paired = entry["fused_over"]
+    if paired is None or paired["difference"] is None:
+        return ""
+    verdict = ""
+    if paired["ci95"] and not paired["sample_too_small"]:
+        verdict = ", which includes zero" if paired["includes_zero"] else ", which does not include zero"
+    ends = (
+        f"95{_PER_CENT} interval {interval(paired['ci95'])}{verdict}" if paired["ci95"] else "one pair has no interval"
+    )
+    return f"Fused frames against the {entry['arm']} arm: {signed(paired['difference'])} points ({ends})."
 
 
 def _droplet_cautions(summary: Mapping[str, Any]) -> list[str]:

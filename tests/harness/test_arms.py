@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from fusion.naive import like_proxy
 from harness.arms import ARMS, arm_of, parse_arms
+from harness.config import extends
 from harness.episode import ambient_for
 from harness.errors import HarnessError
 from harness.run import default_arms
@@ -28,7 +30,7 @@ def test_an_arm_of_other_droplets_is_known_by_its_name() -> None:
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        ("rgb,thermal", "no arm named 'thermal'"),
+        ("rgb,infrared", "no arm named 'infrared'"),
         ("rgb,fused_um", "no arm named 'fused_um'"),
         ("rgb,rgb_10um", "no arm named 'rgb_10um'"),
         ("fused_0.5um", "droplets of 0.5 um: choose a radius from 1 to 20 um"),
@@ -40,6 +42,29 @@ def test_arms_that_are_none_are_told_in_one_line(text: str, line: str) -> None:
     with pytest.raises(HarnessError, match=line) as error:
         parse_arms(text)
     assert str(error.value).startswith(f"--arms {text}: ")
+
+
+def test_naive_fusions_stand_in_for_the_proxy() -> None:
+    rng = np.random.default_rng(0)
+    bgra = rng.integers(0, 256, (6, 8, 4), dtype=np.uint8)
+    heat = rng.integers(0, 256, (6, 8), dtype=np.uint8)
+    before = bgra.copy()
+    for name in ("average", "maximum", "luminance_swap", "thermal"):
+        arm = arm_of(name)
+        assert arm.fused
+        fused = like_proxy(arm.naive)(bgra, heat, channel_order="bgr")
+        assert fused.shape == bgra.shape
+        assert (fused[..., 3] == bgra[..., 3]).all()
+    assert (bgra == before).all()
+    assert (like_proxy("thermal")(bgra, heat)[..., :3] == heat[..., None]).all()
+    assert (like_proxy("maximum")(bgra, heat)[..., 0] == np.maximum(bgra[..., 0], heat)).all()  # blue stays blue
+
+
+def test_a_run_goes_on_with_more_drives_and_not_with_others() -> None:
+    held = {"arms": ["rgb", "fused"], "seeds": [0], "route_ids": ["1"], "agent": "pilot"}
+    assert extends({**held, "arms": ["rgb", "fused", "average"], "seeds": [0, 1]}, held)
+    assert not extends({**held, "arms": ["rgb", "average"]}, held)
+    assert not extends({**held, "seeds": [0, 1], "agent": "blind"}, held)
 
 
 def test_a_run_in_fog_drives_droplets_that_hide_as_much_from_infrared_as_from_the_eye() -> None:
@@ -60,31 +85,40 @@ def test_other_droplets_change_what_infrared_sees_and_not_the_weather() -> None:
     assert ambient_for(other, None).visibility_m == ambient_for(scenario, None).visibility_m
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Path]:
-    runs: list[tiny.Run] = []
+@pytest.mark.timeout(400)  # a first run on a machine compiles
+def test_a_run_grows_by_other_droplets_of_the_same_world(tmp_path: Path) -> None:
     scenario = tiny.scenario_file(tmp_path, walkers=2)
     agent = tiny.agent_file(tmp_path, tiny.SENSITIVE_AGENT)
-    options = ["--scenario", scenario, "--agent", agent, "--arms", "rgb,fused,fused_10um", "--seeds", 1]
-    runs.append(tiny.Run(*options, "--out", tmp_path / "out"))
-    assert runs[0].end() == 0, runs[0].said
-    yield tmp_path / "out"
-    runs[0].kill()
+    out = tmp_path / "out"
 
+    def drive(arms: str, *options: str) -> tuple[int, str]:
+        run = tiny.Run(
+            "--scenario", scenario, "--agent", agent, "--arms", arms, "--seeds", 1, "--out", out, *options
+        )  # fmt: skip
+        try:
+            return run.end(), run.said
+        finally:
+            run.kill()
 
-@pytest.mark.timeout(400)  # a first run on a machine compiles
-def test_a_run_with_other_droplets_shows_the_agent_other_frames_of_the_same_world(folder: Path) -> None:
-    drives = tiny.drives_of(folder)
+    assert drive("rgb,fused")[0] == 0
+    before = {path: path.stat().st_mtime_ns for path in out.glob("episodes/*/record.json")}
+    assert len(before) == 2
+    refused = drive("rgb,fused,fused_10um")
+    assert refused[0] == 2
+    assert "holds a part of this run (without some arms); go on with --resume" in refused[1]
+    assert drive("rgb,fused,fused_10um", "--resume")[0] == 0
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    drives = tiny.drives_of(out)
     arms = ("rgb", "fused", "fused_10um")
     throttles = [drives[f"1-{arm}-seed0/throttle"] for arm in arms]
     assert throttles[1] != throttles[2]
     assert throttles[0] != throttles[2]
     first = [[drives[f"1-{arm}-seed0/{name}"][0] for name in ("location", "rotation")] for arm in arms]
     assert first[0] == first[1] == first[2]
-    figures = json.loads((folder / "summary.json").read_text())
+    figures = json.loads((out / "summary.json").read_text())
     assert [(e["arm"], e["radius_um"], e["lwir_over_visible"]) for e in figures["droplets"]] == [
         ("fused", 5.0, 0.65),
         ("fused_10um", 10.0, 1.03),
     ]
     assert figures["provenance"]["weather"]["fused_10um"] == "tiny, droplets of 10 um"
-    assert "How much depends on the droplets" in (folder / "report.html").read_text()
+    assert "How much depends on the droplets" in (out / "report.html").read_text()

@@ -51,9 +51,9 @@ def cases() -> dict[str, tuple[list[str], int, str]]:
         "address": (["--carla", "localhost"], 2, "--carla localhost: give HOST:PORT"),
         "weights": (["--weights", "nothere"], 2, "no weights 'nothere': neither a file nor one of the shipped names"),
         "arm": (
-            ["--arms", "rgb,thermal"],
+            ["--arms", "rgb,infrared"],
             2,
-            "--arms rgb,thermal: no arm named 'thermal': choose from rgb, fused, clear",
+            "--arms rgb,infrared: no arm named 'infrared': choose from rgb, fused, clear",
         ),
         "droplets of none": (["--arms", "rgb,fused_10um", "--scenario", "night_clear"], 2, "--arms rgb,fused_10um: "),
         "own droplets": (

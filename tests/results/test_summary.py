@@ -1,5 +1,6 @@
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from results import summary
 from results.events import EventKind
 from results.layout import RunFolder
-from results.manifest import write_manifest
+from results.manifest import read_manifest, write_manifest
 from results.record import EpisodeRecord, RecordError, write_episode
 from results.scores import METRIC_VERSIONS, Failure
 from tests.results.synthetic import LARGE, ROUTES, SMALL, completion, event, manifest, record, write_run
@@ -184,3 +185,31 @@ def test_fused_drives_in_other_droplets_are_compared_with_the_same_baseline() ->
 
 def test_a_run_without_fog_has_no_droplets(tmp_path: Path) -> None:
     assert summary.write(write_run(tmp_path, seeds=(0,)))["droplets"] is None
+
+
+def test_other_fusions_are_compared_with_rgb_and_fused_frames_with_them() -> None:
+    hit = (event(EventKind.COLLISION_PEDESTRIAN), completion(100.0))
+    how = {"rgb": hit, "fused": (completion(100.0),), "average": (event(EventKind.RED_LIGHT), completion(100.0))}
+    records = [record(route.id, arm, events=events) for route in ROUTES for arm, events in how.items()]
+    (entry,) = summary.summarise(manifest(seeds=(0,), arms=dict.fromkeys(how, "fog")), records)["other_fusions"]
+    assert entry["arm"] == "average"
+    assert entry["driving_score"] == 70.0
+    assert entry["over_rgb"]["difference"] == 20.0
+    assert entry["fused_over"]["difference"] == 30.0
+    alone = summary.summarise(manifest(seeds=(0,), arms={"average": "fog"}), records[2::3])["other_fusions"]
+    assert alone[0]["over_rgb"] is None
+    assert alone[0]["fused_over"] is None
+
+
+def test_a_run_that_got_more_drives_keeps_those_it_had(tmp_path: Path) -> None:
+    folder = kept(tmp_path, record(FIRST, "rgb"))
+    before = read_manifest(folder)
+    grown = replace(before, seeds=(0, 1), config_hash="f" * 64, extended=(before.config_hash,))
+    write_manifest(folder, grown)
+    write_episode(folder.episode(FIRST, "rgb", 1), record(FIRST, "rgb", 1, config_hash="f" * 64), [])
+    figures = summary.write(folder)
+    assert figures["arms"]["rgb"]["episodes"]["driven"] == 2
+    assert figures["provenance"]["extended"] == [before.config_hash]
+    write_manifest(folder, replace(grown, extended=()))
+    with pytest.raises(RecordError, match="driven with another configuration"):
+        summary.write(folder)

@@ -106,6 +106,15 @@ def test_a_gain_in_one_kind_of_fog_says_which() -> None:
     assert in_droplets(None, rgb=CLEAN).cautions == ()
 
 
+def test_fused_frames_are_held_against_other_fusions() -> None:
+    how = {"rgb": HIT, "fused": CLEAN, "average": CLEAN}
+    records = [record(route.id, arm, 0, events) for route in ROUTES for arm, events in how.items()]
+    words = wording.headline(summary.summarise(manifest(seeds=(0,), arms=dict.fromkeys(how, "fog")), records))
+    (sentence,) = [sentence for sentence in words.sentences if "average arm:" in sentence]
+    assert sentence.startswith("Fused frames against the average arm: 0.0 points")
+    assert "includes zero" in sentence
+
+
 def test_figures_in_words_match_those_in_the_summary(tmp_path: Path) -> None:
     folder: RunFolder = write_run(tmp_path, seeds=(0,))
     figures = summary.write(folder)
