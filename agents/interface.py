@@ -1,19 +1,21 @@
 """The agent interface of the CARLA leaderboard 2.x, which leaderboard 1.0 agents fit as well.
 
 An agent is a subclass of `AutonomousAgent` in a module with a function `get_entry_point()` that returns its class name.
+
+This file, `plan`, `published`, `loader` and what is in `outside` also run in an agent's own Python, from 3.7 on.
 """
 
 from __future__ import annotations
 
 from enum import Enum
-from typing import Any
+from typing import Any, Dict, Tuple
 
 import carla
 
-from agents.plan import GpsPlan, WorldPlan, downsample_route
+from .plan import GpsPlan, WorldPlan, downsample_route
 
 # One entry per sensor id: (frame, data).
-InputData = dict[str, tuple[int, Any]]
+InputData = Dict[str, Tuple[int, Any]]
 
 
 class Track(Enum):

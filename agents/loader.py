@@ -6,13 +6,14 @@ import importlib
 import importlib.util
 import inspect
 import sys
+import sysconfig
 import traceback
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from agents.plan import GpsPlan, WorldPlan
-from agents.published import provide_published_names
+from .plan import GpsPlan, WorldPlan
+from .published import provide_published_names
 
 BUILT_IN = {"pilot": "agents.pilot", "oracle": "agents.oracle", "blind": "agents.blind"}
 
@@ -46,6 +47,7 @@ def neighbours(path: Path) -> list[Path]:
     Not those of nightloop, which may lie there too, and not what is installed.
     """
     own, nightloop = path.resolve(), Path(__file__).resolve().parent.parent
+    standard = Path(sysconfig.get_paths()["stdlib"]).resolve()  # a whole Python may lie there, too
     found = set()
     for module in list(sys.modules.values()):
         file = Path(getattr(module, "__file__", None) or "/").resolve()
@@ -53,7 +55,7 @@ def neighbours(path: Path) -> list[Path]:
             continue
         installed = {"site-packages", "dist-packages"} & set(file.parts)
         # Modules without a file may name one all the same: torch.ops says "_ops.py", wherever one is.
-        if not installed and not _is_part_of(nightloop, file) and file.is_file():
+        if not installed and standard not in file.parents and not _is_part_of(nightloop, file) and file.is_file():
             found.add(file)
     return sorted(found)
 
@@ -134,6 +136,20 @@ def _takes_only_config(agent_class: type[Any]) -> bool:
     if any(p.kind is p.VAR_POSITIONAL for p in parameters):
         return False
     return sum(p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters) == 1
+
+
+def told(error: BaseException, agent_folder: Path, caller: Path) -> str:
+    """What an agent's error says, in one line, and where it came out of the agent.
+
+    That is the innermost line in its own folder, not that of a library it called; for want of one, the innermost that
+    is not in the caller's folder.
+    """
+    text = str(error).splitlines()[0] if str(error) else ""
+    said = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if agent_folder in Path(frame.filename).parents]
+    own = own or [frame for frame in frames if caller not in Path(frame.filename).parents]
+    return f"{said} ({Path(own[-1].filename).name}:{own[-1].lineno})" if own else said
 
 
 def _line_in(path: Path, error: BaseException) -> int:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from enum import IntEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Dict, Sequence, Tuple
 
 if TYPE_CHECKING:
     import carla
@@ -22,9 +21,9 @@ class RoadOption(IntEnum):
     CHANGELANERIGHT = 6
 
 
-WorldPlan = Sequence["tuple[carla.Transform, RoadOption]"]
+WorldPlan = Sequence["Tuple[carla.Transform, RoadOption]"]
 # {"lat": deg, "lon": deg, "z": m} beside the manoeuvre
-GpsPlan = Sequence[tuple[dict[str, float], RoadOption]]
+GpsPlan = Sequence[Tuple[Dict[str, float], RoadOption]]
 
 LANE_CHANGES = (RoadOption.CHANGELANELEFT, RoadOption.CHANGELANERIGHT)
 
@@ -35,12 +34,17 @@ def downsample_route(route: WorldPlan, sample_factor: float) -> list[int]:
     previous: RoadOption | None = None
     since_kept_m = 0.0
     for index, (transform, option) in enumerate(route):
-        manoeuvre_changed = option != previous and previous not in LANE_CHANGES
+        manoeuvre_changed = option != previous and not _is_lane_change(previous)
         is_end = index == len(route) - 1
-        if option in LANE_CHANGES or manoeuvre_changed or since_kept_m > sample_factor or is_end:
+        if _is_lane_change(option) or manoeuvre_changed or since_kept_m > sample_factor or is_end:
             kept.append(index)
             since_kept_m = 0.0
         else:
             since_kept_m += transform.location.distance(route[index - 1][0].location)
         previous = option
     return kept
+
+
+def _is_lane_change(option: object) -> bool:
+    """By its number: in CARLA's own PythonAPI manoeuvres are of another type."""
+    return getattr(option, "value", option) in LANE_CHANGES

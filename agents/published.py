@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from collections.abc import Sequence
 from importlib.abc import Loader
 from importlib.machinery import ModuleSpec, PathFinder
 from pkgutil import extend_path
 from types import ModuleType
+from typing import Sequence
 
-import agents
-from agents import interface, plan
+from . import interface, plan
 
 
 def provide_published_names() -> None:
@@ -35,17 +34,20 @@ def provide_published_names() -> None:
 
 
 class _LatePythonAPI:
-    """Finds `agents.navigation` in folders that joined `sys.path` after our `agents` package was imported.
+    """Finds `agents.navigation` in folders that joined `sys.path` after a package `agents` was imported.
 
     Without a PythonAPI anywhere, `RoadOption` alone stands in for `agents.navigation.local_planner`: most camera
-    agents take nothing else from there.
+    agents take nothing else from there. In an agent's own Python there may be no `agents` at all.
     """
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
+        if fullname == "agents":
+            return importlib.util.spec_from_loader(fullname, _StandIn(), is_package=True)
         if not fullname.startswith("agents."):
             return None
+        agents = sys.modules["agents"]
         agents.__path__ = extend_path(agents.__path__, "agents")
         search = agents.__path__ if fullname.count(".") == 1 else path
         found = PathFinder.find_spec(fullname, search, target)

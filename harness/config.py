@@ -19,6 +19,7 @@ class RunConfig:
     covers the scenario, its clear twin and its routes; `route_ids` are the routes driven, in order;
     `thermal_checksum` is that of the preset's file, empty for a preset that comes with nightloop;
     `fog_table_checksum` that of the server's fog table: a run without one has no such setting.
+    `agent_python` which Python, carla and numpy the agent has, if it has its own: other runs have no such setting.
     """
 
     scenario: str
@@ -37,11 +38,13 @@ class RunConfig:
     metric_version: str
     server: str
     fog_table_checksum: str = ""
+    agent_python: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         settings = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
-        if not self.fog_table_checksum:
-            del settings["fog_table_checksum"]
+        for name in ("fog_table_checksum", "agent_python"):
+            if not settings[name]:
+                del settings[name]
         return settings
 
     @property

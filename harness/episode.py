@@ -17,7 +17,8 @@ import carla
 import numpy as np
 import torch
 
-from agents.loader import BUILT_IN, AgentLoadError, load_agent_class, make_agent
+from agents.loader import BUILT_IN, AgentLoadError, load_agent_class, make_agent, told
+from agents.outside.process import outside_agent
 from fusion.naive import like_proxy
 from fusion.proxy import FusionProxy
 from harness.arms import arm_of
@@ -171,9 +172,13 @@ class _Drive:
 
     def _set_up_agent(self, request: dict[str, Any], address: ServerAddress) -> Any:
         config = request["config"]
-        agent_class = load_agent_class(config["agent"])
-        gps = gps_plan(self._route, self._stage.carla_map)
-        agent = make_agent(agent_class, address.host, address.port, config["agent_config"], gps, self._route.points)
+        plans = gps_plan(self._route, self._stage.carla_map), self._route.points
+        settings = address.host, address.port, config["agent_config"], *plans
+        agent: Any
+        if python := request.get("agent_python"):
+            agent = outside_agent(python, config["agent"], *settings, seed=request["seed"], threads=request["threads"])
+        else:
+            agent = make_agent(load_agent_class(config["agent"]), *settings)
         self.track = getattr(agent.track, "value", str(agent.track))
         if hasattr(agent, "set_world"):
             agent.set_world(self._world, self._stage.ego, self._route)
@@ -275,10 +280,8 @@ class _Drive:
         """Ends the drive for a reason that is not driving; the traceback goes to the episode's log."""
         traceback.print_exc()
         self.failure = failure
-        text = str(error).splitlines()[0] if str(error) else ""
         known = isinstance(error, (HarnessError, AgentLoadError))
-        said = f"{type(error).__name__}: {text}" if text else type(error).__name__
-        self.error = text if known else f"{said}{_place(error, self._agent_folder)}"
+        self.error = str(error) if known else told(error, self._agent_folder, Path(__file__).parent)
 
     def destroy(self) -> None:
         for part in (self._cameras, self._sensors):
@@ -290,16 +293,6 @@ class _Drive:
                     self._agent.destroy()
             except BaseException:
                 traceback.print_exc()  # its scores stand; only its clean-up failed
-
-
-def _place(error: BaseException, folder: Path) -> str:
-    """Where an error came out of the agent: the innermost line in its own folder, not that of a library it called."""
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if folder in Path(frame.filename).parents]
-    if not own:
-        harness = Path(__file__).parent
-        own = [frame for frame in frames if harness not in Path(frame.filename).parents]
-    return f" ({Path(own[-1].filename).name}:{own[-1].lineno})" if own else ""
 
 
 @contextmanager

@@ -23,6 +23,7 @@ from rich.table import Table
 from rich.text import Text
 
 from agents.loader import BUILT_IN, AgentLoadError, load_agent_class, neighbours
+from agents.outside.process import Examined, examine, find_python
 from fusion.errors import FusionError
 from harness.arms import ARMS, CHOICES, Arm, arm_of, fused_with_droplets, parse_arms
 from harness.config import EpisodeSpec, RunConfig, checksum, differences, episodes_of, extends
@@ -137,6 +138,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--agent-config", default="", help="handed to the agent's setup()")
     add(
+        "--agent-python",
+        type=given,
+        default=None,
+        metavar="PYTHON",
+        help="the interpreter that an agent's file runs in, 3.7 or newer, with its own carla and numpy (default: ours)",
+    )
+    add(
         "--arms",
         default=None,
         help=f"of {CHOICES}; default: rgb and fused, clear where the scenario names a twin, and the other droplets it "
@@ -221,11 +229,7 @@ def _configuration(
         server = address.kind
     else:
         check_routes(definition, routes)
-    here = Path.cwd()
-    try:
-        load_agent_class(options.agent)  # in the hope of an error: the workers load it again
-    finally:
-        os.chdir(here)  # an agent's file may go elsewhere, where --out means another folder
+    outside = _loaded_agent(options)
     # Imported late: numba and torch take seconds, which a mistyped option should not cost.
     from sensors.thermal.presets import preset
 
@@ -248,7 +252,7 @@ def _configuration(
         seeds=tuple(range(options.seeds or (1 if options.quick else 2))),
         agent=options.agent,
         agent_config=options.agent_config,
-        agent_checksum=_agent_checksum(options.agent, options.agent_config),
+        agent_checksum=_agent_checksum(options.agent, options.agent_config, outside),
         weights=options.weights,
         weights_checksum=weights.checksum(weights_file),
         thermal_preset=thermal,
@@ -256,7 +260,25 @@ def _configuration(
         metric_version=options.metric,
         server=server,
         fog_table_checksum=checksum(options.fog_table) if options.fog_table else "",
+        agent_python=outside.versions if outside else "",
     )
+
+
+def _loaded_agent(options: argparse.Namespace) -> Examined | None:
+    """Loads the agent in the hope of an error: the workers load it again. What is known of one in its own Python."""
+    if options.agent_python:
+        if options.agent in BUILT_IN:
+            raise HarnessError(
+                f"--agent-python belongs to an agent's file: {options.agent} comes with nightloop and runs inside"
+            )
+        options.agent_python = find_python(options.agent_python)
+        return examine(options.agent_python, options.agent)
+    here = Path.cwd()
+    try:
+        load_agent_class(options.agent)
+    finally:
+        os.chdir(here)  # an agent's file may go elsewhere, where --out means another folder
+    return None
 
 
 def _arms(text: str | None, definition: ScenarioDefinition, quick: bool) -> tuple[Arm, ...]:
@@ -294,7 +316,7 @@ def _check_fog_table(options: argparse.Namespace, definitions: Sequence[Scenario
         raise HarnessError(f"--fog-table: {error}") from error
 
 
-def _agent_checksum(agent: str, agent_config: str) -> str:
+def _agent_checksum(agent: str, agent_config: str, outside: Examined | None = None) -> str:
     """Of the agent's code and of the file or folder that its configuration names, if it names one.
 
     The code of a file's agent is that file and the modules beside it that it has imported on being loaded.
@@ -304,7 +326,7 @@ def _agent_checksum(agent: str, agent_config: str) -> str:
         code = [*sorted(package.glob("*.py")), package / "pilot"]
     else:
         file = Path(agent).expanduser()
-        code = [file, *neighbours(file)]
+        code = [file, *(outside.modules if outside else neighbours(file))]
     try:
         return checksum(*code, *_configured(agent_config))
     except OSError as error:
@@ -370,7 +392,7 @@ def _claim(
         config=config.to_dict(),
         config_hash=config.hash,
         server={"kind": config.server, "version": importlib.metadata.version("carla")},
-        versions=_versions(),
+        versions=_versions() | ({"agent_python": config.agent_python} if config.agent_python else {}),
         weights={"name": config.weights, "sha256": config.weights_checksum},
         metric_version=config.metric_version,
         droplets=_droplets(definition, arms),
@@ -451,6 +473,7 @@ def _job(spec: EpisodeSpec, config: RunConfig, options: argparse.Namespace, fold
         "carla": options.carla,
         "fog_table": str(options.fog_table.resolve()) if options.fog_table else "",
         "threads": max(1, _cores() // workers),
+        "agent_python": options.agent_python,
     }
     name = folder.episode(spec.route_id, spec.arm, spec.seed).path.name
     return Job(spec.name, request, folder.path / "logs" / f"{name}.log")
