@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import faulthandler
 import importlib
+import importlib.util
 import os
 import random
 import select
@@ -16,8 +17,10 @@ import sys
 import threading
 import time
 import traceback
+from importlib.machinery import ModuleSpec
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import Any, Callable
 
 import carla
 import numpy as np
@@ -129,12 +132,38 @@ def _seed_libraries(seed: int, threads: int) -> None:
     """An agent may draw from any of these."""
     random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002
-    try:
-        torch: Any = importlib.import_module("torch")
-    except Exception:  # the agent itself will tell, if it needs it
-        return
-    torch.manual_seed(seed)
-    torch.set_num_threads(threads)
+
+    def seed_torch(torch: Any) -> None:
+        torch.manual_seed(seed)
+        torch.set_num_threads(threads)
+
+    if "torch" in sys.modules:
+        seed_torch(sys.modules["torch"])
+    else:
+        sys.meta_path.insert(0, _OnImport("torch", seed_torch))
+
+
+class _OnImport:
+    """Does something to a module as soon as it is there: to import torch for those that never do would take seconds."""
+
+    def __init__(self, name: str, then: Callable[[ModuleType], None]) -> None:
+        self._name, self._then = name, then
+
+    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        if fullname != self._name:
+            return None
+        sys.meta_path.remove(self)  # type: ignore[arg-type]
+        spec = importlib.util.find_spec(fullname)
+        loader: Any = spec.loader if spec else None
+        if loader is not None:
+            execute = loader.exec_module
+
+            def execute_and_then(module: ModuleType) -> None:
+                execute(module)
+                self._then(module)
+
+            loader.exec_module = execute_and_then
+        return spec
 
 
 def _end_with_parent(requests: int) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import platform
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -71,6 +73,41 @@ def test_the_same_command_gives_the_same_drives_however_many_at_a_time(
     assert first.keys() == second.keys()
     assert [name for name in first if first[name] != second[name]] == []
     assert run.leaves_nothing()
+
+
+def test_an_agent_in_a_python_of_its_own_drives_the_same_to_the_bit(
+    undisturbed: Path, paired: list[object], start: Start, tmp_path: Path
+) -> None:
+    run = start(*paired, "--out", tmp_path / "out", "--agent-python", sys.executable)
+    assert run.end() == 0, run.said
+    assert run.leaves_nothing()
+    assert tiny.drives_of(tmp_path / "out") == tiny.drives_of(undisturbed)
+    own, ours = (json.loads(tiny.summary_of(out)) for out in (tmp_path / "out", undisturbed))
+    assert own["arms"] == ours["arms"]
+    manifest = json.loads((tmp_path / "out" / "run.json").read_text())
+    assert manifest["config"].pop("agent_python") == manifest["versions"]["agent_python"]
+    assert manifest["versions"]["agent_python"].startswith(f"Python {platform.python_version()}, carla 0.9.16, numpy ")
+    assert manifest["config"] == json.loads((undisturbed / "run.json").read_text())["config"]
+    assert "saw" in (tmp_path / "out/logs/1-rgb-seed0.log").read_text()
+
+
+def test_agents_that_end_or_hang_in_a_python_of_their_own_are_seen(start: Start, tmp_path: Path) -> None:
+    agent = tiny.agent_file(tmp_path, tiny.DEADLY_AGENT, "deadly")
+    options = ["--agent-python", sys.executable, "--tick-limit", 8, "--out", tmp_path / "out"]
+    run = start("--scenario", tiny.scenario_file(tmp_path), "--agent", agent, "--arms", "rgb", "--seeds", 3, *options)
+    assert run.end() == 1, run.said
+    assert run.leaves_nothing()
+    at_line = dict(enumerate(tiny.DEADLY_AGENT.splitlines(), 1))
+    setup, step = (next(n for n, text in at_line.items() if said in text) for said in ("no model", "string_at"))
+    expected = {
+        f"Agent couldn't be set up: FileNotFoundError: no model here (deadly.py:{setup})",
+        f"Agent crashed: the agent's Python was ended by SIGSEGV in run_step (deadly.py:{step})",
+    }
+    failed = [line for line in run.said.splitlines() if "Failed - " in line]
+    assert len(failed) == 2
+    assert all(sum(text in line for line in failed) == 1 for text in expected), failed
+    hung = [line for line in run.said.splitlines() if line.endswith("no tick for 8 s; running it again (attempt 2)")]
+    assert len(hung) == 1, run.said  # its second attempt drives
 
 
 def test_a_run_that_another_process_is_at_work_on_is_left_alone(

@@ -101,6 +101,21 @@ def cases() -> dict[str, tuple[list[str], int, str]]:
         "agent": (["--agent", "nosuch"], 2, "no agent named 'nosuch': give one of pilot, oracle, blind"),
         "agent file": (["--agent", "OUT/none.py"], 2, "agent file not found: OUT/none.py"),
         "syntax": (["--agent", "OUT/broken.py"], 2, "OUT/broken.py:2: syntax error: "),
+        "agent's python": (
+            ["--agent", "OUT/broken.py", "--agent-python", "OUT/none"],
+            2,
+            "--agent-python OUT/none: no ",
+        ),
+        "agent in its python": (
+            ["--agent", "OUT/broken.py", "--agent-python", sys.executable],
+            2,
+            "OUT/broken.py:2: syntax error: ",
+        ),
+        "python of ours": (
+            ["--agent-python", sys.executable],
+            2,
+            "--agent-python belongs to an agent's file: blind comes with nightloop",
+        ),
         "resume": (["--resume"], 2, "--resume: no run of this configuration in runs/"),
         "somebody's agent": (["--agent", "~nobody-of-this-name/a.py"], 2, "agent ~nobody-of-this-name/a.py: Could not"),
         "file": (["--out", "OUT/broken.py"], 2, "--out OUT/broken.py is no folder; choose another --out"),

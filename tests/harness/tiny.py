@@ -101,6 +101,46 @@ class Failing(BlindAgent):
         sys.exit("nobody asked for this")
 """
 
+# In a Python of its own: each instance takes a number, and the first three end as agents do that no `try` can catch.
+DEADLY_AGENT = """
+import ctypes, os, subprocess, sys, time
+import carla
+from leaderboard.autoagents.autonomous_agent import AutonomousAgent, Track
+
+def get_entry_point():
+    return "Deadly"
+
+def my_number():
+    for number in range(1, 100):
+        try:
+            os.close(os.open(f"{__file__}-{number}", os.O_CREAT | os.O_EXCL))
+            return number
+        except FileExistsError:
+            pass
+
+class Deadly(AutonomousAgent):
+    def setup(self, config):
+        self.number, self.steps = my_number(), 0
+        if self.number == 1:
+            raise FileNotFoundError("no model here")
+
+    def sensors(self):
+        return [{"type": "sensor.speedometer", "id": "speed"}]
+
+    def run_step(self, input_data, timestamp):
+        self.steps += 1
+        if self.steps == 5 and self.number == 2:
+            ctypes.string_at(0)
+        if self.steps == 5 and self.number == 3:
+            subprocess.Popen(["sleep", "600"])
+            while True:
+                time.sleep(1)
+        return carla.VehicleControl(throttle=0.8)
+
+    def destroy(self):
+        sys.exit("nobody asked for this")
+"""
+
 
 def scenario_file(folder: Path, vehicles: int = 0, walkers: int = 0) -> Path:
     (folder / "tiny.xml").write_text(ROUTES)
