@@ -199,6 +199,27 @@ def test_a_leaderboard_1_agent_gets_its_configuration_in_the_constructor(tmp_pat
     assert agent._process.returncode == 0
 
 
+def test_torch_is_seeded_when_the_agent_imports_it(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    body = """
+    def setup(self, config):
+        import torch
+        self.drawn = [torch.rand(3).numpy(), torch.get_num_threads()]
+    def sensors(self):
+        return self.drawn
+    def run_step(self, input_data, timestamp):
+        pass
+    """
+    file = agent_file(tmp_path, body)
+    agent = outside_agent(sys.executable, file, "localhost", 2000, "", *plans(2), seed=5, threads=1)
+    with contextlib.closing(agent):
+        drawn, threads = agent.sensors()
+    with torch.random.fork_rng():
+        torch.manual_seed(5)
+        assert drawn.tolist() == torch.rand(3).tolist()
+    assert threads == 1
+
+
 def test_modules_beside_the_agent_are_found_there(tmp_path: Path) -> None:
     (tmp_path / "my_helper_outside.py").write_text("GAIN = 3\n")
     file = agent_file(tmp_path, TELLING, "import my_helper_outside\n" + HEAD)

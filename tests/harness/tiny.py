@@ -101,7 +101,7 @@ class Failing(BlindAgent):
         sys.exit("nobody asked for this")
 """
 
-# In a Python of its own: each instance takes a number, and the first three end as agents do that no `try` can catch.
+# In a Python of its own: each instance takes a number, dies in a way that no `try` can catch, hangs or is not set up.
 DEADLY_AGENT = """
 import ctypes, os, subprocess, sys, time
 import carla
@@ -121,7 +121,7 @@ def my_number():
 class Deadly(AutonomousAgent):
     def setup(self, config):
         self.number, self.steps = my_number(), 0
-        if self.number == 1:
+        if self.number == 3:
             raise FileNotFoundError("no model here")
 
     def sensors(self):
@@ -129,9 +129,9 @@ class Deadly(AutonomousAgent):
 
     def run_step(self, input_data, timestamp):
         self.steps += 1
-        if self.steps == 5 and self.number == 2:
+        if self.steps == 5 and self.number == 1:
             ctypes.string_at(0)
-        if self.steps == 5 and self.number == 3:
+        if self.steps == 15 and self.number == 2:  # later than the first report of progress
             subprocess.Popen(["sleep", "600"])
             while True:
                 time.sleep(1)
