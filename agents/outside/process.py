@@ -25,7 +25,6 @@ from agents.plan import GpsPlan, WorldPlan
 
 OLDEST = (3, 7)
 VERSION_LIMIT_S = 30.0
-STARTING_LIMIT_S = 120.0
 CLOSING_LIMIT_S = 5.0
 LAST_WORDS_BYTES = 1 << 16
 
@@ -126,6 +125,7 @@ class AgentProcess:
                 start_new_session=own_group,
             )
         except OSError as error:
+            self._close_files()
             raise AgentLoadError(f"--agent-python {python} cannot be run: {error.strerror}") from error
         finally:
             os.close(theirs)
@@ -182,16 +182,18 @@ class AgentProcess:
         if self._closed:
             return
         self._closed = True
-        os.close(self._requests)  # the end of which tells it to end
+        self._close_files()  # the end of its requests tells it to end
         with contextlib.suppress(subprocess.TimeoutExpired):
             # One that is at work would end no sooner for being waited for.
-            self._process.wait(timeout=CLOSING_LIMIT_S if not self._doing else 0.1)
+            self._process.wait(timeout=0.1 if self._doing else CLOSING_LIMIT_S)
         self._process.kill()
         self._process.wait()
         if self._group is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._group, signal.SIGKILL)
-        for file in (self._replies, self._last_words):
+
+    def _close_files(self) -> None:
+        for file in (self._requests, self._replies, self._last_words):
             os.close(file)
         self._frames.close()
 

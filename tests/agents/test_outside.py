@@ -12,6 +12,7 @@ import textwrap
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import carla
@@ -228,6 +229,26 @@ def test_modules_beside_the_agent_are_found_there(tmp_path: Path) -> None:
     version = ".".join(map(str, sys.version_info[:3]))
     assert seen.versions == f"Python {version}, carla 0.9.16, numpy {np.__version__}"
     assert "my_helper_outside" not in sys.modules
+
+
+@pytest.mark.parametrize(
+    ("folder", "beside", "version"),
+    [
+        ("carla-0.9.10-py3.7-linux-x86_64.egg", None, "0.9.10"),
+        ("site-packages", "carla-0.9.15.dist-info", "0.9.15"),
+        ("site-packages", "carla_tools-2.0.dist-info", "of unknown version"),
+    ],
+)
+def test_the_version_of_carla_is_read_from_where_it_lies(
+    tmp_path: Path, folder: str, beside: str | None, version: str
+) -> None:
+    from agents.outside.__main__ import _installed_version
+
+    module = ModuleType("carla")
+    module.__file__ = str(tmp_path / folder / "carla" / "__init__.py")
+    if beside:
+        (tmp_path / folder / beside).mkdir(parents=True)
+    assert _installed_version(module) == version
 
 
 @pytest.mark.parametrize(
