@@ -88,10 +88,11 @@ DYING = """
         if order == "segfault":
             ctypes.string_at(0)
         if order == "hang":
-            if os.fork() == 0:
-                time.sleep(600)
             print("hangs", flush=True)
             time.sleep(600)
+        if order == "hang and hold Python's lock":
+            print("hangs", flush=True)
+            ctypes.PyDLL(None).sleep(600)
 """
 
 
@@ -283,30 +284,36 @@ def test_a_python_that_dies_is_told_with_what_it_was_at(tmp_path: Path, order: s
     agent.destroy()  # as the harness does: there is nothing left to ask
 
 
-def test_an_agent_that_hangs_ends_with_its_parent(tmp_path: Path) -> None:
-    file = agent_file(tmp_path, DYING.replace("if os.fork() == 0:", "if False:"))
-    source = f"""
-import os, sys
-from agents.outside.process import outside_agent
-agent = outside_agent({sys.executable!r}, {file!r}, "localhost", 2000, "", [], [], seed=0, threads=1)
-agent.run_step({{"order": "hang"}}, 0.0)
-"""
-    parent = subprocess.Popen([sys.executable, "-c", source], cwd=ROOT, stdout=subprocess.PIPE)
-    assert parent.stdout is not None
-    assert parent.stdout.readline() == b"hangs\n"
-    (child,) = psutil.Process(parent.pid).children()
-    parent.kill()
-    parent.communicate()
-    with contextlib.suppress(psutil.NoSuchProcess):
-        child.wait(timeout=10.0)
-    assert not child.is_running()
-
-
 def script(folder: Path, text: str, name: str = "my-python") -> str:
     path = folder / name
     path.write_text(f"#!/bin/sh\n{text}\n")
     path.chmod(0o755)
     return str(path)
+
+
+@pytest.mark.parametrize(
+    ("order", "command"),
+    [
+        ("hang and hold Python's lock", 'exec PYTHON "$@"'),
+        ("hang", 'PYTHON "$@"\nexit'),  # the shell stays between: the kernel does not tell of our end
+    ],
+)
+def test_an_agent_that_hangs_ends_with_its_parent(tmp_path: Path, order: str, command: str) -> None:
+    file = agent_file(tmp_path, DYING)
+    python = script(tmp_path, command.replace("PYTHON", sys.executable))
+    source = f"""
+from agents.outside.process import outside_agent
+agent = outside_agent({python!r}, {file!r}, "localhost", 2000, "", [], [], seed=0, threads=1)
+agent.run_step({{"order": {order!r}}}, 0.0)
+"""
+    parent = subprocess.Popen([sys.executable, "-c", source], cwd=ROOT, stdout=subprocess.PIPE)
+    assert parent.stdout is not None
+    assert parent.stdout.readline() == b"hangs\n"
+    children = psutil.Process(parent.pid).children(recursive=True)
+    assert children
+    parent.kill()
+    parent.communicate()
+    assert psutil.wait_procs(children, timeout=10.0)[1] == []
 
 
 def test_what_cannot_be_an_agents_python_is_said_in_one_line(tmp_path: Path) -> None:
