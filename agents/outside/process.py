@@ -108,7 +108,7 @@ class AgentProcess:
 
     def __init__(self, python: str, own_group: bool = False) -> None:
         self.track = ""
-        self._doing = "starting"
+        self._doing = "its start"
         self._folder = Path(os.sep)
         self._frames = Frames()
         self._last_words = os.memfd_create("nightloop-last-words")
@@ -198,7 +198,7 @@ class AgentProcess:
         self._frames.close()
 
     def _hear_versions(self, python: str) -> str:
-        with self._at("starting"):
+        with self._at("its start"):
             hello = self._channel.receive()
         name = f"--agent-python {python} (Python {hello['python']})"
         lacking = [library for library in ("numpy", "carla") if "missing" in hello[library]]
@@ -241,10 +241,11 @@ class AgentProcess:
             code = self._process.wait(timeout=CLOSING_LIMIT_S)
         except subprocess.TimeoutExpired:
             return f"the agent's Python closed its pipes in {self._doing}"
+        place = self._place_of_death()
         if code >= 0:
-            return f"the agent's Python ended in {self._doing} with exit code {code}"
+            return f"the agent's Python ended in {self._doing} with exit code {code}{place}"
         by = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
-        return f"the agent's Python was ended by {by} in {self._doing}{self._place_of_death()}"
+        return f"the agent's Python was ended by {by} in {self._doing}{place}"
 
     def _place_of_death(self) -> str:
         """From what `faulthandler` has left: innermost calls first."""

@@ -358,6 +358,8 @@ def test_a_python_without_what_an_agent_needs_says_how_to_install_it(tmp_path: P
     (tmp_path / "own" / "carla" / "__init__.py").write_text("raise ImportError('libjpeg.so.8: not\\nfound')\n")
     with pytest.raises(AgentLoadError, match=r"\) cannot import its carla: libjpeg\.so\.8: not found$"):
         examine(other, file)
+    with pytest.raises(AgentLoadError, match=r"^the agent's Python ended in its start with exit code 7$"):
+        examine(script(tmp_path, "exit 7", "hopeless"), file)
 
 
 def test_what_an_agent_under_examination_has_started_is_ended_with_it(tmp_path: Path) -> None:
