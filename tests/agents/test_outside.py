@@ -122,8 +122,12 @@ def telling(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AgentProcess]:
 
 
 @pytest.mark.parametrize("file", THEIRS, ids=lambda file: file.name)
-def test_what_runs_in_the_agents_python_is_written_in_the_syntax_of_3_7(file: Path) -> None:
-    ast.parse(file.read_text(), feature_version=(3, 7))
+def test_what_runs_in_the_agents_python_needs_neither_new_syntax_nor_nightloop(file: Path) -> None:
+    tree = ast.parse(file.read_text(), feature_version=(3, 7))
+    imports = [node for node in ast.walk(tree) if isinstance(node, ast.Import)]
+    names = {alias.name for node in imports for alias in node.names}
+    names |= {str(n.module) for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) and n.level == 0}
+    assert {name.split(".")[0] for name in names} <= {*sys.stdlib_module_names, "numpy", "carla"}
 
 
 def test_an_agent_knows_the_same_in_its_own_python(
