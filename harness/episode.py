@@ -280,8 +280,10 @@ class _Drive:
         """Ends the drive for a reason that is not driving; the traceback goes to the episode's log."""
         traceback.print_exc()
         self.failure = failure
-        known = isinstance(error, (HarnessError, AgentLoadError))
-        self.error = str(error) if known else told(error, self._agent_folder, Path(__file__).parent)
+        if isinstance(error, (HarnessError, AgentLoadError)):
+            self.error = "".join(str(error).splitlines()[:1])
+        else:
+            self.error = told(error, self._agent_folder, Path(__file__).parent)
 
     def destroy(self) -> None:
         for part in (self._cameras, self._sensors):
