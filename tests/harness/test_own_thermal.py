@@ -63,7 +63,8 @@ def driven(scene: tuple[carla.World, carla.Vehicle], preset: str, ticks: int = 4
             world.tick()
             data = cameras.read(world.get_snapshot(), 0.05 * tick, 60.0)
         assert list(data) == ["Front"], "the thermal camera is no sensor of the agent's"
-        return data["Front"][1], cameras._recent[-1]
+        assert cameras._latest is not None
+        return data["Front"][1], cameras._latest
     finally:
         cameras.destroy()
         world.tick()

@@ -56,5 +56,5 @@ def test_names_in_brackets_are_shown_as_they_are() -> None:
     text = io.StringIO()
     arm = {"driving_score": 50.0, "route_completion": 100.0, "infraction_penalty": 0.5}
     figures = {"scenario": "fog", "agent": "[/new]/a.py", "metric_version": "bench2drive", "arms": {"rgb": arm}}
-    _print_summary({**figures, "paired": None}, Console(file=text, width=100))
+    _print_summary({**figures, "paired": None, "droplets": None, "other_fusions": []}, Console(file=text, width=100))
     assert "fog · [/new]/a.py · bench2drive" in text.getvalue()
