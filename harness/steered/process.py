@@ -46,7 +46,7 @@ class DriveProcess:
         theirs.close()
         os.close(memory)
         self._connection = ours
-        self._end = weakref.finalize(self, _end, self._process, ours, os.getpid())
+        self._end = weakref.finalize(self, _end, self._process, ours, self._log, os.getpid())
         ours.send(settings)
 
     @property
@@ -63,10 +63,10 @@ class DriveProcess:
                 print(f"nightloop: {value}", file=sys.stderr, flush=True)
                 kind, value = self._connection.recv()
         except (EOFError, OSError):
+            last_lines = self._last_lines()
             self.end()
-            raise ServerError(
-                f"the process that drives ended in the middle ({how_it_ended(self._process.returncode)})"
-            ) from RuntimeError(self._last_lines())
+            how = how_it_ended(self._process.returncode)
+            raise ServerError(f"the process that drives ended in the middle ({how})") from RuntimeError(last_lines)
         except BaseException:  # Ctrl-C: the answer would be taken for that of the next question
             self.end()
             raise
@@ -86,7 +86,7 @@ class DriveProcess:
         return "\n".join(self._log.read().decode(errors="replace").splitlines()[-LAST_LINES:])
 
 
-def _end(process: subprocess.Popen[bytes], connection: Connection, owner_pid: int) -> None:
+def _end(process: subprocess.Popen[bytes], connection: Connection, log: IO[bytes], owner_pid: int) -> None:
     if os.getpid() != owner_pid:  # a fork of the program that steers: the process is not its own
         return
     with contextlib.suppress(OSError):
@@ -95,3 +95,4 @@ def _end(process: subprocess.Popen[bytes], connection: Connection, owner_pid: in
         process.wait(timeout=CLOSING_LIMIT_S)
     end_group(process)
     connection.close()
+    log.close()

@@ -102,6 +102,9 @@ def _told(error: Exception) -> Exception:
 
 
 if __name__ == "__main__":
-    code = main()
-    # The carla client's threads can abort an orderly interpreter exit.
-    os._exit(code)
+    code = 1
+    try:
+        code = main()
+    finally:  # also after SIGTERM
+        # The carla client's threads can abort an orderly interpreter exit.
+        os._exit(code)
