@@ -45,6 +45,8 @@ FASTEST_MPS = 100.0
 # A route is over OFF_ROUTE_M from it; a vehicle that is thrown may get a little farther within the step.
 MOST_OFF_ROUTE_M = 2.0 * OFF_ROUTE_M
 LARGEST_SEED = 2**63 - 1
+EPISODES_PER_PROCESS = 200
+"""Each Traffic Manager leaves 2 MB in the client library that made it; a new process costs a few seconds."""
 
 Observation = dict[str, Any]
 Action = NDArray[np.float32]
@@ -150,6 +152,8 @@ class DriveEnv(gymnasium.Env[Observation, Action]):
         if seed is not None and seed > LARGEST_SEED:
             raise HarnessError(f"reset: seed {seed} is more than {LARGEST_SEED}")
         self._is_driving = False
+        if self._process is not None and self._process.resets == EPISODES_PER_PROCESS:
+            self._process.end()
         if self._process is None or self._process.has_ended:
             self._process = DriveProcess(self._settings)
         outcome = self._process.ask("reset", spec, drawn_seed if seed is None else seed)

@@ -181,7 +181,7 @@ class Drives:
         return episode.now.seen[self._settings.camera["id"]]
 
     def _info(self, episode: _Episode, new: list[Event], failure: Failure | None, is_over: bool) -> dict[str, Any]:
-        completion, time_s = episode.loop.completion, episode.now.tick.time_s
+        completion, time_s = episode.loop.completion, round(episode.now.tick.time_s, 6)
         now = score(episode.events, completion, self._settings.metric)
         info: dict[str, Any] = {
             "route_id": episode.spec.id,

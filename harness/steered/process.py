@@ -46,6 +46,7 @@ class DriveProcess:
         theirs.close()
         os.close(memory)
         self._connection = ours
+        self.resets = 0
         self._end = weakref.finalize(self, _end, self._process, ours, self._log, os.getpid())
         ours.send(settings)
 
@@ -55,6 +56,7 @@ class DriveProcess:
 
     def ask(self, name: str, *arguments: Any) -> Any:
         """Calls a method of `harness.steered.drives.Drives` over there; its errors are raised here."""
+        self.resets += name == "reset"
         try:
             with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it has ended; what it said comes first
                 self._connection.send((name, arguments))
