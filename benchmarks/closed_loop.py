@@ -33,8 +33,9 @@ import psutil
 from agents.loader import BUILT_IN, load_agent_class, make_agent
 from harness.arms import ARMS
 from harness.cameras import Cameras
-from harness.episode import PATIENCE_S, STEP_S, WARM_UP_TICKS, ambient_for, prepared_world
+from harness.episode import ambient_for, prepared_world
 from harness.kernels import compile_kernels
+from harness.loop import PATIENCE_S, STEP_S, WARM_UP_TICKS
 from harness.sensors import CAMERA, AgentSensors, check_declared
 from harness.server import embedded_server, free_port
 from scenarios.criteria import Judgement

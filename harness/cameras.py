@@ -114,13 +114,15 @@ class Cameras:
         thermal_preset: str,
         ambient: Ambient,
         seed: int,
+        ids_from: int = 0,
     ):
+        """`ids_from`: of the server's actor ids, the one that counts as 0 where heat is drawn for each actor."""
         config = preset(thermal_preset)
         self._own = {str(c["id"]): _own_sensor(config, c) for c in declared} if config.place else {}
         self._rig = Rig(world, ego, [*declared, *self._own.values()])
         self._fused = fused
         self._fuse = fuse
-        self._heat = HeatTracker(world, ambient, seed)
+        self._heat = HeatTracker(world, ambient, seed, ids_from)
         self._thermal = {
             camera["id"]: _thermal_camera(config, self._own.get(camera["id"], camera), ambient, seed + number)
             for number, camera in enumerate(declared)
@@ -151,21 +153,24 @@ class Cameras:
 
     def read(self, snapshot: carla.WorldSnapshot, time_s: float, timeout_s: float) -> dict[str, tuple[int, Any]]:
         """What the agent gets of this frame, keyed by sensor id."""
+        # A copy: agents draw into their frames, and strips show what they were given.
+        return {
+            name: (snapshot.frame, (view.fused if self._fused else view.frames.bgra).copy())
+            for name, view in self.views(snapshot, time_s, timeout_s).items()
+        }
+
+    def views(self, snapshot: carla.WorldSnapshot, time_s: float, timeout_s: float) -> dict[str, CameraView]:
+        """All that can be had of this frame, keyed by sensor id."""
         if self._begun[0] != snapshot.frame:
             self.begin(snapshot, timeout_s)
         _, heat = self._begun
-        data: dict[str, tuple[int, Any]] = {}
         pictures = self._rig.frames(snapshot.frame, timeout_s)
-        for number, name in enumerate(self._thermal):
-            frames = pictures[name]
-            view = CameraView(frames, heat[name], self._fuse, time_s)
-            # A copy: agents draw into their frames, and strips show what they were given.
-            data[name] = (snapshot.frame, (view.fused if self._fused else frames.bgra).copy())
-            if number == 0:
-                if heat[name].hits.frame % FILM_EVERY_TICKS == 0:
-                    self._recent.append(view)
-                self._latest = view
-        return data
+        views = {name: CameraView(pictures[name], heat[name], self._fuse, time_s) for name in self._thermal}
+        for first in list(views.values())[:1]:
+            if first.heat.hits.frame % FILM_EVERY_TICKS == 0:
+                self._recent.append(first)
+            self._latest = first
+        return views
 
     def film(self, event_s: float) -> list[Moment]:
         """What the first camera saw in the seconds before an event, oldest first, and what it has just seen."""

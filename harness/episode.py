@@ -9,7 +9,6 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +23,10 @@ from fusion.proxy import FusionProxy
 from harness.arms import arm_of
 from harness.cameras import Cameras, strip_of
 from harness.errors import HarnessError, ServerError
+from harness.loop import PATIENCE_S, STEP_S, Loop
 from harness.sensors import CAMERA, AgentSensors, check_declared
 from harness.server import ServerAddress, free_port
-from results.events import TERMINATING_KINDS, Event
+from results.events import Event
 from results.films import film_webp
 from results.layout import RunFolder
 from results.leaderboard import sensor_icons
@@ -34,7 +34,6 @@ from results.record import Clip, EpisodeRecord, write_episode
 from results.scores import Failure, score
 from results.strips import strip_jpeg
 from results.ticks import Tick
-from scenarios.criteria import Judgement
 from scenarios.definition import ScenarioDefinition, load_scenario
 from scenarios.fitting import plan_route, title_of
 from scenarios.planner import RoutePlan, gps_plan
@@ -43,10 +42,6 @@ from scenarios.stage import Stage
 from sensors.fog_table import load_fog_table
 from sensors.thermal import Ambient, ambient_of
 
-STEP_S = 0.05
-WARM_UP_TICKS = 10
-# A first frame on a new machine waits for the renderer to be compiled.
-PATIENCE_S = 300.0
 REPORT_EVERY_TICKS = 10
 MOST_STRIPS = 12
 AGENT_CLOSING_S = 10.0
@@ -120,7 +115,7 @@ def run_episode(request: dict[str, Any], tell: Tell, server: Callable[[], Server
 
 
 class _Drive:
-    """The loop itself, with what it gathers on the way."""
+    """An agent in the loop, with what is gathered on the way."""
 
     def __init__(
         self,
@@ -143,6 +138,7 @@ class _Drive:
         self.track = "SENSORS"
         self.sensors: tuple[str, ...] = ()
         self._world, self._stage, self._route, self._tell = world, stage, route, tell
+        self._loop: Loop | None = None
         self._metric = request["config"]["metric_version"]
         agent = request["config"]["agent"]
         own = Path(__file__).parent.parent / "agents"
@@ -153,7 +149,6 @@ class _Drive:
         self._agent: Any = None
         self._cameras: Cameras | None = None
         self._sensors: AgentSensors | None = None
-        self._criteria = stage.criteria()
         try:
             self._agent = self._set_up_agent(request, address)
             declared = check_declared(self._agent.sensors(), request["config"]["agent"])
@@ -169,6 +164,8 @@ class _Drive:
         fuse = like_proxy(arm.naive) if arm.naive else proxy
         self._cameras = Cameras(world, stage.ego, cameras, arm.fused, fuse, preset, ambient, seed)
         self._sensors = AgentSensors(world, stage.ego, declared, PATIENCE_S)
+        self._loop = Loop(world, stage, self._cameras, self._sensors, self._cameras.read)
+        self.ticks = self._loop.ticks
 
     def _set_up_agent(self, request: dict[str, Any], address: ServerAddress) -> Any:
         config = request["config"]
@@ -188,50 +185,24 @@ class _Drive:
     def run(self) -> None:
         if self.failure:
             return
-        assert self._cameras is not None
-        assert self._sensors is not None
+        assert self._loop is not None
         self._tell({"event": "state", "text": "warming up"})
-        for _ in range(WARM_UP_TICKS):
-            self._stage.ego.apply_control(carla.VehicleControl(brake=1.0, hand_brake=True))
-            snapshot, _ = self._tick()
-            self._cameras.read(snapshot, 0.0, PATIENCE_S)
+        self._loop.warm_up()
         began = time.monotonic()
         while True:
-            time_s = len(self.ticks) * STEP_S
-            snapshot, own = self._tick()
-            # Frames are counted from the first: what a server had counted before is chance.
-            tick = replace(self._stage.observe_snapshot(snapshot, time_s), frame=len(self.ticks))
-            judgement = Judgement(self._criteria, tick)
-            data = self._cameras.read(snapshot, time_s, PATIENCE_S) | own
-            tick = self._stage.with_contacts(tick, snapshot)
-            self.ticks.append(tick)
-            new = judgement.events(tick)
-            self._keep(new)
-            if any(event.kind in TERMINATING_KINDS for event in new):
+            now = self._loop.tick()
+            self._keep(now.events)
+            if now.ends_route:
                 break
             try:
-                control = self._decide(data, snapshot.timestamp.elapsed_seconds)
+                control = self._decide(now.seen | now.sensed, now.snapshot.timestamp.elapsed_seconds)
             except BaseException as error:
                 self._fail(Failure.AGENT_CRASHED, error)
                 break
-            self._stage.ego.apply_control(control)
-            self._stage.step(time_s)
+            self._loop.act(control)
             if len(self.ticks) % REPORT_EVERY_TICKS == 0:
-                self._report(time_s, time.monotonic() - began)
-        self._keep([event for criterion in self._criteria for event in criterion.finish(self.ticks[-1])])
-
-    def _tick(self) -> tuple[carla.WorldSnapshot, dict[str, tuple[int, Any]]]:
-        """Ticks the world; the agent's input of that frame but for its cameras, which may still be at work then."""
-        assert self._cameras is not None
-        assert self._sensors is not None
-        frame = self._world.tick(PATIENCE_S)
-        snapshot = self._world.get_snapshot()
-        if snapshot.frame != frame:
-            raise ServerError(
-                f"asked for frame {frame}, the server sent {snapshot.frame}: does another client tick it?"
-            )
-        self._cameras.begin(snapshot, PATIENCE_S)
-        return snapshot, self._sensors.read(frame)
+                self._report(now.tick.time_s, time.monotonic() - began)
+        self._keep(self._loop.finish())
 
     def _decide(self, data: dict[str, tuple[int, Any]], timestamp: float) -> carla.VehicleControl:
         put = getattr(getattr(self._agent, "sensor_interface", None), "put", None)

@@ -27,8 +27,9 @@ import carla
 from agents.loader import load_agent_class, make_agent
 from fusion import FusionError
 from fusion.twins import gather
-from harness.episode import PATIENCE_S, STEP_S, WARM_UP_TICKS, ambient_for, prepared_world
+from harness.episode import ambient_for, prepared_world
 from harness.errors import EXIT_EPISODES_FAILED, HarnessError
+from harness.loop import PATIENCE_S, STEP_S, WARM_UP_TICKS
 from harness.options import Parser, given, path, seconds, whole, writable
 from harness.recording import EVALUATION_TOWNS, finish_drive, is_finished, keep_frame, paired_camera
 from harness.sensors import AgentSensors

@@ -23,8 +23,9 @@ from typing import Any
 import carla
 import numpy as np
 
-from harness.episode import PATIENCE_S, ambient_for, prepared_world
+from harness.episode import ambient_for, prepared_world
 from harness.errors import HarnessError
+from harness.loop import PATIENCE_S
 from harness.options import Parser, path, whole, writable
 from harness.recording import EVALUATION_TOWNS, finish_drive, is_finished, keep_frame, paired_camera
 from harness.server import embedded_server

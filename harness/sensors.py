@@ -81,10 +81,7 @@ def check_declared(declared: Any, agent: str) -> list[dict[str, Any]]:
         missing = [key for key in needed if key not in sensor]
         if missing:
             raise HarnessError(f"agent {agent}: sensor {name!r} lacks {', '.join(missing)}")
-        for key, (least, most) in _BOUNDS.get(kind, _POSE).items():
-            if key in sensor and not _is_within(sensor[key], least, most, key in _SIZES):
-                wanted = "a number" if math.isinf(most) else f"from {least:g} to {most:g}"
-                raise HarnessError(f"agent {agent}: sensor {name!r} has {key} {sensor[key]!r}, which is not {wanted}")
+        check_values(sensor, f"agent {agent}: sensor {name!r}")
         ids.add(name)
         count[kind] = count.get(kind, 0) + 1
         if count[kind] > LIMITS[kind]:
@@ -93,6 +90,14 @@ def check_declared(declared: Any, agent: str) -> list[dict[str, Any]]:
         {key: int(float(v)) if key in _SIZES and sensor["type"] == CAMERA else v for key, v in sensor.items()}
         for sensor in declared
     ]
+
+
+def check_values(sensor: Mapping[str, Any], who: str) -> None:
+    """Whether a sensor's pose, size and field of view are possible; HarnessError says whose are not."""
+    for key, (least, most) in _BOUNDS.get(sensor["type"], _POSE).items():
+        if key in sensor and not _is_within(sensor[key], least, most, key in _SIZES):
+            wanted = "a number" if math.isinf(most) else f"from {least:g} to {most:g}"
+            raise HarnessError(f"{who} has {key} {sensor[key]!r}, which is not {wanted}")
 
 
 def _is_within(value: Any, least: float, most: float, whole: bool) -> bool:

@@ -34,11 +34,11 @@ class ServerAddress:
     kind: str
 
 
-def parse_address(text: str) -> ServerAddress:
+def parse_address(text: str, option: str = "--carla") -> ServerAddress:
     """Reads the `HOST:PORT` of `--carla`."""
     host, colon, port = text.rpartition(":")
     if not colon or not host or not (port.isascii() and port.isdigit()) or not 0 < int(port) < 65536:
-        raise HarnessError(f"--carla {text}: give HOST:PORT, for example localhost:2000")
+        raise HarnessError(f"{option} {text}: give HOST:PORT, for example localhost:2000")
     return ServerAddress(host, int(port), "carla")
 
 
@@ -168,7 +168,7 @@ def check_reachable(address: ServerAddress, timeout_s: float = 5.0) -> None:
     except OSError as error:
         raise ServerError(
             f"no CARLA server answers at {address.host}:{address.port} ({error.strerror or error}); "
-            "start one there, or leave out --carla to use the embedded simulator"
+            "start one there, or use the embedded simulator"
         ) from error
 
 

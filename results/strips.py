@@ -31,16 +31,21 @@ class Moment:
 
 def strip_jpeg(moments: Sequence[Moment], panel_width: int = PANEL_WIDTH) -> bytes:
     """The moments from top to bottom in the order given."""
+    picture = strip_picture(moments, panel_width)
+    done, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
+    if not done:
+        raise ValueError(f"no JPEG could be made of a strip of shape {picture.shape}")
+    return data.tobytes()
+
+
+def strip_picture(moments: Sequence[Moment], panel_width: int = PANEL_WIDTH) -> NDArray[np.uint8]:
+    """The same before it is a file: (H, W, 3) uint8, blue first."""
     if not moments:
         raise ValueError("a strip needs at least one moment")
     height = max(panel_height(moment, panel_width) for moment in moments)
     rows = [row(moment, panel_width, height) for moment in moments]
     gap = np.full((_GAP, rows[0].shape[1], 3), _BACKGROUND, np.uint8)
-    stacked = np.concatenate([part for row in rows for part in (row, gap)][:-1])
-    done, data = cv2.imencode(".jpg", stacked, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
-    if not done:
-        raise ValueError(f"no JPEG could be made of a strip of shape {stacked.shape}")
-    return data.tobytes()
+    return np.concatenate([part for row in rows for part in (row, gap)][:-1])
 
 
 def panel_height(moment: Moment, width: int) -> int:

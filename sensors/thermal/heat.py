@@ -173,12 +173,17 @@ class _Watched:
 
 
 class HeatTracker:
-    """Keeps the heat of all vehicles and walkers of a world from snapshot to snapshot."""
+    """Keeps the heat of all vehicles and walkers of a world from snapshot to snapshot.
 
-    def __init__(self, world: carla.World, ambient: Ambient, seed: int = 0) -> None:
+    What is drawn for an actor goes by its id less `ids_from`: a server that goes on counting from episode to episode
+    can so give equal episodes equal draws.
+    """
+
+    def __init__(self, world: carla.World, ambient: Ambient, seed: int = 0, ids_from: int = 0) -> None:
         self._world = world
         self._ambient = ambient
         self._seed = seed
+        self._ids_from = ids_from
         self._watched: dict[int, _Watched | None] = {}
         self._heat: dict[int, HeatState] = {}
         self._standing_s: dict[int, float] = {}
@@ -233,5 +238,6 @@ class HeatTracker:
                 (box.extent.x, box.extent.y, box.extent.z),
             )
             role = actor.attributes.get("role_name", "")
-            self._heat[actor.id] = initial_heat(actor.type_id, role, self._ambient, self._seed, actor.id)
+            drawn_for = actor.id - self._ids_from
+            self._heat[actor.id] = initial_heat(actor.type_id, role, self._ambient, self._seed, drawn_for)
             self._standing_s[actor.id] = 0.0

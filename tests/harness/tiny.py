@@ -155,6 +155,18 @@ def agent_file(folder: Path, source: str, name: str = "agent_under_test") -> Pat
     return path
 
 
+def marked(mark: str) -> list[psutil.Process]:
+    """All living processes whose environment holds this NIGHTLOOP_TEST_RUN: a program and whatever it has started."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get("NIGHTLOOP_TEST_RUN") == mark and process.status() != "zombie":
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found
+
+
 class Run:
     """`python -m harness.run` as a user starts it. Whatever it starts carries its mark in the environment."""
 
@@ -185,14 +197,7 @@ class Run:
 
     def processes(self) -> list[psutil.Process]:
         """All that this run has started and that still lives, itself included."""
-        found = []
-        for process in psutil.process_iter():
-            try:
-                if process.environ().get("NIGHTLOOP_TEST_RUN") == self._mark and process.status() != "zombie":
-                    found.append(process)
-            except psutil.Error:
-                continue
-        return found
+        return marked(self._mark)
 
     def server(self) -> psutil.Process | None:
         return next((p for p in self.processes() if "simulator.serve" in p.cmdline()), None)
