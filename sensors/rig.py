@@ -95,10 +95,16 @@ class Rig:
         # Also runs at interpreter exit: a sensor that still listens then brings the client library down.
         self._close = weakref.finalize(self, self._listening.end)
         library = world.get_blueprint_library()
+        # All of them before the first is spawned: until the next tick the client cannot tell whether a sensor is alive,
+        # and may refuse to remove it.
+        wanted = [
+            (str(camera["id"]), kind, *_described(library, camera, kind, rgb_attributes or {}))
+            for camera in self._declared.values()
+            for kind in KINDS[camera["type"]]
+        ]
         try:
-            for camera in self._declared.values():
-                for kind in KINDS[camera["type"]]:
-                    self._spawn(world, ego, library, camera, kind, rgb_attributes or {})
+            for name, kind, blueprint, pose in wanted:
+                self._spawn(world, ego, name, kind, blueprint, pose)
         except Exception:
             self.destroy()
             raise
@@ -107,37 +113,11 @@ class Rig:
         self,
         world: carla.World,
         ego: carla.Actor,
-        library: carla.BlueprintLibrary,
-        camera: Mapping[str, Any],
+        name: str,
         kind: str,
-        rgb_attributes: Mapping[str, str],
+        blueprint: carla.ActorBlueprint,
+        pose: carla.Transform,
     ) -> None:
-        name = str(camera["id"])
-        try:
-            blueprint = library.find(kind)
-            settings = {
-                "image_size_x": str(int(camera["width"])),
-                "image_size_y": str(int(camera["height"])),
-                "fov": str(float(camera["fov"])),
-            }
-            pose = carla.Transform(
-                carla.Location(float(camera["x"]), float(camera["y"]), float(camera["z"])),
-                carla.Rotation(
-                    roll=float(camera.get("roll", 0.0)),
-                    pitch=float(camera.get("pitch", 0.0)),
-                    yaw=float(camera.get("yaw", 0.0)),
-                ),
-            )
-        except KeyError as error:
-            raise RigError(f"camera {name!r}: its sensor dictionary has no {error.args[0]!r}") from None
-        except (TypeError, ValueError, IndexError, RuntimeError) as error:
-            raise RigError(f"camera {name!r}: {error}") from None
-        for key, value in rgb_attributes.items():
-            if kind == RGB or key.startswith(("lens_", "sensor_tick")):
-                settings[key] = value
-        for key, value in settings.items():
-            if blueprint.has_attribute(key):
-                blueprint.set_attribute(key, value)
         try:
             sensor = world.spawn_actor(blueprint, pose, attach_to=ego)
         except RuntimeError as error:
@@ -172,6 +152,39 @@ class Rig:
     def destroy(self) -> None:
         """Stops listening, then removes the cameras from the world. May be called twice."""
         self._close()
+
+
+def _described(
+    library: carla.BlueprintLibrary, camera: Mapping[str, Any], kind: str, rgb_attributes: Mapping[str, str]
+) -> tuple[carla.ActorBlueprint, carla.Transform]:
+    """What a sensor dictionary asks for, of one kind of camera; RigError where it cannot be understood."""
+    name = str(camera["id"])
+    try:
+        blueprint = library.find(kind)
+        settings = {
+            "image_size_x": str(int(camera["width"])),
+            "image_size_y": str(int(camera["height"])),
+            "fov": str(float(camera["fov"])),
+        }
+        pose = carla.Transform(
+            carla.Location(float(camera["x"]), float(camera["y"]), float(camera["z"])),
+            carla.Rotation(
+                roll=float(camera.get("roll", 0.0)),
+                pitch=float(camera.get("pitch", 0.0)),
+                yaw=float(camera.get("yaw", 0.0)),
+            ),
+        )
+    except KeyError as error:
+        raise RigError(f"camera {name!r}: its sensor dictionary has no {error.args[0]!r}") from None
+    except (TypeError, ValueError, IndexError, RuntimeError) as error:
+        raise RigError(f"camera {name!r}: {error}") from None
+    for key, value in rgb_attributes.items():
+        if kind == RGB or key.startswith(("lens_", "sensor_tick")):
+            settings[key] = value
+    for key, value in settings.items():
+        if blueprint.has_attribute(key):
+            blueprint.set_attribute(key, value)
+    return blueprint, pose
 
 
 def _decode(name: str, instances: carla.Image, depth: carla.Image) -> CameraFrames:
