@@ -29,11 +29,15 @@ WORKER = (sys.executable, "-m", "harness.worker")
 
 @dataclass(frozen=True)
 class Job:
-    """One episode to run. `request` is the worker's JSON input, `log` the file that takes whatever it prints."""
+    """One episode to run. `request` is the worker's JSON input, `log` the file that takes whatever it prints.
+
+    `attempt`: the number of the first attempt, more than 1 where others were made elsewhere.
+    """
 
     name: str
     request: dict[str, Any]
     log: Path
+    attempt: int = 1
 
 
 @dataclass(frozen=True)
@@ -85,7 +89,7 @@ def run_jobs(
     A worker gets the number of a pipe to write messages to, our process number, and the number of a pipe that it hands
     on to its server and closes: the pipe's end is the server's.
     """
-    waiting = [(job, 1) for job in jobs][::-1]
+    waiting = [(job, job.attempt) for job in jobs][::-1]
     running: list[_Running] = []
     selector = selectors.DefaultSelector()
     try:

@@ -46,6 +46,17 @@ def seconds(text: str) -> float:
     return value
 
 
+def share(text: str) -> float:
+    """Reads a part of one thing, or a whole number of things."""
+    try:
+        value = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
+    if not (0.0 < value <= 1.0 or value in range(2, 65)):
+        raise argparse.ArgumentTypeError(f"{text} is neither a part of one nor a whole number up to 64")
+    return value
+
+
 def given(text: str) -> str:
     """An empty text is a shell variable that was not set: what it should have named must not become the default."""
     if not text.strip():

@@ -1,15 +1,169 @@
-"""What can be told of a scenario's routes before the first process starts."""
+"""Everything that a run needs, checked before the first process starts: the workers would find out one by one."""
 
 from __future__ import annotations
 
+import argparse
+import contextlib
+import os
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import carla
 
+from agents.loader import BUILT_IN, load_agent_class, neighbours
+from agents.outside.process import Examined, examine, find_python
+from harness.arms import ARMS, Arm, fused_with_droplets, parse_arms
+from harness.config import RunConfig, checksum
+from harness.errors import HarnessError
+from harness.server import EMBEDDED, check_reachable, parse_address
 from scenarios.definition import ScenarioDefinition
 from scenarios.errors import ScenarioError
 from scenarios.fitting import plan_route, triggers
 from scenarios.routes import RouteSpec
+from sensors.fog_table import FogTableError, load_fog_table
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a command asks for: `config` decides the numbers, `files` are those named in it that drives read."""
+
+    config: RunConfig
+    files: tuple[Path, ...]
+
+
+def asked(options: argparse.Namespace, definition: ScenarioDefinition, routes: tuple[RouteSpec, ...]) -> Asked:
+    """Reads a command's options; the first thing that is wrong with them is raised."""
+    arms = _arms(options.arms, definition, options.quick)
+    twin = definition.clear_twin()
+    if options.fog_table:
+        _check_fog_table(options, (definition, twin))
+    server = EMBEDDED
+    if options.carla:
+        address = parse_address(options.carla)
+        check_reachable(address)
+        server = address.kind
+    else:
+        check_routes(definition, routes)
+    outside = _loaded_agent(options)
+    # Imported late: numba and torch take seconds, which a mistyped option should not cost.
+    from sensors.thermal.presets import preset
+
+    thermal = options.thermal or definition.thermal_preset
+    try:
+        preset(thermal)
+    except (KeyError, ValueError) as error:
+        where = f"--thermal {thermal}" if options.thermal else f"{definition.source}: thermal"
+        raise HarnessError(f"{where}: {str(error).strip(chr(39))}") from error
+    from fusion import weights
+
+    weights_file = weights.locate(options.weights)
+    weights.load_student(weights_file)  # in the hope of an error, too
+    scenario_files = (Path(definition.source), Path(twin.source), definition.routes_path)
+    agent = agent_files(options.agent, options.agent_config, outside)
+    own_thermal = [Path(thermal)] if Path(thermal).is_file() else []
+    config = RunConfig(
+        scenario=definition.name,
+        scenario_checksum=checksum(*scenario_files),
+        town=definition.town,
+        route_ids=tuple(route.id for route in routes),
+        arms=tuple(arm.name for arm in arms),
+        seeds=tuple(range(options.seeds or (1 if options.quick else 2))),
+        agent=options.agent,
+        agent_config=options.agent_config,
+        agent_checksum=_checksum_told(agent),
+        weights=options.weights,
+        weights_checksum=weights.checksum(weights_file),
+        thermal_preset=thermal,
+        thermal_checksum=checksum(*own_thermal) if own_thermal else "",
+        metric_version=options.metric,
+        server=server,
+        fog_table_checksum=checksum(options.fog_table) if options.fog_table else "",
+        agent_python=outside.versions if outside else "",
+    )
+    return Asked(config, (*scenario_files, *agent, *own_thermal, weights_file))
+
+
+def _loaded_agent(options: argparse.Namespace) -> Examined | None:
+    """Loads the agent in the hope of an error: the workers load it again. What is known of one in its own Python."""
+    if options.agent_python:
+        if options.agent in BUILT_IN:
+            raise HarnessError(
+                f"--agent-python belongs to an agent's file: {options.agent} comes with nightloop and runs inside"
+            )
+        options.agent_python = find_python(options.agent_python)
+        return examine(options.agent_python, options.agent)
+    here = Path.cwd()
+    try:
+        load_agent_class(options.agent)
+    finally:
+        os.chdir(here)  # an agent's file may go elsewhere, where --out means another folder
+    return None
+
+
+def _arms(text: str | None, definition: ScenarioDefinition, quick: bool) -> tuple[Arm, ...]:
+    """What is called the agent's ceiling by clear day must not be driven in the scenario's own weather."""
+    if text is None:
+        return default_arms(definition, quick)
+    arms, fog = parse_arms(text), definition.fog
+    for arm in arms:
+        if arm.clear_twin and definition.clear is None:
+            raise HarnessError(f"--arms {text}: {definition.source} names no clear twin (`clear: NAME`) to drive")
+        if arm.droplet_radius_um is not None and fog is None:
+            raise HarnessError(f"--arms {text}: {definition.source} has no fog (`fog:`), so there are no droplets")
+        if fog is not None and arm.droplet_radius_um == fog.droplet_radius_um:
+            raise HarnessError(f"--arms {text}: {arm.name} is the arm fused: {definition.source} has these droplets")
+    return arms
+
+
+def default_arms(definition: ScenarioDefinition, quick: bool) -> tuple[Arm, ...]:
+    """All that the scenario has: clear where it names its twin and, unless it is a quick look, its other droplets."""
+    others = definition.fog.other_droplet_radii_um if definition.fog and not quick else ()
+    known = [arm for arm in ARMS.values() if definition.clear is not None or not arm.clear_twin]
+    return (*known, *(fused_with_droplets(radius_um) for radius_um in others))
+
+
+def _check_fog_table(options: argparse.Namespace, definitions: Sequence[ScenarioDefinition]) -> None:
+    """Every scenario of the run must have its fog in the table."""
+    if not options.carla:
+        raise HarnessError("--fog-table belongs to --carla: the embedded simulator knows its own fog")
+    try:
+        table = load_fog_table(options.fog_table)
+        for definition in definitions:
+            if definition.fog:
+                table.fog_density(definition.fog.visibility_m)
+    except FogTableError as error:
+        raise HarnessError(f"--fog-table: {error}") from error
+
+
+def agent_files(agent: str, agent_config: str, outside: Examined | None = None) -> list[Path]:
+    """The agent's code and the file or folder that its configuration names, if it names one.
+
+    The code of a file's agent is that file and the modules beside it that it has imported on being loaded.
+    """
+    if agent in BUILT_IN:
+        package = Path(__file__).parent.parent / "agents"
+        code = [*sorted(package.glob("*.py")), package / "pilot"]
+    else:
+        file = Path(agent).expanduser()
+        code = [file, *(outside.modules if outside else neighbours(file))]
+    return [*code, *_configured(agent_config)]
+
+
+def _checksum_told(files: Sequence[Path]) -> str:
+    try:
+        return checksum(*files)
+    except OSError as error:
+        raise HarnessError(f"{error.filename}: cannot be read: {error.strerror}") from error
+
+
+def _configured(agent_config: str) -> list[Path]:
+    """The file or folder that an agent's configuration names; it may be any other text as well."""
+    with contextlib.suppress(OSError, RuntimeError):  # too long for a path, or `~` and nobody's name
+        named = Path(agent_config).expanduser()
+        if agent_config and (named.is_file() or named.is_dir()):
+            return [named]
+    return []
 
 
 def check_routes(definition: ScenarioDefinition, routes: Sequence[RouteSpec]) -> None:

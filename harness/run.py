@@ -6,7 +6,6 @@ python -m harness.run --scenario night_fog
 from __future__ import annotations
 
 import argparse
-import contextlib
 import fcntl
 import importlib.metadata
 import os
@@ -15,6 +14,7 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +22,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from agents.loader import BUILT_IN, AgentLoadError, load_agent_class, neighbours
-from agents.outside.process import Examined, examine, find_python
+from agents.loader import BUILT_IN, AgentLoadError
 from fusion.errors import FusionError
-from harness.arms import ARMS, CHOICES, Arm, arm_of, fused_with_droplets, parse_arms
-from harness.config import EpisodeSpec, RunConfig, checksum, differences, episodes_of, extends
+from harness.arms import CHOICES, Arm, arm_of
+from harness.config import EpisodeSpec, RunConfig, differences, episodes_of, extends
 from harness.errors import (
     EXIT_EPISODES_FAILED,
     EXIT_INTERRUPTED,
@@ -34,12 +33,11 @@ from harness.errors import (
     EXIT_USAGE,
     HarnessError,
 )
-from harness.executor import TICK_LIMIT_S, Job, Outcome, run_jobs
-from harness.kernels import compile_kernels
-from harness.options import Parser, given, path, whole, writable
-from harness.preflight import check_routes
+from harness.executor import TICK_LIMIT_S, Job, Outcome
+from harness.options import Parser, given, path, share, whole, writable
+from harness.places import check_place, place_of
+from harness.preflight import asked
 from harness.progress import RunDisplay
-from harness.server import EMBEDDED, check_reachable, parse_address
 from results.layout import RunFolder
 from results.manifest import Manifest, RouteEntry, read_manifest, write_manifest
 from results.record import RecordError, read_episode
@@ -48,7 +46,6 @@ from scenarios.definition import ScenarioDefinition, load_scenario
 from scenarios.errors import ScenarioError
 from scenarios.fitting import left_out, title_of
 from scenarios.routes import RouteSpec
-from sensors.fog_table import FogTableError, load_fog_table
 
 USER_ERRORS = (HarnessError, ScenarioError, AgentLoadError, FusionError, RecordError)
 
@@ -79,35 +76,38 @@ def _go_on(options: argparse.Namespace) -> str:
 def run(options: argparse.Namespace, console: Console) -> int:
     definition = load_scenario(options.scenario)
     routes = definition.load_routes(quick=options.quick)
-    config = _configuration(options, definition, routes)
+    check_place(options)
+    request = asked(options, definition, routes)
+    config = request.config
     folder = RunFolder(options.out or _new_folder(options, config))
     options.out = folder.path
     _hold(folder)
     _claim(folder, config, definition, routes, options.resume)
 
     todo = [spec for spec in episodes_of(config) if not folder.episode(spec.route_id, spec.arm, spec.seed).is_finished]
-    if todo:
-        compile_kernels(console.print)
     total = len(episodes_of(config))
-    workers = _workers(options, len(todo))
-    jobs = [_job(spec, config, options, folder, workers) for spec in todo]
     folder.episodes.mkdir(exist_ok=True)
-    drives = f"{_count(len(routes), 'route')} x {_count(len(config.seeds), 'seed')} x {_count(len(config.arms), 'arm')}"
-    console.print(
-        f"{definition.title or definition.name}: {drives}, agent {config.agent}, {workers} at a time -> {folder.path}",
-        highlight=False,
-        markup=False,  # names are the user's
-        soft_wrap=True,
-    )
-    for line in left_out(routes):
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
-    started = time.monotonic()
     failures: list[str] = []
-    with RunDisplay(total, total - len(todo), console) as display:
-        outcomes = run_jobs(
-            jobs, workers, lambda job, message: display.message(job.name, message), tick_limit_s=options.tick_limit
-        )
-        for outcome in outcomes:
+
+    def tell(line: str) -> None:
+        console.print(line, highlight=False, markup=False, soft_wrap=True)  # names are the user's
+
+    with ExitStack() as stack:
+        place = stack.enter_context(place_of(options, request, folder, len(todo), tell))
+        drives = [
+            _count(len(config.route_ids), "route"),
+            _count(len(config.seeds), "seed"),
+            _count(len(config.arms), "arm"),
+        ]
+        title = definition.title or definition.name
+        at_a_time = f"{place.workers} at a time{place.machines}"
+        tell(f"{title}: {' x '.join(drives)}, agent {config.agent}, {at_a_time} -> {folder.path}")
+        for line in left_out(routes):
+            tell(line)
+        started = time.monotonic()
+        jobs = [_job(spec, config, options, folder, place.threads) for spec in todo]
+        display = stack.enter_context(RunDisplay(total, total - len(todo), console))
+        for outcome in place.run(jobs, lambda job, message: display.message(job.name, message)):
             line, failed = _line_of(outcome, folder)
             failures += [line] if failed else []
             display.ended(outcome.job.name, line)
@@ -202,7 +202,21 @@ def _parser() -> argparse.ArgumentParser:
         type=whole(1, 1_000),
         default=None,
         metavar="N",
-        help="episodes at a time (default: one per core, at most 8)",
+        help="episodes at a time (default: one per core, at most 8 unless --ray is given)",
+    )
+    add(
+        "--ray",
+        type=given,
+        default=None,
+        metavar="ADDRESS",
+        help="drive on the machines of a Ray cluster: HOST:PORT of its head, or auto from a machine that is in it",
+    )
+    add(
+        "--ray-gpus",
+        type=share,
+        default=0.0,
+        metavar="N",
+        help="GPUs for each drive of --ray, 0.5 for two drives on one (default: none)",
     )
     add(
         "--tick-limit",
@@ -212,134 +226,6 @@ def _parser() -> argparse.ArgumentParser:
         help="a drive that does not tick for so many seconds is ended and run again (default: %(default)s)",
     )
     return parser
-
-
-def _configuration(
-    options: argparse.Namespace, definition: ScenarioDefinition, routes: tuple[RouteSpec, ...]
-) -> RunConfig:
-    """Checks everything that a run needs before the first process starts."""
-    arms = _arms(options.arms, definition, options.quick)
-    twin = definition.clear_twin()
-    if options.fog_table:
-        _check_fog_table(options, (definition, twin))
-    server = EMBEDDED
-    if options.carla:
-        address = parse_address(options.carla)
-        check_reachable(address)
-        server = address.kind
-    else:
-        check_routes(definition, routes)
-    outside = _loaded_agent(options)
-    # Imported late: numba and torch take seconds, which a mistyped option should not cost.
-    from sensors.thermal.presets import preset
-
-    thermal = options.thermal or definition.thermal_preset
-    try:
-        preset(thermal)
-    except (KeyError, ValueError) as error:
-        where = f"--thermal {thermal}" if options.thermal else f"{definition.source}: thermal"
-        raise HarnessError(f"{where}: {str(error).strip(chr(39))}") from error
-    from fusion import weights
-
-    weights_file = weights.locate(options.weights)
-    weights.load_student(weights_file)  # in the hope of an error, too
-    return RunConfig(
-        scenario=definition.name,
-        scenario_checksum=checksum(Path(definition.source), Path(twin.source), definition.routes_path),
-        town=definition.town,
-        route_ids=tuple(route.id for route in routes),
-        arms=tuple(arm.name for arm in arms),
-        seeds=tuple(range(options.seeds or (1 if options.quick else 2))),
-        agent=options.agent,
-        agent_config=options.agent_config,
-        agent_checksum=_agent_checksum(options.agent, options.agent_config, outside),
-        weights=options.weights,
-        weights_checksum=weights.checksum(weights_file),
-        thermal_preset=thermal,
-        thermal_checksum=checksum(Path(thermal)) if Path(thermal).is_file() else "",
-        metric_version=options.metric,
-        server=server,
-        fog_table_checksum=checksum(options.fog_table) if options.fog_table else "",
-        agent_python=outside.versions if outside else "",
-    )
-
-
-def _loaded_agent(options: argparse.Namespace) -> Examined | None:
-    """Loads the agent in the hope of an error: the workers load it again. What is known of one in its own Python."""
-    if options.agent_python:
-        if options.agent in BUILT_IN:
-            raise HarnessError(
-                f"--agent-python belongs to an agent's file: {options.agent} comes with nightloop and runs inside"
-            )
-        options.agent_python = find_python(options.agent_python)
-        return examine(options.agent_python, options.agent)
-    here = Path.cwd()
-    try:
-        load_agent_class(options.agent)
-    finally:
-        os.chdir(here)  # an agent's file may go elsewhere, where --out means another folder
-    return None
-
-
-def _arms(text: str | None, definition: ScenarioDefinition, quick: bool) -> tuple[Arm, ...]:
-    """What is called the agent's ceiling by clear day must not be driven in the scenario's own weather."""
-    if text is None:
-        return default_arms(definition, quick)
-    arms, fog = parse_arms(text), definition.fog
-    for arm in arms:
-        if arm.clear_twin and definition.clear is None:
-            raise HarnessError(f"--arms {text}: {definition.source} names no clear twin (`clear: NAME`) to drive")
-        if arm.droplet_radius_um is not None and fog is None:
-            raise HarnessError(f"--arms {text}: {definition.source} has no fog (`fog:`), so there are no droplets")
-        if fog is not None and arm.droplet_radius_um == fog.droplet_radius_um:
-            raise HarnessError(f"--arms {text}: {arm.name} is the arm fused: {definition.source} has these droplets")
-    return arms
-
-
-def default_arms(definition: ScenarioDefinition, quick: bool) -> tuple[Arm, ...]:
-    """All that the scenario has: clear where it names its twin and, unless it is a quick look, its other droplets."""
-    others = definition.fog.other_droplet_radii_um if definition.fog and not quick else ()
-    known = [arm for arm in ARMS.values() if definition.clear is not None or not arm.clear_twin]
-    return (*known, *(fused_with_droplets(radius_um) for radius_um in others))
-
-
-def _check_fog_table(options: argparse.Namespace, definitions: Sequence[ScenarioDefinition]) -> None:
-    """Every scenario of the run must have its fog in the table."""
-    if not options.carla:
-        raise HarnessError("--fog-table belongs to --carla: the embedded simulator knows its own fog")
-    try:
-        table = load_fog_table(options.fog_table)
-        for definition in definitions:
-            if definition.fog:
-                table.fog_density(definition.fog.visibility_m)
-    except FogTableError as error:
-        raise HarnessError(f"--fog-table: {error}") from error
-
-
-def _agent_checksum(agent: str, agent_config: str, outside: Examined | None = None) -> str:
-    """Of the agent's code and of the file or folder that its configuration names, if it names one.
-
-    The code of a file's agent is that file and the modules beside it that it has imported on being loaded.
-    """
-    if agent in BUILT_IN:
-        package = Path(__file__).parent.parent / "agents"
-        code = [*sorted(package.glob("*.py")), package / "pilot"]
-    else:
-        file = Path(agent).expanduser()
-        code = [file, *(outside.modules if outside else neighbours(file))]
-    try:
-        return checksum(*code, *_configured(agent_config))
-    except OSError as error:
-        raise HarnessError(f"{error.filename}: cannot be read: {error.strerror}") from error
-
-
-def _configured(agent_config: str) -> list[Path]:
-    """The file or folder that an agent's configuration names; it may be any other text as well."""
-    with contextlib.suppress(OSError, RuntimeError):  # too long for a path, or `~` and nobody's name
-        named = Path(agent_config).expanduser()
-        if agent_config and (named.is_file() or named.is_dir()):
-            return [named]
-    return []
 
 
 def _new_folder(options: argparse.Namespace, config: RunConfig) -> Path:
@@ -373,7 +259,7 @@ def _claim(
             raise HarnessError(
                 f"{folder.path} holds another run (differs in {', '.join(differing)}); choose another --out"
             )
-        if not resume:
+        if not resume and (differing or folder.finished_episodes()):
             part = f"a part of this run (without some {', '.join(differing)})" if differing else "this run already"
             raise HarnessError(f"{folder.path} holds {part}; go on with --resume or choose another --out")
         if not differing:
@@ -450,18 +336,7 @@ def _version(package: str) -> str:
         return "not installed"
 
 
-def _workers(options: argparse.Namespace, jobs: int) -> int:
-    if options.carla:
-        return 1  # one server, one episode at a time
-    return max(1, min(options.workers or min(_cores(), 8), jobs))
-
-
-def _cores() -> int:
-    """Those that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _job(spec: EpisodeSpec, config: RunConfig, options: argparse.Namespace, folder: RunFolder, workers: int) -> Job:
+def _job(spec: EpisodeSpec, config: RunConfig, options: argparse.Namespace, folder: RunFolder, threads: int) -> Job:
     request: dict[str, Any] = {
         "config": config.to_dict(),
         "config_hash": config.hash,
@@ -472,7 +347,7 @@ def _job(spec: EpisodeSpec, config: RunConfig, options: argparse.Namespace, fold
         "out": str(folder.path.resolve()),
         "carla": options.carla,
         "fog_table": str(options.fog_table.resolve()) if options.fog_table else "",
-        "threads": max(1, _cores() // workers),
+        "threads": threads,
         "agent_python": options.agent_python,
     }
     name = folder.episode(spec.route_id, spec.arm, spec.seed).path.name

@@ -13,7 +13,7 @@ from harness.arms import ARMS, arm_of, parse_arms
 from harness.config import extends
 from harness.episode import ambient_for
 from harness.errors import HarnessError
-from harness.run import default_arms
+from harness.preflight import default_arms
 from scenarios.definition import load_scenario
 from tests.harness import tiny
 

@@ -49,6 +49,19 @@ def cases() -> dict[str, tuple[list[str], int, str]]:
         "scenario file": (["--scenario", "OUT/none.yaml"], 2, "OUT/none.yaml: cannot be read: No such file"),
         "server": (["--carla", f"localhost:{port}"], 3, f"no CARLA server answers at localhost:{port} ("),
         "address": (["--carla", "localhost"], 2, "--carla localhost: give HOST:PORT"),
+        "cluster": (["--ray", f"localhost:{port}"], 3, f"no Ray cluster answers at localhost:{port} ("),
+        "cluster's address": (
+            ["--ray", "localhost"],
+            2,
+            "--ray localhost: give HOST:PORT of a cluster's head",
+        ),
+        "cluster and server": (
+            ["--ray", "auto", "--carla", "localhost:2000"],
+            2,
+            "--ray drives on embedded simulators",
+        ),
+        "GPUs of no cluster": (["--ray-gpus", "1"], 2, "--ray-gpus belongs to --ray: "),
+        "part of GPUs": (["--ray-gpus", "1.5"], 2, "argument --ray-gpus: 1.5 is neither a part of one nor a whole"),
         "weights": (["--weights", "nothere"], 2, "no weights 'nothere': neither a file nor one of the shipped names"),
         "arm": (
             ["--arms", "rgb,infrared"],
@@ -196,14 +209,15 @@ def test_an_agent_that_hangs_in_its_clean_up_is_waited_for_no_longer_than_allowe
 def test_another_helper_of_an_agent_is_another_agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # --resume must not mix drives of both
     from agents.loader import load_agent_class
-    from harness.run import _agent_checksum
+    from harness.config import checksum
+    from harness.preflight import agent_files
 
     monkeypatch.setattr(sys, "path", list(sys.path))
     helper = tmp_path / "helper_of_agent.py"
     helper.write_text("GAIN = 1.0\n")
     agent = str(tiny.agent_file(tmp_path, f"import helper_of_agent\n{tiny.SENSITIVE_AGENT}", "agent_with_helper"))
     load_agent_class(agent)
-    before = _agent_checksum(agent, "")
-    assert _agent_checksum(agent, "") == before
+    before = checksum(*agent_files(agent, ""))
+    assert checksum(*agent_files(agent, "")) == before
     helper.write_text("GAIN = 2.0\n")
-    assert _agent_checksum(agent, "") != before
+    assert checksum(*agent_files(agent, "")) != before

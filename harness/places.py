@@ -1,0 +1,86 @@
+"""Where the drives of a run take place: in processes of this machine, or on those of a cluster."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+
+from harness.errors import HarnessError
+from harness.executor import Job, Outcome, Report, run_jobs
+from harness.kernels import compile_kernels
+from harness.preflight import Asked
+from results.layout import RunFolder
+
+MOST_BY_DEFAULT = 8
+
+
+@dataclass(frozen=True)
+class Place:
+    """`workers` drives at a time with `threads` each; `run(jobs, report)` as `harness.executor.run_jobs`."""
+
+    workers: int
+    threads: int
+    machines: str
+    run: Callable[[Sequence[Job], Report], Iterator[Outcome]]
+
+
+def check_place(options: argparse.Namespace) -> None:
+    """Options that contradict each other."""
+    if options.ray and options.carla:
+        raise HarnessError("--ray drives on embedded simulators, one for each drive; leave out --carla")
+    if options.ray_gpus and not options.ray:
+        raise HarnessError("--ray-gpus belongs to --ray: drives of this machine see all of its GPUs")
+
+
+@contextmanager
+def place_of(
+    options: argparse.Namespace, asked: Asked, folder: RunFolder, jobs: int, tell: Callable[[str], None]
+) -> Iterator[Place]:
+    """Made ready for `jobs` drives; `tell` gets a line where that takes long."""
+    if options.ray:
+        with _cluster(options, asked, folder, jobs, tell) as place:
+            yield place
+        return
+    if jobs:
+        compile_kernels(tell)
+    workers = max(1, min(options.workers or min(_cores(), MOST_BY_DEFAULT), jobs))
+    if options.carla:
+        workers = 1  # one server, one episode at a time
+    run = partial(_run_here, workers, options.tick_limit)
+    yield Place(workers, max(1, _cores() // workers), "", run)
+
+
+def _run_here(workers: int, tick_limit_s: float, jobs: Sequence[Job], report: Report) -> Iterator[Outcome]:
+    return run_jobs(jobs, workers, report, tick_limit_s)
+
+
+@contextmanager
+def _cluster(
+    options: argparse.Namespace, asked: Asked, folder: RunFolder, jobs: int, tell: Callable[[str], None]
+) -> Iterator[Place]:
+    from harness.cluster.head import connected, prepare_all, run_on_cluster, share_of
+    from harness.cluster.likeness import OwnPython, likeness
+
+    config = asked.config
+    own = OwnPython(options.agent_python, config.agent, config.agent_python) if options.agent_python else None
+    wanted = likeness(asked.files, own)
+    with connected(options.ray, folder.path / "logs" / "ray.log") as machines:
+        share = share_of(machines, options.workers, options.ray_gpus)
+        count = f"{len(machines)} machine" + "s" * (len(machines) != 1)
+        if jobs:
+            tell(f"preparing {count} of the cluster")
+            prepare_all(machines, wanted)
+
+        def run(jobs: Sequence[Job], report: Report) -> Iterator[Outcome]:
+            return run_on_cluster(jobs, share, report, options.tick_limit, wanted, folder)
+
+        yield Place(share.workers, share.cpus, f" on {count}", run)
+
+
+def _cores() -> int:
+    """Those that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
