@@ -29,11 +29,15 @@ class Place:
 
 
 def check_place(options: argparse.Namespace) -> None:
-    """Options that contradict each other."""
+    """Options that contradict each other, and a cluster that is not there."""
     if options.ray and options.carla:
         raise HarnessError("--ray drives on embedded simulators, one for each drive; leave out --carla")
     if options.ray_gpus and not options.ray:
         raise HarnessError("--ray-gpus belongs to --ray: drives of this machine see all of its GPUs")
+    if options.ray:
+        from harness.cluster.head import check_address
+
+        check_address(options.ray)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import math
+import os
 import shutil
 import signal
 import socket
@@ -24,6 +25,10 @@ from results.layout import RunFolder
 PREPARATION_LIMIT_S = 1800.0
 """Every machine may have to compile; one that the cluster still lists may be gone."""
 LOOK_EVERY_S = 0.5
+ANSWER_LIMIT_S = 5.0
+HTTP2_SETTINGS = bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
+HTTP2_GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + HTTP2_SETTINGS
+"""RFC 9113, 3.4 and 6.5: what gRPC, which Ray speaks, begins with on both sides. The fourth byte is a frame's type."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,25 @@ class Share:
     gpus: float
 
 
+def check_address(address: str) -> None:
+    """Raises ServerError unless something that may be Ray answers there: Ray itself would wait for ever."""
+    if address in ("auto", "local"):
+        return
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if not (colon and host and port.isdigit() and int(port) < 65_536):
+        raise HarnessError(f"--ray {address}: give HOST:PORT of a cluster's head, auto or local")
+    try:
+        with socket.create_connection((host, int(port)), timeout=ANSWER_LIMIT_S) as line:
+            if os.environ.get("RAY_USE_TLS") == "1":
+                return
+            line.sendall(HTTP2_GREETING)
+            answer = line.recv(len(HTTP2_SETTINGS))
+    except OSError as error:
+        raise ServerError(f"no Ray cluster answers at {address} ({error.strerror or error})") from error
+    if answer[3:4] != HTTP2_SETTINGS[3:4]:
+        raise ServerError(f"what answers at {address} is no Ray cluster; give the address that `ray start --head` told")
+
+
 @contextmanager
 def connected(address: str, log: Path) -> Iterator[tuple[Machine, ...]]:
     """The machines of the cluster at `address`: HOST:PORT, auto (the one this machine is in), local (a new one).
@@ -56,8 +80,6 @@ def connected(address: str, log: Path) -> Iterator[tuple[Machine, ...]]:
         import ray
     except ImportError:
         raise HarnessError("--ray needs Ray: pip install 'nightloop[ray]', here and on every machine") from None
-    if address not in ("auto", "local"):
-        _check_listening(address)
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("a") as said, contextlib.redirect_stdout(said):
@@ -68,8 +90,11 @@ def connected(address: str, log: Path) -> Iterator[tuple[Machine, ...]]:
                 logging_level=logging.ERROR,
                 log_to_driver=False,
             )
-        except (OSError, RuntimeError, ValueError) as error:  # nothing there, or another version of Python or Ray
-            raise ServerError(f"--ray {address}: {_first_line(error)}") from error
+        except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:  # not there, or another version
+            if address == "auto" and isinstance(error, ConnectionError):
+                raise ServerError("--ray auto: no Ray cluster runs here; give HOST:PORT of its head") from error
+            hint = "; does it ask for a token? then set RAY_AUTH_MODE=token" if isinstance(error, OSError) else ""
+            raise ServerError(f"--ray {address}: {_first_line(error).rstrip('.')}{hint}") from error
         try:
             for number, handler in before.items():  # Ray has its own, which leave a run in the middle
                 signal.signal(number, handler)
@@ -206,16 +231,6 @@ def _on(node_id: str) -> Any:
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     return NodeAffinitySchedulingStrategy(node_id, soft=False)
-
-
-def _check_listening(address: str) -> None:
-    host, colon, port = address.removeprefix("ray://").rpartition(":")
-    if not (colon and host and port.isdigit() and int(port) < 65_536):
-        raise HarnessError(f"--ray {address}: give HOST:PORT of a cluster's head, auto or local")
-    try:
-        socket.create_connection((host, int(port)), timeout=5.0).close()
-    except OSError as error:
-        raise ServerError(f"no Ray cluster answers at {address} ({error.strerror or error})") from error
 
 
 def _cause(error: BaseException) -> BaseException:

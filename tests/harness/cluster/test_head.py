@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import platform
 import signal
+import threading
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -13,8 +15,8 @@ from typing import Any
 import psutil
 import pytest
 
-from harness.cluster.head import Machine, share_of
-from harness.errors import HarnessError
+from harness.cluster.head import Machine, check_address, share_of
+from harness.errors import HarnessError, ServerError
 from tests.harness import tiny
 
 # Slow enough to be looked at while it drives; it says which GPUs it may see.
@@ -147,3 +149,11 @@ def test_cores_are_shared_out_so_that_every_drive_fits_a_machine(
 def test_more_gpus_than_any_machine_has_are_told() -> None:
     with pytest.raises(HarnessError, match=r"--ray-gpus 8: no machine of the cluster has so many GPUs"):
         share_of([Machine("a", "large", 32, 4.0)], None, 8.0)
+
+
+def test_an_address_where_something_else_answers_is_told_at_once() -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as dashboard:
+        threading.Thread(target=dashboard.serve_forever, daemon=True).start()
+        with pytest.raises(ServerError, match=r"what answers at 127\.0\.0\.1:\d+ is no Ray cluster"):
+            check_address(f"127.0.0.1:{dashboard.server_port}")
+        dashboard.shutdown()
