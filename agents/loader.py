@@ -12,6 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from .interface import InputData
 from .plan import GpsPlan, WorldPlan
 from .published import provide_published_names
 
@@ -82,6 +83,19 @@ def make_agent(
     agent.set_global_plan(gps_plan, world_plan)
     agent.setup(config)
     return agent
+
+
+def decision(agent: Any, data: InputData, timestamp: float) -> Any:
+    """What the agent decides on its sensors' data; AgentLoadError where that is no control."""
+    import carla
+
+    put = getattr(getattr(agent, "sensor_interface", None), "put", None)
+    if put is not None:  # that of an installed leaderboard fills itself from its own sensors
+        put(data, timestamp)
+    control = agent.run_step(data, timestamp)
+    if not isinstance(control, carla.VehicleControl):
+        raise AgentLoadError(f"run_step returned {type(control).__name__}, not carla.VehicleControl")
+    return control
 
 
 def _import_file(path: Path) -> ModuleType:

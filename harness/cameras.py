@@ -23,7 +23,7 @@ from sensors.thermal import ActorState, Ambient, HeatTracker, ThermalCamera, The
 
 # What the report shows of an infraction: the seconds before it as a film, and of that a strip of single frames.
 FILM_S = 3.0
-FILM_EVERY_TICKS = 2  # of 20 a second
+FILM_EVERY_TICKS = round(20 / FRAMES_PER_S)  # of 20 a second
 STRIP_BEFORE_S = (1.0, 0.5, 0.0)
 # Of 255: a pixel that lies half in the border of a thermal picture counts as outside.
 HELD = 254
@@ -115,8 +115,12 @@ class Cameras:
         ambient: Ambient,
         seed: int,
         ids_from: int = 0,
+        film_s: float = FILM_S,
     ):
-        """`ids_from`: of the server's actor ids, the one that counts as 0 where heat is drawn for each actor."""
+        """`ids_from`: of the server's actor ids, the one that counts as 0 where heat is drawn for each actor.
+
+        `film_s`: how long the first camera's frames are kept for `film`.
+        """
         config = preset(thermal_preset)
         self._own = {str(c["id"]): _own_sensor(config, c) for c in declared} if config.place else {}
         self._rig = Rig(world, ego, [*declared, *self._own.values()])
@@ -130,7 +134,7 @@ class Cameras:
         self._first_frame = 0
         self._begun: tuple[int, dict[str, ThermalView]] = -1, {}
         # The first camera's last seconds, and what it has just seen, for the report.
-        self._recent: deque[CameraView] = deque(maxlen=round(FILM_S * FRAMES_PER_S))
+        self._recent: deque[CameraView] = deque(maxlen=round(film_s * FRAMES_PER_S))
         self._latest: CameraView | None = None
 
     def begin(self, snapshot: carla.WorldSnapshot, timeout_s: float) -> None:

@@ -16,7 +16,7 @@ import carla
 import numpy as np
 import torch
 
-from agents.loader import BUILT_IN, AgentLoadError, load_agent_class, make_agent, told
+from agents.loader import BUILT_IN, AgentLoadError, decision, load_agent_class, make_agent, told
 from agents.outside.process import outside_agent
 from fusion.naive import like_proxy
 from fusion.proxy import FusionProxy
@@ -205,12 +205,7 @@ class _Drive:
         self._keep(self._loop.finish())
 
     def _decide(self, data: dict[str, tuple[int, Any]], timestamp: float) -> carla.VehicleControl:
-        put = getattr(getattr(self._agent, "sensor_interface", None), "put", None)
-        if put is not None:  # that of an installed leaderboard fills itself from its own sensors
-            put(data, timestamp)
-        control = self._agent.run_step(data, timestamp)
-        if not isinstance(control, carla.VehicleControl):
-            raise HarnessError(f"run_step returned {type(control).__name__}, not carla.VehicleControl")
+        control = decision(self._agent, data, timestamp)
         if not all(math.isfinite(value) for value in (control.throttle, control.steer, control.brake)):
             raise HarnessError(
                 f"run_step returned throttle {control.throttle}, steer {control.steer}, brake {control.brake}"

@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 
 INK, MUTED, GRID, PAPER = "#010203", "#040506", "#070809", "#0a0b0c"
 _ARM_PLACEHOLDERS = ("#100001", "#100002", "#100003", "#100004", "#100005", "#100006")
-_KNOWN_ARMS = ("rgb", "fused", "clear")
+KNOWN_ARMS = ("rgb", "fused", "clear")
 
 _RC: Any = {
     "svg.fonttype": "none",  # text stays text: searchable, and in the page's own typeface
@@ -65,11 +65,11 @@ _SHAPES: tuple[tuple[re.Pattern[str], str], ...] = (
 
 def arm_number(arm: str, arms: Sequence[str]) -> int:
     """Which of the page's arm colours an arm has: the known arms always the same one, others the next free."""
-    if arm in _KNOWN_ARMS:
-        return _KNOWN_ARMS.index(arm)
-    others = [name for name in arms if name not in _KNOWN_ARMS]
-    free = len(_ARM_PLACEHOLDERS) - len(_KNOWN_ARMS)
-    return len(_KNOWN_ARMS) + others.index(arm) % free
+    if arm in KNOWN_ARMS:
+        return KNOWN_ARMS.index(arm)
+    others = [name for name in arms if name not in KNOWN_ARMS]
+    free = len(_ARM_PLACEHOLDERS) - len(KNOWN_ARMS)
+    return len(KNOWN_ARMS) + others.index(arm) % free
 
 
 def arm_colour(arm: str, arms: Sequence[str]) -> str:

@@ -91,7 +91,7 @@ def _pair(axes: Axes, level: float, scores: Mapping[str, Sequence[float]], arms:
             )
         # A ring around what coincides with it, or a small dot on it, so that equal scores of the arms stay visible.
         size, face, edge = (150, "none", colour) if arm == "clear" else (72, colour, PAPER)
-        if arm not in ("rgb", "fused", "clear"):
+        if arm not in figure.KNOWN_ARMS:
             size = 30
         zorder = 3 if size > 30 else 4
         axes.scatter(mean, level, s=size, facecolor=face, edgecolor=edge, linewidth=1.8, zorder=zorder, clip_on=False)

@@ -25,7 +25,7 @@ from typing import Any, Callable
 import carla
 import numpy as np
 
-from ..loader import AgentLoadError, load_agent_class, make_agent, neighbours, told
+from ..loader import AgentLoadError, decision, load_agent_class, make_agent, neighbours, told
 from ..plan import RoadOption
 from .messages import Channel, Decoder, Encoder, SeenFrames
 
@@ -93,12 +93,7 @@ class _Host:
         return str(getattr(self._agent.track, "value", self._agent.track))
 
     def run_step(self, data: Any, timestamp: float) -> Any:
-        put = getattr(getattr(self._agent, "sensor_interface", None), "put", None)
-        if put is not None:  # that of an installed leaderboard fills itself from its own sensors
-            put(data, timestamp)
-        control = self._agent.run_step(data, timestamp)
-        if not isinstance(control, carla.VehicleControl):
-            raise AgentLoadError(f"run_step returned {type(control).__name__}, not carla.VehicleControl")
+        control = decision(self._agent, data, timestamp)
         return [
             *(control.throttle, control.steer, control.brake),
             *(control.hand_brake, control.reverse, control.manual_gear_shift, control.gear),

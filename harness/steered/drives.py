@@ -99,6 +99,7 @@ class Drives:
             ambient_for(settings.definition, spec),
             seed,
             ids_from=id_ - self._first_id,
+            film_s=0.0,
         )
         stack.callback(cameras.destroy)
         sensors = AgentSensors(world, stage.ego, [{"type": SPEEDOMETER, "id": SPEED}], PATIENCE_S)

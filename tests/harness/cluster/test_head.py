@@ -84,6 +84,7 @@ def test_a_lost_machines_drives_are_driven_again_and_an_interrupted_run_leaves_n
     def both_drive() -> bool:
         return sum("saw" in log.read_text() for log in rooms.glob("drive-*/log")) == 2
 
+    here = start(*options, "--out", tmp_path / "here")  # beside the others, which mostly wait
     interrupted = start(*there)
     interrupted.until(both_drive)
     interrupted.process.send_signal(signal.SIGINT)
@@ -104,7 +105,6 @@ def test_a_lost_machines_drives_are_driven_again_and_an_interrupted_run_leaves_n
     assert len(logs) == 2
     assert all("0 saw" in log for log in logs)
 
-    here = start(*options, "--out", tmp_path / "here")
     assert here.end() == 0, here.said
     assert tiny.drives_of(tmp_path / "there") == tiny.drives_of(tmp_path / "here")
     assert tiny.summary_of(tmp_path / "there") == tiny.summary_of(tmp_path / "here")
