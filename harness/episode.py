@@ -25,7 +25,7 @@ from harness.cameras import Cameras, strip_of
 from harness.errors import HarnessError, ServerError
 from harness.loop import PATIENCE_S, STEP_S, Loop
 from harness.sensors import CAMERA, AgentSensors, check_declared
-from harness.server import ServerAddress, free_port
+from harness.server import EMBEDDED, ServerAddress, free_port
 from results.events import Event
 from results.films import film_webp
 from results.layout import RunFolder
@@ -162,7 +162,9 @@ class _Drive:
         cameras = [sensor for sensor in declared if sensor["type"] == CAMERA]
         arm = arm_of(request["arm"])
         fuse = like_proxy(arm.naive) if arm.naive else proxy
-        self._cameras = Cameras(world, stage.ego, cameras, arm.fused, fuse, preset, ambient, seed)
+        # A server of the user goes on counting its actors: what is drawn for them goes by their place in the episode.
+        ids_from = 0 if address.kind == EMBEDDED else world.get_spectator().id
+        self._cameras = Cameras(world, stage.ego, cameras, arm.fused, fuse, preset, ambient, seed, ids_from)
         self._sensors = AgentSensors(world, stage.ego, declared, PATIENCE_S)
         self._loop = Loop(world, stage, self._cameras, self._sensors, self._cameras.read)
         self.ticks = self._loop.ticks

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.lifeline import end_group
-from harness.server import how_it_ended
+from harness.server import ServerAddress, how_it_ended
+from harness.server_pool import BACK_LIMIT_S, Servers, has_ended
 
 # A first episode on a new machine compiles the renderer before its first tick.
 FIRST_TICK_LIMIT_S = 420.0
@@ -23,6 +24,8 @@ TICK_LIMIT_S = 90.0
 CLOSING_LIMIT_S = 15.0
 # A worker tells itself that its server is gone, unless the client waits for an answer: it keeps Python's lock.
 SERVER_GONE_LIMIT_S = 5.0
+ASK_SERVER_EVERY_S = 3.0
+"""In silence: a client in the middle of a call to a server that is gone waits for minutes."""
 ATTEMPTS = 3
 WORKER = (sys.executable, "-m", "harness.worker")
 
@@ -58,6 +61,8 @@ class _Running:
     server_life: int
     attempt: int
     heard_at: float
+    server: ServerAddress | None
+    asked_server_s: float = 0.0
     ticking: bool = False
     buffer: bytes = b""
     finished: dict[str, Any] | None = None
@@ -79,6 +84,8 @@ def run_jobs(
     first_tick_limit_s: float = FIRST_TICK_LIMIT_S,
     attempts: int = ATTEMPTS,
     worker: Sequence[str] = WORKER,
+    servers: Servers | None = None,
+    back_limit_s: float = BACK_LIMIT_S,
 ) -> Iterator[Outcome]:
     """Yields outcomes in the order in which jobs end; on leaving early (an exception, Ctrl-C) ends all workers.
 
@@ -86,20 +93,35 @@ def run_jobs(
     (`first_tick_limit_s` before its first tick); then its whole process group is ended. Jobs whose worker died, hung
     or met a server failure run again, `attempts` times in all; those whose failure would repeat itself do not.
 
+    Of `servers`, those of the user, each job gets one that answers. If none does, jobs wait for `back_limit_s` seconds
+    for one to come back; then those that are left fail.
+
     A worker gets the number of a pipe to write messages to, our process number, and the number of a pipe that it hands
     on to its server and closes: the pipe's end is the server's.
     """
     waiting = [(job, job.attempt) for job in jobs][::-1]
     running: list[_Running] = []
     selector = selectors.DefaultSelector()
+    is_silent = False
     try:
         while waiting or running:
             while waiting and len(running) < workers:
+                server = servers.take() if servers else None
+                if servers and server is None:
+                    if not is_silent:
+                        report(waiting[-1][0], {"event": "waiting", "reason": "no CARLA server that is free answers"})
+                    is_silent = True
+                    break
+                is_silent = False
                 job, attempt = waiting.pop()
-                one = _start(job, attempt, worker)
+                one = _start(job, attempt, worker, server)
                 running.append(one)
                 selector.register(one.messages, selectors.EVENT_READ, one)
                 selector.register(one.server_life, selectors.EVENT_READ, one)
+            if servers and not running and servers.silent_s > back_limit_s:
+                reason = f"no CARLA server has answered for {back_limit_s:.0f} s"
+                yield from (Outcome(job, None, reason, attempt - 1) for job, attempt in waiting[::-1])
+                return
             for one in running:  # looked at before its messages: whatever it said before it ended is heard first
                 one.gone = one.process.poll() is not None
             for key, _ in selector.select(timeout=0.5):
@@ -112,6 +134,8 @@ def run_jobs(
                 if not _is_over(one, tick_limit_s if one.ticking else first_tick_limit_s):
                     continue
                 running.remove(one)
+                if servers and one.server:
+                    servers.give_back(one.server)
                 selector.unregister(one.messages)
                 if one.server_gone_at is None:
                     selector.unregister(one.server_life)
@@ -129,7 +153,7 @@ def run_jobs(
         selector.close()
 
 
-def _start(job: Job, attempt: int, worker: Sequence[str]) -> _Running:
+def _start(job: Job, attempt: int, worker: Sequence[str], server: ServerAddress | None) -> _Running:
     read_end, write_end = os.pipe()
     server_life, held_by_server = os.pipe()
     job.log.parent.mkdir(parents=True, exist_ok=True)
@@ -147,16 +171,17 @@ def _start(job: Job, attempt: int, worker: Sequence[str]) -> _Running:
     os.close(held_by_server)
     assert process.stdin is not None
     try:
-        process.stdin.write(json.dumps({**job.request, "attempt": attempt}).encode())
+        own = {"attempt": attempt} | ({"carla": str(server)} if server else {})
+        process.stdin.write(json.dumps({**job.request, **own}).encode())
         process.stdin.close()
     except BrokenPipeError:
         pass  # it died at start; the empty pipe tells
-    return _Running(job, process, read_end, server_life, attempt, time.monotonic())
+    return _Running(job, process, read_end, server_life, attempt, time.monotonic(), server)
 
 
 def _hear(one: _Running, report: Report) -> None:
     chunk = os.read(one.messages, 1 << 16)
-    one.heard_at = time.monotonic()
+    one.heard_at, one.asked_server_s = time.monotonic(), 0.0
     if not chunk:
         one.closed = True
         return
@@ -178,6 +203,11 @@ def _is_over(one: _Running, limit_s: float) -> bool:
         return True
     if one.finished is not None:
         return silent_s > CLOSING_LIMIT_S
+    if one.server and silent_s > one.asked_server_s + ASK_SERVER_EVERY_S:
+        one.asked_server_s = silent_s
+        if has_ended(one.server):
+            one.reason = one.reason or f"the CARLA server at {one.server} has ended"
+            return True
     if one.server_gone_at is not None and time.monotonic() - one.server_gone_at > SERVER_GONE_LIMIT_S:
         one.reason = one.reason or "the embedded simulator ended in the middle"
         return True

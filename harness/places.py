@@ -13,6 +13,8 @@ from harness.errors import HarnessError
 from harness.executor import Job, Outcome, Report, run_jobs
 from harness.kernels import compile_kernels
 from harness.preflight import Asked
+from harness.server import ServerAddress
+from harness.server_pool import Servers, parse_addresses
 from results.layout import RunFolder
 
 MOST_BY_DEFAULT = 8
@@ -51,15 +53,17 @@ def place_of(
         return
     if jobs:
         compile_kernels(tell)
-    workers = max(1, min(options.workers or min(_cores(), MOST_BY_DEFAULT), jobs))
-    if options.carla:
-        workers = 1  # one server, one episode at a time
-    run = partial(_run_here, workers, options.tick_limit)
+    servers = parse_addresses(options.carla) if options.carla else ()
+    most = len(servers) or options.workers or min(_cores(), MOST_BY_DEFAULT)  # one server, one episode at a time
+    workers = max(1, min(options.workers or most, most, jobs))
+    run = partial(_run_here, workers, options.tick_limit, servers)
     yield Place(workers, max(1, _cores() // workers), "", run)
 
 
-def _run_here(workers: int, tick_limit_s: float, jobs: Sequence[Job], report: Report) -> Iterator[Outcome]:
-    return run_jobs(jobs, workers, report, tick_limit_s)
+def _run_here(
+    workers: int, tick_limit_s: float, servers: Sequence[ServerAddress], jobs: Sequence[Job], report: Report
+) -> Iterator[Outcome]:
+    return run_jobs(jobs, workers, report, tick_limit_s, servers=Servers(servers) if servers else None)
 
 
 @contextmanager

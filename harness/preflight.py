@@ -16,7 +16,8 @@ from agents.outside.process import Examined, examine, find_python
 from harness.arms import ARMS, Arm, fused_with_droplets, parse_arms
 from harness.config import RunConfig, checksum
 from harness.errors import HarnessError
-from harness.server import EMBEDDED, check_reachable, parse_address
+from harness.server import EMBEDDED
+from harness.server_pool import check_servers, parse_addresses
 from scenarios.definition import ScenarioDefinition
 from scenarios.errors import ScenarioError
 from scenarios.fitting import plan_route, triggers
@@ -40,9 +41,9 @@ def asked(options: argparse.Namespace, definition: ScenarioDefinition, routes: t
         _check_fog_table(options, (definition, twin))
     server = EMBEDDED
     if options.carla:
-        address = parse_address(options.carla)
-        check_reachable(address)
-        server = address.kind
+        servers = parse_addresses(options.carla)
+        check_servers(servers)
+        server = servers[0].kind
     else:
         check_routes(definition, routes)
     outside = _loaded_agent(options)

@@ -50,6 +50,9 @@ class RunDisplay(AbstractContextManager["RunDisplay"]):
         elif event == "retry":
             row["state"] = "again"
             self.line(f"{name}: {message['reason']}; running it again (attempt {message['attempt'] + 1})")
+        elif event == "waiting":
+            row["state"] = "waiting"
+            self.line(f"{name}: {message['reason']}; waiting for one")
         self._refresh()
 
     def ended(self, name: str, line: str) -> None:

@@ -169,8 +169,8 @@ def _parser() -> argparse.ArgumentParser:
         "--carla",
         type=given,
         default=None,
-        metavar="HOST:PORT",
-        help="a running CARLA 0.9.16 server instead of the embedded one",
+        metavar="HOST:PORT[,...]",
+        help="a running CARLA 0.9.16 server instead of the embedded one; several, one drive each, with commas between",
     )
     add(
         "--fog-table",

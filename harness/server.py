@@ -33,6 +33,9 @@ class ServerAddress:
     port: int
     kind: str
 
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
+
 
 def parse_address(text: str, option: str = "--carla") -> ServerAddress:
     """Reads the `HOST:PORT` of `--carla`."""
@@ -167,7 +170,7 @@ def check_reachable(address: ServerAddress, timeout_s: float = 5.0) -> None:
         socket.create_connection((address.host, address.port), timeout=timeout_s).close()
     except OSError as error:
         raise ServerError(
-            f"no CARLA server answers at {address.host}:{address.port} ({error.strerror or error}); "
+            f"no CARLA server answers at {address} ({error.strerror or error}); "
             "start one there, or use the embedded simulator"
         ) from error
 

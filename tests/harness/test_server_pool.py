@@ -1,0 +1,127 @@
+"""Runs on servers that the user runs: several at a time, and going on when one of them ends."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from harness.errors import HarnessError, ServerError
+from harness.executor import Job, Outcome, run_jobs
+from harness.server import ServerAddress
+from harness.server_pool import Servers, check_servers, parse_addresses
+from simulator.process import ServerProcess, server_process
+from tests.harness import tiny
+
+pytestmark = pytest.mark.timeout(300)
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[..., tiny.Run]]:
+    runs: list[tiny.Run] = []
+
+    def begin(*options: object) -> tiny.Run:
+        runs.append(tiny.Run(*options))
+        return runs[-1]
+
+    yield begin
+    for run in runs:
+        run.kill()
+
+
+@pytest.fixture(scope="module")
+def lasting() -> Iterator[ServerProcess]:
+    with server_process("--town", "Elm02", "--only-cameras") as server:
+        yield server
+
+
+@pytest.fixture
+def mortal() -> Iterator[ServerProcess]:
+    with ExitStack() as stack:
+        server = stack.enter_context(server_process("--town", "Elm02", "--only-cameras"))
+        yield server
+        if server.process.poll() is not None:
+            stack.pop_all()
+
+
+def test_a_run_uses_all_servers_and_goes_on_without_one_that_ends(
+    lasting: ServerProcess, mortal: ServerProcess, start: Callable[..., tiny.Run], tmp_path: Path
+) -> None:
+    agent = tiny.agent_file(tmp_path, tiny.SENSITIVE_AGENT)
+    options = ["--scenario", tiny.scenario_file(tmp_path, 2, 2), "--agent", agent, "--arms", "rgb,fused", "--seeds", 1]
+    addresses = f"127.0.0.1:{lasting.port},127.0.0.1:{mortal.port}"
+    run = start(*options, "--carla", addresses, "--out", tmp_path / "out")
+    logs = [tmp_path / "out" / "logs" / f"1-{arm}-seed0.log" for arm in ("rgb", "fused")]
+    run.until(lambda: all(log.exists() and "saw" in log.read_text() for log in logs))
+    mortal.process.send_signal(signal.SIGKILL)
+    assert run.end() == 0, run.said
+    assert "2 at a time" in run.said
+    ended = f"the CARLA server at 127.0.0.1:{mortal.port} has ended; running it again (attempt 2)"
+    assert sum(line.endswith(ended) for line in run.said.splitlines()) == 1, run.said
+
+    alone = start(*options, "--carla", f"127.0.0.1:{lasting.port}", "--out", tmp_path / "alone")
+    assert alone.end() == 0, alone.said
+    assert "1 at a time" in alone.said
+    # What was driven before on a server, and on which of them a drive takes place, changes nothing.
+    assert tiny.drives_of(tmp_path / "alone") == tiny.drives_of(tmp_path / "out")
+
+
+# Says which server it was given.
+WORKER = """
+import json, os, sys
+request = json.loads(sys.stdin.read())
+os.write(int(sys.argv[1]), json.dumps({"event": "finished", "server": request["carla"]}).encode() + b"\\n")
+"""
+
+
+def outcomes_on(
+    server: ServerAddress, tmp_path: Path, back_limit_s: float, waiting: Callable[[], None]
+) -> list[Outcome]:
+    worker = tmp_path / "worker.py"
+    worker.write_text(WORKER)
+    jobs = [Job(f"job{number}", {"carla": "all of them"}, tmp_path / f"{number}.log") for number in range(2)]
+
+    def report(job: Job, message: dict) -> None:
+        if message["event"] == "waiting":
+            assert message["reason"] == "no CARLA server that is free answers"
+            waiting()
+
+    command = (sys.executable, str(worker))
+    pool = Servers([server])
+    return list(run_jobs(jobs, 1, report, worker=command, servers=pool, back_limit_s=back_limit_s))
+
+
+def test_drives_wait_for_a_server_that_comes_back(tmp_path: Path) -> None:
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        address = ServerAddress(*server.getsockname(), "carla")
+        outcomes = outcomes_on(address, tmp_path, 60.0, server.listen)
+    assert [outcome.finished for outcome in outcomes] == [{"event": "finished", "server": str(address)}] * 2
+
+
+def test_drives_fail_when_no_server_comes_back(tmp_path: Path) -> None:
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        address = ServerAddress(*server.getsockname(), "carla")
+        outcomes = outcomes_on(address, tmp_path, 0.3, lambda: None)
+    assert [outcome.job.name for outcome in outcomes] == ["job0", "job1"]
+    assert {outcome.reason for outcome in outcomes} == {"no CARLA server has answered for 0 s"}
+    assert {outcome.attempts for outcome in outcomes} == {0}
+
+
+def test_servers_of_one_run_are_of_one_version(lasting: ServerProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = f"127.0.0.1:{lasting.port}, localhost:{lasting.port},127.0.0.1:{lasting.port}"
+    servers = parse_addresses(text)
+    assert [str(server) for server in servers] == [f"127.0.0.1:{lasting.port}", f"localhost:{lasting.port}"]
+    check_servers(servers)
+    versions = iter(["0.9.15", "0.9.16"])
+    monkeypatch.setattr("carla.Client.get_server_version", lambda client: next(versions))
+    with pytest.raises(ServerError, match=rf"one version of CARLA: 127\.0\.0\.1:{lasting.port} is 0\.9\.15, localhost"):
+        check_servers(servers)
+    with pytest.raises(HarnessError, match="--carla : give HOST:PORT"):
+        parse_addresses("localhost:2000,")
