@@ -86,7 +86,7 @@ def _cluster(
         def run(jobs: Sequence[Job], report: Report) -> Iterator[Outcome]:
             return run_on_cluster(jobs, share, report, options.tick_limit, wanted, folder)
 
-        yield Place(share.workers, share.cpus, f" on {count}", run)
+        yield Place(max(1, min(share.workers, jobs)), share.cpus, f" on {count}", run)
 
 
 def _cores() -> int:

@@ -209,7 +209,8 @@ def _parser() -> argparse.ArgumentParser:
         type=given,
         default=None,
         metavar="ADDRESS",
-        help="drive on the machines of a Ray cluster: HOST:PORT of its head, or auto from a machine that is in it",
+        help="drive on the machines of a Ray cluster: auto, or HOST:PORT of its head, from a machine that is in it; "
+        "ray://HOST:10001 from any other (with ray[client]); local makes this machine one",
     )
     add(
         "--ray-gpus",

@@ -55,7 +55,7 @@ def check_address(address: str) -> None:
     if address in ("auto", "local"):
         return
     host, colon, port = address.removeprefix("ray://").rpartition(":")
-    if not (colon and host and port.isdigit() and int(port) < 65_536):
+    if not (colon and host and port.isascii() and port.isdigit() and int(port) < 65_536):
         raise HarnessError(f"--ray {address}: give HOST:PORT of a cluster's head, auto or local")
     try:
         with socket.create_connection((host, int(port)), timeout=ANSWER_LIMIT_S) as line:
@@ -71,7 +71,7 @@ def check_address(address: str) -> None:
 
 @contextmanager
 def connected(address: str, log: Path) -> Iterator[tuple[Machine, ...]]:
-    """The machines of the cluster at `address`: HOST:PORT, auto (the one this machine is in), local (a new one).
+    """The machines of the cluster at `address`: HOST:PORT, ray://HOST:PORT, auto (this machine's), local (a new one).
 
     On leaving, whatever still runs there for us is ended. What Ray prints meanwhile goes to `log`.
     ServerError says why there is no such cluster.
