@@ -113,7 +113,7 @@ def main(arguments: list[str] | None = None) -> int:
         page = write(folder)
     except (RecordError, OSError) as error:
         print(f"nightloop: {error}", file=sys.stderr)
-        return 1
+        return 2
     print(page)
     return 0
 

@@ -134,7 +134,7 @@ def test_the_command_rebuilds_everything_from_the_drives_alone(run: RunFolder, t
 def test_the_command_says_in_one_line_that_a_folder_holds_no_run(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert report.main([str(tmp_path)]) == 1
+    assert report.main([str(tmp_path)]) == 2
     said = capsys.readouterr()
     assert said.out == ""
     assert said.err.count("\n") == 1
@@ -260,7 +260,7 @@ def test_damaged_ticks_are_told_in_one_line(content: bytes, tmp_path: Path, caps
     episode = folder.episode(ROUTES[0].id, "rgb", 0)
     write_episode(episode, record(ROUTES[0].id), [])
     episode.ticks.write_bytes(content)
-    assert report.main([str(tmp_path)]) == 1
+    assert report.main([str(tmp_path)]) == 2
     said = capsys.readouterr().err
     assert said.startswith(f"nightloop: {episode.ticks}: not a readable record of ticks; take ")
     assert said.count("\n") == 1

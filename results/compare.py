@@ -1,0 +1,170 @@
+"""Two runs side by side, drive by drive: other weights, another agent, another thermal camera, another weather.
+
+python -m results.compare runs/before runs/after
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from results import atomic, statistics
+from results.layout import RunFolder
+from results.manifest import Manifest
+from results.record import EpisodeRecord, RecordError
+from results.scores import METRIC_VERSIONS
+from results.statistics import Scores
+from results.summary import BASELINE, driving_scores, read_run
+
+EXIT_USAGE = 2
+
+# What a run may have more of than another, and how its scores are counted, makes no drive another drive.
+_NO_DIFFERENCE = ("arms", "seeds", "route_ids", "metric_version")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run as it lies in `folder`."""
+
+    folder: RunFolder
+    manifest: Manifest
+    records: tuple[EpisodeRecord, ...]
+
+    def scores(self, arm: str, version: str) -> dict[tuple[str, int], float]:
+        """Of the drives that are there: those that are still to come are no zeros here."""
+        there = {(record.route_id, record.seed) for record in self.records if record.arm == arm}
+        every = driving_scores(self.manifest, self.records, arm, version)
+        return {key: score for key, score in every.items() if key in there}
+
+
+def compare(first: RunFolder, second: RunFolder, version: str = "", arms: Sequence[str] = ()) -> dict[str, Any]:
+    """The difference of driving scores, second minus first, for each arm that both runs have.
+
+    Pairs are drives of the same arm, route and seed. `gains` is the difference of what an arm gains over rgb: what
+    changed rgb itself (another agent, say) is no part of it. `version` is that of the score, by default that of the
+    first run.
+    RecordError says why the runs cannot be compared.
+    """
+    one, other = (Run(folder, *read_run(folder)) for folder in (first, second))
+    version = version or one.manifest.metric_version
+    if (towns := [run.manifest.config.get("town") for run in (one, other)])[0] != towns[1]:
+        raise RecordError(f"{first.path} was driven in {towns[0]}, {second.path} in {towns[1]}: no drive is in both")
+    for run in (one, other):
+        if lacking := [arm for arm in arms if arm not in run.manifest.arms]:
+            raise RecordError(f"{run.folder.path} has no arm {lacking[0]}: it has {', '.join(run.manifest.arms)}")
+    shared = [arm for arm in arms or one.manifest.arms if arm in other.manifest.arms]
+    found = {arm: _paired(one.scores(arm, version), other.scores(arm, version)) for arm in shared}
+    if not any(found.values()):
+        raise RecordError(f"{first.path} and {second.path} share no drive: same arm, route and seed")
+    gains = {arm: _gains(one, other, arm, version) for arm in shared if arm != BASELINE}
+    return {
+        "runs": [str(run.folder.path) for run in (one, other)],
+        "metric_version": version,
+        "differing": _differing(one.manifest, other.manifest),
+        "arms": {arm: pair for arm, pair in found.items() if pair},
+        "gains": {arm: pair for arm, pair in gains.items() if pair},
+    }
+
+
+def _paired(first: Scores, second: Scores) -> dict[str, Any] | None:
+    keys = sorted(first.keys() & second.keys())
+    found = statistics.paired(first, second)
+    if found is None:
+        return None
+    means = [statistics.paired(dict.fromkeys(keys, 0.0), scores) for scores in (first, second)]
+    return {"driving_score": [mean.difference for mean in means if mean], **asdict(found)}
+
+
+def _gains(one: Run, other: Run, arm: str, version: str) -> dict[str, Any] | None:
+    def gained(run: Run) -> Scores:
+        rgb, fused = run.scores(BASELINE, version), run.scores(arm, version)
+        return {key: fused[key] - rgb[key] for key in rgb.keys() & fused.keys()}
+
+    found = statistics.paired(gained(one), gained(other))
+    return asdict(found) if found else None
+
+
+def _differing(one: Manifest, other: Manifest) -> dict[str, list[Any]]:
+    """Settings and versions that the runs do not share."""
+    settings = [dict(m.config) | {f"versions.{name}": v for name, v in m.versions.items()} for m in (one, other)]
+    names = sorted(name for name in {*settings[0], *settings[1]} if name not in _NO_DIFFERENCE)
+    return {
+        name: [values.get(name) for values in settings]
+        for name in names
+        if settings[0].get(name) != settings[1].get(name)
+    }
+
+
+def _told(found: Mapping[str, Any], console: Console) -> None:
+    first, second = found["runs"]
+    rgb = found["arms"].get(BASELINE)
+    is_same_world = bool(rgb) and rgb["equal"] == rgb["pairs"]
+
+    def tell(line: str) -> None:
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+    tell(f"A = {first}\nB = {second}")
+    named = [f"{name} ({', '.join(_short(v) for v in values)})" for name, values in found["differing"].items()]
+    tell(f"they differ in {'; '.join(named)}" if named else "they were asked for the same")
+    table = Table(title=f"driving score, {found['metric_version']}")
+    for heading in ("arm", "A", "B", "B - A", "95 % interval", "better, worse, equal"):
+        table.add_column(heading, justify="left" if heading == "arm" else "right")
+    for arm, pair in found["arms"].items():
+        table.add_row(arm, *(f"{mean:.1f}" for mean in pair["driving_score"]), *_row(pair))
+    for arm, pair in () if is_same_world else found["gains"].items():
+        table.add_row(f"{arm} - {BASELINE}", "", "", *_row(pair))
+    console.print(table)
+    if is_same_world:
+        tell(f"{BASELINE} scores the same in all {rgb['pairs']} pairs: nothing but the other arms' frames differs.")
+    elif rgb:
+        differing = rgb["pairs"] - rgb["equal"]
+        tell(f"{BASELINE} differs in {differing} of {rgb['pairs']} pairs: more than the other arms' frames differs.")
+    if any(pair["routes"] < statistics.MIN_ROUTES for pair in found["arms"].values()):
+        tell(f"Fewer than {statistics.MIN_ROUTES} routes: no difference can be told from chance.")
+
+
+def _row(pair: Mapping[str, Any]) -> tuple[str, str, str]:
+    ends = pair["ci95"]
+    interval = f"[{ends[0]:+.1f}, {ends[1]:+.1f}]" if ends else "one pair has none"
+    return f"{pair['difference']:+.1f}", interval, f"{pair['better']}, {pair['worse']}, {pair['equal']}"
+
+
+def _short(value: object) -> str:
+    """A checksum is not read to its end."""
+    text = str(value)
+    return f"{text[:12]}..." if len(text) == 64 and "/" not in text else text
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m results.compare", description="Compares two runs drive by drive: the second minus the first."
+    )
+    parser.add_argument("runs", type=Path, nargs=2, metavar="RUN", help="the folder of a run")
+    parser.add_argument("--arm", action="append", default=[], help="compare this arm alone; may be given several times")
+    parser.add_argument("--metric", default="", choices=METRIC_VERSIONS, help="the score (default: the first run's)")
+    parser.add_argument("--json", type=Path, default=None, metavar="FILE", help="write the figures to a file, too")
+    options = parser.parse_args(arguments)
+    try:
+        first, second = map(RunFolder, options.runs)
+        found = compare(first, second, options.metric, options.arm)
+        _told(found, Console())
+        if options.json:
+            atomic.write_json(options.json, found)
+    except RecordError as error:
+        print(f"nightloop: {error}", file=sys.stderr)
+        return EXIT_USAGE
+    except OSError as error:
+        print(f"nightloop: {error.filename or options.json}: {error.strerror}", file=sys.stderr)
+        return EXIT_USAGE
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

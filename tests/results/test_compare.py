@@ -1,0 +1,93 @@
+"""Two runs side by side: what differs, drive by drive, and what is no comparison."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from results.compare import compare, main
+from results.events import EventKind
+from results.layout import RunFolder
+from results.manifest import config_hash, write_manifest
+from results.record import write_episode
+from results.scores import Failure
+from tests.results.synthetic import CONFIG, ROUTES, completion, event, manifest, record
+
+HIT = (event(EventKind.COLLISION_PEDESTRIAN), completion(100.0))
+CLEAN = (completion(100.0),)
+
+
+def run(path: Path, hits: Mapping[str, int], drives: int = 6, **changes: Any) -> RunFolder:
+    """rgb and fused on six routes; each arm hits somebody on so many of the first of them."""
+    folder, config = RunFolder(path), {**CONFIG, **changes}
+    asked = manifest(seeds=(0,), arms={"rgb": "night", "fused": "night"})
+    write_manifest(folder, replace(asked, config=config, config_hash=config_hash(config)))
+    for arm in ("rgb", "fused"):
+        for number, route in enumerate(ROUTES[:drives]):
+            events = HIT if number < hits[arm] else CLEAN
+            one = record(route.id, arm, 0, events, config_hash=config_hash(config))
+            write_episode(folder.episode(route.id, arm, 0), one, [])
+    return folder
+
+
+def test_other_weights_are_compared_on_the_drives_of_both(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = run(tmp_path / "before", {"rgb": 6, "fused": 3})
+    after = run(tmp_path / "after", {"rgb": 6, "fused": 0}, drives=4, weights="own.safetensors")
+    out = tmp_path / "figures.json"
+    assert main([str(before.path), str(after.path), "--json", str(out)]) == 0
+    found = json.loads(out.read_text())
+    assert found["differing"] == {"weights": [CONFIG.get("weights"), "own.safetensors"]}
+    fused = found["arms"]["fused"]
+    assert fused["driving_score"] == [62.5, 100.0]  # what the second run has not driven yet is no zero
+    assert (fused["difference"], fused["pairs"], fused["better"], fused["worse"]) == (37.5, 4, 3, 0)
+    assert found["gains"]["fused"]["difference"] == 37.5
+    said = capsys.readouterr().out
+    assert "they differ in weights (" in said
+    assert "own.safetensors)" in said
+    assert "rgb scores the same in all 4 pairs" in said
+    assert "fused - rgb" not in said  # it would say the same once more
+    assert "Fewer than 6 routes" in said
+
+
+def test_what_changed_rgb_is_no_part_of_the_gains(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = run(tmp_path / "before", {"rgb": 6, "fused": 2})
+    after = run(tmp_path / "after", {"rgb": 0, "fused": 0}, agent="other.py")
+    found = compare(before, after)
+    assert found["arms"]["fused"]["difference"] == pytest.approx(100 / 6)
+    assert found["gains"]["fused"]["difference"] == pytest.approx(100 / 6 - 50)
+    assert main([str(before.path), str(after.path)]) == 0
+    said = capsys.readouterr().out
+    assert "rgb differs in 6 of 6 pairs" in said
+    assert "fused - rgb" in said
+
+
+def test_a_crashed_drive_is_a_zero_as_in_the_report(tmp_path: Path) -> None:
+    before = run(tmp_path / "before", {"rgb": 0, "fused": 0})
+    after = run(tmp_path / "after", {"rgb": 0, "fused": 0})
+    driven = (completion(60.0),)
+    crashed = record(ROUTES[0].id, "fused", 0, driven, Failure.AGENT_CRASHED, config_hash=config_hash(CONFIG))
+    write_episode(after.episode(ROUTES[0].id, "fused", 0), crashed, [])
+    assert compare(before, after)["arms"]["fused"]["difference"] == pytest.approx(-100 / 6)
+
+
+def test_what_is_no_comparison_is_told_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = run(tmp_path / "before", {"rgb": 0, "fused": 0}, town="Elm02")
+    elsewhere = run(tmp_path / "elsewhere", {"rgb": 0, "fused": 0}, town="Elm01")
+    empty = run(tmp_path / "empty", {"rgb": 0, "fused": 0}, drives=0, town="Elm02")
+    cases = {
+        (str(elsewhere.path),): "was driven in Elm02, ",
+        (str(empty.path),): "share no drive: same arm, route and seed",
+        (str(before.path), "--arm", "clear"): "has no arm clear: it has rgb, fused",
+        (str(tmp_path / "none"),): "no run.json there",
+    }
+    for (other, *options), line in cases.items():
+        assert main([str(before.path), other, *options]) == 2
+        said = capsys.readouterr().err
+        assert said.startswith("nightloop: ")
+        assert line in said
+        assert said.count("\n") == 1
