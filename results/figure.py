@@ -18,7 +18,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 INK, MUTED, GRID, PAPER = "#010203", "#040506", "#070809", "#0a0b0c"
-_ARM_PLACEHOLDERS = ("#100001", "#100002", "#100003", "#100004", "#100005", "#100006")
+_ARM_PLACEHOLDERS = tuple(f"#10000{number}" for number in range(1, 10))
 KNOWN_ARMS = ("rgb", "fused", "clear")
 
 _RC: Any = {

@@ -14,6 +14,7 @@ from PIL import Image, ImageSequence
 
 from results import report, summary, wording
 from results.events import EventKind
+from results.figure import arm_number
 from results.films import film_webp
 from results.layout import RunFolder
 from results.manifest import RouteEntry, write_manifest
@@ -185,6 +186,11 @@ def test_arms_beyond_the_known_three_have_their_own_colour(tmp_path: Path) -> No
         write_episode(folder.episode(ROUTES[0].id, arm, 0), record(ROUTES[0].id, arm), drive(0, arm, 0, 0.1))
     text = report.write(folder).read_text(encoding="utf-8")
     assert "var(--arm3)" in re.findall(r"<svg.*?</svg>", text, flags=re.S)[0]
+    # Every droplet and plain fusion beside the known three: no two alike, and the page says what each of them is.
+    many = ["rgb", "fused", "fused_8um", "fused_10um", "average", "luminance_swap", "maximum", "thermal", "clear"]
+    numbers = {arm_number(arm, many) for arm in many}
+    assert len(numbers) == len(many)
+    assert all(text.count(f"--arm{number}: #") == 3 for number in numbers)  # light, dark and print
 
 
 def test_droplets_have_a_picture_and_a_row_each(tmp_path: Path) -> None:
