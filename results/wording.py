@@ -30,8 +30,9 @@ def headline(summary: Mapping[str, Any]) -> Headline:
     recovered = _recovery(summary)
     if recovered:
         sentences.append(recovered)
-    sentences += [_other_droplets(entry) for entry in _others(summary)]
-    sentences += [sentence for entry in summary["other_fusions"] if (sentence := _other_fusion(entry))]
+    sentences += [_undriven(summary, entry["arm"]) or _other_droplets(entry) for entry in _others(summary)]
+    for entry in summary["other_fusions"]:
+        sentences += filter(None, [_undriven(summary, entry["arm"]) or _other_fusion(entry)])
     title = _title(summary) if summary["complete"] else f"Unfinished run: {_title(summary)}"
     return Headline(title, tuple(sentences), tuple(_cautions(summary)))
 
@@ -127,6 +128,14 @@ def _others(summary: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [entry for entry in summary["droplets"] or () if entry["arm"] != treatment]
 
 
+def _undriven(summary: Mapping[str, Any], arm: str) -> str:
+    """Drives that are still to come count as zero: a difference made of them is none to be read."""
+    episodes = summary["arms"][arm]["episodes"]
+    if episodes["driven"] == episodes["expected"]:
+        return ""
+    return f"Of the {arm} arm {episodes['driven']} of {episodes['expected']} drives are there: too early to compare it."
+
+
 def _other_droplets(entry: Mapping[str, Any]) -> str:
     paired = entry["paired"]
     fog = f"fog of droplets of {entry['radius_um']:g} um, in which infrared fades {fading(entry['lwir_over_visible'])}"
@@ -151,6 +160,8 @@ def _other_fusion(entry: Mapping[str, Any]) -> str:
 
 def _droplet_cautions(summary: Mapping[str, Any]) -> list[str]:
     """A gain in fog is one for the droplets that were driven."""
+    if any(_undriven(summary, entry["arm"]) for entry in _others(summary)):
+        return []
     paired, entries = summary["paired"], summary["droplets"] or ()
     own = next((entry for entry in entries if paired and entry["arm"] == paired["treatment"]), None)
     if own is None or paired["difference"] is None or paired["difference"] <= 0.0:

@@ -115,6 +115,17 @@ def test_fused_frames_are_held_against_other_fusions() -> None:
     assert "includes zero" in sentence
 
 
+def test_arms_that_are_still_being_driven_are_not_compared() -> None:
+    how = {"rgb": HIT, "fused": CLEAN, "fused_10um": CLEAN, "average": CLEAN}
+    records = [record(route.id, arm, 0, events) for route in ROUTES for arm, events in how.items()]
+    asked = manifest(seeds=(0,), arms=dict.fromkeys(how, "fog"), droplets={"fused": SMALL, "fused_10um": LARGE})
+    words = wording.headline(summary.summarise(asked, records[:-2]))
+    assert "Of the average arm 5 of 6 drives are there: too early to compare it." in words.sentences
+    assert "Of the fused_10um arm 5 of 6 drives are there: too early to compare it." in words.sentences
+    assert not any("against the average arm" in sentence or "um, in which" in sentence for sentence in words.sentences)
+    assert not any("um" in caution.split() for caution in words.cautions)
+
+
 def test_figures_in_words_match_those_in_the_summary(tmp_path: Path) -> None:
     folder: RunFolder = write_run(tmp_path, seeds=(0,))
     figures = summary.write(folder)
