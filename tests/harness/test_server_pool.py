@@ -52,13 +52,14 @@ def mortal() -> Iterator[ServerProcess]:
 def test_a_run_uses_all_servers_and_goes_on_without_one_that_ends(
     lasting: ServerProcess, mortal: ServerProcess, start: Callable[..., tiny.Run], tmp_path: Path
 ) -> None:
-    agent = tiny.agent_file(tmp_path, tiny.SENSITIVE_AGENT)
+    agent = tiny.agent_file(tmp_path, tiny.WAITING_AGENT)
     options = ["--scenario", tiny.scenario_file(tmp_path, 2, 2), "--agent", agent, "--arms", "rgb,fused", "--seeds", 1]
     addresses = f"127.0.0.1:{lasting.port},127.0.0.1:{mortal.port}"
     run = start(*options, "--carla", addresses, "--out", tmp_path / "out")
     logs = [tmp_path / "out" / "logs" / f"1-{arm}-seed0.log" for arm in ("rgb", "fused")]
     run.until(lambda: all(log.exists() and "saw" in log.read_text() for log in logs))
     mortal.process.send_signal(signal.SIGKILL)
+    (tmp_path / "go").touch()
     assert run.end() == 0, run.said
     assert "2 at a time" in run.said
     ended = f"the CARLA server at 127.0.0.1:{mortal.port} has ended; running it again (attempt 2)"

@@ -58,6 +58,15 @@ class Sensitive(BlindAgent):
         return control
 """
 
+# Drives like that one, but waits in its fifth step until there is a file `go` beside it: so it can be looked at.
+WAITING_AGENT = SENSITIVE_AGENT.replace(
+    "        control = super()",
+    """        self.steps = getattr(self, "steps", 0) + 1
+        while self.steps == 5 and not Path(__file__).with_name("go").exists():
+            time.sleep(0.05)
+        control = super()""",
+).replace("import zlib", "import os, time, zlib\nfrom pathlib import Path")
+
 # Each instance takes a number; the first four fail in a way of their own, those after them drive. All end by sys.exit.
 FAILING_AGENT = """
 import itertools, os, sys
