@@ -9,6 +9,7 @@ import os
 import shutil
 import signal
 import socket
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -25,6 +26,8 @@ from results.layout import RunFolder
 PREPARATION_LIMIT_S = 1800.0
 """Every machine may have to compile; one that the cluster still lists may be gone."""
 LOOK_EVERY_S = 0.5
+ENTERED, LEFT = "entered", "left"
+"""A drive's first and last message."""
 ANSWER_LIMIT_S = 5.0
 HTTP2_SETTINGS = bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
 HTTP2_GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + HTTP2_SETTINGS
@@ -155,6 +158,7 @@ def run_on_cluster(
     there = ray.remote(_drive).options(num_cpus=share.cpus, num_gpus=share.gpus or None, max_retries=0)
     waiting, running = list(jobs)[::-1], dict[Any, int]()
     attempted: dict[int, Job] = {}
+    on_machines: set[int] = set()
     try:
         while waiting or running:
             while waiting and len(running) < share.workers:
@@ -166,11 +170,16 @@ def run_on_cluster(
             ended, _ = ray.wait(list(running), timeout=LOOK_EVERY_S)
             for number, message in messages.get_nowait_batch(messages.size()):
                 job = attempted[number]
+                if message["event"] in (ENTERED, LEFT):
+                    (on_machines.add if message["event"] == ENTERED else on_machines.discard)(number)
+                    continue
                 if message["event"] == "retry":
                     attempted[number] = replace(job, attempt=message["attempt"] + 1)
                 report(job, message)
             for one in ended:
-                job = attempted[running.pop(one)]
+                number = running.pop(one)
+                on_machines.discard(number)  # a lost machine does not say so
+                job = attempted[number]
                 try:
                     driven: Driven = ray.get(one)
                 except ray.exceptions.RayError as error:
@@ -188,17 +197,25 @@ def run_on_cluster(
         raise ServerError(f"the cluster is lost ({name}); what is finished is kept, go on with --resume") from error
     finally:
         with contextlib.suppress(ray.exceptions.RayError):
-            _end(list(running))
+            _end(list(running), on_machines, messages)
 
 
-def _end(drives: list[Any]) -> None:
-    """Lets drives tidy up; what is still there when we leave the cluster is killed."""
+def _end(drives: list[Any], on_machines: set[int], messages: Any) -> None:
+    """Lets drives tidy up; what is still there when we leave the cluster is killed.
+
+    Ray calls a drive ended as soon as it has been told to end, so each says itself when it has.
+    """
     import ray
+    from ray.util.queue import Empty
 
     for one in drives:
         ray.cancel(one)
-    if drives:
-        ray.wait(drives, num_returns=len(drives), timeout=CLOSING_LIMIT_S)
+    deadline = time.monotonic() + CLOSING_LIMIT_S
+    with contextlib.suppress(Empty):
+        while on_machines:
+            number, message = messages.get(timeout=max(deadline - time.monotonic(), 0.01))
+            if message["event"] == LEFT:
+                on_machines.discard(number)
 
 
 def _prepare(wanted: Likeness) -> None:
@@ -206,7 +223,14 @@ def _prepare(wanted: Likeness) -> None:
 
 
 def _drive(number: int, job: Job, wanted: Likeness, tick_limit_s: float, messages: Any) -> Driven:
-    return drive(job, wanted, tick_limit_s, lambda message: messages.put((number, message)))
+    def tell(message: dict[str, Any]) -> None:
+        messages.put((number, message))
+
+    tell({"event": ENTERED})
+    try:
+        return drive(job, wanted, tick_limit_s, tell)
+    finally:
+        tell({"event": LEFT})
 
 
 def _keep(driven: Driven, job: Job, run_folder: RunFolder) -> None:
