@@ -226,6 +226,8 @@ def _drive(number: int, job: Job, wanted: Likeness, tick_limit_s: float, message
     def tell(message: dict[str, Any]) -> None:
         messages.put((number, message))
 
+    # Ray tells a drive to end by an interrupt, which a cluster that was started in the background would ignore.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     tell({"event": ENTERED})
     try:
         return drive(job, wanted, tick_limit_s, tell)
