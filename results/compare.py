@@ -74,12 +74,12 @@ def compare(first: RunFolder, second: RunFolder, version: str = "", arms: Sequen
 
 
 def _paired(first: Scores, second: Scores) -> dict[str, Any] | None:
-    keys = sorted(first.keys() & second.keys())
+    keys = first.keys() & second.keys()
     found = statistics.paired(first, second)
     if found is None:
         return None
-    means = [statistics.paired(dict.fromkeys(keys, 0.0), scores) for scores in (first, second)]
-    return {"driving_score": [mean.difference for mean in means if mean], **asdict(found)}
+    means = [statistics.mean({key: scores[key] for key in keys}) for scores in (first, second)]
+    return {"driving_score": means, **asdict(found)}
 
 
 def _gains(one: Run, other: Run, arm: str, version: str) -> dict[str, Any] | None:

@@ -102,6 +102,12 @@ def paired(
     )
 
 
+def mean(scores: Scores) -> float:
+    """Over routes, of the mean over the seeds of each: the sides of `Paired.difference`."""
+    keys = sorted(scores)
+    return float(np.mean([values.mean() for values in _by_route(keys, [scores[key] for key in keys])]))
+
+
 def recovery(
     baseline: Scores, treatment: Scores, ceiling: Scores, resamples: int = RESAMPLES, seed: int = BOOTSTRAP_SEED
 ) -> Recovery | None:

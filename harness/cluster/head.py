@@ -39,7 +39,6 @@ class Machine:
     """One that takes drives."""
 
     node_id: str
-    name: str
     cpus: int
     gpus: float
 
@@ -250,7 +249,7 @@ def _keep(driven: Driven, job: Job, run_folder: RunFolder) -> None:
 
 def _machine(node: dict[str, Any]) -> Machine:
     resources = node["Resources"]
-    return Machine(node["NodeID"], node["NodeManagerHostname"], int(resources["CPU"]), resources.get("GPU", 0.0))
+    return Machine(node["NodeID"], int(resources["CPU"]), resources.get("GPU", 0.0))
 
 
 def _on(node_id: str) -> Any:

@@ -8,7 +8,7 @@ import os
 import platform
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -19,19 +19,6 @@ Start = Callable[..., tiny.Run]
 
 # A first run on a machine compiles.
 pytestmark = pytest.mark.timeout(400)
-
-
-@pytest.fixture(scope="module")
-def start() -> Iterator[Start]:
-    runs: list[tiny.Run] = []
-
-    def begin(*options: object) -> tiny.Run:
-        runs.append(tiny.Run(*options))
-        return runs[-1]
-
-    yield begin
-    for run in runs:
-        run.kill()
 
 
 @pytest.fixture(scope="module")

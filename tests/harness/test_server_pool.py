@@ -21,19 +21,6 @@ from tests.harness import tiny
 pytestmark = pytest.mark.timeout(300)
 
 
-@pytest.fixture
-def start() -> Iterator[Callable[..., tiny.Run]]:
-    runs: list[tiny.Run] = []
-
-    def begin(*options: object) -> tiny.Run:
-        runs.append(tiny.Run(*options))
-        return runs[-1]
-
-    yield begin
-    for run in runs:
-        run.kill()
-
-
 @pytest.fixture(scope="module")
 def lasting() -> Iterator[ServerProcess]:
     with server_process("--town", "Elm02", "--only-cameras") as server:

@@ -45,19 +45,6 @@ def cluster(drives_folder: Path) -> Iterator[Any]:
         own.shutdown()
 
 
-@pytest.fixture
-def start() -> Iterator[Callable[..., tiny.Run]]:
-    runs: list[tiny.Run] = []
-
-    def begin(*options: object) -> tiny.Run:
-        runs.append(tiny.Run(*options))
-        return runs[-1]
-
-    yield begin
-    for run in runs:
-        run.kill()
-
-
 def drives_under(folder: Path) -> list[psutil.Process]:
     """The workers that live somewhere on the cluster."""
     found = []
@@ -140,14 +127,14 @@ def test_a_machine_that_would_drive_otherwise_is_told_before_anything_is_driven(
 def test_cores_are_shared_out_so_that_every_drive_fits_a_machine(
     workers: int | None, gpus: float, expected: tuple[int, int]
 ) -> None:
-    machines = [Machine("a", "large", 32, 4.0), Machine("b", "small", 8, 0.0)]
+    machines = [Machine("large", 32, 4.0), Machine("small", 8, 0.0)]
     share = share_of(machines, workers, gpus)
     assert (share.workers, share.cpus) == expected
 
 
 def test_more_gpus_than_any_machine_has_are_told() -> None:
     with pytest.raises(HarnessError, match=r"--ray-gpus 8: no machine of the cluster has so many GPUs"):
-        share_of([Machine("a", "large", 32, 4.0)], None, 8.0)
+        share_of([Machine("large", 32, 4.0)], None, 8.0)
 
 
 def test_an_address_where_something_else_answers_is_told_at_once() -> None:
