@@ -10,6 +10,7 @@ from scenarios.definition import load_scenario
 from scenarios.hazards import HAZARDS
 from scenarios.planner import RoutePlan, plan
 from simulator.towns import build_town
+from simulator.towns.town import Obstacle
 from tests.scenarios.maps import elm02
 
 ROUTES = load_scenario("night_fog").load_routes()
@@ -29,8 +30,16 @@ def planned(keypoints: tuple[tuple[float, float, float], ...]) -> RoutePlan:
     return plan(elm02(), keypoints)
 
 
-def test_there_are_at_least_six_routes_of_a_few_hundred_metres():
-    assert len(ROUTES) >= 6
+def _gap_m(obstacle: Obstacle, x: float, y: float) -> float:
+    """From a point to the obstacle's box; negative inside."""
+    yaw = math.radians(obstacle.box.rotation.yaw)
+    dx, dy = x - obstacle.box.location.x, y - obstacle.box.location.y
+    along, across = dx * math.cos(yaw) + dy * math.sin(yaw), -dx * math.sin(yaw) + dy * math.cos(yaw)
+    return max(abs(along) - obstacle.box.extent.x, abs(across) - obstacle.box.extent.y)
+
+
+def test_there_are_sixteen_routes_of_a_few_hundred_metres():
+    assert [route.id for route in ROUTES] == [str(number) for number in range(1, 17)]
     for route in ROUTES:
         assert 150.0 <= planned(route.keypoints).length_m <= 400.0
         assert 1 <= len(route.scenarios) <= 3
@@ -70,10 +79,24 @@ def test_nothing_stands_in_the_walkers_way(route, scenario):
         x = lane.location.x + side * offset_m * right.x
         y = lane.location.y + side * offset_m * right.y
         for obstacle in build_town("Elm02").obstacles:
-            yaw = math.radians(obstacle.box.rotation.yaw)
-            dx, dy = x - obstacle.box.location.x, y - obstacle.box.location.y
-            along, across = dx * math.cos(yaw) + dy * math.sin(yaw), -dx * math.sin(yaw) + dy * math.cos(yaw)
-            gap_x, gap_y = abs(along) - obstacle.box.extent.x, abs(across) - obstacle.box.extent.y
-            assert max(gap_x, gap_y) > BODY_M, (
+            assert _gap_m(obstacle, x, y) > BODY_M, (
                 f"{obstacle.name} stands in the way of {scenario.name} of route {route.id}"
             )
+
+
+@pytest.mark.parametrize(
+    ("route", "scenario"),
+    [pair for pair in CROSSINGS if pair[1].type == "ParkingCrossingPedestrian"],
+    ids=lambda value: getattr(value, "name", None),
+)
+def test_the_car_that_hides_a_walker_has_a_place_to_stand(route, scenario):
+    route_plan = planned(route.keypoints)
+    trigger_m, _ = route_plan.nearest(scenario.trigger.x, scenario.trigger.y)
+    front_m = trigger_m + scenario.number("distance", 0.0) - 1.0
+    for along_m in np.arange(front_m - 5.6, front_m + 0.1, 0.5):
+        lane = route_plan.at(along_m)
+        right = lane.get_right_vector()
+        for offset_m in scenario.number("blocker_offset", 0.0) + np.array([-1.0, 0.0, 1.0]):
+            x, y = lane.location.x + offset_m * right.x, lane.location.y + offset_m * right.y
+            for obstacle in build_town("Elm02").obstacles:
+                assert _gap_m(obstacle, x, y) > 0.1, f"{obstacle.name} stands where route {route.id} parks its car"
