@@ -20,6 +20,7 @@ class RunConfig:
     `thermal_checksum` is that of the preset's file, empty for a preset that comes with nightloop;
     `fog_table_checksum` that of the server's fog table: a run without one has no such setting.
     `agent_python` which Python, carla and numpy the agent has, if it has its own: other runs have no such setting.
+    `routes_file` names the file of `--routes`, if that was given; `town` is then every town of its routes.
     """
 
     scenario: str
@@ -39,10 +40,11 @@ class RunConfig:
     server: str
     fog_table_checksum: str = ""
     agent_python: str = ""
+    routes_file: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         settings = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
-        for name in ("fog_table_checksum", "agent_python"):
+        for name in ("fog_table_checksum", "agent_python", "routes_file"):
             if not settings[name]:
                 del settings[name]
         return settings

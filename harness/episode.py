@@ -60,6 +60,8 @@ def run_episode(request: dict[str, Any], tell: Tell, server: Callable[[], Server
     seed = int(request["seed"])
     _seed_libraries(seed, int(request["threads"]))
     definition = load_scenario(request["scenario"])
+    if request["routes"]:
+        definition = definition.on_routes(Path(request["routes"]))
     driven = definition.clear_twin() if arm.clear_twin else definition
     if arm.droplet_radius_um is not None:
         driven = driven.with_droplets(arm.droplet_radius_um)
@@ -73,7 +75,7 @@ def run_episode(request: dict[str, Any], tell: Tell, server: Callable[[], Server
         address = server()
         client = carla.Client(address.host, address.port)
         client.set_timeout(PATIENCE_S)
-        world = prepared_world(client, definition.town, stack)
+        world = prepared_world(client, spec.town, stack)
         route = plan_route(world.get_map(), spec)
         tell({"event": "state", "text": "setting the stage"})
         stage = Stage(client, world, route, spec, driven, seed, free_port())
@@ -84,7 +86,7 @@ def run_episode(request: dict[str, Any], tell: Tell, server: Callable[[], Server
         server_version = client.get_server_version()
     record = EpisodeRecord(
         scenario=definition.name,
-        town=definition.town,
+        town=spec.town,
         route_id=spec.id,
         arm=arm.name,
         seed=seed,

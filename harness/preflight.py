@@ -66,7 +66,7 @@ def asked(options: argparse.Namespace, definition: ScenarioDefinition, routes: t
     config = RunConfig(
         scenario=definition.name,
         scenario_checksum=checksum(*scenario_files),
-        town=definition.town,
+        town=",".join(dict.fromkeys(route.town for route in routes)),
         route_ids=tuple(route.id for route in routes),
         arms=tuple(arm.name for arm in arms),
         seeds=tuple(range(options.seeds or (1 if options.quick else 2))),
@@ -81,6 +81,7 @@ def asked(options: argparse.Namespace, definition: ScenarioDefinition, routes: t
         server=server,
         fog_table_checksum=checksum(options.fog_table) if options.fog_table else "",
         agent_python=outside.versions if outside else "",
+        routes_file=options.routes.name if options.routes else "",
     )
     return Asked(config, (*scenario_files, *agent, *own_thermal, weights_file))
 
@@ -168,13 +169,16 @@ def _configured(agent_config: str) -> list[Path]:
 
 
 def check_routes(definition: ScenarioDefinition, routes: Sequence[RouteSpec]) -> None:
-    """Whether the embedded simulator has the town, and the town the routes: the workers would find out one by one."""
+    """Whether the embedded simulator has the towns, and they the routes: the workers would find out one by one."""
     from simulator.towns import build_town
 
-    try:
-        town = build_town(definition.town)
-    except ValueError as error:
-        raise ScenarioError(f"{definition.source}: town: {error}") from error
-    carla_map = carla.Map(town.name, town.opendrive)
+    maps: dict[str, carla.Map] = {}
     for spec in routes:
-        triggers(plan_route(carla_map, spec), spec)
+        if spec.town not in maps:
+            where = f"{definition.source}: town" if spec.town == definition.town else f"{spec.source}: route {spec.id}"
+            try:
+                town = build_town(spec.town)
+            except ValueError as error:
+                raise ScenarioError(f"{where}: {error}; CARLA's own towns need --carla HOST:PORT") from error
+            maps[spec.town] = carla.Map(town.name, town.opendrive)
+        triggers(plan_route(maps[spec.town], spec), spec)

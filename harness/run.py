@@ -45,8 +45,9 @@ from results.scores import DEFAULT_VERSION, METRIC_VERSIONS
 from scenarios.definition import ScenarioDefinition, load_scenario
 from scenarios.errors import ScenarioError
 from scenarios.fitting import left_out, title_of
-from scenarios.routes import RouteSpec
+from scenarios.routes import RouteSpec, routes_subset
 
+QUICK_ROUTES = 2
 USER_ERRORS = (HarnessError, ScenarioError, AgentLoadError, FusionError, RecordError)
 
 
@@ -75,7 +76,9 @@ def _go_on(options: argparse.Namespace) -> str:
 
 def run(options: argparse.Namespace, console: Console) -> int:
     definition = load_scenario(options.scenario)
-    routes = definition.load_routes(quick=options.quick)
+    if options.routes:
+        definition = definition.on_routes(options.routes)
+    routes = _chosen_routes(options, definition)
     check_place(options)
     request = asked(options, definition, routes)
     config = request.config
@@ -105,7 +108,8 @@ def run(options: argparse.Namespace, console: Console) -> int:
         for line in left_out(routes):
             tell(line)
         started = time.monotonic()
-        jobs = [_job(spec, config, options, folder, place.threads) for spec in todo]
+        towns = {route.id: route.town for route in routes}
+        jobs = [_job(spec, towns[spec.route_id], config, options, folder, place.threads) for spec in todo]
         display = stack.enter_context(RunDisplay(total, total - len(todo), console))
         for outcome in place.run(jobs, lambda job, message: display.message(job.name, message)):
             line, failed = _line_of(outcome, folder)
@@ -120,6 +124,16 @@ def run(options: argparse.Namespace, console: Console) -> int:
         print(f"nightloop: {len(failures)} of {total} episodes failed (see {folder.episodes})", file=sys.stderr)
         return EXIT_EPISODES_FAILED
     return EXIT_OK
+
+
+def _chosen_routes(options: argparse.Namespace, definition: ScenarioDefinition) -> tuple[RouteSpec, ...]:
+    if not options.routes_subset:
+        routes = definition.load_routes(quick=options.quick)
+        return routes[:QUICK_ROUTES] if options.quick and not definition.quick_routes else routes
+    try:
+        return routes_subset(definition.load_routes(), options.routes_subset)
+    except ScenarioError as error:
+        raise ScenarioError(f"--routes-subset {options.routes_subset}: {error}") from error
 
 
 def _count(number: int, thing: str) -> str:
@@ -158,6 +172,20 @@ def _parser() -> argparse.ArgumentParser:
         help="run seeds 0..N-1 (default: 2; with --quick 1)",
     )
     add("--quick", action="store_true", help="two routes, one seed")
+    add(
+        "--routes",
+        type=path,
+        default=None,
+        metavar="FILE",
+        help="a leaderboard route file (.xml) to drive in the scenario's weather, each route in its own town",
+    )
+    add(
+        "--routes-subset",
+        type=given,
+        default=None,
+        metavar="IDS",
+        help="drive these routes alone: 4, or 1,6, or a range of the file's order as 0-4 (default: all)",
+    )
     add("--out", type=path, default=None, metavar="DIR", help="where results go (default: a new folder in runs/)")
     add(
         "--resume",
@@ -337,11 +365,15 @@ def _version(package: str) -> str:
         return "not installed"
 
 
-def _job(spec: EpisodeSpec, config: RunConfig, options: argparse.Namespace, folder: RunFolder, threads: int) -> Job:
+def _job(
+    spec: EpisodeSpec, town: str, config: RunConfig, options: argparse.Namespace, folder: RunFolder, threads: int
+) -> Job:
     request: dict[str, Any] = {
         "config": config.to_dict(),
         "config_hash": config.hash,
         "scenario": options.scenario,
+        "routes": str(options.routes.absolute()) if options.routes else "",
+        "town": town,
         "route_id": spec.route_id,
         "arm": spec.arm,
         "seed": spec.seed,

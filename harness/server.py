@@ -60,7 +60,7 @@ def server_for(request: Mapping[str, Any], lost: Lost, server_life: int) -> Iter
 
         yield reachable
         return
-    town, seed, threads = request["config"]["town"], int(request["seed"]), int(request["threads"])
+    town, seed, threads = request["town"], int(request["seed"]), int(request["threads"])
     with starting_server(town, seed, threads, lost, server_life=server_life) as ready:
         yield ready
 

@@ -37,6 +37,11 @@ class Run:
     manifest: Manifest
     records: tuple[EpisodeRecord, ...]
 
+    @property
+    def towns(self) -> dict[str, str]:
+        """Of each route."""
+        return {route.id: route.town for route in self.manifest.routes}
+
     def scores(self, arm: str, version: str) -> dict[tuple[str, int], float]:
         """Of the drives that are there: those that are still to come are no zeros here."""
         there = {(record.route_id, record.seed) for record in self.records if record.arm == arm}
@@ -54,8 +59,11 @@ def compare(first: RunFolder, second: RunFolder, version: str = "", arms: Sequen
     """
     one, other = (Run(folder, *read_run(folder)) for folder in (first, second))
     version = version or one.manifest.metric_version
-    if (towns := [run.manifest.config.get("town") for run in (one, other)])[0] != towns[1]:
-        raise RecordError(f"{first.path} was driven in {towns[0]}, {second.path} in {towns[1]}: no drive is in both")
+    for route, town in one.towns.items():
+        if town != (elsewhere := other.towns.get(route, town)):
+            raise RecordError(
+                f"route {route} of {first.path} lies in {town}, that of {second.path} in {elsewhere}: no pair of drives"
+            )
     for run in (one, other):
         if lacking := [arm for arm in arms if arm not in run.manifest.arms]:
             raise RecordError(f"{run.folder.path} has no arm {lacking[0]}: it has {', '.join(run.manifest.arms)}")

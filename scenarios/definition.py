@@ -108,6 +108,7 @@ class ScenarioDefinition(_Strict):
     thermal: str = "adk"
     source: str = Field(default="", exclude=True)
     _fog_table: FogTable | None = PrivateAttr(default=None)
+    _drives_elsewhere: bool = PrivateAttr(default=False)
 
     @property
     def routes_path(self) -> Path:
@@ -127,7 +128,7 @@ class ScenarioDefinition(_Strict):
     def load_routes(self, quick: bool = False) -> tuple[RouteSpec, ...]:
         routes = parse_routes(self.routes_path)
         wrong = next((route for route in routes if route.town != self.town), None)
-        if wrong is not None:
+        if wrong is not None and not self._drives_elsewhere:
             raise ScenarioError(
                 f"{wrong.source}: route {wrong.id} is in {wrong.town}, scenario {self.name} in {self.town}"
             )
@@ -158,6 +159,12 @@ class ScenarioDefinition(_Strict):
         """The same scenario with other droplets in its fog, which the eye cannot tell apart."""
         assert self.fog is not None
         return self.model_copy(update={"fog": self.fog.model_copy(update={"droplet_radius_um": radius_um})})
+
+    def on_routes(self, path: Path) -> ScenarioDefinition:
+        """The same weather, traffic and limits on the routes of another file, each in its own town."""
+        definition = self.model_copy(update={"routes": str(path.absolute()), "quick_routes": ()})
+        definition._drives_elsewhere = True
+        return definition
 
     def with_fog_table(self, table: FogTable) -> ScenarioDefinition:
         """The same scenario for a server whose fog was measured: its visibility is set by that table."""

@@ -217,3 +217,37 @@ def test_resuming_a_finished_run_drives_nothing(undisturbed: Path, paired: list[
     run = start(*paired, "--out", undisturbed, "--resume")
     assert run.end() == 0, run.said
     assert tiny.summary_of(undisturbed) == before
+
+
+TWO_TOWNS = """<routes>
+  <route id="a" town="Elm01">
+    <waypoints><position x="-120.3" y="93.8" z="0"/><position x="-111.6" y="112.1" z="0"/></waypoints>
+  </route>
+  <route id="b" town="Elm02">
+    <waypoints><position x="-3.5" y="-150.6" z="0"/><position x="-23.0" y="-146.0" z="0"/></waypoints>
+  </route>
+  <route id="c" town="Town12">
+    <waypoints><position x="0" y="0" z="0"/><position x="10" y="0" z="0"/></waypoints>
+  </route>
+</routes>
+"""
+
+
+def test_the_routes_of_another_file_are_driven_each_in_its_town(
+    paired: list[object], start: Start, tmp_path: Path
+) -> None:
+    (tmp_path / "two_towns.xml").write_text(TWO_TOWNS)
+    out = tmp_path / "out"
+    run = start(*paired, "--routes", tmp_path / "two_towns.xml", "--routes-subset", "a-b", "--out", out)
+    assert run.end() == 0, run.said
+    records = [json.loads(file.read_text()) for file in sorted(out.glob("episodes/*/record.json"))]
+    assert [(r["route_id"], r["arm"], r["town"]) for r in records] == [
+        ("a", "fused", "Elm01"),
+        ("a", "rgb", "Elm01"),
+        ("b", "fused", "Elm02"),
+        ("b", "rgb", "Elm02"),
+    ]
+    arms = json.loads((out / "summary.json").read_text())["arms"]
+    assert arms["rgb"]["route_completion"] == arms["fused"]["route_completion"] == 100.0
+    config = json.loads((out / "run.json").read_text())["config"]
+    assert (config["routes_file"], config["town"]) == ("two_towns.xml", "Elm01,Elm02")

@@ -84,6 +84,13 @@ def cases() -> dict[str, tuple[list[str], int, str]]:
             2,
             "OUT/town12.yaml: town: unknown town 'Town12'; available: Elm01",
         ),
+        "routes": (["--routes", "OUT/none.xml"], 2, "OUT/none.xml: cannot be read: No such file"),
+        "routes of CARLA's town": (
+            ["--routes", "OUT/town12.xml"],
+            2,
+            "OUT/town12.xml:2: route 1: unknown town 'Town12'; available: Elm01",
+        ),
+        "subset": (["--routes-subset", "1-3"], 2, "--routes-subset 1-3: no route '3': the file has 1"),
         "off the road": (
             ["--scenario", "OUT/far_off.yaml"],
             2,

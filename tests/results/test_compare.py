@@ -26,7 +26,8 @@ def run(path: Path, hits: Mapping[str, int], drives: int = 6, **changes: Any) ->
     """rgb and fused on six routes; each arm hits somebody on so many of the first of them."""
     folder, config = RunFolder(path), {**CONFIG, **changes}
     asked = manifest(seeds=(0,), arms={"rgb": "night", "fused": "night"})
-    write_manifest(folder, replace(asked, config=config, config_hash=config_hash(config)))
+    routes = tuple(replace(route, town=changes.get("town", "Elm02")) for route in asked.routes)
+    write_manifest(folder, replace(asked, config=config, config_hash=config_hash(config), routes=routes))
     for arm in ("rgb", "fused"):
         for number, route in enumerate(ROUTES[:drives]):
             events = HIT if number < hits[arm] else CLEAN
@@ -80,7 +81,7 @@ def test_what_is_no_comparison_is_told_in_one_line(tmp_path: Path, capsys: pytes
     elsewhere = run(tmp_path / "elsewhere", {"rgb": 0, "fused": 0}, town="Elm01")
     empty = run(tmp_path / "empty", {"rgb": 0, "fused": 0}, drives=0, town="Elm02")
     cases = {
-        (str(elsewhere.path),): "was driven in Elm02, ",
+        (str(elsewhere.path),): "lies in Elm02, that of ",
         (str(empty.path),): "share no drive: same arm, route and seed",
         (str(before.path), "--arm", "clear"): "has no arm clear: it has rgb, fused",
         (str(tmp_path / "none"),): "no run.json there",
