@@ -37,6 +37,8 @@ _WEATHER_RANGES = {
     "fog_density": (0.0, 100.0),
     "sun_altitude_angle": (-90.0, 90.0),
 }
+# What `carla.WeatherParameters.Default` holds: the map's own weather. Bench2Drive writes it out.
+MAPS_OWN = -1.0
 LONGEST_ID = 100
 MOST_NAMED = 30
 
@@ -263,7 +265,8 @@ def _weather(element: Element, path: Path) -> RouteWeather:
     values = {name: _number(element, name, path) for name in known if name in element.attributes}
     for name, value in values.items():
         least, most = _WEATHER_RANGES.get(name, (-math.inf, math.inf))
-        if not least <= value <= most:
+        is_own = value == MAPS_OWN and name != "route_percentage"
+        if not (least <= value <= most or is_own):
             raise ScenarioError(f"{source}: {name}={value:g} of <weather> is not within {least:g} to {most:g}")
     percentage = values.pop("route_percentage", 0.0)
     return RouteWeather(percentage, values)

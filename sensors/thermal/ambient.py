@@ -88,7 +88,11 @@ def ambient_of(
     visibility_m: float | None = None,
     droplet_radius_um: float = 5.0,
 ) -> Ambient:
-    """CARLA's weather, completed by what it does not know. Without `visibility_m` the fog density tells it."""
+    """CARLA's weather, completed by what it does not know. Without `visibility_m` the fog density tells it.
+
+    CARLA's own default weather has -1 for every parameter, which counts as none.
+    """
+    fog_density = min(max(weather.fog_density, 0.0), 100.0)
     wetness = max(weather.wetness, weather.precipitation_deposits, weather.precipitation)
     return Ambient(
         air_temperature_c=air_temperature_c,
@@ -96,7 +100,7 @@ def ambient_of(
         wind_mps=wind_mps,
         cloudiness=min(max(weather.cloudiness, 0.0), 100.0),
         local_time_h=local_time_h,
-        visibility_m=fog.visibility_m(weather.fog_density) if visibility_m is None else visibility_m,
+        visibility_m=fog.visibility_m(fog_density) if visibility_m is None else visibility_m,
         droplet_radius_um=droplet_radius_um,
         rain_mm_h=rain.rain_mm_h(weather.precipitation),
         wetness=min(max(wetness / 100.0, 0.0), 1.0),

@@ -101,6 +101,15 @@ def test_a_mistake_is_told_with_file_and_line(tmp_path, old, new, says):
     assert "\n" not in str(error.value)
 
 
+def test_the_maps_own_weather_is_minus_one_as_carla_writes_it(tmp_path):
+    """Bench2Drive's routes carry `carla.WeatherParameters.Default` that way."""
+    own = LEADERBOARD_2.replace('cloudiness="10"', 'cloudiness="-1.0"').replace('fog_density="0"', 'fog_density="-1.0"')
+    (route,) = parse_routes(write(tmp_path, own))
+    assert route.weathers[0].parameters == {"cloudiness": -1.0, "sun_altitude_angle": -20.0, "fog_density": -1.0}
+    with pytest.raises(ScenarioError, match="route_percentage=-1 of <weather> is not within 0 to 100"):
+        parse_routes(write(tmp_path, LEADERBOARD_2.replace('route_percentage="0"', 'route_percentage="-1"')))
+
+
 def test_parameters_that_are_no_numbers_are_told_with_their_line(tmp_path):
     (route,) = parse_routes(write(tmp_path, LEADERBOARD_2.replace('value="40"', 'value="far"')))
     with pytest.raises(ScenarioError, match=r"routes\.xml:12: <distance> of Walker_1: 'far' is not a number"):

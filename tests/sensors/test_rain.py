@@ -37,6 +37,9 @@ def test_the_renderer_and_the_thermal_camera_mean_the_same_rain() -> None:
 def test_deposits_of_the_weather_are_puddles_and_without_them_nothing_changes() -> None:
     assert ambient_of(carla.WeatherParameters(precipitation_deposits=40.0), 8.0, 0.7).puddles == pytest.approx(0.4)
     assert ambient_of(carla.WeatherParameters(wetness=40.0), 8.0, 0.7).puddles == 0.0
+    unset = ambient_of(carla.WeatherParameters.Default, 8.0, 0.7)  # -1 throughout: the map's own weather
+    assert (unset.rain_mm_h, unset.wetness, unset.puddles, unset.cloudiness) == (0.0, 0.0, 0.0, 0.0)
+    assert unset.visibility_m == ambient_of(carla.WeatherParameters(), 8.0, 0.7).visibility_m
     assert np.isinf(ThermalCamera("ideal", 320, 180, 90.0, EVENING, seed=3)._world.shore)
 
 
