@@ -20,7 +20,7 @@ class RunConfig:
     `thermal_checksum` is that of the preset's file, empty for a preset that comes with nightloop;
     `fog_table_checksum` that of the server's fog table: a run without one has no such setting.
     `agent_python` which Python, carla and numpy the agent has, if it has its own: other runs have no such setting.
-    `routes_file` names the file of `--routes`, if that was given; `town` is then every town of its routes.
+    `routes_file` names the file of `--routes`, if that was given; `town` is then every town in it.
     """
 
     scenario: str

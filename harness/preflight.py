@@ -66,7 +66,8 @@ def asked(options: argparse.Namespace, definition: ScenarioDefinition, routes: t
     config = RunConfig(
         scenario=definition.name,
         scenario_checksum=checksum(*scenario_files),
-        town=",".join(dict.fromkeys(route.town for route in routes)),
+        # Of the whole file: a run of a part of it may get more of its routes, in other towns.
+        town=",".join(dict.fromkeys(route.town for route in definition.load_routes())),
         route_ids=tuple(route.id for route in routes),
         arms=tuple(arm.name for arm in arms),
         seeds=tuple(range(options.seeds or (1 if options.quick else 2))),
