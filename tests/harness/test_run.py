@@ -238,18 +238,12 @@ def test_the_routes_of_another_file_are_driven_each_in_its_town(
 ) -> None:
     (tmp_path / "two_towns.xml").write_text(TWO_TOWNS)
     out = tmp_path / "out"
-    options = [*paired, "--routes", tmp_path / "two_towns.xml", "--out", out]
+    options = [*paired, "--arms", "rgb", "--routes", tmp_path / "two_towns.xml", "--out", out]
     for more in (["--routes-subset", "b"], ["--routes-subset", "a-b", "--resume"]):
         run = start(*options, *more)
         assert run.end() == 0, run.said
     records = [json.loads(file.read_text()) for file in sorted(out.glob("episodes/*/record.json"))]
-    assert [(r["route_id"], r["arm"], r["town"]) for r in records] == [
-        ("a", "fused", "Elm01"),
-        ("a", "rgb", "Elm01"),
-        ("b", "fused", "Elm02"),
-        ("b", "rgb", "Elm02"),
-    ]
-    arms = json.loads((out / "summary.json").read_text())["arms"]
-    assert arms["rgb"]["route_completion"] == arms["fused"]["route_completion"] == 100.0
+    assert [(record["route_id"], record["town"]) for record in records] == [("a", "Elm01"), ("b", "Elm02")]
+    assert json.loads((out / "summary.json").read_text())["arms"]["rgb"]["route_completion"] == 100.0
     config = json.loads((out / "run.json").read_text())["config"]
     assert (config["routes_file"], config["town"]) == ("two_towns.xml", "Elm01,Elm02,Town12")
