@@ -56,7 +56,8 @@ def html(folder: RunFolder, manifest: Manifest, records: Sequence[EpisodeRecord]
             paired.get("ci95"),
         ),
         pairs_svg=plots.pairs_svg(
-            [(route.title, _seed_scores(manifest, records, route.route.id)) for route in routes],
+            # Several routes may have the same hazards.
+            [(f"{route.route.id}: {route.title}", _seed_scores(manifest, records, route.route.id)) for route in routes],
             [arm.name for arm in arms],
         ),
         droplets_svg=plots.droplets_svg(figures["droplets"]) if len(figures["droplets"] or ()) > 1 else "",
