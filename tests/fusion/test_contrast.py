@@ -86,6 +86,18 @@ def test_colour_goes_where_warmth_takes_over_and_stays_where_the_mean_is_clear()
     assert lit[32, 46] > 0.7
 
 
+def test_what_daylight_shows_stays_where_the_dark_would_give_way_to_heat():
+    """Stripes of paint by day and by night, and a thermal frame that shows stripes of its own across them."""
+    ys, xs = np.mgrid[:64, :96]
+    paint, heat = (np.where(axis // 8 % 2, 0.1, -0.1).astype(np.float32) for axis in (ys, xs))
+    kept = []
+    for brightness in (0.15, 0.6):
+        wanted = stronger_contrast(brightness + paint, 0.5 + 2.0 * heat, 2, 1.0).luminance
+        kept.append(float((wanted * paint).mean() / (paint * paint).mean()))
+    assert kept[0] < 0.7
+    assert kept[1] > 0.9
+
+
 def test_who_stands_out_little_weighs_more_than_in_proportion():
     mean, thermal = night(0.0)
     faint = thermal[0, 0] + 0.25 * (thermal - thermal[0, 0])
