@@ -68,7 +68,7 @@ def measure(student: Student, scenes: Sequence[Scene], scale: int) -> dict[str, 
     for scene in scenes:
         if scene.images.clear is None:
             continue
-        fused = student(*as_tensors(scene.images)).clamp(0.0, 1.0)[0].permute(1, 2, 0).numpy()
+        fused = student(*as_tensors(scene.images, student)).clamp(0.0, 1.0)[0].permute(1, 2, 0).numpy()
         clear = scene.images.clear.astype(np.float64) / 255.0
         psnr.append(-10.0 * math.log10(max(float(np.square(fused - clear).mean()), 1e-10)))
         ssim.append(structural_similarity(grey((fused * 255.0 + 0.5).astype(np.uint8)), grey(scene.images.clear)))

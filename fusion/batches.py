@@ -18,7 +18,7 @@ from fusion.augment import Disturbance, disturb_thermal, drop_thermal, next_mome
 from fusion.backbones import DEFAULT, Backbone, span_px
 from fusion.cache import EnsembleCache
 from fusion.contrast import stronger_contrast
-from fusion.data import Images, Pair, load, read_folders, reduce, split
+from fusion.data import Images, Pair, grey, load, read_folders, reduce, split
 from fusion.errors import FusionError
 from fusion.features import FeatureStatistics, draw_features, read_features
 from fusion.in_order import in_order
@@ -61,6 +61,7 @@ class Recipe:
     routing: bool = True  # off: every backbone teaches alike, everywhere
     backbones: str = DEFAULT
     context_px: int = 64  # how much of the frame around a patch the backbones see with it
+    thermal: bool = True  # off: it sees the visible frame's luminance instead, to learn what can be had without heat
     samples: int = 0  # how many of the K samples to use; 0 is all
     anchor_share: float = 0.1  # share of clear frames, whose target is the frame itself
     missing_share: float = 0.0  # share of frames without their thermal half, whose target is the frame itself
@@ -259,6 +260,9 @@ def _element(scene: Scene, at_signal: bool, recipe: Recipe, scale: int, size: tu
         "known": torch.tensor(float(known)),
         "origin": (y, x),
     }
+    if not recipe.thermal:
+        # What the loss asks for stays where the thermal frame shows something: only the student goes without.
+        element |= {"thermal": _planes(grey(visible)[..., None]), "heat": element["thermal"]}
     if recipe.label_gain > 0.0:
         element["things"] = torch.from_numpy(inside(boxes, (y, x), patch))
     if recipe.signal_gain > 0.0:
@@ -271,7 +275,7 @@ def _element(scene: Scene, at_signal: bool, recipe: Recipe, scale: int, size: tu
     if recipe.lambda_contrast > 0.0:
         element |= _contrast_target(scene, disturbed, recipe, scale, small, known or is_itself)
     if recipe.lambda_flicker > 0.0:
-        later = next_moment(visible, thermal, rng)
+        later = next_moment(visible, thermal if recipe.thermal else grey(visible), rng)
         element |= {"later": torch.cat([_planes(later[0]), _planes(later[1][..., None])]), "shift": later[2]}
     return element
 

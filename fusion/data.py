@@ -21,6 +21,7 @@ __all__ = [
     "Images",
     "Pair",
     "evenly",
+    "grey",
     "load",
     "load_labels",
     "read_folders",
@@ -88,6 +89,11 @@ def evenly(items: Sequence[T], count: int) -> list[T]:
     """At most `count` of the items, at even distances, the first among them."""
     count = min(count, len(items))
     return [items[index * len(items) // count] for index in range(count)]
+
+
+def grey(visible: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Luminance of an RGB image (H, W, 3) as bytes (H, W): what takes the thermal frame's place where there is none."""
+    return np.asarray(cv2.cvtColor(visible, cv2.COLOR_RGB2GRAY), np.uint8)
 
 
 def reduce(image: NDArray[np.uint8], scale: int) -> NDArray[np.float32]:

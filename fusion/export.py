@@ -37,6 +37,8 @@ def export(
     student: Student, out: Path, form: str = "onnx", precision: str = "fp32", calibrate: Sequence[Path] = ()
 ) -> float:
     """Writes `out` and returns the largest difference to PyTorch on drawn frames, in grey levels of 255."""
+    if not student.config.thermal:
+        raise FusionError("weights that were trained without thermal frames are for comparisons: they are not exported")
     suffix = {"onnx": ".onnx", "openvino": ".xml"}[form]
     if out.suffix != suffix:
         raise FusionError(f"a file of the format {form} ends in {suffix}: {out}")

@@ -10,7 +10,9 @@ from torch import Tensor
 
 from fusion import weights
 from fusion.byte_path import FLAT_GREY_LEVELS, BytePath
+from fusion.data import grey
 from fusion.errors import FusionError
+from fusion.losses import luminance
 from fusion.student import Student
 from fusion.tensor_path import TensorPath
 
@@ -26,6 +28,7 @@ class FusionProxy:
     unless said, arrays are BGR (what CARLA and OpenCV hand out) and tensors RGB.
 
     Where the thermal frame is missing (None, all zero, or flat) the visible frame comes back unchanged, bit for bit.
+    Weights that were trained without thermal frames (`fusion.train --no-thermal`) look at the visible frame alone.
     The input is never written to.
     """
 
@@ -87,9 +90,11 @@ class FusionProxy:
             raise FusionError(f"channel_order is 'bgr' or 'rgb', not {channel_order!r}")
         if isinstance(visible, np.ndarray):
             _check_arrays(visible, thermal)
+            red = 0 if channel_order == "rgb" else 2
+            if not self._student.config.thermal:
+                thermal = _luminance_of_bytes(visible, red)
             if thermal is None:
                 return visible.copy()
-            red = 0 if channel_order == "rgb" else 2
             if visible.ndim == 3:
                 return self._bytes.fuse(visible, thermal, red)
             fused = np.empty_like(visible)
@@ -98,6 +103,8 @@ class FusionProxy:
             return fused
         if isinstance(visible, Tensor):
             _check_tensors(visible, thermal)
+            if not self._student.config.thermal:
+                thermal = luminance(visible[:, :3].flip(1) if channel_order == "bgr" else visible[:, :3])
             if thermal is None:
                 return visible.clone()
             return self._fuse_tensors(visible, thermal, swap=channel_order == "bgr")
@@ -115,6 +122,13 @@ class FusionProxy:
         fused = torch.cat([(fused.flip(1) if swap else fused).to(visible), visible[:, 3:]], dim=1)
         seen = heat.flatten(1).std(dim=1, correction=0) >= FLAT_GREY_LEVELS / 255.0
         return torch.where(seen.to(visible.device)[:, None, None, None], fused, visible)
+
+
+def _luminance_of_bytes(visible: NDArray[np.uint8], red: int) -> NDArray[np.uint8]:
+    """(..., H, W, 3 or 4) with red at index 0 or 2 -> (..., H, W), as `fusion.data.grey` made it in training."""
+    frames = visible.reshape(-1, *visible.shape[-3:])
+    rgb = (np.ascontiguousarray(frame[..., :3] if red == 0 else frame[..., 2::-1]) for frame in frames)
+    return np.stack([grey(frame) for frame in rgb]).reshape(visible.shape[:-1])
 
 
 def _check_arrays(visible: NDArray[Any], thermal: object) -> None:

@@ -40,6 +40,8 @@ class StudentConfig:
     middle: int = 48
     coarse: int = 64
     blocks: int = 2
+    thermal: int = 1
+    """0: it has learnt without thermal frames, and is shown the visible frame's luminance in their place."""
 
 
 def _conv(inputs: int, outputs: int, stride: int = 1) -> nn.Conv2d:

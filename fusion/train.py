@@ -29,7 +29,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +45,7 @@ from fusion.backbones import Backbone, load_backbones, span_px, unit_features
 from fusion.batches import FeatureTarget, Recipe, Scene, make_batch, read_scenes
 from fusion.cache import EnsembleCache
 from fusion.checkpoint import load_checkpoint, save_checkpoint
-from fusion.data import Images, evenly
+from fusion.data import Images, evenly, grey
 from fusion.errors import FusionError
 from fusion.files import append, make_folder, write_image, write_text
 from fusion.losses import charbonnier, edge_loss, evidence_weight, feature_loss, label_weight, pixel_loss
@@ -64,10 +64,11 @@ def loss_of(student: Student, batch: dict[str, Any], recipe: Recipe, scale: int,
     visible, thermal, patch = as_floats(batch["visible"]), as_floats(batch["thermal"]), batch["patch"]
     grid = _grid(student, visible, thermal, recipe)
     v, t = (crops(frames, batch["origin"], patch) for frames in (visible, thermal))
+    heat = crops(as_floats(batch["heat"]), batch["origin"], patch) if "heat" in batch else t
     fused = student.apply_grid(grid, v, t, *batch["origin"])
     small = F.avg_pool2d(fused, scale)
     full_weight = batch["weight"].repeat_interleave(scale, dim=1).repeat_interleave(scale, dim=2)
-    evidence = evidence_weight(t, recipe.evidence_gain)
+    evidence = evidence_weight(heat, recipe.evidence_gain)
     if "things" in batch:
         evidence = evidence * label_weight(batch["things"], recipe.label_gain)
     if "signals" in batch:
@@ -159,7 +160,7 @@ def held_out_psnr(student: Student, scenes: list[Scene], scale: int) -> float:
     """Mean PSNR in dB of the fused frame, reduced, against the ensemble's mean."""
     values = []
     for scene in scenes:
-        visible, thermal = as_tensors(scene.images)
+        visible, thermal = as_tensors(scene.images, student)
         device = student.curves.device
         fused = F.avg_pool2d(student(visible.to(device), thermal.to(device)).clamp(0.0, 1.0), scale)[0].cpu()
         mean = scene.mean[:, : fused.shape[1], : fused.shape[2]]
@@ -172,7 +173,7 @@ def sample_grid(student: Student, scenes: list[Scene], scale: int) -> NDArray[np
     """Rows of v | t | f | mu, BGR, all at the same height."""
     rows = []
     for scene in scenes:
-        visible, thermal = as_tensors(scene.images)
+        visible, thermal = as_tensors(scene.images, student)
         device = student.curves.device
         fused = student(visible.to(device), thermal.to(device)).clamp(0.0, 1.0)[0].cpu()
         height, width = 180, 180 * visible.shape[3] // visible.shape[2]
@@ -183,9 +184,11 @@ def sample_grid(student: Student, scenes: list[Scene], scale: int) -> NDArray[np
     return np.vstack([row[:, :narrowest] for row in rows])
 
 
-def as_tensors(images: Images) -> tuple[Tensor, Tensor]:
+def as_tensors(images: Images, student: Student) -> tuple[Tensor, Tensor]:
+    """What this student is shown of a pair."""
     visible = torch.from_numpy(images.visible).permute(2, 0, 1)[None].float() / 255.0
-    return visible, torch.from_numpy(images.thermal)[None, None].float() / 255.0
+    thermal = images.thermal if student.config.thermal else grey(images.visible)
+    return visible, torch.from_numpy(thermal)[None, None].float() / 255.0
 
 
 def train(folders: list[Path], ensembles: Path, out: Path, recipe: Recipe, log_every: int = 50, resume: bool = False,
@@ -195,6 +198,8 @@ def train(folders: list[Path], ensembles: Path, out: Path, recipe: Recipe, log_e
     processes = Processes(device)
     if recipe.batch % processes.count:
         raise FusionError(f"a batch of {recipe.batch} cannot be shared evenly by {processes.count} processes")
+    if recipe.missing_share > 0.0 and not recipe.thermal:
+        raise FusionError("--missing-share is about thermal frames: with --no-thermal there are none")
     cache = EnsembleCache.open(ensembles)
     scale = int(cache.settings["scale"])
     if CELL_PX % scale:
@@ -208,6 +213,7 @@ def train(folders: list[Path], ensembles: Path, out: Path, recipe: Recipe, log_e
         say_nothing_is_held_out()
     torch.manual_seed(recipe.seed)
     student = load_student(locate(recipe.init)).train().requires_grad_(True) if recipe.init else Student()
+    student.config = replace(student.config, thermal=int(recipe.thermal))
     student.to(processes.device)
     average = copy.deepcopy(student).requires_grad_(False)
     optimizer = torch.optim.AdamW(student.parameters(), lr=recipe.learning_rate, betas=(0.9, 0.99), weight_decay=1e-4)

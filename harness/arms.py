@@ -15,7 +15,7 @@ class Arm:
 
     `droplet_radius_um`: in the scenario's fog, as dense to the eye, but with droplets of this effective radius, which
     decides how far the thermal camera sees; None stands for the scenario's own. `naive`: by this fusion of
-    `fusion.naive` instead of FusionProxy, for a comparison.
+    `fusion.naive` instead of FusionProxy, for a comparison. `weights`: with these instead of the run's own.
     """
 
     name: str
@@ -24,6 +24,7 @@ class Arm:
     title: str
     droplet_radius_um: float | None = None
     naive: str = ""
+    weights: str = ""
 
 
 ARMS = {
@@ -32,21 +33,27 @@ ARMS = {
     "clear": Arm("clear", fused=False, clear_twin=True, title="RGB, clear day (the agent's own ceiling)"),
 }
 
-NAIVE_ARMS = {
+WITHOUT_THERMAL = "sim_rgb"
+"""Weights that were taught as `sim` was, but without thermal frames."""
+
+COMPARED_ARMS = {
+    "restored": Arm("restored", True, False, "RGB restored by a network without thermal", weights=WITHOUT_THERMAL),
+    "equalized": Arm("equalized", True, False, "RGB equalized (CLAHE), no thermal", naive="equalized"),
     "average": Arm("average", True, False, "average of RGB and thermal", naive="average"),
     "maximum": Arm("maximum", True, False, "the brighter of RGB and thermal", naive="maximum"),
     "luminance_swap": Arm("luminance_swap", True, False, "thermal in RGB's colours", naive="luminance swap"),
     "thermal": Arm("thermal", True, False, "thermal alone, as grey", naive="thermal"),
 }
-"""What FusionProxy has to be better than: fusions that anybody has in a line, and no fusion at all."""
+"""What FusionProxy has to be better than: what can be had without a thermal camera, fusions that anybody has in a line,
+and heat alone."""
 
 _OTHER_DROPLETS = re.compile(r"fused_(\d+(?:\.\d+)?)um")
-CHOICES = f"{', '.join((*ARMS, *NAIVE_ARMS))}, or fused_10um for fog with droplets of 10 um (any radius)"
+CHOICES = f"{', '.join((*ARMS, *COMPARED_ARMS))}, or fused_10um for fog with droplets of 10 um (any radius)"
 
 
 def arm_of(name: str) -> Arm:
     """The arm of a name; HarnessError where there is none."""
-    if arm := ARMS.get(name) or NAIVE_ARMS.get(name):
+    if arm := ARMS.get(name) or COMPARED_ARMS.get(name):
         return arm
     if match := _OTHER_DROPLETS.fullmatch(name):
         return fused_with_droplets(float(match[1]))

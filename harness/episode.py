@@ -71,7 +71,7 @@ def run_episode(request: dict[str, Any], tell: Tell, server: Callable[[], Server
     started = time.monotonic()
     with ExitStack() as stack:
         tell({"event": "state", "text": "starting the server"})
-        proxy = FusionProxy.from_pretrained(config["weights"], threads=int(request["threads"]))
+        proxy = FusionProxy.from_pretrained(arm.weights or config["weights"], threads=int(request["threads"]))
         address = server()
         client = carla.Client(address.host, address.port)
         client.set_timeout(PATIENCE_S)

@@ -308,7 +308,7 @@ def _claim(
         config_hash=config.hash,
         server={"kind": config.server, "version": importlib.metadata.version("carla")},
         versions=_versions() | ({"agent_python": config.agent_python} if config.agent_python else {}),
-        weights={"name": config.weights, "sha256": config.weights_checksum},
+        weights={"name": config.weights, "sha256": config.weights_checksum} | _weights_of_their_own(arms),
         metric_version=config.metric_version,
         droplets=_droplets(definition, arms),
         extended=extended,
@@ -326,6 +326,12 @@ def _weather(definition: ScenarioDefinition, arm: Arm) -> str:
     return (driven.title or driven.name) + droplets
 
 
+def _weights_of_their_own(arms: Sequence[Arm]) -> dict[str, str]:
+    from fusion import weights
+
+    return {f"{arm.name}_sha256": weights.checksum(weights.locate(arm.weights)) for arm in arms if arm.weights}
+
+
 def _droplets(definition: ScenarioDefinition, arms: Sequence[Arm]) -> dict[str, dict[str, float]]:
     """Of FusionProxy's arms in fog: what the fog is made of, and how fast infrared fades in it beside light."""
     from sensors.thermal.atmosphere import fog_ratio
@@ -335,7 +341,7 @@ def _droplets(definition: ScenarioDefinition, arms: Sequence[Arm]) -> dict[str, 
     radii_um = {
         arm.name: arm.droplet_radius_um or definition.fog.droplet_radius_um
         for arm in arms
-        if arm.fused and not arm.naive
+        if arm.fused and not arm.naive and not arm.weights
     }
     return {name: {"radius_um": r, "lwir_over_visible": fog_ratio(r)} for name, r in radii_um.items()}
 

@@ -61,6 +61,7 @@ def load_student(path: Path) -> Student:
         raise FusionError(f"weights {path} are not those of a FusionProxy student")
     try:
         sizes = json.loads(metadata[KIND])
+        sizes = {"thermal": 1} | sizes  # files from before any student had learnt without thermal frames
         config = StudentConfig(**{field.name: int(sizes[field.name]) for field in fields(StudentConfig)})
     except (KeyError, TypeError, ValueError) as error:
         raise FusionError(f"weights {path} do not say the student's sizes: {_one_line(error)}") from None

@@ -83,6 +83,11 @@ def test_the_command_says_how_near_it_came_and_refuses_a_wrong_ending(tmp_path):
     assert done.stderr.startswith("fusion.export: a file of the format onnx ends in .onnx")
 
 
+def test_weights_that_look_at_no_thermal_frame_are_not_exported(tmp_path):
+    with pytest.raises(FusionError, match="trained without thermal frames"):
+        export(Student(StudentConfig(thermal=0)), tmp_path / "student.onnx")
+
+
 def test_what_would_be_ignored_or_cannot_be_written_is_said(student, tmp_path):
     with pytest.raises(FusionError, match="--calibrate is for --int8"):
         export(student, tmp_path / "student.onnx", calibrate=[tmp_path])

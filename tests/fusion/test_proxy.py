@@ -7,13 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fusion import FusionError, FusionProxy
-from fusion.student import Student
+from fusion.student import Student, StudentConfig
 
 
-def make_proxy(seed: int = 0, spread: float = 0.03) -> FusionProxy:
+def make_proxy(seed: int = 0, spread: float = 0.03, thermal: int = 1) -> FusionProxy:
     """A proxy whose student is far from the identity it starts as."""
     torch.manual_seed(seed)
-    student = Student()
+    student = Student(StudentConfig(thermal=thermal))
     with torch.no_grad():
         for parameter in student.parameters():
             parameter.add_(torch.randn_like(parameter) * spread)
@@ -73,6 +73,22 @@ def test_bytes_and_tensors_agree_within_one_grey_level_at_any_size(height, width
     reference = proxy(as_tensor, torch.from_numpy(thermal)[None, None].float() / 255.0)
     difference = np.abs(fused[..., :3].astype(float) - reference[0].permute(1, 2, 0).numpy() * 255.0)
     assert difference.max() <= 1.0
+
+
+def test_a_student_of_the_visible_frame_alone_looks_at_nothing_else():
+    proxy = make_proxy(2, thermal=0)
+    visible, thermal = make_frames(37, 50, 4)
+    fused = proxy(visible, thermal)
+    for heat in (None, 255 - thermal, np.zeros_like(thermal)):
+        assert np.array_equal(proxy(visible, heat), fused)
+    assert not np.array_equal(fused, visible)
+    assert np.array_equal(proxy(visible[None], None)[0], fused)
+    swapped = proxy(np.ascontiguousarray(visible[..., [2, 1, 0, 3]]), thermal, channel_order="rgb")
+    assert np.array_equal(swapped[..., [2, 1, 0, 3]], fused)
+    as_tensor = torch.from_numpy(visible).permute(2, 0, 1)[None].float() / 255.0
+    reference = proxy(as_tensor, None, channel_order="bgr")[0].permute(1, 2, 0).numpy() * 255.0
+    # Its luminance has no steps of a grey level there, and the guide makes the most of them.
+    assert np.abs(fused.astype(float) - reference).mean() < 0.5
 
 
 def test_a_batch_of_arrays_is_its_frames_one_by_one(proxy):

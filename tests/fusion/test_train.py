@@ -81,6 +81,29 @@ def test_a_student_may_start_from_given_weights(drawn, ensembles, tmp_path):
         train([drawn], ensembles, tmp_path / "third", Recipe(**{**one_small_step, "init": "nowhere.safetensors"}))
 
 
+def test_without_thermal_frames_a_student_learns_what_the_visible_ones_give(drawn, ensembles, tmp_path):
+    recipe = replace(SMALL, thermal=False, steps=8)
+    train([drawn], ensembles, tmp_path / "whole", recipe, log_every=3)
+    train([drawn], ensembles, tmp_path / "killed", recipe, log_every=3, stop_after=5)
+    train([drawn], ensembles, tmp_path / "killed", recipe, log_every=3, resume=True)
+    weights = [tmp_path / name / "student.safetensors" for name in ("whole", "killed")]
+    assert weights[0].read_bytes() == weights[1].read_bytes()
+    images = load(read_pairs(drawn)[0])
+    proxy = FusionProxy.from_pretrained(weights[0])
+    fused = [proxy(images.visible, heat) for heat in (images.thermal, 255 - images.thermal, None)]
+    assert np.array_equal(fused[0], fused[1])
+    assert np.array_equal(fused[0], fused[2])
+    assert not np.array_equal(fused[0], images.visible)
+    # What it is asked for is what the others are asked for: the loss looks where the thermal frame shows something.
+    scenes, _ = read_scenes([drawn], EnsembleCache.open(ensembles), SMALL)
+    seeing, without = (make_batch(scenes, replace(SMALL, thermal=thermal), 4, 0) for thermal in (True, False))
+    assert torch.equal(without["heat"], seeing["thermal"])
+    assert seeing["origin"] == without["origin"]
+    assert not torch.equal(without["thermal"], seeing["thermal"])
+    with pytest.raises(FusionError, match="--missing-share is about thermal frames"):
+        train([drawn], ensembles, tmp_path / "none", replace(recipe, missing_share=0.1))
+
+
 def test_an_earlier_student_may_stand_in_the_teachers_place(drawn, tmp_path):
     teacher = load_teacher("student:sim", steps=1, eta=1.0)
     assert teacher.identity.removeprefix("student-") in FusionProxy.from_pretrained("sim").checksum
@@ -112,7 +135,7 @@ def test_what_is_labelled_comes_nearer_to_its_clear_twin(drawn, ensembles, tmp_p
         """Of the error over the whole frames, how much lies in the box, per pixel."""
         errors = []
         for scene in scenes:
-            visible, thermal = as_tensors(scene.images)
+            visible, thermal = as_tensors(scene.images, student)
             clear = torch.from_numpy(scene.images.clear).permute(2, 0, 1) / 255.0
             errors.append((student(visible, thermal)[0] - clear).abs().detach())
         return float(torch.stack(errors)[..., :48, :64].mean() / torch.stack(errors).mean())
@@ -143,7 +166,7 @@ def test_lit_signals_come_nearer_to_their_clear_twin(drawn, ensembles, tmp_path)
         """Of the error over the whole frames, how much lies in the lamps, per pixel."""
         shares = []
         for scene in scenes:
-            visible, thermal = as_tensors(scene.images)
+            visible, thermal = as_tensors(scene.images, student)
             clear = torch.from_numpy(scene.images.clear).permute(2, 0, 1) / 255.0
             error = (student(visible, thermal)[0] - clear).abs().detach().mean(dim=0)
             lamps = torch.from_numpy(inside(scene.signals, (0, 0), 128))[:96] > 0.0

@@ -62,6 +62,9 @@ def test_saved_weights_come_back_the_same(tmp_path):
     save_student(student, tmp_path / "own.safetensors")
     loaded = load_student(tmp_path / "own.safetensors")
     assert loaded.config == student.config
+    blind = Student(StudentConfig(thermal=0))
+    save_student(blind, tmp_path / "blind.safetensors")
+    assert load_student(tmp_path / "blind.safetensors").config == blind.config
     for name, tensor in student.state_dict().items():
         assert torch.equal(loaded.state_dict()[name], tensor)
     assert FusionProxy.from_pretrained(tmp_path / "own.safetensors").checksum

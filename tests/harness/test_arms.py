@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from fusion.naive import like_proxy
-from harness.arms import ARMS, arm_of, parse_arms
+from fusion.weights import checksum, locate
+from harness.arms import ARMS, WITHOUT_THERMAL, arm_of, parse_arms
 from harness.config import extends
 from harness.episode import ambient_for
 from harness.errors import HarnessError
@@ -49,7 +50,7 @@ def test_naive_fusions_stand_in_for_the_proxy() -> None:
     bgra = rng.integers(0, 256, (6, 8, 4), dtype=np.uint8)
     heat = rng.integers(0, 256, (6, 8), dtype=np.uint8)
     before = bgra.copy()
-    for name in ("average", "maximum", "luminance_swap", "thermal"):
+    for name in ("equalized", "average", "maximum", "luminance_swap", "thermal"):
         arm = arm_of(name)
         assert arm.fused
         fused = like_proxy(arm.naive)(bgra, heat, channel_order="bgr")
@@ -57,6 +58,7 @@ def test_naive_fusions_stand_in_for_the_proxy() -> None:
         assert (fused[..., 3] == bgra[..., 3]).all()
     assert (bgra == before).all()
     assert (like_proxy("thermal")(bgra, heat)[..., :3] == heat[..., None]).all()
+    assert (like_proxy("equalized")(bgra, heat) == like_proxy("equalized")(bgra, 255 - heat)).all()
     assert (like_proxy("maximum")(bgra, heat)[..., 0] == np.maximum(bgra[..., 0], heat)).all()  # blue stays blue
 
 
@@ -106,19 +108,19 @@ def test_a_run_grows_by_other_droplets_of_the_same_world(tmp_path: Path) -> None
     refused = drive("rgb,fused,fused_10um")
     assert refused[0] == 2
     assert "holds a part of this run (without some arms); go on with --resume" in refused[1]
-    assert drive("rgb,fused,fused_10um", "--resume")[0] == 0
+    assert drive("rgb,fused,fused_10um,restored", "--resume")[0] == 0
     assert {path: path.stat().st_mtime_ns for path in before} == before
     drives = tiny.drives_of(out)
-    arms = ("rgb", "fused", "fused_10um")
-    throttles = [drives[f"1-{arm}-seed0/throttle"] for arm in arms]
-    assert throttles[1] != throttles[2]
-    assert throttles[0] != throttles[2]
+    arms = ("rgb", "fused", "fused_10um", "restored")
+    throttles = {tuple(drives[f"1-{arm}-seed0/throttle"]) for arm in arms}
+    assert len(throttles) == len(arms)  # each shows the agent something else
     first = [[drives[f"1-{arm}-seed0/{name}"][0] for name in ("location", "rotation")] for arm in arms]
-    assert first[0] == first[1] == first[2]
+    assert all(one == first[0] for one in first)
     figures = json.loads((out / "summary.json").read_text())
     assert [(e["arm"], e["radius_um"], e["lwir_over_visible"]) for e in figures["droplets"]] == [
         ("fused", 5.0, 0.65),
         ("fused_10um", 10.0, 1.03),
     ]
+    assert figures["provenance"]["weights"]["restored_sha256"] == checksum(locate(WITHOUT_THERMAL))
     assert figures["provenance"]["weather"]["fused_10um"] == "tiny, droplets of 10 um"
     assert "How much depends on the droplets" in (out / "report.html").read_text()
