@@ -77,6 +77,9 @@ class DriveEnv(gymnasium.Env[Observation, Action]):
     phases of traffic lights, paint, noise of the RGB camera. With `server_seed` equal to the seed a drive is that of
     `harness.run`. `carla` is HOST:PORT of a running CARLA 0.9.16 server, `fog_table` then says what its fog means.
 
+    `routes` is a leaderboard route file to drive in the scenario's weather instead of its own routes, each in its own
+    town.
+
     `camera` changes what differs from the shipped pilot's, by the leaderboard's keys: x, y, z, roll, pitch, yaw, width,
     height, fov. `thermal` and `weights` are as for `harness.run`. `threads` is all cores unless several environments
     share them.
@@ -89,6 +92,7 @@ class DriveEnv(gymnasium.Env[Observation, Action]):
         scenario: str | Path = "night_fog",
         frames: Sequence[str] = tuple(FRAMES),
         *,
+        routes: str | Path | None = None,
         camera: Mapping[str, float] | None = None,
         carla: str | None = None,
         frame_skip: int = 1,
@@ -111,7 +115,7 @@ class DriveEnv(gymnasium.Env[Observation, Action]):
             raise HarnessError(f"metric {metric!r}: choose from {', '.join(METRIC_VERSIONS)}")
         if carla is not None:
             parse_address(carla, "carla")
-        definition = _definition(scenario, fog_table, carla)
+        definition = _definition(scenario, routes, fog_table, carla)
         self._routes = definition.load_routes()
         self._settings = Settings(
             definition=definition,
@@ -214,8 +218,12 @@ def _observation_space(settings: Settings) -> spaces.Dict:
     )
 
 
-def _definition(scenario: str | Path, fog_table: str | Path | None, carla: str | None) -> ScenarioDefinition:
+def _definition(
+    scenario: str | Path, routes: str | Path | None, fog_table: str | Path | None, carla: str | None
+) -> ScenarioDefinition:
     definition = load_scenario(scenario)
+    if routes is not None:
+        definition = definition.on_routes(Path(routes))
     if fog_table is None:
         return definition
     if carla is None:

@@ -83,7 +83,7 @@ class Drives:
     def reset(self, spec: RouteSpec, seed: int) -> Outcome:
         self.close()
         settings, stack = self._settings, self._ending
-        world = prepared_world(self._client, settings.definition.town, stack)
+        world = prepared_world(self._client, spec.town, stack)
         id_ = world.get_spectator().id
         self._first_id = id_ if self._first_id is None else self._first_id
         plan = plan_route(world.get_map(), spec)
@@ -198,7 +198,7 @@ class Drives:
             scores = {version: score(episode.events, completion, version) for version in METRIC_VERSIONS}
             info["record"] = {
                 "scenario": self._settings.definition.name,
-                "town": self._settings.definition.town,
+                "town": episode.spec.town,
                 "route_id": episode.spec.id,
                 "seed": episode.seed,
                 "status": status(episode.events, completion, failure),

@@ -197,6 +197,24 @@ def test_a_route_is_driven_to_its_end_and_scored(scenario: Path) -> None:
         env.close()
 
 
+def test_the_routes_of_another_file_are_driven_each_in_its_town(scenario: Path, tmp_path: Path) -> None:
+    (tmp_path / "two_towns.xml").write_text(tiny.TWO_TOWNS)
+    env = make(scenario, routes=tmp_path / "two_towns.xml", frames=("thermal",), max_steps=1)
+
+    def seen(route: str) -> tuple[list[int], Any]:
+        observation, _ = env.reset(seed=3, options={"route": route})
+        later, _, _, truncated, info = env.step(AHEAD)
+        assert truncated
+        return [digest(observation), digest(later)], info["record"]
+
+    try:
+        (first, there), (other, elsewhere), (again, _) = (seen(route) for route in "aba")
+    finally:
+        env.close()
+    assert (there["town"], elsewhere["town"]) == ("Elm01", "Elm02")
+    assert first == again != other
+
+
 def test_a_server_of_others_is_driven_on_and_given_back(scenario: Path) -> None:
     with running_server("--town", "Elm01") as server:
         env = make(scenario, frames=(), carla=f"127.0.0.1:{server.port}", max_steps=2)
@@ -251,6 +269,7 @@ def test_an_environment_outlives_its_process(env: gymnasium.Env[Any, Any]) -> No
     ("options", "line"),
     [
         ({"scenario": "night_fgo"}, "no scenario named 'night_fgo': choose one of "),
+        ({"routes": "/nowhere/none.xml"}, "/nowhere/none.xml: cannot be read: No such file or directory"),
         ({"frames": ("rgb", "lidar")}, "frames: no 'lidar': choose from rgb, thermal, fused"),
         ({"frames": ("rgb", "rgb")}, "frames rgb, rgb: each once"),
         ({"camera": {"heigth": 90}}, "camera: no 'heigth': there are x, y, z, roll, pitch, yaw, width, height, fov"),

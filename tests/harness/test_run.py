@@ -219,24 +219,10 @@ def test_resuming_a_finished_run_drives_nothing(undisturbed: Path, paired: list[
     assert tiny.summary_of(undisturbed) == before
 
 
-TWO_TOWNS = """<routes>
-  <route id="a" town="Elm01">
-    <waypoints><position x="-120.3" y="93.8" z="0"/><position x="-111.6" y="112.1" z="0"/></waypoints>
-  </route>
-  <route id="b" town="Elm02">
-    <waypoints><position x="-3.5" y="-150.6" z="0"/><position x="-23.0" y="-146.0" z="0"/></waypoints>
-  </route>
-  <route id="c" town="Town12">
-    <waypoints><position x="0" y="0" z="0"/><position x="10" y="0" z="0"/></waypoints>
-  </route>
-</routes>
-"""
-
-
 def test_the_routes_of_another_file_are_driven_each_in_its_town(
     paired: list[object], start: Start, tmp_path: Path
 ) -> None:
-    (tmp_path / "two_towns.xml").write_text(TWO_TOWNS)
+    (tmp_path / "two_towns.xml").write_text(tiny.TWO_TOWNS)
     out = tmp_path / "out"
     options = [*paired, "--arms", "rgb", "--routes", tmp_path / "two_towns.xml", "--out", out]
     for more in (["--routes-subset", "b"], ["--routes-subset", "a-b", "--resume"]):

@@ -35,6 +35,19 @@ ROUTES = """<routes>
 </routes>
 """
 
+TWO_TOWNS = """<routes>
+  <route id="a" town="Elm01">
+    <waypoints><position x="-120.3" y="93.8" z="0"/><position x="-111.6" y="112.1" z="0"/></waypoints>
+  </route>
+  <route id="b" town="Elm02">
+    <waypoints><position x="-3.5" y="-150.6" z="0"/><position x="-23.0" y="-146.0" z="0"/></waypoints>
+  </route>
+  <route id="c" town="Town12">
+    <waypoints><position x="0" y="0" z="0"/><position x="10" y="0" z="0"/></waypoints>
+  </route>
+</routes>
+"""
+
 # What it does depends on every bit that it is shown, so that equal drives mean equal frames.
 SENSITIVE_AGENT = """
 import zlib
