@@ -23,6 +23,8 @@ _ARM_WORDS = {
     "rgb": "The agent on its own camera frames.",
     "fused": "The same agent; each camera frame fused with a thermal frame.",
     "clear": "The same agent on its own camera frames, without the conditions: its ceiling.",
+    "restored": "The same agent; each camera frame restored by FusionProxy's network, which was taught without thermal frames.",
+    "equalized": "The same agent; each camera frame with its contrast equalized (CLAHE), without a thermal frame.",
     "average": "The same agent; each camera frame averaged with a thermal frame.",
     "maximum": "The same agent; of each camera frame and a thermal frame the brighter, pixel by pixel.",
     "luminance_swap": "The same agent; a thermal frame in the colours of each camera frame.",

@@ -9,6 +9,8 @@ from typing import Any
 
 from results.statistics import MIN_ROUTES
 
+CONTROL = "restored"
+"""The arm that has what FusionProxy has but for the thermal frame."""
 MINUS = "−"
 _PER_CENT = "\N{NO-BREAK SPACE}%"
 
@@ -146,16 +148,25 @@ def _other_droplets(entry: Mapping[str, Any]) -> str:
 
 
 def _other_fusion(entry: Mapping[str, Any]) -> str:
-    paired = entry["fused_over"]
+    paired, over_rgb = entry["fused_over"], entry["over_rgb"]
     if paired is None or paired["difference"] is None:
         return ""
+    if entry["arm"] == CONTROL and over_rgb is not None:
+        return (
+            f"Without a thermal camera, by the same network on RGB alone (the {CONTROL} arm), it is "
+            f"{signed(over_rgb['difference'])} points ({_ends(over_rgb)}); heat adds {signed(paired['difference'])} "
+            f"({_ends(paired)})."
+        )
+    return f"Fused frames against the {entry['arm']} arm: {signed(paired['difference'])} points ({_ends(paired)})."
+
+
+def _ends(paired: Mapping[str, Any]) -> str:
     verdict = ""
     if paired["ci95"] and not paired["sample_too_small"]:
         verdict = ", which includes zero" if paired["includes_zero"] else ", which does not include zero"
-    ends = (
+    return (
         f"95{_PER_CENT} interval {interval(paired['ci95'])}{verdict}" if paired["ci95"] else "one pair has no interval"
     )
-    return f"Fused frames against the {entry['arm']} arm: {signed(paired['difference'])} points ({ends})."
 
 
 def _droplet_cautions(summary: Mapping[str, Any]) -> list[str]:

@@ -115,6 +115,15 @@ def test_fused_frames_are_held_against_other_fusions() -> None:
     assert "includes zero" in sentence
 
 
+def test_what_heat_adds_is_told_apart_from_what_the_network_does_without_it() -> None:
+    how = {"rgb": HIT, "fused": CLEAN, "restored": HIT}
+    records = [record(route.id, arm, 0, events) for route in ROUTES for arm, events in how.items()]
+    words = wording.headline(summary.summarise(manifest(seeds=(0,), arms=dict.fromkeys(how, "fog")), records))
+    (sentence,) = [sentence for sentence in words.sentences if "Without a thermal camera" in sentence]
+    assert "it is 0.0 points" in sentence
+    assert "heat adds +50.0 (95" in sentence
+
+
 def test_arms_that_are_still_being_driven_are_not_compared() -> None:
     how = {"rgb": HIT, "fused": CLEAN, "fused_10um": CLEAN, "average": CLEAN}
     records = [record(route.id, arm, 0, events) for route in ROUTES for arm, events in how.items()]
