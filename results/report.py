@@ -23,7 +23,7 @@ _ARM_WORDS = {
     "rgb": "The agent on its own camera frames.",
     "fused": "The same agent; each camera frame fused with a thermal frame.",
     "clear": "The same agent on its own camera frames, without the conditions: its ceiling.",
-    "restored": "The same agent; each camera frame restored by FusionProxy's network, which was taught without thermal frames.",
+    "restored": "The same agent; each camera frame restored by FusionProxy's network, taught without thermal ones.",
     "equalized": "The same agent; each camera frame with its contrast equalized (CLAHE), without a thermal frame.",
     "average": "The same agent; each camera frame averaged with a thermal frame.",
     "maximum": "The same agent; of each camera frame and a thermal frame the brighter, pixel by pixel.",
