@@ -13,7 +13,7 @@ import carla
 
 from agents.loader import BUILT_IN, load_agent_class, neighbours
 from agents.outside.process import Examined, examine, find_python
-from harness.arms import ARMS, Arm, fused_with_droplets, parse_arms
+from harness.arms import ARMS, COMPARED_ARMS, Arm, fused_with_droplets, parse_arms
 from harness.config import RunConfig, checksum
 from harness.errors import HarnessError
 from harness.server import EMBEDDED
@@ -120,10 +120,12 @@ def _arms(text: str | None, definition: ScenarioDefinition, quick: bool) -> tupl
 
 
 def default_arms(definition: ScenarioDefinition, quick: bool) -> tuple[Arm, ...]:
-    """All that the scenario has: clear where it names its twin and, unless it is a quick look, its other droplets."""
+    """All that the scenario has: clear where it names its twin and, unless it is a quick look, its other droplets and
+    the control without a thermal camera."""
     others = definition.fog.other_droplet_radii_um if definition.fog and not quick else ()
     known = [arm for arm in ARMS.values() if definition.clear is not None or not arm.clear_twin]
-    return (*known, *(fused_with_droplets(radius_um) for radius_um in others))
+    control = () if quick else (COMPARED_ARMS["restored"],)
+    return (*known, *(fused_with_droplets(radius_um) for radius_um in others), *control)
 
 
 def _check_fog_table(options: argparse.Namespace, definitions: Sequence[ScenarioDefinition]) -> None:

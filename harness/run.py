@@ -161,8 +161,8 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--arms",
         default=None,
-        help=f"of {CHOICES}; default: rgb and fused, clear where the scenario names a twin, and the other droplets it "
-        "names unless --quick is given",
+        help=f"of {CHOICES}; default: rgb and fused, clear where the scenario names a twin, and unless --quick "
+        "is given the other droplets it names, and restored: RGB by the same network without a thermal camera",
     )
     add(
         "--seeds",

@@ -69,12 +69,15 @@ def test_a_run_goes_on_with_more_drives_and_not_with_others() -> None:
     assert not extends({**held, "seeds": [0, 1], "agent": "blind"}, held)
 
 
-def test_a_run_in_fog_drives_droplets_that_hide_as_much_from_infrared_as_from_the_eye() -> None:
+def test_a_full_run_drives_what_a_gain_has_to_be_held_against() -> None:
+    """Fog that hides as much from infrared as from the eye, and RGB restored without a thermal camera."""
+
     def names(scenario: str, quick: bool = False) -> list[str]:
         return [arm.name for arm in default_arms(load_scenario(scenario), quick)]
 
-    assert names("night_fog") == names("day_fog") == ["rgb", "fused", "clear", "fused_10um"]
-    assert names("night_fog", quick=True) == names("night_clear") == ["rgb", "fused", "clear"]
+    assert names("night_fog") == names("day_fog") == ["rgb", "fused", "clear", "fused_10um", "restored"]
+    assert names("night_clear") == ["rgb", "fused", "clear", "restored"]
+    assert names("night_fog", quick=True) == ["rgb", "fused", "clear"]
 
 
 def test_other_droplets_change_what_infrared_sees_and_not_the_weather() -> None:
