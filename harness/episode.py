@@ -9,6 +9,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -139,6 +140,7 @@ class _Drive:
         self.error = ""
         self.track = "SENSORS"
         self.sensors: tuple[str, ...] = ()
+        self._made = "fused"
         self._world, self._stage, self._route, self._tell = world, stage, route, tell
         self._loop: Loop | None = None
         self._metric = request["config"]["metric_version"]
@@ -164,6 +166,7 @@ class _Drive:
         cameras = [sensor for sensor in declared if sensor["type"] == CAMERA]
         arm = arm_of(request["arm"])
         fuse = like_proxy(arm.naive) if arm.naive else proxy
+        self._made = arm.name if arm.naive or arm.weights else "fused"
         # A server of the user goes on counting its actors: what is drawn for them goes by their place in the episode.
         ids_from = 0 if address.kind == EMBEDDED else world.get_spectator().id
         self._cameras = Cameras(world, stage.ego, cameras, arm.fused, fuse, preset, ambient, seed, ids_from)
@@ -227,6 +230,7 @@ class _Drive:
                 continue
             if not (moments := self._cameras.film(event.time_s)):
                 continue
+            moments = [replace(moment, made=self._made) for moment in moments]
             name = f"strips/{index:03d}-{event.kind.value}"
             strip, film = f"{name}.jpg", f"{name}.webp"
             self.strips[strip] = strip_jpeg(strip_of(moments))

@@ -20,13 +20,14 @@ _BACKGROUND = 24
 class Moment:
     """Frames of one instant, all of one camera. `rgb` and `fused` are (H, W, 3) or (H, W, 4) uint8, blue first as CARLA
     delivers them; `thermal` is (H, W) uint8. None where an arm does not make that frame. `label` names the instant
-    ("1.0 s before"), `before_s` how long before what is shown it was."""
+    ("1.0 s before"), `before_s` how long before what is shown it was, `made` what stands in the place of `fused`."""
 
     label: str
     rgb: NDArray[np.uint8] | None
     thermal: NDArray[np.uint8] | None
     fused: NDArray[np.uint8] | None
     before_s: float = 0.0
+    made: str = "fused"
 
 
 def strip_jpeg(moments: Sequence[Moment], panel_width: int = PANEL_WIDTH) -> bytes:
@@ -60,7 +61,7 @@ def row(moment: Moment, width: int, height: int) -> NDArray[np.uint8]:
     """RGB | thermal | fused of one moment, three panels of `width` x `height` px: (H, W, 3) uint8, blue first."""
     panels = [
         _panel(frame, name, moment.label, width, height)
-        for name, frame in (("RGB", moment.rgb), ("thermal", moment.thermal), ("fused", moment.fused))
+        for name, frame in (("RGB", moment.rgb), ("thermal", moment.thermal), (moment.made, moment.fused))
     ]
     gap = np.full((height, _GAP, 3), _BACKGROUND, np.uint8)
     return np.concatenate([part for panel in panels for part in (panel, gap)][:-1], axis=1)

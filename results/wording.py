@@ -151,11 +151,11 @@ def _other_fusion(entry: Mapping[str, Any]) -> str:
     paired, over_rgb = entry["fused_over"], entry["over_rgb"]
     if paired is None or paired["difference"] is None:
         return ""
-    if entry["arm"] == CONTROL and over_rgb is not None:
+    if entry["arm"] == CONTROL and over_rgb is not None and over_rgb["difference"] is not None:
         return (
-            f"Without a thermal camera, by the same network on RGB alone (the {CONTROL} arm), it is "
-            f"{signed(over_rgb['difference'])} points ({_ends(over_rgb)}); heat adds {signed(paired['difference'])} "
-            f"({_ends(paired)})."
+            f"RGB restored by such a network without a thermal camera (the {CONTROL} arm) is "
+            f"{signed(over_rgb['difference'])} points over RGB ({_ends(over_rgb)}); heat adds "
+            f"{signed(paired['difference'])} ({_ends(paired)})."
         )
     return f"Fused frames against the {entry['arm']} arm: {signed(paired['difference'])} points ({_ends(paired)})."
 

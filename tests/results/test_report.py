@@ -20,7 +20,7 @@ from results.layout import RunFolder
 from results.manifest import RouteEntry, write_manifest
 from results.record import write_episode
 from results.scores import Failure
-from results.strips import Moment, strip_jpeg
+from results.strips import Moment, strip_jpeg, strip_picture
 from tests.results.synthetic import ARMS, LARGE, ROUTES, SMALL, completion, drive, event, manifest, record, write_run
 
 VOID = {"meta", "img", "br", "link", "input", "hr"}
@@ -250,6 +250,16 @@ def test_a_film_plays_what_was_seen_in_its_order() -> None:
 def test_a_film_of_nothing_is_refused() -> None:
     with pytest.raises(ValueError, match="at least one moment"):
         film_webp([])
+
+
+def test_a_strip_names_what_was_made_of_the_two_frames() -> None:
+    frame, heat = np.full((90, 160, 3), 90, np.uint8), np.full((90, 160), 90, np.uint8)
+    fused, restored = (
+        strip_picture([Moment("now", frame, heat, frame, made=name)], panel_width=160) for name in ("fused", "restored")
+    )
+    rows, columns = np.nonzero((fused != restored).any(axis=2))
+    assert columns.min() > 2 * 160  # the third panel alone,
+    assert rows.max() < 24  # and its label alone
 
 
 def test_a_strip_of_nothing_is_refused() -> None:

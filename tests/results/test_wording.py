@@ -119,8 +119,8 @@ def test_what_heat_adds_is_told_apart_from_what_the_network_does_without_it() ->
     how = {"rgb": HIT, "fused": CLEAN, "restored": HIT}
     records = [record(route.id, arm, 0, events) for route in ROUTES for arm, events in how.items()]
     words = wording.headline(summary.summarise(manifest(seeds=(0,), arms=dict.fromkeys(how, "fog")), records))
-    (sentence,) = [sentence for sentence in words.sentences if "Without a thermal camera" in sentence]
-    assert "it is 0.0 points" in sentence
+    (sentence,) = [sentence for sentence in words.sentences if "without a thermal camera" in sentence]
+    assert "is 0.0 points over RGB" in sentence
     assert "heat adds +50.0 (95" in sentence
 
 
