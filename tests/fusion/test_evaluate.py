@@ -42,7 +42,7 @@ def test_an_evaluation_writes_tables_per_condition_with_intervals(tmp_path):
     assert metrics["all"]["visible"]["SCD"]["mean"] != metrics["all"]["thermal"]["SCD"]["mean"]
     assert json.loads((tmp_path / "out" / "summary.json").read_text())["metrics"]["all"]
     assert "## night (2 pairs)" in (tmp_path / "out" / "summary.md").read_text()
-    assert len((tmp_path / "out" / "metrics.csv").read_text().splitlines()) == 1 + 4 * 6
+    assert len((tmp_path / "out" / "metrics.csv").read_text().splitlines()) == 1 + 4 * 7
     curve = result["robustness"]["student sim"]["shift"]
     assert curve[0] == (0.0, pytest.approx(1.0))
     assert curve[-1][1] < 0.999

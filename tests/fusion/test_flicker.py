@@ -132,7 +132,7 @@ def test_the_command_tells_each_video_of_a_recording_as_the_function_does(tmp_pa
     by_folders = ["--visible", folder / "rgb", "--thermal", folder / "thermal"]
     first, *lines = capsys.readouterr().out.splitlines()
     found = json.loads((tmp_path / "flicker.json").read_text())
-    assert list(found) == ["average", "luminance swap", "maximum", "student sim", "thermal", "visible"]
+    assert list(found) == ["average", "equalized", "luminance swap", "maximum", "student sim", "thermal", "visible"]
     mean = [average(one, other) for one, other in zip(visible, thermal)]
     assert found["average"] == pytest.approx(asdict(flicker(mean, visible, thermal)))
     assert found["visible"]["ratio"] == 1.0
