@@ -18,7 +18,7 @@ from fusion.augment import Disturbance, disturb_thermal, drop_thermal, next_mome
 from fusion.backbones import DEFAULT, Backbone, span_px
 from fusion.cache import EnsembleCache
 from fusion.contrast import stronger_contrast
-from fusion.data import Images, Pair, grey, load, read_folders, reduce, split
+from fusion.data import Images, Pair, grey_bytes, load, read_folders, reduce, split
 from fusion.errors import FusionError
 from fusion.features import FeatureStatistics, draw_features, read_features
 from fusion.in_order import in_order
@@ -251,9 +251,10 @@ def _element(scene: Scene, at_signal: bool, recipe: Recipe, scale: int, size: tu
     weight = pixel_weight(variance, recipe.tau_pix) if recipe.pixel_weighting else torch.ones_like(variance)
     place = ((top + y) // scale, (left + x) // scale)
     small = (slice(place[0], place[0] + patch // scale), slice(place[1], place[1] + patch // scale))
+    shown = thermal if recipe.thermal else grey_bytes(visible)
     element: dict[str, Any] = {
         "visible": _planes(visible),
-        "thermal": _planes(thermal[..., None]),
+        "thermal": _planes(shown[..., None]),
         "mean": target[:, small[0], small[1]],
         "weight": weight[small],
         "clear": _clear_patch(images, top + y, left + x, patch),
@@ -262,7 +263,7 @@ def _element(scene: Scene, at_signal: bool, recipe: Recipe, scale: int, size: tu
     }
     if not recipe.thermal:
         # What the loss asks for stays where the thermal frame shows something: only the student goes without.
-        element |= {"thermal": _planes(grey(visible)[..., None]), "heat": element["thermal"]}
+        element["heat"] = _planes(thermal[..., None])
     if recipe.label_gain > 0.0:
         element["things"] = torch.from_numpy(inside(boxes, (y, x), patch))
     if recipe.signal_gain > 0.0:
@@ -275,7 +276,7 @@ def _element(scene: Scene, at_signal: bool, recipe: Recipe, scale: int, size: tu
     if recipe.lambda_contrast > 0.0:
         element |= _contrast_target(scene, disturbed, recipe, scale, small, known or is_itself)
     if recipe.lambda_flicker > 0.0:
-        later = next_moment(visible, thermal if recipe.thermal else grey(visible), rng)
+        later = next_moment(visible, shown, rng)
         element |= {"later": torch.cat([_planes(later[0]), _planes(later[1][..., None])]), "shift": later[2]}
     return element
 

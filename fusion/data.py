@@ -21,7 +21,7 @@ __all__ = [
     "Images",
     "Pair",
     "evenly",
-    "grey",
+    "grey_bytes",
     "load",
     "load_labels",
     "read_folders",
@@ -91,7 +91,7 @@ def evenly(items: Sequence[T], count: int) -> list[T]:
     return [items[index * len(items) // count] for index in range(count)]
 
 
-def grey(visible: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def grey_bytes(visible: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Luminance of an RGB image (H, W, 3) as bytes (H, W): what takes the thermal frame's place where there is none."""
     return np.asarray(cv2.cvtColor(visible, cv2.COLOR_RGB2GRAY), np.uint8)
 

@@ -1,6 +1,7 @@
 """What a fused frame is compared with: each source alone, the visible one enhanced, fusions that need no learning."""
 
 from collections.abc import Callable
+from typing import Any
 
 import cv2
 import numpy as np
@@ -16,10 +17,9 @@ def visible(frame: Bytes, thermal: Bytes) -> Bytes:
 
 
 def equalized(frame: Bytes, thermal: Bytes) -> Bytes:
-    """No fusion: the visible frame's luminance equalized in 8 x 8 tiles, contrast limited to twice the mean (CLAHE)."""
-    planes = np.asarray(cv2.cvtColor(np.ascontiguousarray(frame), cv2.COLOR_RGB2YCrCb), np.uint8)
-    planes[..., 0] = cv2.createCLAHE(clipLimit=2.0, tileGridSize=(8, 8)).apply(planes[..., 0])
-    return np.asarray(cv2.cvtColor(planes, cv2.COLOR_YCrCb2RGB), np.uint8)
+    """No fusion: the visible frame's luminance equalized in 8 x 8 tiles, each bin of their histograms clipped at twice
+    its mean (CLAHE)."""
+    return _with_luminance(frame, cv2.createCLAHE(clipLimit=2.0, tileGridSize=(8, 8)).apply)
 
 
 def thermal(frame: Bytes, thermal: Bytes) -> Bytes:
@@ -36,8 +36,12 @@ def maximum(frame: Bytes, thermal: Bytes) -> Bytes:
 
 def luminance_swap(frame: Bytes, thermal: Bytes) -> Bytes:
     """The thermal frame as luminance, with the visible frame's colour (YCrCb)."""
+    return _with_luminance(frame, lambda own: thermal)
+
+
+def _with_luminance(frame: Bytes, made_of: Callable[[Bytes], Any]) -> Bytes:
     planes = np.asarray(cv2.cvtColor(np.ascontiguousarray(frame), cv2.COLOR_RGB2YCrCb), np.uint8)
-    planes[..., 0] = thermal
+    planes[..., 0] = made_of(planes[..., 0])
     return np.asarray(cv2.cvtColor(planes, cv2.COLOR_YCrCb2RGB), np.uint8)
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from fusion import weights
 from fusion.byte_path import FLAT_GREY_LEVELS, BytePath
-from fusion.data import grey
+from fusion.data import grey_bytes
 from fusion.errors import FusionError
 from fusion.losses import luminance
 from fusion.student import Student
@@ -125,10 +125,10 @@ class FusionProxy:
 
 
 def _luminance_of_bytes(visible: NDArray[np.uint8], red: int) -> NDArray[np.uint8]:
-    """(..., H, W, 3 or 4) with red at index 0 or 2 -> (..., H, W), as `fusion.data.grey` made it in training."""
+    """(..., H, W, 3 or 4) with red at index 0 or 2 -> (..., H, W), as `fusion.data.grey_bytes` made it in training."""
     frames = visible.reshape(-1, *visible.shape[-3:])
     rgb = (np.ascontiguousarray(frame[..., :3] if red == 0 else frame[..., 2::-1]) for frame in frames)
-    return np.stack([grey(frame) for frame in rgb]).reshape(visible.shape[:-1])
+    return np.stack([grey_bytes(frame) for frame in rgb]).reshape(visible.shape[:-1])
 
 
 def _check_arrays(visible: NDArray[Any], thermal: object) -> None:

@@ -45,7 +45,7 @@ from fusion.backbones import Backbone, load_backbones, span_px, unit_features
 from fusion.batches import FeatureTarget, Recipe, Scene, make_batch, read_scenes
 from fusion.cache import EnsembleCache
 from fusion.checkpoint import load_checkpoint, save_checkpoint
-from fusion.data import Images, evenly, grey
+from fusion.data import Images, evenly, grey_bytes
 from fusion.errors import FusionError
 from fusion.files import append, make_folder, write_image, write_text
 from fusion.losses import charbonnier, edge_loss, evidence_weight, feature_loss, label_weight, pixel_loss
@@ -187,7 +187,7 @@ def sample_grid(student: Student, scenes: list[Scene], scale: int) -> NDArray[np
 def as_tensors(images: Images, student: Student) -> tuple[Tensor, Tensor]:
     """What this student is shown of a pair."""
     visible = torch.from_numpy(images.visible).permute(2, 0, 1)[None].float() / 255.0
-    thermal = images.thermal if student.config.thermal else grey(images.visible)
+    thermal = images.thermal if student.config.thermal else grey_bytes(images.visible)
     return visible, torch.from_numpy(thermal)[None, None].float() / 255.0
 
 

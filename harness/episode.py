@@ -21,7 +21,7 @@ from agents.loader import BUILT_IN, AgentLoadError, decision, load_agent_class, 
 from agents.outside.process import outside_agent
 from fusion.naive import like_proxy
 from fusion.proxy import FusionProxy
-from harness.arms import arm_of
+from harness.arms import COMPARED_ARMS, arm_of
 from harness.cameras import Cameras, strip_of
 from harness.errors import HarnessError, ServerError
 from harness.loop import PATIENCE_S, STEP_S, Loop
@@ -140,7 +140,7 @@ class _Drive:
         self.error = ""
         self.track = "SENSORS"
         self.sensors: tuple[str, ...] = ()
-        self._made = "fused"
+        self._made = request["arm"] if request["arm"] in COMPARED_ARMS else "fused"
         self._world, self._stage, self._route, self._tell = world, stage, route, tell
         self._loop: Loop | None = None
         self._metric = request["config"]["metric_version"]
@@ -166,7 +166,6 @@ class _Drive:
         cameras = [sensor for sensor in declared if sensor["type"] == CAMERA]
         arm = arm_of(request["arm"])
         fuse = like_proxy(arm.naive) if arm.naive else proxy
-        self._made = arm.name if arm.naive or arm.weights else "fused"
         # A server of the user goes on counting its actors: what is drawn for them goes by their place in the episode.
         ids_from = 0 if address.kind == EMBEDDED else world.get_spectator().id
         self._cameras = Cameras(world, stage.ego, cameras, arm.fused, fuse, preset, ambient, seed, ids_from)

@@ -24,7 +24,7 @@ from rich.text import Text
 
 from agents.loader import BUILT_IN, AgentLoadError
 from fusion.errors import FusionError
-from harness.arms import CHOICES, Arm, arm_of
+from harness.arms import CHOICES, COMPARED_ARMS, Arm, arm_of
 from harness.config import EpisodeSpec, RunConfig, differences, episodes_of, extends
 from harness.errors import (
     EXIT_EPISODES_FAILED,
@@ -341,7 +341,7 @@ def _droplets(definition: ScenarioDefinition, arms: Sequence[Arm]) -> dict[str, 
     radii_um = {
         arm.name: arm.droplet_radius_um or definition.fog.droplet_radius_um
         for arm in arms
-        if arm.fused and not arm.naive and not arm.weights
+        if arm.fused and arm.name not in COMPARED_ARMS
     }
     return {name: {"radius_um": r, "lwir_over_visible": fog_ratio(r)} for name, r in radii_um.items()}
 
