@@ -40,7 +40,7 @@ from fusion.metrics import grey, structural_similarity
 from fusion.recipe import add_options, from_options
 from fusion.student import Student
 from fusion.train import as_tensors, held_out_psnr, train
-from fusion.weights import load_student
+from fusion.weights.tensors import load_student
 
 SAMPLES = (1, 2, 4, 8, 16)
 METRICS = ("twin_psnr_db", "twin_ssim", "mean_psnr_db")

@@ -15,7 +15,8 @@ import torch
 from fusion import limits
 from fusion.errors import FusionError
 from fusion.student import Student
-from fusion.weights import load_student, locate, save_student
+from fusion.weights import locate
+from fusion.weights.tensors import load_student, save_student
 
 
 def average(one: Student, other: Student, share: float) -> Student:

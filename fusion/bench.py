@@ -75,7 +75,8 @@ def runtime_paths(weights: str, folder: Path) -> dict[str, Callable[[np.ndarray,
     """Exported graphs on float frames, one thread, of the runtimes that are installed."""
     from fusion.export import export
     from fusion.runtimes import load
-    from fusion.weights import load_student, locate
+    from fusion.weights import locate
+    from fusion.weights.tensors import load_student
 
     student = load_student(locate(weights))
     paths: dict[str, Callable[[np.ndarray, np.ndarray], object]] = {}

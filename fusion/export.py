@@ -19,12 +19,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from fusion import weights
 from fusion.data import load as load_pair
 from fusion.data import read_folders
 from fusion.errors import FusionError
 from fusion.runtimes import load, require
 from fusion.student import Student
+from fusion.weights import locate
+from fusion.weights.tensors import load_student
 
 Floats = NDArray[np.float32]
 CHECKED = ((1, 96, 128), (2, 75, 101))
@@ -166,7 +167,7 @@ def main() -> None:
     parser.add_argument("--calibrate", type=Path, nargs="+", default=(), help="folders of pairs, for --int8")
     options = parser.parse_args()
     try:
-        student = weights.load_student(weights.locate(options.weights))
+        student = load_student(locate(options.weights))
         precision = options.precision or "fp32"
         difference = export(student, options.out, options.format, precision, options.calibrate)
     except FusionError as error:

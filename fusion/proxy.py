@@ -15,6 +15,7 @@ from fusion.errors import FusionError
 from fusion.losses import luminance
 from fusion.student import Student
 from fusion.tensor_path import TensorPath
+from fusion.weights.tensors import load_student
 
 Frame = TypeVar("Frame", NDArray[np.uint8], Tensor)
 
@@ -60,7 +61,7 @@ class FusionProxy:
         missing, damaged or of another shape, or if the machine has no such device.
         """
         path = weights.locate(name_or_path)
-        student = weights.load_student(path)
+        student = load_student(path)
         try:
             student = student.to(device)
         except (RuntimeError, AssertionError, ImportError) as error:

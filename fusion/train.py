@@ -54,7 +54,8 @@ from fusion.processes import Processes
 from fusion.recipe import add_options, from_options
 from fusion.statistics import resample
 from fusion.student import CELL_PX, Student
-from fusion.weights import load_student, locate, save_student
+from fusion.weights import locate
+from fusion.weights.tensors import load_student, save_student
 
 __all__ = ["Recipe", "Scene", "held_out_psnr", "make_batch", "read_scenes", "train"]
 

@@ -59,7 +59,10 @@ def asked(options: argparse.Namespace, definition: ScenarioDefinition, routes: t
     from fusion import weights
 
     weights_file = weights.locate(options.weights)
-    weights.load_student(weights_file)  # in the hope of an error, too
+    if not weights.is_shipped(weights_file):
+        from fusion.weights.tensors import load_student
+
+        load_student(weights_file)  # in the hope of an error
     scenario_files = (Path(definition.source), Path(twin.source), definition.routes_path)
     agent = agent_files(options.agent, options.agent_config, outside)
     own_thermal = [Path(thermal)] if Path(thermal).is_file() else []
@@ -88,7 +91,10 @@ def asked(options: argparse.Namespace, definition: ScenarioDefinition, routes: t
 
 
 def _loaded_agent(options: argparse.Namespace) -> Examined | None:
-    """Loads the agent in the hope of an error: the workers load it again. What is known of one in its own Python."""
+    """Loads an agent's file in the hope of an error: the workers load it again.
+
+    What is known of one in its own Python; None of others.
+    """
     if options.agent_python:
         if options.agent in BUILT_IN:
             raise HarnessError(
@@ -96,6 +102,8 @@ def _loaded_agent(options: argparse.Namespace) -> Examined | None:
             )
         options.agent_python = find_python(options.agent_python)
         return examine(options.agent_python, options.agent)
+    if options.agent in BUILT_IN:
+        return None
     here = Path.cwd()
     try:
         load_agent_class(options.agent)

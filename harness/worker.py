@@ -5,6 +5,7 @@ Whatever an agent prints goes to the episode's log; messages travel through a pi
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import os
 import sys
@@ -21,6 +22,7 @@ from scenarios.errors import ScenarioError
 def main() -> int:
     pipe, parent_pid, server_life = (int(argument) for argument in sys.argv[1:4])
     die_with_parent(parent_pid)
+    faulthandler.enable()  # the client library ends a process by abort(): the log then says where
     request = json.loads(sys.stdin.buffer.read())
 
     def tell(message: dict[str, Any]) -> None:

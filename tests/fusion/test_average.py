@@ -9,7 +9,7 @@ import torch
 from fusion import FusionError
 from fusion.average import average
 from fusion.student import Student, StudentConfig
-from fusion.weights import load_student, save_student
+from fusion.weights.tensors import load_student, save_student
 
 SMALL = StudentConfig(bins=4, fine=8, middle=16, coarse=16, blocks=1)
 

@@ -2,7 +2,7 @@ from pathlib import Path
 
 from fusion.compared import fusions
 from fusion.student import Student
-from fusion.weights import save_student
+from fusion.weights.tensors import save_student
 
 
 def test_students_of_the_same_file_name_are_told_apart(tmp_path):

@@ -9,7 +9,7 @@ from fusion.checkpoint import load_checkpoint, save_checkpoint
 from fusion.errors import FusionError
 from fusion.files import append, make_folder, whole, write_image, write_text
 from fusion.student import Student, StudentConfig
-from fusion.weights import load_student, save_student
+from fusion.weights.tensors import load_student, save_student
 
 
 def test_a_disk_that_fills_up_leaves_the_file_as_it_was(tmp_path: Path) -> None:

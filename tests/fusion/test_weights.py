@@ -10,7 +10,8 @@ from safetensors.torch import load_file, save_file
 import fusion
 from fusion import FusionError, FusionProxy
 from fusion.student import Student, StudentConfig, parameter_count
-from fusion.weights import KIND, load_student, metadata_of, save_student, shipped
+from fusion.weights import shipped
+from fusion.weights.tensors import KIND, load_student, metadata_of, save_student
 
 SHIPPED = Path(fusion.__file__).parent / "weights" / "sim.safetensors"
 

@@ -14,7 +14,7 @@ def run(*arguments: object) -> subprocess.CompletedProcess[str]:
 @pytest.mark.timeout(300)
 def test_one_command_leaves_pairs_with_their_clear_twin_depth_and_labels(tmp_path):
     result = run(
-        "--scenario", "elm01_night_fog", "--twin", "--out", tmp_path, "--routes", 1, "--max-time", 3, "--period", 10
+        "--scenario", "elm01_night_fog", "--twin", "--out", tmp_path, "--routes", 1, "--max-time", 1.5, "--period", 10
     )
     assert result.returncode == 0, result.stderr
     assert "pairs with their clear twin" in result.stdout

@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import platform
+import shutil
 import signal
 import sys
 from collections.abc import Callable
@@ -13,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from fusion.weights import checksum, locate
+from harness.arms import WITHOUT_THERMAL
 from tests.harness import tiny
 
 Start = Callable[..., tiny.Run]
@@ -35,6 +38,7 @@ def undisturbed(paired: list[object], start: Start, tmp_path_factory: pytest.Tem
     out = tmp_path_factory.mktemp("undisturbed") / "out"
     run = start(*paired, "--out", out)
     assert run.end() == 0, run.said
+    assert "one pair has no interval" in run.printed
     return out
 
 
@@ -49,33 +53,20 @@ def test_a_run_leaves_its_results_and_no_process(undisturbed: Path, start: Start
     assert throttles[0] != throttles[1]  # the agent was shown something else
 
 
-def test_the_same_command_gives_the_same_drives_however_many_at_a_time(
-    undisturbed: Path, paired: list[object], start: Start, tmp_path: Path
-) -> None:
-    run = start(*paired, "--out", tmp_path / "out", "--workers", 1)  # one at a time: another number of threads, too
-    assert run.end() == 0, run.said
-    assert "one pair has no interval" in run.printed
-    assert tiny.summary_of(tmp_path / "out") == tiny.summary_of(undisturbed)
-    first, second = tiny.drives_of(undisturbed), tiny.drives_of(tmp_path / "out")
-    assert first.keys() == second.keys()
-    assert [name for name in first if first[name] != second[name]] == []
-    assert run.leaves_nothing()
-
-
 def test_an_agent_in_a_python_of_its_own_drives_the_same_to_the_bit(
     undisturbed: Path, paired: list[object], start: Start, tmp_path: Path
 ) -> None:
-    run = start(*paired, "--out", tmp_path / "out", "--agent-python", sys.executable)
+    run = start(*paired, "--arms", "fused", "--out", tmp_path / "out", "--agent-python", sys.executable)
     assert run.end() == 0, run.said
     assert run.leaves_nothing()
-    assert tiny.drives_of(tmp_path / "out") == tiny.drives_of(undisturbed)
+    assert tiny.drives_of(tmp_path / "out") == tiny.drives_of(undisturbed, "fused")
     own, ours = (json.loads(tiny.summary_of(out)) for out in (tmp_path / "out", undisturbed))
-    assert own["arms"] == ours["arms"]
+    assert own["arms"]["fused"] == ours["arms"]["fused"]
     manifest = json.loads((tmp_path / "out" / "run.json").read_text())
     assert manifest["config"].pop("agent_python") == manifest["versions"]["agent_python"]
     assert manifest["versions"]["agent_python"].startswith(f"Python {platform.python_version()}, carla 0.9.16, numpy ")
-    assert manifest["config"] == json.loads((undisturbed / "run.json").read_text())["config"]
-    assert "saw" in (tmp_path / "out/logs/1-rgb-seed0.log").read_text()
+    assert manifest["config"] == {**json.loads((undisturbed / "run.json").read_text())["config"], "arms": ["fused"]}
+    assert "saw" in (tmp_path / "out/logs/1-fused-seed0.log").read_text()
 
 
 def test_agents_that_end_or_hang_in_a_python_of_their_own_are_seen(start: Start, tmp_path: Path) -> None:
@@ -110,12 +101,13 @@ def test_a_run_that_another_process_is_at_work_on_is_left_alone(
     assert free.end() == 0, free.said
 
 
-def test_a_killed_run_is_gone_on_with_where_it_was(
+def test_a_killed_run_is_gone_on_with_where_it_was_and_drives_the_same_however_many_at_a_time(
     undisturbed: Path, paired: list[object], start: Start, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
     record, second_log = out / "episodes/1-rgb-seed0/record.json", out / "logs/1-fused-seed0.log"
-    run = start(*paired, "--out", out, "--workers", 1)
+    one_at_a_time = [*paired, "--out", out, "--workers", 1]  # so with another number of threads, too
+    run = start(*one_at_a_time)
     run.until(lambda: second_log.exists() and second_log.read_text().count("saw") > 5)
     run.process.kill()
     assert run.end() == -signal.SIGKILL
@@ -123,7 +115,7 @@ def test_a_killed_run_is_gone_on_with_where_it_was(
     assert not (out / "episodes/1-fused-seed0/record.json").exists()
     finished_at = record.stat().st_mtime_ns
 
-    again = start(*paired, "--out", out, "--resume")
+    again = start(*one_at_a_time, "--resume")
     assert again.end() == 0, again.said
     assert record.stat().st_mtime_ns == finished_at
     assert tiny.summary_of(out) == tiny.summary_of(undisturbed)
@@ -152,7 +144,7 @@ def test_an_episode_whose_server_dies_is_driven_again(
 ) -> None:
     out = tmp_path / "out"
     log = out / "logs/1-rgb-seed0.log"
-    run = start(*paired, "--out", out, "--workers", 1)
+    run = start(*paired, "--arms", "rgb", "--out", out)
     run.until(lambda: log.exists() and log.read_text().count("saw") > 5)
     server = run.server()
     assert server is not None
@@ -164,7 +156,7 @@ def test_an_episode_whose_server_dies_is_driven_again(
         "1-rgb-seed0: the embedded simulator ended in the middle; running it again (attempt 2)"
     ]
     assert json.loads((out / "episodes/1-rgb-seed0/record.json").read_text())["attempt"] == 2
-    assert tiny.drives_of(out) == tiny.drives_of(undisturbed)
+    assert tiny.drives_of(out) == tiny.drives_of(undisturbed, "rgb")
     assert run.leaves_nothing()
 
 
@@ -219,15 +211,44 @@ def test_resuming_a_finished_run_drives_nothing(undisturbed: Path, paired: list[
     assert tiny.summary_of(undisturbed) == before
 
 
+def test_a_run_grows_by_other_droplets_of_the_same_world(
+    undisturbed: Path, paired: list[object], start: Start, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(undisturbed, out)
+    before = {path: path.stat().st_mtime_ns for path in out.glob("episodes/*/record.json")}
+    assert len(before) == 2
+    refused = start(*paired, "--arms", "rgb,fused,fused_10um", "--out", out)
+    assert refused.end() == 2
+    assert "holds a part of this run (without some arms); go on with --resume" in refused.said
+    arms = ("rgb", "fused", "fused_10um", "restored")
+    grown = start(*paired, "--arms", ",".join(arms), "--out", out, "--resume")
+    assert grown.end() == 0, grown.said
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    drives = tiny.drives_of(out)
+    throttles = {tuple(drives[f"1-{arm}-seed0/throttle"]) for arm in arms}
+    assert len(throttles) == len(arms)  # each shows the agent something else
+    first = [[drives[f"1-{arm}-seed0/{name}"][0] for name in ("location", "rotation")] for arm in arms]
+    assert all(one == first[0] for one in first)
+    figures = json.loads((out / "summary.json").read_text())
+    assert [(e["arm"], e["radius_um"], e["lwir_over_visible"]) for e in figures["droplets"]] == [
+        ("fused", 5.0, 0.65),
+        ("fused_10um", 10.0, 1.03),
+    ]
+    assert figures["provenance"]["weights"]["restored_sha256"] == checksum(locate(WITHOUT_THERMAL))
+    assert figures["provenance"]["weather"]["fused_10um"] == "tiny, droplets of 10 um"
+    assert "How much depends on the droplets" in (out / "report.html").read_text()
+
+
 def test_the_routes_of_another_file_are_driven_each_in_its_town(
     paired: list[object], start: Start, tmp_path: Path
 ) -> None:
     (tmp_path / "two_towns.xml").write_text(tiny.TWO_TOWNS)
     out = tmp_path / "out"
-    options = [*paired, "--arms", "rgb", "--routes", tmp_path / "two_towns.xml", "--out", out]
-    for more in (["--routes-subset", "b"], ["--routes-subset", "a-b", "--resume"]):
-        run = start(*options, *more)
-        assert run.end() == 0, run.said
+    run = start(
+        *paired, "--arms", "rgb", "--routes", tmp_path / "two_towns.xml", "--routes-subset", "a-b", "--out", out
+    )
+    assert run.end() == 0, run.said
     records = [json.loads(file.read_text()) for file in sorted(out.glob("episodes/*/record.json"))]
     assert [(record["route_id"], record["town"]) for record in records] == [("a", "Elm01"), ("b", "Elm02")]
     assert json.loads((out / "summary.json").read_text())["arms"]["rgb"]["route_completion"] == 100.0

@@ -52,11 +52,12 @@ def test_a_run_uses_all_servers_and_goes_on_without_one_that_ends(
     ended = f"the CARLA server at 127.0.0.1:{mortal.port} has ended; running it again (attempt 2)"
     assert sum(line.endswith(ended) for line in run.said.splitlines()) == 1, run.said
 
-    alone = start(*options, "--carla", f"127.0.0.1:{lasting.port}", "--out", tmp_path / "alone")
+    there = f"127.0.0.1:{lasting.port}"
+    alone = start(*options, "--arms", "fused", "--carla", there, "--out", tmp_path / "alone")
     assert alone.end() == 0, alone.said
     assert "1 at a time" in alone.said
     # What was driven before on a server, and on which of them a drive takes place, changes nothing.
-    assert tiny.drives_of(tmp_path / "alone") == tiny.drives_of(tmp_path / "out")
+    assert tiny.drives_of(tmp_path / "alone") == tiny.drives_of(tmp_path / "out", "fused")
 
 
 # Says which server it was given.

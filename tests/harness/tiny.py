@@ -29,7 +29,7 @@ ROUTES = """<routes>
   <route id="1" town="Elm02">
     <waypoints>
       <position x="-3.5" y="-150.6" z="0.0" />
-      <position x="-23.0" y="-146.0" z="0.0" />
+      <position x="-16.5" y="-147.5" z="0.0" />
     </waypoints>
   </route>
 </routes>
@@ -37,10 +37,10 @@ ROUTES = """<routes>
 
 TWO_TOWNS = """<routes>
   <route id="a" town="Elm01">
-    <waypoints><position x="-120.3" y="93.8" z="0"/><position x="-111.6" y="112.1" z="0"/></waypoints>
+    <waypoints><position x="-120.3" y="93.8" z="0"/><position x="-116.0" y="102.9" z="0"/></waypoints>
   </route>
   <route id="b" town="Elm02">
-    <waypoints><position x="-3.5" y="-150.6" z="0"/><position x="-23.0" y="-146.0" z="0"/></waypoints>
+    <waypoints><position x="-3.5" y="-150.6" z="0"/><position x="-16.5" y="-147.5" z="0"/></waypoints>
   </route>
   <route id="c" town="Town12">
     <waypoints><position x="0" y="0" z="0"/><position x="10" y="0" z="0"/></waypoints>
@@ -246,10 +246,10 @@ def summary_of(out: Path) -> str:
     return json.dumps(kept)
 
 
-def drives_of(out: Path) -> dict[str, Any]:
-    """Everything that was recorded of every drive, to be compared."""
+def drives_of(out: Path, arm: str = "*") -> dict[str, Any]:
+    """Everything that was recorded of every drive, or of those of one arm, to be compared."""
     drives: dict[str, Any] = {}
-    for folder in sorted((out / "episodes").iterdir()):
+    for folder in sorted((out / "episodes").glob(f"*-{arm}-seed*")):
         with np.load(folder / "ticks.npz") as columns:
             drives |= {f"{folder.name}/{name}": columns[name].tolist() for name in columns.files}
         for file in sorted(folder.rglob("*.jpg")):

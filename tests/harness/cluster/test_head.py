@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+import shutil
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -70,7 +71,7 @@ def test_a_lost_machines_drives_are_driven_again_and_an_interrupted_run_leaves_n
         return sum("saw" in log.read_text() for log in rooms.glob("drive-*/log")) == 2
 
     interrupted = start(*there)
-    interrupted.until(both_drive)
+    interrupted.until(lambda: len(drives_under(drives_folder)) == 2)
     interrupted.process.send_signal(signal.SIGINT)
     assert interrupted.end() == 130
     assert "interrupted; what is finished is kept" in interrupted.said
@@ -81,7 +82,6 @@ def test_a_lost_machines_drives_are_driven_again_and_an_interrupted_run_leaves_n
     run.until(both_drive)
     cluster.remove_node(other, allow_graceful=False)
     (tmp_path / "go").touch()
-    here = start(*options, "--out", tmp_path / "here")
     assert run.end() == 0, run.said
     assert "its machine is gone; running it again (attempt 2)" in run.said
     assert "2 at a time on 2 machines" in run.said
@@ -91,9 +91,13 @@ def test_a_lost_machines_drives_are_driven_again_and_an_interrupted_run_leaves_n
     assert len(logs) == 2
     assert all("0 saw" in log for log in logs)
 
+    # A drive of this machine alone, in the place of one of theirs.
+    drives, summary = tiny.drives_of(tmp_path / "there"), tiny.summary_of(tmp_path / "there")
+    shutil.rmtree(tmp_path / "there/episodes/1-fused-seed0")
+    here = start(*options, "--out", tmp_path / "there", "--resume")
     assert here.end() == 0, here.said
-    assert tiny.drives_of(tmp_path / "there") == tiny.drives_of(tmp_path / "here")
-    assert tiny.summary_of(tmp_path / "there") == tiny.summary_of(tmp_path / "here")
+    assert tiny.drives_of(tmp_path / "there") == drives
+    assert tiny.summary_of(tmp_path / "there") == summary
 
 
 def test_a_machine_that_would_drive_otherwise_is_told_before_anything_is_driven(
