@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fusion.naive import FUSIONS, Fusion
-from fusion.proxy import FusionProxy
 
 STUDENT = "student "
 """What the names of students begin with."""
@@ -20,5 +19,7 @@ def fusions(weights: Sequence[str]) -> dict[str, Fusion]:
 
 
 def _student(name: str) -> Fusion:
+    from fusion.proxy import FusionProxy  # late: it brings torch, which takes seconds
+
     proxy = FusionProxy.from_pretrained(name)
     return lambda frame, thermal: proxy(frame, thermal, channel_order="rgb")

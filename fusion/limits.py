@@ -4,8 +4,6 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-import torch
-
 from fusion.errors import FusionError
 
 LEAST = {
@@ -47,6 +45,8 @@ def check(options: Mapping[str, Any], **least: int) -> None:
 
 
 def _check_device(name: str) -> None:
+    import torch  # late: some commands need it for nothing else, and it takes seconds
+
     try:
         device = torch.device(name)
         if device.type == "cuda":  # asked without touching it: each process of torchrun takes a card of its own

@@ -105,9 +105,9 @@ def driven(env: gymnasium.Env[Any, Any], seed: int) -> list[int]:
 
 
 def along_the_route(observation: Mapping[str, Any]) -> Any:
-    """Steers at the point 6 m ahead, at 6 m/s."""
+    """Steers at the point 6 m ahead, at 8 m/s."""
     x, y = observation["route"][2]
-    return np.array([1.2 * np.arctan2(y, x), 0.4 * (6.0 - observation["speed_mps"][0])], np.float32)
+    return np.array([1.2 * np.arctan2(y, x), 0.4 * (8.0 - observation["speed_mps"][0])], np.float32)
 
 
 def test_gymnasiums_own_checker_has_nothing_to_say(env: gymnasium.Env[Any, Any]) -> None:

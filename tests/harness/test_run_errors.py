@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import signal
 import socket
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -228,3 +229,12 @@ def test_another_helper_of_an_agent_is_another_agent(tmp_path: Path, monkeypatch
     assert checksum(*agent_files(agent, "")) == before
     helper.write_text("GAIN = 2.0\n")
     assert checksum(*agent_files(agent, "")) != before
+
+
+def test_a_mistake_is_told_before_pytorch_is_loaded(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    code = "import sys; from harness.run import main; sys.exit(main(sys.argv[1:]) + 10 * ('torch' in sys.modules))"
+    command = [sys.executable, "-c", code, "--quick", "--out", str(tmp_path / "file" / "out")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.endswith("cannot be written: Not a directory\n")

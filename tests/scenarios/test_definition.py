@@ -6,10 +6,10 @@ from scenarios.definition import SCENARIO_FOLDER, available_scenarios, load_scen
 from scenarios.errors import ScenarioError
 from sensors.fog import visibility_m
 
-TWINS = ("night_fog", "night_clear", "day_fog", "day_clear")
+TWINS = ("night_fog", "night_dense_fog", "night_clear", "day_fog", "day_clear")
 
 
-def test_the_four_scenarios_come_with_nightloop():
+def test_scenarios_come_with_nightloop():
     assert set(TWINS) <= set(available_scenarios())
 
 
@@ -28,6 +28,8 @@ def test_night_fog_reaches_the_world_as_night_and_sixty_metres():
     weather = load_scenario("night_fog").weather_parameters()
     assert weather.sun_altitude_angle == -25
     assert visibility_m(weather.fog_density) == pytest.approx(60.0, rel=1e-3)
+    denser = load_scenario("night_dense_fog").weather_parameters()
+    assert visibility_m(denser.fog_density) == pytest.approx(30.0, rel=1e-3)
     assert load_scenario("day_clear").weather_parameters().fog_density == 0.0
 
 
