@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from agents.last_words import LAST_WORDS_BYTES, place_of_death
 from harness.lifeline import end_group
 from harness.server import ServerAddress, how_it_ended
 from harness.server_pool import BACK_LIMIT_S, Servers, has_ended
@@ -141,7 +142,7 @@ def run_jobs(
                     selector.unregister(one.server_life)
                 _end(one)
                 if one.finished is None and not one.reason:
-                    one.reason = f"the worker process ended without a result ({how_it_ended(one.process.returncode)})"
+                    one.reason = _how_it_died(one)
                 if one.finished is None and one.attempt < attempts and not one.final:
                     report(one.job, {"event": "retry", "reason": one.reason, "attempt": one.attempt})
                     waiting.append((one.job, one.attempt + 1))
@@ -215,6 +216,16 @@ def _is_over(one: _Running, limit_s: float) -> bool:
         one.reason = f"no tick for {limit_s:.0f} s"
         return True
     return False
+
+
+def _how_it_died(one: _Running) -> str:
+    """With the agent's file and line, where `faulthandler` has told of them in the log."""
+    place, agent = "", Path(one.job.request.get("config", {}).get("agent", ""))
+    if one.process.returncode < 0 and agent.suffix:
+        with one.job.log.open("rb") as log:
+            log.seek(-min(LAST_WORDS_BYTES, one.job.log.stat().st_size), os.SEEK_END)
+            place = place_of_death(log.read().decode(errors="replace"), agent.expanduser().resolve().parent)
+    return f"the worker process ended without a result ({how_it_ended(one.process.returncode)}){place}"
 
 
 def _end(one: _Running) -> None:

@@ -19,6 +19,7 @@ import carla
 import numpy as np
 
 from agents.interface import InputData
+from agents.last_words import LAST_WORDS_BYTES, place_of_death
 from agents.loader import AgentLoadError
 from agents.outside.messages import Channel, Decoder, Encoder, Frames
 from agents.plan import GpsPlan, WorldPlan
@@ -26,7 +27,6 @@ from agents.plan import GpsPlan, WorldPlan
 OLDEST = (3, 7)
 VERSION_LIMIT_S = 30.0
 CLOSING_LIMIT_S = 5.0
-LAST_WORDS_BYTES = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -251,10 +251,7 @@ class AgentProcess:
         """From what `faulthandler` has left: innermost calls first."""
         said = os.pread(self._last_words, LAST_WORDS_BYTES, 0).decode(errors="replace")
         print(said, end="", flush=True)
-        for file, line in re.findall(r'File "(.+)", line (\d+)', said):
-            if self._folder in Path(file).parents:
-                return f" ({Path(file).name}:{line})"
-        return ""
+        return place_of_death(said, self._folder)
 
 
 def _numbers(transform: carla.Transform) -> Sequence[float]:

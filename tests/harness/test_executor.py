@@ -14,7 +14,7 @@ from harness.executor import Job, run_jobs
 
 # A worker in miniature: reads its request, reports, and does what the request says.
 WORKER = """
-import json, os, subprocess, sys, time
+import faulthandler, json, os, subprocess, sys, time
 pipe = int(sys.argv[1])
 request = json.loads(sys.stdin.read())
 tell = lambda **message: os.write(pipe, json.dumps(message).encode() + b"\\n")
@@ -33,6 +33,9 @@ if does == "lose its server once" and request["attempt"] == 1:
     time.sleep(600)  # as in a call that the server will never answer
 if does == "die":
     os._exit(9)
+if does == "crash":
+    faulthandler.enable()
+    exec(compile("import ctypes\\n\\nctypes.string_at(0)", request["config"]["agent"], "exec"))
 if does == "fail":
     tell(event="failed", reason="the reason")
     sys.exit(1)
@@ -49,7 +52,8 @@ def worker(tmp_path: Path) -> tuple[str, ...]:
 
 
 def job(tmp_path: Path, does: str, name: str = "job") -> Job:
-    return Job(name, {"does": does, "pids": str(tmp_path / "pids")}, tmp_path / "logs" / f"{name}.log")
+    config = {"agent": str(tmp_path / "agent.py")}
+    return Job(name, {"does": does, "pids": str(tmp_path / "pids"), "config": config}, tmp_path / f"logs/{name}.log")
 
 
 def run(jobs: list[Job], worker: tuple[str, ...], workers: int = 2, limit_s: float = 1.5, attempts: int = 2) -> list:
@@ -102,7 +106,14 @@ def test_a_worker_that_waits_for_a_server_that_is_gone_is_run_again(
     assert retry["reason"] == "the embedded simulator ended in the middle"
 
 
-@pytest.mark.parametrize(("does", "reason"), [("die", "ended without a result (exit code 9)"), ("fail", "the reason")])
+@pytest.mark.parametrize(
+    ("does", "reason"),
+    [
+        ("die", "ended without a result (exit code 9)"),
+        ("crash", "ended without a result (ended by SIGSEGV) (agent.py:3)"),
+        ("fail", "the reason"),
+    ],
+)
 def test_a_worker_that_fails_every_time_is_given_up_with_its_reason(
     tmp_path: Path, worker: tuple[str, ...], does: str, reason: str
 ) -> None:
