@@ -72,7 +72,23 @@ def _title(summary: Mapping[str, Any]) -> str:
     if paired["includes_zero"]:
         return f"Fused frames made no difference for {agent} in {scenario} that can be told from chance"
     verb = "gained" if difference > 0 else "cost"
-    return f"Fused thermal vision {verb} {agent} {points} of driving score in {scenario}"
+    return f"Fused frames {verb} {agent} {points} of driving score in {scenario}{_of_it_heat(summary)}"
+
+
+def _of_it_heat(summary: Mapping[str, Any]) -> str:
+    """What of a gain the thermal camera has part in: the network undoes darkness and fog without one, too."""
+    entry = next((entry for entry in summary["other_fusions"] if entry["arm"] == CONTROL), None)
+    if entry is None or entry["fused_over"] is None or _undriven(summary, CONTROL):
+        return ""
+    heat = entry["fused_over"]
+    if heat["difference"] is None or heat["sample_too_small"] or summary["paired"]["difference"] < 0.0:
+        return ""
+    if heat["includes_zero"]:
+        return "; what heat adds to that cannot be told from chance"
+    if heat["difference"] < 0.0:
+        return f"; without heat it had been {-heat['difference']:.1f} more"
+    by_heat = f"{heat['difference']:.1f}" if heat["difference"] < summary["paired"]["difference"] else "all"
+    return f", {by_heat} of them by heat"
 
 
 def _agent_name(agent: str) -> str:

@@ -1,5 +1,7 @@
 from pathlib import Path
 
+import pytest
+
 from results import summary, wording
 from results.events import EventKind
 from results.layout import RunFolder
@@ -21,7 +23,7 @@ def drives(routes: int = 6, **events: tuple) -> list[EpisodeRecord]:
 
 def test_a_gain_is_called_a_gain_with_its_figures() -> None:
     words = told(drives(rgb=HIT))
-    assert words.title == "Fused thermal vision gained pilot 50.0 points of driving score in night_fog"
+    assert words.title == "Fused frames gained pilot 50.0 points of driving score in night_fog"
     assert any("does not include zero" in sentence for sentence in words.sentences)
     assert any("won back 100" in sentence for sentence in words.sentences)
     assert words.cautions == ()
@@ -29,7 +31,7 @@ def test_a_gain_is_called_a_gain_with_its_figures() -> None:
 
 def test_a_loss_is_called_a_loss_as_plainly() -> None:
     words = told(drives(fused=HIT))
-    assert words.title == "Fused thermal vision cost pilot 50.0 points of driving score in night_fog"
+    assert words.title == "Fused frames cost pilot 50.0 points of driving score in night_fog"
     assert any("−50.0 points" in sentence for sentence in words.sentences)
 
 
@@ -85,7 +87,7 @@ def in_droplets(large: tuple | None, rgb: tuple = HIT) -> wording.Headline:
 
 def test_a_gain_in_small_droplets_alone_is_called_that() -> None:
     words = in_droplets(HIT)
-    assert words.title == "Fused thermal vision gained pilot 50.0 points of driving score in night_fog"
+    assert words.title == "Fused frames gained pilot 50.0 points of driving score in night_fog"
     (told_of_large,) = [sentence for sentence in words.sentences if "10 um" in sentence]
     assert "infrared fades 1.03 times as fast as light" in told_of_large
     assert "fused minus RGB is 0.0 points" in told_of_large
@@ -122,6 +124,24 @@ def test_what_heat_adds_is_told_apart_from_what_the_network_does_without_it() ->
     (sentence,) = [sentence for sentence in words.sentences if "without a thermal camera" in sentence]
     assert "is 0.0 points over RGB" in sentence
     assert "heat adds +50.0 (95" in sentence
+
+
+@pytest.mark.parametrize(
+    ("restored", "end"),
+    [
+        (HIT, "in night_fog, all of them by heat"),
+        ((event(EventKind.RED_LIGHT), completion(100.0)), "in night_fog, 30.0 of them by heat"),
+        (CLEAN, "in night_fog; what heat adds to that cannot be told from chance"),
+    ],
+)
+def test_the_headline_says_what_of_a_gain_is_heat(restored: tuple, end: str) -> None:
+    how = {"rgb": HIT, "fused": CLEAN, "restored": restored}
+    records = [record(route.id, arm, 0, events) for route in ROUTES for arm, events in how.items()]
+    asked = manifest(seeds=(0,), arms=dict.fromkeys(how, "fog"))
+    title = wording.headline(summary.summarise(asked, records)).title
+    assert title == f"Fused frames gained pilot 50.0 points of driving score {end}"
+    unfinished = wording.headline(summary.summarise(asked, records[:-1])).title
+    assert unfinished.endswith("of driving score in night_fog")
 
 
 def test_arms_that_are_still_being_driven_are_not_compared() -> None:
