@@ -207,14 +207,20 @@ def _end(drives: list[Any], on_machines: set[int], messages: Any) -> None:
     import ray
     from ray.util.queue import Empty
 
+    def hear(number: int, message: dict[str, Any]) -> None:
+        if message["event"] == ENTERED:
+            on_machines.add(number)
+        elif message["event"] == LEFT:
+            on_machines.discard(number)
+
+    for number, message in messages.get_nowait_batch(messages.size()):  # a drive may have begun since we last looked
+        hear(number, message)
     for one in drives:
         ray.cancel(one)
     deadline = time.monotonic() + CLOSING_LIMIT_S
     with contextlib.suppress(Empty):
         while on_machines:
-            number, message = messages.get(timeout=max(deadline - time.monotonic(), 0.01))
-            if message["event"] == LEFT:
-                on_machines.discard(number)
+            hear(*messages.get(timeout=max(deadline - time.monotonic(), 0.01)))
 
 
 def _prepare(wanted: Likeness) -> None:
