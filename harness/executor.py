@@ -63,6 +63,7 @@ class _Running:
     attempt: int
     heard_at: float
     server: ServerAddress | None
+    log_from: int
     asked_server_s: float = 0.0
     ticking: bool = False
     buffer: bytes = b""
@@ -160,6 +161,7 @@ def _start(job: Job, attempt: int, worker: Sequence[str], server: ServerAddress 
     job.log.parent.mkdir(parents=True, exist_ok=True)
     command = [*worker, str(write_end), str(os.getpid()), str(held_by_server)]
     with job.log.open("ab") as log:
+        log_from = log.tell()
         process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
@@ -177,7 +179,7 @@ def _start(job: Job, attempt: int, worker: Sequence[str], server: ServerAddress 
         process.stdin.close()
     except BrokenPipeError:
         pass  # it died at start; the empty pipe tells
-    return _Running(job, process, read_end, server_life, attempt, time.monotonic(), server)
+    return _Running(job, process, read_end, server_life, attempt, time.monotonic(), server, log_from)
 
 
 def _hear(one: _Running, report: Report) -> None:
@@ -222,8 +224,8 @@ def _how_it_died(one: _Running) -> str:
     """With the agent's file and line, where `faulthandler` has told of them in the log."""
     place, agent = "", Path(one.job.request.get("config", {}).get("agent", ""))
     if one.process.returncode < 0 and agent.suffix:
-        with one.job.log.open("rb") as log:
-            log.seek(-min(LAST_WORDS_BYTES, one.job.log.stat().st_size), os.SEEK_END)
+        with one.job.log.open("rb") as log:  # what earlier attempts have left there is not of this one
+            log.seek(max(one.log_from, one.job.log.stat().st_size - LAST_WORDS_BYTES))
             place = place_of_death(log.read().decode(errors="replace"), agent.expanduser().resolve().parent)
     return f"the worker process ended without a result ({how_it_ended(one.process.returncode)}){place}"
 

@@ -33,12 +33,14 @@ if does == "lose its server once" and request["attempt"] == 1:
     time.sleep(600)  # as in a call that the server will never answer
 if does == "die":
     os._exit(9)
-if does == "crash":
+if does == "crash" or (does == "crash, then be killed" and request["attempt"] == 1):
     faulthandler.enable()
     exec(compile("import ctypes\\n\\nctypes.string_at(0)", request["config"]["agent"], "exec"))
 if does == "fail":
     tell(event="failed", reason="the reason")
     sys.exit(1)
+if does == "crash, then be killed":
+    os.kill(os.getpid(), 9)
 print("chatter of an agent")
 tell(event="finished", attempt=request["attempt"])
 """
@@ -111,6 +113,7 @@ def test_a_worker_that_waits_for_a_server_that_is_gone_is_run_again(
     [
         ("die", "ended without a result (exit code 9)"),
         ("crash", "ended without a result (ended by SIGSEGV) (agent.py:3)"),
+        ("crash, then be killed", "ended without a result (ended by SIGKILL)"),
         ("fail", "the reason"),
     ],
 )
@@ -120,7 +123,7 @@ def test_a_worker_that_fails_every_time_is_given_up_with_its_reason(
     *outcomes, _ = run([job(tmp_path, does)], worker)
     assert outcomes[0].finished is None
     assert outcomes[0].attempts == 2
-    assert reason in outcomes[0].reason
+    assert outcomes[0].reason.endswith(reason)
 
 
 def test_leaving_early_ends_all_workers(tmp_path: Path, worker: tuple[str, ...]) -> None:
