@@ -1,15 +1,19 @@
-"""Files written whole or not at all, and faults that name the file in one line: a full disk, a missing folder."""
+"""Files written whole or not at all and tensors read, with faults that name the file in one line."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 
 from fusion.errors import FusionError
+
+if TYPE_CHECKING:  # many who write files need no torch
+    from torch import Tensor
 
 
 @contextmanager
@@ -38,6 +42,15 @@ def write_image(path: Path, image: NDArray[np.uint8]) -> None:
     _, data = cv2.imencode(path.suffix, image)
     with whole(path) as partial:
         partial.write_bytes(data.tobytes())
+
+
+def read_tensors(path: Path, what: str) -> tuple[dict[str, str], dict[str, "Tensor"]]:
+    """Metadata and tensors of a safetensors file; `what` it should be is how an error calls it."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            return file.metadata() or {}, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+    except (SafetensorError, OSError) as error:
+        raise FusionError(f"{what} {path} cannot be read: {' '.join(str(error).split())}") from None
 
 
 def append(path: Path, text: str) -> None:

@@ -248,7 +248,7 @@ class AgentProcess:
         return f"the agent's Python was ended by {by} in {self._doing}{place}"
 
     def _place_of_death(self) -> str:
-        """From what `faulthandler` has left: innermost calls first."""
+        """From what `faulthandler` has left, which goes to the log, too."""
         said = os.pread(self._last_words, LAST_WORDS_BYTES, 0).decode(errors="replace")
         print(said, end="", flush=True)
         return place_of_death(said, self._folder)

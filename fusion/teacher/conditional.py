@@ -6,13 +6,12 @@ from dataclasses import asdict
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional as F
 
 from fusion.errors import FusionError
-from fusion.files import whole
+from fusion.files import read_tensors, whole
 from fusion.teacher.diffusion import Diffusion, DiffusionConfig
 from fusion.teacher.network import NetworkConfig, TeacherNetwork
 from fusion.teacher.tiles import in_tiles
@@ -76,12 +75,7 @@ class ConditionalTeacher:
     ) -> "ConditionalTeacher":
         if not path.is_file():
             raise FusionError(f"no teacher {path}")
-        try:
-            with safe_open(path, framework="pt") as file:
-                metadata = file.metadata() or {}
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
-        except (SafetensorError, OSError) as error:
-            raise FusionError(f"teacher {path} cannot be read: {' '.join(str(error).split())}") from None
+        metadata, tensors = read_tensors(path, "teacher")
         if KIND not in metadata:
             raise FusionError(f"{path} does not hold a teacher")
         sizes = json.loads(metadata[KIND])

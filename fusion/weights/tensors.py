@@ -5,12 +5,11 @@ from dataclasses import asdict, fields
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
 from fusion.errors import FusionError
-from fusion.files import whole
+from fusion.files import read_tensors, whole
 from fusion.student import LANES, Student, StudentConfig
 
 KIND = "nightloop-fusion-student"
@@ -30,12 +29,7 @@ def metadata_of(config: StudentConfig) -> dict[str, str]:
 
 def load_student(path: Path) -> Student:
     """The student of a weights file, on the CPU, in evaluation mode."""
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
-    except (SafetensorError, OSError) as error:
-        raise FusionError(f"weights {path} cannot be read: {_one_line(error)}") from None
+    metadata, tensors = read_tensors(path, "weights")
     if KIND not in metadata:
         raise FusionError(f"weights {path} are not those of a FusionProxy student")
     try:

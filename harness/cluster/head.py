@@ -169,8 +169,7 @@ def run_on_cluster(
             ended, _ = ray.wait(list(running), timeout=LOOK_EVERY_S)
             for number, message in messages.get_nowait_batch(messages.size()):
                 job = attempted[number]
-                if message["event"] in (ENTERED, LEFT):
-                    (on_machines.add if message["event"] == ENTERED else on_machines.discard)(number)
+                if _came_or_went(on_machines, number, message):
                     continue
                 if message["event"] == "retry":
                     attempted[number] = replace(job, attempt=message["attempt"] + 1)
@@ -207,20 +206,25 @@ def _end(drives: list[Any], on_machines: set[int], messages: Any) -> None:
     import ray
     from ray.util.queue import Empty
 
-    def hear(number: int, message: dict[str, Any]) -> None:
-        if message["event"] == ENTERED:
-            on_machines.add(number)
-        elif message["event"] == LEFT:
-            on_machines.discard(number)
-
     for number, message in messages.get_nowait_batch(messages.size()):  # a drive may have begun since we last looked
-        hear(number, message)
+        _came_or_went(on_machines, number, message)
     for one in drives:
         ray.cancel(one)
     deadline = time.monotonic() + CLOSING_LIMIT_S
     with contextlib.suppress(Empty):
         while on_machines:
-            hear(*messages.get(timeout=max(deadline - time.monotonic(), 0.01)))
+            _came_or_went(on_machines, *messages.get(timeout=max(deadline - time.monotonic(), 0.01)))
+
+
+def _came_or_went(on_machines: set[int], number: int, message: dict[str, Any]) -> bool:
+    """Keeps account of the drives that are on a machine; False for messages about anything else."""
+    if message["event"] == ENTERED:
+        on_machines.add(number)
+    elif message["event"] == LEFT:
+        on_machines.discard(number)
+    else:
+        return False
+    return True
 
 
 def _prepare(wanted: Likeness) -> None:

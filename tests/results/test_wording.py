@@ -144,6 +144,13 @@ def test_the_headline_says_what_of_a_gain_is_heat(restored: tuple, end: str) -> 
     assert unfinished.endswith("of driving score in night_fog")
 
 
+def test_the_headline_says_so_where_heat_takes_from_a_gain() -> None:
+    how = {"rgb": HIT, "fused": (event(EventKind.RED_LIGHT), completion(100.0)), "restored": CLEAN}
+    records = [record(route.id, arm, 0, events) for route in ROUTES for arm, events in how.items()]
+    title = wording.headline(summary.summarise(manifest(seeds=(0,), arms=dict.fromkeys(how, "fog")), records)).title
+    assert title.endswith("gained pilot 20.0 points of driving score in night_fog; without heat it had been 30.0 more")
+
+
 def test_arms_that_are_still_being_driven_are_not_compared() -> None:
     how = {"rgb": HIT, "fused": CLEAN, "fused_10um": CLEAN, "average": CLEAN}
     records = [record(route.id, arm, 0, events) for route in ROUTES for arm, events in how.items()]
