@@ -25,9 +25,9 @@ from fusion.in_order import in_order
 from fusion.labelled import Box, labels_of, read_boxes
 from fusion.losses import luminance
 from fusion.patches import box_origin, inside, patch_origin
+from fusion.shape import CELL_PX
 from fusion.signals import read_signals
 from fusion.statistics import RunningMean, confidence, pixel_statistics, pixel_weight, resample, routing
-from fusion.student import CELL_PX
 
 LEAST_BOX_PX = 6
 """Height below which a box is left out: nothing could be recognised in it."""

@@ -26,7 +26,8 @@ from fusion import limits
 from fusion.errors import FusionError
 from fusion.files import write_text
 from fusion.proxy import FusionProxy
-from fusion.student import CELL_PX, LANES, PAD_PX, parameter_count
+from fusion.shape import CELL_PX, LANES, PAD_PX
+from fusion.student import parameter_count
 
 SIZES = ((640, 360), (640, 480), (1024, 512), (1280, 720))
 Work = Callable[[], object]

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fusion.crew import Crew
-from fusion.grids import GridMaker, TorchGridMaker
+from fusion.grids import GridMaker
+from fusion.shape import CELL_PX
 from fusion.slicing import slice_rows
 from fusion.small_view import CHANNELS, view_rows, view_shape
-from fusion.student import CELL_PX, GridNetwork, Student
+from fusion.weights.arrays import StudentArrays
 
 Bytes = NDArray[np.uint8]
 FLAT_GREY_LEVELS = 0.5
@@ -22,12 +23,10 @@ FLAT_GREY_LEVELS = 0.5
 class BytePath:
     """`fuse(visible, thermal, red)` for one student, with its own threads if there is to be more than one."""
 
-    def __init__(self, student: Student, threads: int = 1) -> None:
-        curves = student.guide_table().detach().cpu().numpy().astype(np.float32)
+    def __init__(self, learnt: StudentArrays, threads: int = 1) -> None:
+        curves = learnt.guide_table()
         self._curves = {red: np.ascontiguousarray(curves[[red, 1, 2 - red, 3]]) for red in (0, 2)}
-        network = student.network
-        own_shape = type(network) is GridNetwork
-        self._grids = GridMaker(network) if own_shape else TorchGridMaker(network, student.config.bins)
+        self._grids = GridMaker(learnt)
         self._threads = threads
         self._crew = Crew(threads - 1, "fusion") if threads > 1 else None
 

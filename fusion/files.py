@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import cv2
 import numpy as np
@@ -11,9 +11,6 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
 from fusion.errors import FusionError
-
-if TYPE_CHECKING:  # many who write files need no torch
-    from torch import Tensor
 
 
 @contextmanager
@@ -44,12 +41,12 @@ def write_image(path: Path, image: NDArray[np.uint8]) -> None:
         partial.write_bytes(data.tobytes())
 
 
-def read_tensors(path: Path, what: str) -> tuple[dict[str, str], dict[str, "Tensor"]]:
+def read_arrays(path: Path, what: str) -> tuple[dict[str, str], dict[str, NDArray[Any]]]:
     """Metadata and tensors of a safetensors file; `what` it should be is how an error calls it."""
     try:
-        with safe_open(path, framework="pt") as file:
+        with safe_open(path, framework="np") as file:
             return file.metadata() or {}, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
-    except (SafetensorError, OSError) as error:
+    except (SafetensorError, OSError, TypeError) as error:  # TypeError: numbers that NumPy does not have
         raise FusionError(f"{what} {path} cannot be read: {' '.join(str(error).split())}") from None
 
 

@@ -8,14 +8,13 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
 
 from fusion.convolution import Layer, add_doubled_rows, add_scene, convolve_rows, image, pack
+from fusion.shape import LANES, convolutions_of
 from fusion.slicing import lane_order
 from fusion.small_view import CHANNELS
-from fusion.student import LANES, GridNetwork, Residual
+from fusion.weights.arrays import StudentArrays
 
 Floats = NDArray[np.float32]
 Bands = Callable[[int, Callable[[int, int], Any]], Any]
@@ -27,22 +26,24 @@ _NONE = np.zeros((3, 3, 16), np.float32)
 class GridMaker:
     """View -> grid, for frames whose red is at index 0 or at 2. May be called from several threads."""
 
-    def __init__(self, network: GridNetwork) -> None:
+    def __init__(self, learnt: StudentArrays) -> None:
+        arrays, bins = learnt.arrays, learnt.config.bins
         self._layers: dict[str, Layer] = {}
-        for name, module in network.named_modules():
-            if isinstance(module, nn.Conv2d) and module is not network.head:
-                inputs = CHANNELS if module is network.stem else -(-module.in_channels // 16) * 16
-                self._layers[name] = pack(_array(module.weight), _array(module.bias), module.stride[0], inputs)
-        self._blocks = [name for name, module in network.named_modules() if isinstance(module, Residual)][1:]
-        weight, bias = _array(network.head.weight), _array(network.head.bias)
-        for red in (0, 2):
-            lanes = (np.arange(network.bins)[:, None] * LANES + lane_order(red)).ravel()
-            self._layers[f"head {red}"] = pack(weight[lanes], bias[lanes], 1, -(-weight.shape[1] // 16) * 16)
+        for name, (inputs, _, _, stride) in convolutions_of(learnt.config).items():
+            weight, bias = arrays[f"network.{name}.weight"], arrays[f"network.{name}.bias"]
+            seen = CHANNELS if name == "stem" else -(-inputs // 16) * 16
+            if name == "head":
+                for red in (0, 2):
+                    lanes = (np.arange(bins)[:, None] * LANES + lane_order(red)).ravel()
+                    self._layers[f"head {red}"] = pack(weight[lanes], bias[lanes], stride, seen)
+            else:
+                self._layers[name] = pack(weight, bias, stride, seen)
+        self._blocks = [f"coarse.{number}" for number in range(learnt.config.blocks)]
         width = len(self._layers["down_coarse"].bias)
         self._scene = np.zeros((width, width), np.float32), np.zeros(width, np.float32)
-        outputs, inputs = network.scene.weight.shape
-        self._scene[0][:outputs, :inputs] = _array(network.scene.weight)
-        self._scene[1][:outputs] = _array(network.scene.bias)
+        coarse = learnt.config.coarse
+        self._scene[0][:coarse, :coarse] = arrays["network.scene.weight"]
+        self._scene[1][:coarse] = arrays["network.scene.bias"]
         self._kept = threading.local()
 
     def __call__(self, seen: Floats, red: int, bands: Bands) -> Floats:
@@ -99,23 +100,3 @@ class GridMaker:
         if name not in rooms or rooms[name].shape != wanted:
             rooms[name] = image(rows, columns, channels)
         return rooms[name]
-
-
-class TorchGridMaker:
-    """The same for a network of any other shape, run by PyTorch as it stands."""
-
-    def __init__(self, network: nn.Module, bins: int) -> None:
-        self._network = network
-        self._lanes = {red: lane_order(red) for red in (0, 2)}
-        self._bins = bins
-
-    @torch.inference_mode()
-    def __call__(self, seen: Floats, red: int, bands: Bands) -> Floats:
-        view = np.ascontiguousarray((seen[1:-1, 1:-1, :4] + np.float32(1.0)) * np.float32(0.5))
-        grid: Floats = self._network(torch.from_numpy(view)[None].permute(0, 3, 1, 2))[0].numpy()
-        return np.ascontiguousarray(grid[..., self._lanes[red]]).reshape(*grid.shape[:2], self._bins * LANES)
-
-
-def _array(tensor: Tensor | None) -> Floats:
-    assert tensor is not None
-    return np.asarray(tensor.detach().cpu().numpy(), np.float32)

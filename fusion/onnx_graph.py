@@ -11,7 +11,8 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
-from fusion.student import CELL_PX, COLOUR_FLOOR, LANES, PAD_PX, VIEW_PX, Residual, Student
+from fusion.shape import CELL_PX, COLOUR_FLOOR, LANES, PAD_PX, VIEW_PX
+from fusion.student import Residual, Student
 
 OPSET = 17
 

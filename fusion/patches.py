@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fusion.labelled import Box
-from fusion.student import VIEW_PX
+from fusion.shape import VIEW_PX
 
 WINDOW_PX = 41
 MOST_EVIDENT_SHARE = 0.004

@@ -1,23 +1,27 @@
 """FusionProxy: the one call that puts a thermal frame into a visible one."""
 
+import sys
+from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from fusion import weights
-from fusion.byte_path import FLAT_GREY_LEVELS, BytePath
+from fusion.byte_path import BytePath
 from fusion.data import grey_bytes
 from fusion.errors import FusionError
-from fusion.losses import luminance
-from fusion.student import Student
-from fusion.tensor_path import TensorPath
-from fusion.weights.tensors import load_student
+from fusion.weights.arrays import StudentArrays, load_arrays
 
-Frame = TypeVar("Frame", NDArray[np.uint8], Tensor)
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from fusion.student import Student
+    from fusion.tensor_path import TensorPath
+
+Frame = TypeVar("Frame", NDArray[np.uint8], "Tensor")
 
 
 class FusionProxy:
@@ -34,21 +38,33 @@ class FusionProxy:
     """
 
     def __init__(
-        self, student: Student, checksum: str = "", precision: str = "fp32", backend: str = "eager", threads: int = 1
+        self,
+        student: "Student | StudentArrays",
+        checksum: str = "",
+        precision: str = "fp32",
+        backend: str = "eager",
+        threads: int = 1,
     ) -> None:
         if threads < 1:
             raise FusionError(f"threads is 1 or more, not {threads}")
-        self._student = student.eval()
-        self._checksum = checksum
-        self._bytes = BytePath(student, threads)
-        self._tensors = TensorPath(student, precision, backend)
+        if isinstance(student, StudentArrays):
+            self._learnt = student
+        else:
+            from fusion.weights.tensors import arrays_of
+
+            self.student = student.eval()
+            self._learnt = arrays_of(student)
+        self._checksum, self._precision, self._backend = checksum, precision, backend
+        self._bytes = BytePath(self._learnt, threads)
+        if (precision, backend) != ("fp32", "eager"):
+            _ = self._tensors  # what cannot be had is told now
 
     @classmethod
     def from_pretrained(
         cls,
         name_or_path: str | Path = "sim",
         *,
-        device: str | torch.device = "cpu",
+        device: "str | torch.device" = "cpu",
         precision: str = "fp32",
         backend: str = "eager",
         threads: int = 1,
@@ -61,11 +77,15 @@ class FusionProxy:
         missing, damaged or of another shape, or if the machine has no such device.
         """
         path = weights.locate(name_or_path)
-        student = load_student(path)
-        try:
-            student = student.to(device)
-        except (RuntimeError, AssertionError, ImportError) as error:
-            raise FusionError(f"device {str(device)!r} cannot be used: {str(error).splitlines()[0]}") from None
+        learnt = load_arrays(path)
+        student: Student | StudentArrays = learnt
+        if str(device) != "cpu":
+            from fusion.weights.tensors import student_of
+
+            try:
+                student = student_of(learnt).to(device)
+            except (RuntimeError, AssertionError, ImportError) as error:
+                raise FusionError(f"device {str(device)!r} cannot be used: {str(error).splitlines()[0]}") from None
         proxy = cls(student, weights.checksum(path), precision, backend, threads)
         # Kernels are compiled, or read from their cache, here: the first frame must not be slower than the others.
         blank = np.zeros((8, 8, 4), np.uint8)
@@ -77,13 +97,23 @@ class FusionProxy:
         """SHA-256 of the weights file; empty for a student that did not come from one."""
         return self._checksum
 
-    @property
-    def student(self) -> Student:
-        return self._student
+    # These two are made for the first tensor: PyTorch takes seconds to load, and arrays do without it.
 
-    def to(self, device: str | torch.device) -> "FusionProxy":
+    @cached_property
+    def student(self) -> "Student":
+        from fusion.weights.tensors import student_of
+
+        return student_of(self._learnt)
+
+    @cached_property
+    def _tensors(self) -> "TensorPath":
+        from fusion.tensor_path import TensorPath
+
+        return TensorPath(self.student, self._precision, self._backend)
+
+    def to(self, device: "str | torch.device") -> "FusionProxy":
         """Moves the network for tensors; arrays are fused on the CPU only."""
-        self._student.to(device)
+        self.student.to(device)
         return self
 
     def __call__(self, visible: Frame, thermal: Frame | None = None, channel_order: str | None = None) -> Frame:
@@ -92,7 +122,7 @@ class FusionProxy:
         if isinstance(visible, np.ndarray):
             _check_arrays(visible, thermal)
             red = 0 if channel_order == "rgb" else 2
-            if not self._student.config.thermal:
+            if not self._learnt.config.thermal:
                 thermal = _luminance_of_bytes(visible, red)
             if thermal is None:
                 return visible.copy()
@@ -102,27 +132,10 @@ class FusionProxy:
             for index, (frame, heat) in enumerate(zip(visible, thermal)):
                 fused[index] = self._bytes.fuse(frame, heat, red)
             return fused
-        if isinstance(visible, Tensor):
-            _check_tensors(visible, thermal)
-            if not self._student.config.thermal:
-                thermal = luminance(visible[:, :3].flip(1) if channel_order == "bgr" else visible[:, :3])
-            if thermal is None:
-                return visible.clone()
-            return self._fuse_tensors(visible, thermal, swap=channel_order == "bgr")
+        torch = sys.modules.get("torch")  # not there: then this is no tensor
+        if torch is not None and isinstance(visible, torch.Tensor):
+            return self._tensors.fuse_frames(visible, thermal, bgr=channel_order == "bgr")
         raise FusionError(f"visible is a NumPy array or a torch tensor, not {type(visible).__name__}")
-
-    @torch.inference_mode()
-    def _fuse_tensors(self, visible: Tensor, thermal: Tensor, swap: bool) -> Tensor:
-        if thermal.shape[0] == 0:
-            return visible.clone()
-        parameter = self._student.curves
-        colours = visible[:, :3]
-        frame = (colours.flip(1) if swap else colours).to(parameter)
-        heat = thermal.to(parameter)
-        fused = self._tensors.fuse(frame, heat)
-        fused = torch.cat([(fused.flip(1) if swap else fused).to(visible), visible[:, 3:]], dim=1)
-        seen = heat.flatten(1).std(dim=1, correction=0) >= FLAT_GREY_LEVELS / 255.0
-        return torch.where(seen.to(visible.device)[:, None, None, None], fused, visible)
 
 
 def _luminance_of_bytes(visible: NDArray[np.uint8], red: int) -> NDArray[np.uint8]:
@@ -147,28 +160,3 @@ def _check_arrays(visible: NDArray[Any], thermal: object) -> None:
         raise FusionError(f"a thermal array is uint8, not {thermal.dtype}")
     if thermal.shape != visible.shape[:-1]:
         raise FusionError(f"thermal has the shape {thermal.shape} where the visible frame needs {visible.shape[:-1]}")
-
-
-def _check_tensors(visible: Tensor, thermal: object) -> None:
-    _check_tensor("visible", visible, (3, 4))
-    if thermal is None:
-        return
-    if not isinstance(thermal, Tensor):
-        raise FusionError(f"visible is a tensor, so thermal must be one too, not {type(thermal).__name__}")
-    _check_tensor("thermal", thermal, (1,))
-    wanted = (visible.shape[0], 1, *visible.shape[2:])
-    if tuple(thermal.shape) != wanted:
-        raise FusionError(f"thermal has the shape {tuple(thermal.shape)} where the visible frame needs {wanted}")
-
-
-def _check_tensor(name: str, tensor: Tensor, channels: tuple[int, ...]) -> None:
-    if not tensor.is_floating_point():
-        raise FusionError(f"a {name} tensor is floating point in [0, 1], not {tensor.dtype}")
-    if tensor.ndim != 4 or tensor.shape[1] not in channels or 0 in tensor.shape[2:]:
-        wanted = " or ".join(f"(B, {count}, H, W)" for count in channels)
-        raise FusionError(f"a {name} tensor has the shape {wanted}, not {tuple(tensor.shape)}")
-    if tensor.numel() == 0:
-        return
-    low, high = (float(value) for value in torch.aminmax(tensor.detach()))
-    if not (low >= 0.0 and high <= 1.0):  # also true of NaN
-        raise FusionError(f"a {name} tensor lies in [0, 1]; this one has NaN or values from {low:g} to {high:g}")

@@ -19,7 +19,7 @@ from numba import types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from fusion.student import CELL_PX, COLOUR_FLOOR, LANES
+from fusion.shape import CELL_PX, COLOUR_FLOOR, LANES
 
 Bytes = NDArray[np.uint8]
 Words = NDArray[np.uint32]
@@ -172,8 +172,8 @@ def _colour(builder, inputs, add, shuffle, flags):  # type: ignore[no-untyped-de
 def slice_rows(visible: Words, thermal: Bytes, grid: Floats, curves: Floats, fused: Words, top: int, end: int) -> None:
     """Fuses the rows top <= y < end of a frame (H, W) of four-byte pixels into `fused`; the fourth byte is copied.
 
-    grid (gh, gw, bins * 16) with its lanes in `lane_order`, curves (4, 256): `Student.guide_table` in the order of the
-    channels in memory.
+    grid (gh, gw, bins * 16) with its lanes in `lane_order`, curves (4, 256): `StudentArrays.guide_table` in the order
+    of the channels in memory.
     """
     width = visible.shape[1]
     cell_rows, cell_columns, lanes = grid.shape

@@ -4,7 +4,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from fusion.student import PAD_PX, VIEW_PX
+from fusion.shape import PAD_PX, VIEW_PX
 
 CHANNELS = 5
 """Red, green, blue and heat from -1 to 1, and the height in the frame from -1 (top) to 1."""

@@ -14,34 +14,11 @@ colour (`colour_of`) to all three: a lamp that fog leaves ten grey levels of is 
 gain that brings it back brings up the grain of every pixel around it too.
 """
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-LANES = 16
-CELL_PX = 8
-VIEW_PX = 4
-"""One pixel of the view is the mean of VIEW_PX x VIEW_PX pixels of the frame."""
-COLOUR_FLOOR = 4.0 / 255.0
-"""A difference of a channel from the pixel's mean that counts for nothing: 99 of 100 pixels of a grey day are below."""
-PAD_PX = 32
-"""Frames are extended (by repeating the border) to a multiple of this: every scale of the network is then aligned."""
-
-
-@dataclass(frozen=True)
-class StudentConfig:
-    """Sizes of the student; stored in the weights file, so that any of them can be loaded by name alone."""
-
-    bins: int = 8
-    knots: int = 16
-    fine: int = 16
-    middle: int = 48
-    coarse: int = 64
-    blocks: int = 2
-    thermal: int = 1
-    """0: it has learnt without thermal frames, and is shown the visible frame's luminance in their place."""
+from fusion.shape import CELL_PX, COLOUR_FLOOR, LANES, PAD_PX, VIEW_PX, StudentConfig, padded
 
 
 def _conv(inputs: int, outputs: int, stride: int = 1) -> nn.Conv2d:
@@ -131,7 +108,7 @@ class Student(nn.Module):
         for axis in (2, 3):
             pixels = frame.shape[axis]
             if pixels % PAD_PX:  # by index, because F.pad cannot repeat a border further than the frame is wide
-                index = torch.arange(_padded(pixels), device=frame.device).clamp(max=pixels - 1)
+                index = torch.arange(padded(pixels), device=frame.device).clamp(max=pixels - 1)
                 frame = frame.index_select(axis, index)
         return F.avg_pool2d(frame, VIEW_PX)
 
@@ -173,14 +150,6 @@ class Student(nn.Module):
         linear = maps[:, 0:3] * red + maps[:, 4:7] * green + maps[:, 8:11] * blue + maps[:, 12:15] * thermal
         return linear + maps[:, [3, 7, 11]] + maps[:, 15:16] * colour_of(visible)
 
-    def guide_table(self) -> Tensor:
-        """The four curves at the 256 values of a byte, (4, 256): what the integer path looks up."""
-        values = torch.arange(256, device=self.curves.device, dtype=self.curves.dtype) / 255.0
-        position = values * self.config.knots
-        below = position.floor().clamp(max=self.config.knots - 1)
-        share = position - below
-        return self.curves[:, below.long()] * (1.0 - share) + self.curves[:, below.long() + 1] * share
-
 
 def colour_of(visible: Tensor) -> Tensor:
     """Hue of every pixel and how sure it is of it, (B, 3, H, W) in [-1, 1]: 0 for grey and for what grain alone could
@@ -191,12 +160,3 @@ def colour_of(visible: Tensor) -> Tensor:
 
 def parameter_count(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
-
-
-def cells_of(pixels: int) -> int:
-    """Cells of the grid along a side of a frame."""
-    return _padded(pixels) // CELL_PX
-
-
-def _padded(pixels: int) -> int:
-    return -(-pixels // PAD_PX) * PAD_PX

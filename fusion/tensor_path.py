@@ -13,8 +13,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from fusion.byte_path import FLAT_GREY_LEVELS
 from fusion.errors import FusionError
-from fusion.student import CELL_PX, Student, cells_of, colour_of
+from fusion.losses import luminance
+from fusion.shape import CELL_PX, cells_of
+from fusion.student import Student, colour_of
 
 PRECISIONS = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 BACKENDS = ("eager", "compile", "cuda-graph")
@@ -59,6 +62,23 @@ class TensorPath:
     @property
     def device(self) -> torch.device:
         return self._student.curves.device
+
+    @torch.inference_mode()
+    def fuse_frames(self, visible: Tensor, thermal: Tensor | None, bgr: bool = False) -> Tensor:
+        """Frames as a user has them, visible (B, 3 or 4, H, W) and thermal (B, 1, H, W) or None, floats in [0, 1] of
+        any dtype and device -> as `visible`. Checks them; FusionError where they do not go together."""
+        _check(visible, thermal)
+        rgb = visible[:, :3].flip(1) if bgr else visible[:, :3]
+        if not self._student.config.thermal:
+            thermal = luminance(rgb)
+        if thermal is None or thermal.shape[0] == 0:
+            return visible.clone()
+        parameter = self._student.curves
+        heat = thermal.to(parameter)
+        fused = self.fuse(rgb.to(parameter), heat)
+        fused = torch.cat([(fused.flip(1) if bgr else fused).to(visible), visible[:, 3:]], dim=1)
+        seen = heat.flatten(1).std(dim=1, correction=0) >= FLAT_GREY_LEVELS / 255.0
+        return torch.where(seen.to(visible.device)[:, None, None, None], fused, visible)
 
     def fuse(self, visible: Tensor, thermal: Tensor) -> Tensor:
         """visible (B, 3, H, W) RGB, thermal (B, 1, H, W), both in [0, 1] on `device` -> (B, 3, H, W) in [0, 1]."""
@@ -133,3 +153,28 @@ def _guide(student: Student, visible: Tensor, thermal: Tensor, firsts: Tensor) -
     curves = student.curves.flatten()
     total = torch.lerp(curves[index], curves[index + 1], position - below).sum(dim=1)
     return total / (1.0 + total.abs())
+
+
+def _check(visible: Tensor, thermal: object) -> None:
+    _check_tensor("visible", visible, (3, 4))
+    if thermal is None:
+        return
+    if not isinstance(thermal, Tensor):
+        raise FusionError(f"visible is a tensor, so thermal must be one too, not {type(thermal).__name__}")
+    _check_tensor("thermal", thermal, (1,))
+    wanted = (visible.shape[0], 1, *visible.shape[2:])
+    if tuple(thermal.shape) != wanted:
+        raise FusionError(f"thermal has the shape {tuple(thermal.shape)} where the visible frame needs {wanted}")
+
+
+def _check_tensor(name: str, tensor: Tensor, channels: tuple[int, ...]) -> None:
+    if not tensor.is_floating_point():
+        raise FusionError(f"a {name} tensor is floating point in [0, 1], not {tensor.dtype}")
+    if tensor.ndim != 4 or tensor.shape[1] not in channels or 0 in tensor.shape[2:]:
+        wanted = " or ".join(f"(B, {count}, H, W)" for count in channels)
+        raise FusionError(f"a {name} tensor has the shape {wanted}, not {tuple(tensor.shape)}")
+    if tensor.numel() == 0:
+        return
+    low, high = (float(value) for value in torch.aminmax(tensor.detach()))
+    if not (low >= 0.0 and high <= 1.0):  # also true of NaN
+        raise FusionError(f"a {name} tensor lies in [0, 1]; this one has NaN or values from {low:g} to {high:g}")

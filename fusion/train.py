@@ -52,8 +52,9 @@ from fusion.losses import charbonnier, edge_loss, evidence_weight, feature_loss,
 from fusion.prefetch import batches
 from fusion.processes import Processes
 from fusion.recipe import add_options, from_options
+from fusion.shape import CELL_PX
 from fusion.statistics import resample
-from fusion.student import CELL_PX, Student
+from fusion.student import Student
 from fusion.weights import locate
 from fusion.weights.tensors import load_student, save_student
 

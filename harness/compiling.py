@@ -163,13 +163,13 @@ def _thermal() -> None:
 
 
 def _networks() -> None:
-    """FusionProxy's and the pilot's: PyTorch, which both come with, takes two seconds to load."""
+    """FusionProxy's and the pilot's."""
     from agents.pilot.compiled import LEAST_WIDTH, CompiledNetwork
-    from agents.pilot.network import PilotNetwork
+    from agents.pilot.weights import WEIGHTS, load_weights
     from fusion.proxy import FusionProxy
 
     FusionProxy.from_pretrained()
-    CompiledNetwork(PilotNetwork().eval())(np.zeros((16, LEAST_WIDTH, 4), np.uint8))
+    CompiledNetwork(load_weights(WEIGHTS))(np.zeros((16, LEAST_WIDTH, 4), np.uint8))
 
 
 # The longest first, and short ones last: so two cores end together. No two share a kernel that has a cache file: which

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import random
 import signal
 import time
 import traceback
@@ -14,9 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import carla
-import numpy as np
-import torch
 
+from agents.libraries import seed_libraries
 from agents.loader import BUILT_IN, AgentLoadError, decision, load_agent_class, make_agent, told
 from agents.outside.process import outside_agent
 from fusion.naive import like_proxy
@@ -59,7 +57,7 @@ def run_episode(request: dict[str, Any], tell: Tell, server: Callable[[], Server
     config = request["config"]
     arm = arm_of(request["arm"])
     seed = int(request["seed"])
-    _seed_libraries(seed, int(request["threads"]))
+    seed_libraries(seed, int(request["threads"]))
     definition = load_scenario(request["scenario"])
     if request["routes"]:
         definition = definition.on_routes(Path(request["routes"]))
@@ -338,11 +336,3 @@ def ambient_for(definition: ScenarioDefinition, spec: RouteSpec | None) -> Ambie
         visibility_m=definition.fog.visibility_m if definition.fog else None,
         droplet_radius_um=definition.fog.droplet_radius_um if definition.fog else 5.0,
     )
-
-
-def _seed_libraries(seed: int, threads: int) -> None:
-    """An agent may draw from any of these."""
-    random.seed(seed)
-    np.random.seed(seed)  # noqa: NPY002
-    torch.manual_seed(seed)
-    torch.set_num_threads(threads)

@@ -38,7 +38,7 @@ def main() -> int:
 
     try:
         with server_for(request, lost, server_life) as server:
-            # torch and numba load for seconds, while the server starts
+            # numba and its kernels load for seconds, while the server starts
             from harness.episode import run_episode
 
             summary = run_episode(request, tell, server)

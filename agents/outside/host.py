@@ -8,23 +8,20 @@ from __future__ import annotations
 import contextlib
 import faulthandler
 import importlib
-import importlib.util
 import os
-import random
 import select
 import signal
 import sys
 import threading
 import time
 import traceback
-from importlib.machinery import ModuleSpec
 from pathlib import Path
-from types import ModuleType
-from typing import Any, Callable
+from typing import Any
 
 import carla
 import numpy as np
 
+from ..libraries import seed_libraries
 from ..loader import AgentLoadError, decision, load_agent_class, make_agent, neighbours, told
 from ..plan import RoadOption
 from .messages import Channel, Decoder, Encoder, SeenFrames
@@ -86,7 +83,7 @@ class _Host:
 
     def set_up(self, file: str, server: Any, config: str, plan: Any, seed: int, threads: int) -> str:
         """Loads the agent and makes it ready for its first tick; its track."""
-        _seed_libraries(seed, threads)
+        seed_libraries(seed, threads)
         self.load(file)
         host, port = server
         self._agent = make_agent(self._class, host, port, config, *_plans(*plan))
@@ -121,44 +118,6 @@ def _road_option() -> Any:
         return importlib.import_module("agents.navigation.local_planner").RoadOption
     except Exception:  # the PythonAPI needs more than carla
         return RoadOption
-
-
-def _seed_libraries(seed: int, threads: int) -> None:
-    """An agent may draw from any of these."""
-    random.seed(seed)
-    np.random.seed(seed)  # noqa: NPY002
-
-    def seed_torch(torch: Any) -> None:
-        torch.manual_seed(seed)
-        torch.set_num_threads(threads)
-
-    if "torch" in sys.modules:
-        seed_torch(sys.modules["torch"])
-    else:
-        sys.meta_path.insert(0, _OnImport("torch", seed_torch))
-
-
-class _OnImport:
-    """Does something to a module as soon as it is there: to import torch for those that never do would take seconds."""
-
-    def __init__(self, name: str, then: Callable[[ModuleType], None]) -> None:
-        self._name, self._then = name, then
-
-    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
-        if fullname != self._name:
-            return None
-        sys.meta_path.remove(self)  # type: ignore[arg-type]
-        spec = importlib.util.find_spec(fullname)
-        loader: Any = spec.loader if spec else None
-        if loader is not None:
-            execute = loader.exec_module
-
-            def execute_and_then(module: ModuleType) -> None:
-                execute(module)
-                self._then(module)
-
-            loader.exec_module = execute_and_then
-        return spec
 
 
 def _end_with_parent(requests: int) -> None:

@@ -11,16 +11,15 @@ import numpy as np
 
 from agents.blind import CRUISE_MPS
 from agents.interface import InputData
-from agents.loader import AgentLoadError
 from agents.pilot.camera import CAMERA_ID, SENSOR
 from agents.pilot.junctions import Junctions
 from agents.pilot.patience import CREEP_MPS, PERSON_S, Patience
 from agents.pilot.perception import Eyes
 from agents.pilot.road_ahead import RoadAhead
+from agents.pilot.weights import WEIGHTS, load_weights
 from agents.plan import GpsPlan, WorldPlan
 from agents.route_following import DELTA_S, RouteFollowingAgent, curve_speed_mps
 
-WEIGHTS = Path(__file__).parent / "pilot.safetensors"
 HALF_LENGTH_M = 2.45
 STAND_OFF_M = 3.5
 # Nearer than this to where it wants to stop, it stands.
@@ -34,10 +33,7 @@ class PilotAgent(RouteFollowingAgent):
 
     def setup(self, path_to_conf_file: str) -> None:
         """`path_to_conf_file`: other weights than its own (.safetensors), or empty."""
-        weights = Path(path_to_conf_file) if path_to_conf_file else WEIGHTS
-        if not weights.is_file():
-            raise AgentLoadError(f"pilot: no weights at {weights}; leave out --agent-config to use the pilot's own")
-        self._eyes = Eyes(weights)
+        self._eyes = Eyes(load_weights(Path(path_to_conf_file) if path_to_conf_file else WEIGHTS))
 
     def set_global_plan(self, global_plan_gps: GpsPlan, global_plan_world_coord: WorldPlan) -> None:
         super().set_global_plan(global_plan_gps, global_plan_world_coord)

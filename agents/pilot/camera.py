@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.pilot.network import STRIDE
+from agents.pilot.architecture import STRIDE
 
 WIDTH, HEIGHT = 640, 360
 FOV_DEG = 100.0

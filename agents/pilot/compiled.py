@@ -5,13 +5,14 @@ A test holds it together with the module that is trained.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from agents.pilot.folding import fold
-from agents.pilot.network import PilotNetwork
 from agents.pilot.plan import COARSEST, Plan, Work, plan_for
 from agents.pilot.rows import chain_rows
 from agents.pilot.vectors import PIXEL
@@ -28,11 +29,13 @@ class CompiledNetwork:
     """Frame -> grid, with `threads` threads; the grid is the same to the last bit for any number of them.
 
     rows: the first row of the grid that is wanted, and the one after the last; the others are not made. One caller at
-    a time: the memory that the layers write to is kept.
+    a time: the memory that the layers write to is kept. `learnt` is what `network.PilotNetwork.state_dict` holds.
     """
 
-    def __init__(self, network: PilotNetwork, threads: int = 1, rows: tuple[int, int] | None = None) -> None:
-        self._layers = fold(network)
+    def __init__(
+        self, learnt: Mapping[str, NDArray[Any]], threads: int = 1, rows: tuple[int, int] | None = None
+    ) -> None:
+        self._layers = fold(learnt)
         self._threads, self._rows = min(threads, MOST_THREADS), rows
         self._pool = ThreadPoolExecutor(self._threads - 1, "pilot") if self._threads > 1 else None
         self._plan: Plan | None = None

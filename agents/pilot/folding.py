@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor, nn
 
-from agents.pilot.network import PilotNetwork, Separable
+from agents.pilot.architecture import EPSILON, Separable, context_blocks, fine_blocks, merge_blocks
 from agents.pilot.rows import GROUP
 from agents.pilot.vectors import LINE_STEP, VECTOR
 
@@ -54,18 +55,21 @@ class Layers:
     merge: tuple[Block, ...]
 
 
-def fold(network: PilotNetwork) -> Layers:
-    """All in float64. Rounding to float32 is left to whoever stores them."""
-    convolution, norm, _, *fine = network.stem
-    *context, narrow = network.context
-    heads = [_folded(network.things), _folded(network.distance)]
-    weight, bias = (np.concatenate(parts) for parts in zip(*heads))
-    first, second = network.merge
+def fold(arrays: Mapping[str, NDArray[Any]]) -> Layers:
+    """`arrays` by the names of `network.PilotNetwork.state_dict`, of any width. All in float64: rounding to float32 is
+    left to whoever stores the layers."""
+    width = arrays["things.weight"].shape[1]
+    *context, deepest = (
+        _block(arrays, f"context.{number}", shape) for number, shape in enumerate(context_blocks(width))
+    )
+    narrow = _product(*_folded(arrays, f"context.{len(context) + 1}"))
+    first, second = (_block(arrays, f"merge.{number}", shape) for number, shape in enumerate(merge_blocks(width)))
+    weight, bias = (np.concatenate(parts) for parts in zip(*(_folded(arrays, head) for head in ("things", "distance"))))
     return Layers(
-        stem=_stem(*_folded(convolution, norm)),
-        fine=tuple(_block(block) for block in fine),
-        context=(*(_block(block) for block in context[:-1]), _block(context[-1], _product(*_folded(narrow)))),
-        merge=(_block(first), _block(second, _product(weight, bias))),
+        stem=_stem(*_folded(arrays, "stem.0", "stem.1")),
+        fine=tuple(_block(arrays, f"stem.{number}", shape) for number, shape in enumerate(fine_blocks(width), 3)),
+        context=(*context, replace(deepest, last=narrow)),
+        merge=(first, replace(second, last=_product(weight, bias))),
     )
 
 
@@ -74,34 +78,31 @@ def _stem(weight: Doubles, bias: Doubles) -> Stem:
     return Stem(weight.transpose(2, 3, 1, 0)[:, :, ::-1], bias)
 
 
-def _block(block: nn.Module, last: Product | None = None) -> Block:
-    assert isinstance(block, Separable)
-    depthwise, norm, _, pointwise, norm_behind, _ = block.body
-    assert isinstance(depthwise, nn.Conv2d)
-    weight, bias = _folded(depthwise, norm)
+def _block(arrays: Mapping[str, NDArray[Any]], name: str, shape: Separable) -> Block:
+    weight, bias = _folded(arrays, f"{name}.body.0", f"{name}.body.1")
     assert len(bias) % VECTOR == 0
     assert len(bias) <= LINE_STEP
     taps = np.concatenate([weight.reshape(len(bias), -1), bias[:, None]], axis=1)
     return Block(
         taps=taps.reshape(-1, VECTOR, taps.shape[1]).transpose(0, 2, 1),
-        stride=depthwise.stride[0],
-        dilation=int(depthwise.dilation[0]),
-        residual=block.residual,
-        body=_product(*_folded(pointwise, norm_behind)),
-        last=last,
+        stride=shape.stride,
+        dilation=shape.dilation,
+        residual=shape.residual,
+        body=_product(*_folded(arrays, f"{name}.body.3", f"{name}.body.4")),
+        last=None,
     )
 
 
-def _folded(convolution: nn.Module, norm: nn.Module | None = None) -> tuple[Doubles, Doubles]:
+def _folded(arrays: Mapping[str, NDArray[Any]], convolution: str, norm: str = "") -> tuple[Doubles, Doubles]:
     """Weights and biases that do what the convolution and the batch norm behind it do."""
-    assert isinstance(convolution, nn.Conv2d)
-    weight = _array(convolution.weight)
-    bias = np.zeros(len(weight)) if convolution.bias is None else _array(convolution.bias)
-    if norm is None:
-        return weight, bias
-    assert isinstance(norm, nn.BatchNorm2d)
-    scale = _array(norm.weight) / np.sqrt(_array(norm.running_var) + norm.eps)
-    return weight * scale[:, None, None, None], (bias - _array(norm.running_mean)) * scale + _array(norm.bias)
+    weight = arrays[f"{convolution}.weight"].astype(np.float64)
+    if not norm:
+        return weight, arrays[f"{convolution}.bias"].astype(np.float64)
+    scale, offset, mean, variance = (
+        arrays[f"{norm}.{part}"].astype(np.float64) for part in ("weight", "bias", "running_mean", "running_var")
+    )
+    scale = scale / np.sqrt(variance + EPSILON)
+    return weight * scale[:, None, None, None], (0.0 - mean) * scale + offset
 
 
 def _product(weight: Doubles, bias: Doubles) -> Product:
@@ -110,8 +111,3 @@ def _product(weight: Doubles, bias: Doubles) -> Product:
     full, padded = np.zeros((groups * GROUP, inputs)), np.zeros(groups * GROUP)
     full[:outputs], padded[:outputs] = weight[:, :, 0, 0], bias
     return Product(full.reshape(groups, GROUP, inputs).transpose(0, 2, 1), padded)
-
-
-def _array(tensor: Tensor | None) -> Doubles:
-    assert tensor is not None
-    return np.asarray(tensor.detach().cpu().numpy(), np.float64)

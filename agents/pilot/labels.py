@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from agents.pilot.architecture import FARTHEST_M, STRIDE, Thing
 from agents.pilot.camera import COLUMNS, CROP_TOP, ROWS
-from agents.pilot.network import FARTHEST_M, STRIDE, Thing
 
 _VEHICLES = (14, 15, 16, 18)  # car, truck, bus, motorcycle
 _PEOPLE = (12, 13, 19)  # pedestrian, rider, bicycle

@@ -2,41 +2,30 @@
 
 from __future__ import annotations
 
-from enum import IntEnum
-
 import torch
 from torch import Tensor, nn
 
-STRIDE = 8
-# Distances are learned as ln(metres) between these bounds.
-NEAREST_M, FARTHEST_M = 1.5, 80.0
-
-
-class Thing(IntEnum):
-    """What a grid cell can show. Lights and signs count only where they face the camera."""
-
-    NOTHING = 0
-    VEHICLE = 1
-    PERSON = 2  # pedestrians, riders and their two-wheelers
-    RED_LIGHT = 3  # red or yellow
-    GREEN_LIGHT = 4
-    STOP_SIGN = 5
+from agents.pilot import architecture
+from agents.pilot.architecture import EPSILON, Thing, context_blocks, fine_blocks, merge_blocks
 
 
 class Separable(nn.Module):
     """Depth-wise 3x3 then point-wise convolution, each with batch norm and ReLU; a residual where shapes allow."""
 
-    def __init__(self, channels_in: int, channels_out: int, stride: int = 1, dilation: int = 1):
+    def __init__(self, shape: architecture.Separable):
         super().__init__()
-        self.residual = stride == 1 and channels_in == channels_out
+        self.residual = shape.residual
         self.body = nn.Sequential(
-            nn.Conv2d(channels_in, channels_in, 3, stride, dilation, dilation, groups=channels_in, bias=False),
-            nn.BatchNorm2d(channels_in),
+            nn.Conv2d(
+                shape.inputs, shape.inputs, 3, shape.stride, shape.dilation, shape.dilation, groups=shape.inputs,
+                bias=False
+            ),
+            nn.BatchNorm2d(shape.inputs, EPSILON),
             nn.ReLU(inplace=True),
-            nn.Conv2d(channels_in, channels_out, 1, bias=False),
-            nn.BatchNorm2d(channels_out),
+            nn.Conv2d(shape.inputs, shape.outputs, 1, bias=False),
+            nn.BatchNorm2d(shape.outputs, EPSILON),
             nn.ReLU(inplace=True),
-        )
+        )  # fmt: skip
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.body(x) if self.residual else self.body(x)
@@ -52,23 +41,12 @@ class PilotNetwork(nn.Module):
         super().__init__()
         self.stem = nn.Sequential(
             nn.Conv2d(3, 16, 5, 2, 2, bias=False),
-            nn.BatchNorm2d(16),
+            nn.BatchNorm2d(16, EPSILON),
             nn.ReLU(inplace=True),
-            Separable(16, 32, 2),
-            Separable(32, 32),
-            Separable(32, width, 2),
-            Separable(width, width),
-            Separable(width, width),
+            *map(Separable, fine_blocks(width)),
         )
-        # Half the resolution and dilation: a cell has to see the whole vehicle and the road it stands on.
-        self.context = nn.Sequential(
-            Separable(width, 2 * width, 2),
-            Separable(2 * width, 2 * width, dilation=2),
-            Separable(2 * width, 2 * width, dilation=4),
-            Separable(2 * width, 2 * width, dilation=2),
-            nn.Conv2d(2 * width, width, 1),
-        )
-        self.merge = nn.Sequential(Separable(2 * width, width), Separable(width, width))
+        self.context = nn.Sequential(*map(Separable, context_blocks(width)), nn.Conv2d(2 * width, width, 1))
+        self.merge = nn.Sequential(*map(Separable, merge_blocks(width)))
         self.things = nn.Conv2d(width, len(Thing), 1)
         self.distance = nn.Conv2d(width, 1, 1)
 

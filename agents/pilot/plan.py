@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from agents.pilot.architecture import STRIDE
 from agents.pilot.folding import Block, Layers
-from agents.pilot.network import STRIDE
 from agents.pilot.rows import BORDER, FRAME, LAYER, SEPARABLE, STEM
 from agents.pilot.vectors import LINE_STEP, PIXEL, STEM_SIZE, STEM_STRIDE, VECTOR
 

@@ -20,9 +20,10 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from agents.pilot.architecture import STRIDE, Thing
 from agents.pilot.camera import CROP_TOP, END_ROW, FIRST_ROW, FORWARD_M
 from agents.pilot.labels import Face, label_grid
-from agents.pilot.network import STRIDE, PilotNetwork, Thing
+from agents.pilot.network import PilotNetwork
 
 # Cells of a kind per frame differ by orders of magnitude: 95 % show nothing at all. Things weigh more while the network
 # learns to find them; once it does, `--plain-weights` makes it say less often what is not there.

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from fusion.errors import FusionError
-from fusion.files import read_tensors, whole
+from fusion.files import read_arrays, whole
 from fusion.teacher.diffusion import Diffusion, DiffusionConfig
 from fusion.teacher.network import NetworkConfig, TeacherNetwork
 from fusion.teacher.tiles import in_tiles
@@ -75,13 +75,13 @@ class ConditionalTeacher:
     ) -> "ConditionalTeacher":
         if not path.is_file():
             raise FusionError(f"no teacher {path}")
-        metadata, tensors = read_tensors(path, "teacher")
+        metadata, arrays = read_arrays(path, "teacher")
         if KIND not in metadata:
             raise FusionError(f"{path} does not hold a teacher")
         sizes = json.loads(metadata[KIND])
         network = TeacherNetwork(NetworkConfig.from_dict(sizes["network"]))
         try:
-            network.load_state_dict(tensors)
+            network.load_state_dict({name: torch.from_numpy(array) for name, array in arrays.items()})
         except RuntimeError as error:
             raise FusionError(f"teacher {path} has another shape: {' '.join(str(error).split())[:160]}") from None
         diffusion = DiffusionConfig(**sizes["diffusion"])

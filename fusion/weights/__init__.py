@@ -1,4 +1,4 @@
-"""Weights files by name and path; what is in one is read in `fusion.weights.tensors`, which brings torch.
+"""Weights files by name and path; what is in one is read in `fusion.weights.arrays`, and in `tensors` for PyTorch.
 
 Shipped files lie beside this module, each with its model card: `<name>.safetensors` and `<name>.md`.
 """

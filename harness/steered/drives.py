@@ -9,7 +9,6 @@ from typing import Any
 
 import carla
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from agents.plan import RoadOption
@@ -65,7 +64,6 @@ class Drives:
     """`frames` gets the camera frames of each step. Close it, or the world of a server of others stays synchronous."""
 
     def __init__(self, settings: Settings, address: ServerAddress, frames: SharedFrames):
-        torch.set_num_threads(settings.threads)
         try:
             preset(settings.thermal)
         except (KeyError, ValueError) as error:

@@ -69,7 +69,7 @@ def _server(settings: Settings, parent: _Parent) -> Iterator[ServerAddress]:
         yield address
         return
     with starting_server(settings.definition.town, settings.server_seed, settings.threads, parent.lost) as ready:
-        import harness.steered.drives  # noqa: F401 - torch and numba load for seconds, while the server starts
+        import harness.steered.drives  # noqa: F401 - numba loads for seconds, while the server starts
 
         yield ready()
 

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from agents.loader import AgentLoadError, load_agent_class
-from agents.pilot.agent import HALF_LENGTH_M, WEIGHTS
+from agents.pilot.agent import HALF_LENGTH_M
 from agents.pilot.camera import COLUMNS, HEIGHT, ROWS, WIDTH
 from agents.pilot.junctions import LINE_BEFORE_M, Junctions
 from agents.pilot.perception import Eyes, Sighting, _lights
+from agents.pilot.weights import WEIGHTS, load_weights
 from agents.plan import RoadOption
 from agents.route import Route
 
@@ -21,7 +23,7 @@ NOTHING = np.zeros((0, 2))
 
 @pytest.fixture(scope="module")
 def eyes() -> Eyes:
-    return Eyes(WEIGHTS)
+    return Eyes(load_weights(WEIGHTS))
 
 
 def sighting(red: float = 0.0, green: float = 0.0, stop: float = 0.0) -> Sighting:
@@ -55,10 +57,33 @@ def test_a_signal_head_is_red_or_green_as_a_whole() -> None:
     assert _lights(red, 0.3 * red) == pytest.approx((1.9, 0.0))
 
 
-def test_missing_weights_are_one_clear_line() -> None:
+@pytest.mark.parametrize(
+    ("damage", "says"),
+    [
+        ("missing", "no weights at .*; leave out --agent-config"),
+        ("text", "cannot be read"),
+        ("foreign", "not those of the pilot's network"),
+        ("lacking", "'distance.bias' is missing, in the network it is \\(1,\\)"),
+        ("shape", "'distance.bias' is \\(2,\\), in the network it is \\(1,\\)"),
+        ("nan", "'distance.bias' holds NaN or infinity"),
+    ],
+)
+def test_weights_that_cannot_be_used_are_one_clear_line(tmp_path: Path, damage: str, says: str) -> None:
+    path, arrays = tmp_path / "own.safetensors", load_weights(WEIGHTS)
+    given = {"shape": np.zeros(2, np.float32), "nan": np.full(1, np.nan, np.float32)}
+    if damage in given:
+        arrays["distance.bias"] = given[damage]
+    if damage == "lacking":
+        del arrays["distance.bias"]
+    if damage != "missing":
+        save_file({"x": np.zeros(1)} if damage == "foreign" else arrays, path)
+    if damage == "text":
+        path.write_text("not weights at all")
     agent = load_agent_class("pilot")("localhost", 2000)
-    with pytest.raises(AgentLoadError, match=r"nothere\.safetensors"):
-        agent.setup("nothere.safetensors")
+    with pytest.raises(AgentLoadError, match=says) as refusal:
+        agent.setup(str(path))
+    assert "own.safetensors" in str(refusal.value)
+    assert "\n" not in str(refusal.value)
 
 
 def test_a_red_light_ahead_stops_the_pilot_before_the_junction_and_green_lets_it_go() -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from agents.pilot.architecture import STRIDE, Thing
 from agents.pilot.camera import COLUMNS, CROP_TOP, HEIGHT, ROWS, WIDTH, cell_slopes
 from agents.pilot.labels import Face, label_grid
-from agents.pilot.network import STRIDE, Thing
 
 
 def scene() -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -8,7 +8,8 @@ import torch
 
 from fusion import FusionError
 from fusion.average import average
-from fusion.student import Student, StudentConfig
+from fusion.shape import StudentConfig
+from fusion.student import Student
 from fusion.weights.tensors import load_student, save_student
 
 SMALL = StudentConfig(bins=4, fine=8, middle=16, coarse=16, blocks=1)

@@ -12,7 +12,8 @@ pytest.importorskip("openvino")
 from fusion import FusionError
 from fusion.export import export
 from fusion.runtimes import load
-from fusion.student import Student, StudentConfig
+from fusion.shape import StudentConfig
+from fusion.student import Student
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,8 @@ import torch
 from fusion.checkpoint import load_checkpoint, save_checkpoint
 from fusion.errors import FusionError
 from fusion.files import append, make_folder, whole, write_image, write_text
-from fusion.student import Student, StudentConfig
+from fusion.shape import StudentConfig
+from fusion.student import Student
 from fusion.weights.tensors import load_student, save_student
 
 

@@ -9,10 +9,13 @@ from torch.nn import functional as F
 
 from fusion import FusionProxy
 from fusion.convolution import add_doubled_rows, convolve_rows, image, pack
-from fusion.grids import GridMaker, TorchGridMaker
+from fusion.grids import GridMaker
+from fusion.shape import StudentConfig
+from fusion.slicing import lane_order
 from fusion.small_view import CHANNELS
-from fusion.student import Student, StudentConfig
+from fusion.student import Student
 from fusion.tensor_path import constants_of, sliced
+from fusion.weights.tensors import arrays_of
 
 
 def noisy_student(config: StudentConfig | None = None, seed: int = 0) -> Student:
@@ -90,9 +93,10 @@ def test_the_compiled_network_is_the_trained_one(config, red):
         for top in range(0, rows, 2):
             work(top, min(top + 2, rows))
 
-    found = GridMaker(student.network)(seen, red, bands)
-    expected = TorchGridMaker(student.network, config.bins)(seen, red, bands)
-    assert found.shape == expected.shape == (8, 12, config.bins * 16)
+    found = GridMaker(arrays_of(student))(seen, red, bands)
+    view = torch.from_numpy((inner[None, ..., :4] + 1.0) * 0.5).permute(0, 3, 1, 2)
+    expected = student.network(view)[0].numpy()[..., lane_order(red)].reshape(found.shape)
+    assert found.shape == (8, 12, config.bins * 16)
     assert np.abs(found - expected).max() < 1e-4
 
 

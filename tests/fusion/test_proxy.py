@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fusion import FusionError, FusionProxy
-from fusion.student import Student, StudentConfig
+from fusion.shape import StudentConfig
+from fusion.student import Student
 
 
 def make_proxy(seed: int = 0, spread: float = 0.03, thermal: int = 1) -> FusionProxy:

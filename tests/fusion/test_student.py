@@ -2,8 +2,10 @@ import numpy as np
 import pytest
 import torch
 
+from fusion.shape import CELL_PX, COLOUR_FLOOR, StudentConfig, convolutions_of, tensor_shapes
 from fusion.small_view import CHANNELS, view_rows, view_shape
-from fusion.student import CELL_PX, COLOUR_FLOOR, Student, colour_of
+from fusion.student import Student, colour_of
+from fusion.weights.tensors import arrays_of
 
 
 def make_student(seed: int = 0) -> Student:
@@ -77,9 +79,18 @@ def test_the_last_lane_of_a_map_adds_the_colour():
     assert torch.allclose(added, 0.5 * colour_of(visible), atol=1e-5)
 
 
+@pytest.mark.parametrize("config", [StudentConfig(), StudentConfig(4, 8, 8, 16, 24, 3)])
+def test_what_a_student_learns_has_the_names_and_shapes_that_its_file_is_held_against(config):
+    student = Student(config)
+    assert tensor_shapes(config) == {name: tuple(tensor.shape) for name, tensor in student.state_dict().items()}
+    strides = {name: stride for name, (_, _, _, stride) in convolutions_of(config).items()}
+    modules = student.network.named_modules()
+    assert strides == {name: module.stride[0] for name, module in modules if isinstance(module, torch.nn.Conv2d)}
+
+
 def test_the_guide_table_is_the_guide_at_every_byte():
     student = make_student()
-    table = student.guide_table().detach()
+    table = torch.from_numpy(arrays_of(student).guide_table())
     rng = np.random.default_rng(0)
     frame = rng.integers(0, 256, (4, 20, 30))
     total = sum(table[channel][torch.from_numpy(frame[channel])] for channel in range(4))

@@ -9,9 +9,11 @@ from safetensors.torch import load_file, save_file
 
 import fusion
 from fusion import FusionError, FusionProxy
-from fusion.student import Student, StudentConfig, parameter_count
+from fusion.shape import StudentConfig
+from fusion.student import Student, parameter_count
 from fusion.weights import shipped
-from fusion.weights.tensors import KIND, load_student, metadata_of, save_student
+from fusion.weights.arrays import KIND
+from fusion.weights.tensors import load_student, metadata_of, save_student
 
 SHIPPED = Path(fusion.__file__).parent / "weights" / "sim.safetensors"
 

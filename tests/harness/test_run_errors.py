@@ -238,3 +238,19 @@ def test_a_mistake_is_told_before_pytorch_is_loaded(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert done.stderr.endswith("cannot be written: Not a directory\n")
+
+
+def test_a_drive_of_the_pilot_on_fused_frames_needs_no_pytorch() -> None:
+    code = """
+import sys
+import numpy as np
+import harness.episode, harness.steered.drives
+from agents.loader import load_agent_class
+from fusion import FusionProxy
+
+load_agent_class("pilot")("localhost", 2000).setup("")
+frame = np.arange(64 * 64 * 4, dtype=np.uint32).astype(np.uint8).reshape(64, 64, 4)
+fused = FusionProxy.from_pretrained("sim")(frame, np.ascontiguousarray(frame[..., 1]))
+sys.exit(np.array_equal(fused, frame) + 10 * ("torch" in sys.modules))
+"""
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
