@@ -30,6 +30,7 @@ import cv2
 import numpy as np
 import psutil
 
+from agents.libraries import seed_libraries
 from agents.loader import BUILT_IN, load_agent_class, make_agent
 from harness.arms import ARMS
 from harness.cameras import Cameras
@@ -100,13 +101,11 @@ class Load:
 
 def measured(scenario: str, agent_name: str, arm: str, ticks: int, threads: int, load: Load) -> dict[str, Any]:
     """Drives `ticks` ticks after the warm-up; all figures by name."""
-    import torch  # after harness, which settles how its threads wait
-
     from fusion.proxy import FusionProxy
 
     definition = load_scenario(scenario).model_copy(update={"traffic": load.traffic})
     spec = definition.load_routes(quick=True)[0]
-    torch.set_num_threads(threads)
+    seed_libraries(0, threads)
     clock = Clock()
     with ExitStack() as stack:
         address = stack.enter_context(embedded_server(definition.town, 0, threads))
@@ -210,7 +209,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--scenario", default="night_fog")
     parser.add_argument("--agent", default="pilot", help=f"{', '.join(BUILT_IN)} or a file")
     parser.add_argument("--arm", default="fused", choices=ARMS)
-    parser.add_argument("--threads", type=int, default=None, help="of the renderer and of torch (default: the cores)")
+    parser.add_argument("--threads", type=int, default=None, help="of the renderer and the pilot (default: the cores)")
     parser.add_argument("--size", default="640x360", help="of each camera")
     parser.add_argument("--cameras", type=int, default=1, help="camera pairs")
     parser.add_argument("--vehicles", type=int, default=30)

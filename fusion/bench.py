@@ -15,20 +15,22 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from itertools import product
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from fusion import limits
 from fusion.errors import FusionError
 from fusion.files import write_text
 from fusion.proxy import FusionProxy
 from fusion.shape import CELL_PX, LANES, PAD_PX
-from fusion.student import parameter_count
+from fusion.weights import locate
+from fusion.weights.arrays import load_arrays
 
+COPIED_BYTES = 64 * 2**20
 SIZES = ((640, 360), (640, 480), (1024, 512), (1280, 720))
 Work = Callable[[], object]
 
@@ -48,13 +50,24 @@ def fastest(work: Work, frames: int, wait: Work = lambda: None) -> tuple[float, 
     return min(wall) * 1e3, min(cpu) * 1e3
 
 
-def bandwidth_gb_s(device: str, frames: int = 8) -> float:
-    """Bytes read and written per second by a copy that no cache holds."""
-    source = torch.empty(64 * 2**20, dtype=torch.uint8, device=device).fill_(1)
+def cpu_bandwidth_gb_s(frames: int = 8) -> float:
+    """Bytes read and written per second by a copy that no cache holds, a part of it on each core."""
+    cores = os.cpu_count() or 1
+    sources = np.array_split(np.ones(COPIED_BYTES, np.uint8), cores)
+    targets = np.array_split(np.empty(COPIED_BYTES, np.uint8), cores)
+    with ThreadPoolExecutor(cores) as pool:
+        wall_ms, _ = fastest(lambda: list(pool.map(np.copyto, targets, sources)), frames)
+    return 2.0 * COPIED_BYTES / wall_ms / 1e6
+
+
+def gpu_bandwidth_gb_s(frames: int = 20) -> float:
+    """The same of a GPU's own memory."""
+    import torch
+
+    source = torch.empty(COPIED_BYTES, dtype=torch.uint8, device="cuda").fill_(1)
     target = torch.empty_like(source)
-    wait = torch.cuda.synchronize if device == "cuda" else lambda: None
-    wall_ms, _ = fastest(lambda: target.copy_(source), frames, wait)
-    return 2.0 * source.numel() / wall_ms / 1e6
+    wall_ms, _ = fastest(lambda: target.copy_(source), frames, torch.cuda.synchronize)
+    return 2.0 * COPIED_BYTES / wall_ms / 1e6
 
 
 def floor_ms(width: int, height: int, bins: int, bytes_per_value: int, gb_s: float) -> float:
@@ -72,15 +85,22 @@ def array_paths(weights: str) -> dict[str, FusionProxy]:
     }
 
 
-def runtime_paths(weights: str, folder: Path) -> dict[str, Callable[[np.ndarray, np.ndarray], object]]:
-    """Exported graphs on float frames, one thread, of the runtimes that are installed."""
+def float_paths(weights: str, folder: Path) -> dict[str, Callable[[np.ndarray, np.ndarray], object]]:
+    """PyTorch and, on one thread, exported graphs of the runtimes that are installed; on float frames. None where
+    PyTorch is not there."""
+    if not find_spec("torch"):
+        return {}
+    import torch
+
     from fusion.export import export
     from fusion.runtimes import load
-    from fusion.weights import locate
     from fusion.weights.tensors import load_student
 
+    proxy = FusionProxy.from_pretrained(weights)
     student = load_student(locate(weights))
-    paths: dict[str, Callable[[np.ndarray, np.ndarray], object]] = {}
+    paths: dict[str, Callable[[np.ndarray, np.ndarray], object]] = {
+        "torch_tensors_": lambda v, t: proxy(torch.from_numpy(v), torch.from_numpy(t))
+    }
     for form, package, suffix in (("onnx", "onnxruntime", ".onnx"), ("openvino", "openvino", ".xml")):
         if find_spec("onnx") and find_spec("onnxruntime") and find_spec(package):
             for precision in ("fp32", "int8"):
@@ -100,7 +120,7 @@ def main() -> None:
     options = parser.parse_args()
     try:
         limits.check(vars(options))
-        if options.gpu_only and not torch.cuda.is_available():
+        if options.gpu_only and not _has_gpu():
             raise FusionError("--gpu-only: no CUDA device is available")
         figures = measure(options.weights, options.frames, options.arrays_only, options.gpu_only)
         if options.json:
@@ -110,12 +130,12 @@ def main() -> None:
 
 
 def measure(weights: str, frames: int, arrays_only: bool = False, gpu_only: bool = False) -> dict[str, object]:
-    arrays = array_paths(weights)
-    proxy = arrays[""]
-    bins = proxy.student.config.bins
-    cpu_gb_s = bandwidth_gb_s("cpu")
+    learnt = load_arrays(locate(weights))
+    arrays, bins = array_paths(weights), learnt.config.bins
+    cpu_gb_s = cpu_bandwidth_gb_s()
     figures: dict[str, object] = {
-        "cores": os.cpu_count(), "weights": proxy.checksum, "parameters": parameter_count(proxy.student),
+        "cores": os.cpu_count(), "weights": arrays[""].checksum,
+        "parameters": sum(array.size for array in learnt.arrays.values()),
         "cpu_memory_gb_s": round(cpu_gb_s, 2),
     }  # fmt: skip
     print(f"FusionProxy '{weights}', {figures['parameters']} parameters; memory {cpu_gb_s:.1f} GB/s", flush=True)
@@ -132,7 +152,7 @@ def measure(weights: str, frames: int, arrays_only: bool = False, gpu_only: bool
 
     rng = np.random.default_rng(0)
     with tempfile.TemporaryDirectory() as folder:
-        runtimes = {} if arrays_only or gpu_only else runtime_paths(weights, Path(folder))
+        floats = {} if arrays_only or gpu_only else float_paths(weights, Path(folder))
         for width, height in () if gpu_only else SIZES:
             visible = rng.integers(0, 256, (height, width, 4), dtype=np.uint8)
             thermal = rng.integers(0, 256, (height, width), dtype=np.uint8)
@@ -140,22 +160,29 @@ def measure(weights: str, frames: int, arrays_only: bool = False, gpu_only: bool
             figures[f"floor_{width}x{height}_ms"] = round(floor, 3)
             for name, path in arrays.items():
                 put(name, (width, height), fastest(lambda p=path, v=visible, t=thermal: p(v, t), frames), floor)  # type: ignore[misc]
-            if arrays_only:
-                continue
             few = max(frames // 10, 2)
-            v = torch.from_numpy(visible[..., :3].copy()).permute(2, 0, 1)[None].float() / 255.0
-            t = torch.from_numpy(thermal)[None, None].float() / 255.0
+            v = visible[..., :3].transpose(2, 0, 1)[None].astype(np.float32) / np.float32(255.0)
+            t = thermal[None, None].astype(np.float32) / np.float32(255.0)
             floor = floor_ms(width, height, bins, 4, cpu_gb_s)
-            put("torch_tensors_", (width, height), fastest(lambda: arrays[""](v, t), few), floor)  # noqa: B023
-            for name, run in runtimes.items():
-                put(name, (width, height), fastest(lambda r=run: r(v.numpy(), t.numpy()), few), floor)  # type: ignore[misc] # noqa: B023
-    if torch.cuda.is_available() and not arrays_only:
+            for name, run in floats.items():
+                put(name, (width, height), fastest(lambda r=run, v=v, t=t: r(v, t), few), floor)  # type: ignore[misc]
+    if not arrays_only and _has_gpu():
         _on_gpu(weights, frames, bins, figures, put)
     return figures
 
 
+def _has_gpu() -> bool:
+    if not find_spec("torch"):
+        return False
+    import torch
+
+    return torch.cuda.is_available()
+
+
 def _on_gpu(weights: str, frames: int, bins: int, figures: dict[str, object], put: Callable[..., None]) -> None:
-    gb_s = bandwidth_gb_s("cuda", 20)
+    import torch
+
+    gb_s = gpu_bandwidth_gb_s()
     figures["cuda_memory_gb_s"] = round(gb_s, 1)
     print(
         f"{torch.cuda.get_device_name()}, memory {gb_s:.0f} GB/s; float frames that lie on the GPU, one after another"

@@ -45,9 +45,11 @@ def check(options: Mapping[str, Any], **least: int) -> None:
 
 
 def _check_device(name: str) -> None:
-    import torch  # late: some commands need it for nothing else, and it takes seconds
-
+    if name == "cpu":
+        return
     try:
+        import torch  # late: some commands need it for nothing else, and it takes seconds
+
         device = torch.device(name)
         if device.type == "cuda":  # asked without touching it: each process of torchrun takes a card of its own
             if (device.index or 0) >= torch.cuda.device_count():

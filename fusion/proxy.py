@@ -80,9 +80,9 @@ class FusionProxy:
         learnt = load_arrays(path)
         student: Student | StudentArrays = learnt
         if str(device) != "cpu":
-            from fusion.weights.tensors import student_of
-
             try:
+                from fusion.weights.tensors import student_of
+
                 student = student_of(learnt).to(device)
             except (RuntimeError, AssertionError, ImportError) as error:
                 raise FusionError(f"device {str(device)!r} cannot be used: {str(error).splitlines()[0]}") from None
