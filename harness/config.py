@@ -20,6 +20,7 @@ class RunConfig:
     `thermal_checksum` is that of the preset's file, empty for a preset that comes with nightloop;
     `fog_table_checksum` that of the server's fog table: a run without one has no such setting.
     `agent_python` which Python, carla and numpy the agent has, if it has its own: other runs have no such setting.
+    `code_checksum` is of nightloop itself: half a run of one version and half of another is no comparison.
     `routes_file` names the file of `--routes`, if that was given; `town` is then every town in it.
     """
 
@@ -38,6 +39,7 @@ class RunConfig:
     thermal_checksum: str
     metric_version: str
     server: str
+    code_checksum: str
     fog_table_checksum: str = ""
     agent_python: str = ""
     routes_file: str = ""

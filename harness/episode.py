@@ -21,11 +21,11 @@ from fusion.naive import like_proxy
 from fusion.proxy import FusionProxy
 from harness.arms import COMPARED_ARMS, arm_of
 from harness.cameras import Cameras, strip_of
-from harness.errors import HarnessError, ServerError
+from harness.errors import Ended, HarnessError
 from harness.loop import PATIENCE_S, STEP_S, Loop
 from harness.sensors import CAMERA, AgentSensors, check_declared
 from harness.server import EMBEDDED, ServerAddress, free_port
-from results.events import Event
+from results.events import OF_A_STRETCH, Event
 from results.films import film_webp
 from results.layout import RunFolder
 from results.leaderboard import sensor_icons
@@ -41,7 +41,7 @@ from scenarios.stage import Stage
 from sensors.fog_table import load_fog_table
 from sensors.thermal import Ambient, ambient_of
 
-REPORT_EVERY_TICKS = 10
+REPORT_EVERY_TICKS, REPORT_EVERY_S = 10, 1.0
 MOST_STRIPS = 12
 AGENT_CLOSING_S = 10.0
 
@@ -157,6 +157,8 @@ class _Drive:
         except HarnessError as error:
             self._fail(Failure.SENSORS_INVALID, error)
             return
+        except Ended:
+            raise
         except BaseException as error:  # an agent may also call sys.exit; Ctrl-C does not reach this process
             self._fail(Failure.AGENT_SETUP, error)
             return
@@ -192,7 +194,7 @@ class _Drive:
         assert self._loop is not None
         self._tell({"event": "state", "text": "warming up"})
         self._loop.warm_up()
-        began = time.monotonic()
+        began = reported = time.monotonic()
         while True:
             now = self._loop.tick()
             self._keep(now.events)
@@ -200,12 +202,15 @@ class _Drive:
                 break
             try:
                 control = self._decide(now.seen | now.sensed, now.snapshot.timestamp.elapsed_seconds)
+            except Ended:
+                raise
             except BaseException as error:
                 self._fail(Failure.AGENT_CRASHED, error)
                 break
             self._loop.act(control)
-            if len(self.ticks) % REPORT_EVERY_TICKS == 0:
-                self._report(now.tick.time_s, time.monotonic() - began)
+            if len(self.ticks) % REPORT_EVERY_TICKS == 0 or time.monotonic() - reported > REPORT_EVERY_S:
+                reported = time.monotonic()  # of a slow agent, too: whoever is silent is taken for one that hangs
+                self._report(now.tick.time_s, reported - began)
         self._keep(self._loop.finish())
 
     def _decide(self, data: dict[str, tuple[int, Any]], timestamp: float) -> carla.VehicleControl:
@@ -223,7 +228,7 @@ class _Drive:
         for event in new:
             index = len(self.events)
             self.events.append(event)
-            if not event.is_infraction or len(self.clips) >= MOST_STRIPS:
+            if not event.is_infraction or event.kind in OF_A_STRETCH or len(self.clips) >= MOST_STRIPS:
                 continue
             if not (moments := self._cameras.film(event.time_s)):
                 continue
@@ -235,7 +240,7 @@ class _Drive:
             self.clips.append(Clip(strip, index, event.frame, event.message, film))
 
     def _report(self, time_s: float, wall_s: float) -> None:
-        completion = 100.0 * self.ticks[-1].route_progress_m / max(self._route.length_m, 1.0)
+        completion = min(100.0, 100.0 * self.ticks[-1].route_progress_m / max(self._route.length_m, 1.0))
         self._tell(
             {
                 "event": "progress",
@@ -291,8 +296,10 @@ BEGINS_AT_S = 0.5
 def prepared_world(client: carla.Client, town: str, stack: ExitStack) -> carla.World:
     """The town's world, synchronous at 20 Hz as the leaderboard has it; given back asynchronous."""
     world = client.get_world()
-    before = world.get_settings()
-    settings = world.get_settings()
+    before, settings = world.get_settings(), world.get_settings()
+    if before.synchronous_mode:  # as a client left it that was killed
+        before.synchronous_mode, before.fixed_delta_seconds = False, None
+    stack.callback(lambda: client.get_world().apply_settings(before))
     settings.synchronous_mode = True
     settings.fixed_delta_seconds = STEP_S
     settings.deterministic_ragdolls = True
@@ -305,7 +312,6 @@ def prepared_world(client: carla.Client, town: str, stack: ExitStack) -> carla.W
         world = client.load_world(town, reset_settings=False)
     else:
         world = _generated_world(client, town)
-    stack.callback(world.apply_settings, before)
     world.set_pedestrians_seed(0)
     # The client ticks a new world until it has heard of it: once, or more often on a machine with much to do.
     while world.get_snapshot().timestamp.elapsed_seconds < BEGINS_AT_S - STEP_S / 2.0:
@@ -320,7 +326,7 @@ def _generated_world(client: carla.Client, town: str) -> carla.World:
     try:
         opendrive = build_town(town).opendrive
     except ValueError as error:
-        raise ServerError(f"the server has no map {town}: {error}") from error
+        raise HarnessError(f"the server has no map {town}: {error}") from error  # nor when it is asked again
     return client.generate_opendrive_world(opendrive, carla.OpendriveGenerationParameters(), False)
 
 

@@ -9,6 +9,10 @@ EXIT_SERVER = 3
 EXIT_INTERRUPTED = 130
 
 
+class Ended(BaseException):
+    """This process is told to end: what it has on a server of others is taken away again on the way."""
+
+
 class HarnessError(Exception):
     """An error that the user can mend; its text is one clear line."""
 

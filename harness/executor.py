@@ -78,6 +78,12 @@ class _Running:
 Report = Callable[[Job, dict[str, Any]], None]
 
 
+def first_limit_s(tick_limit_s: float) -> float:
+    """How long a worker may be silent before its first tick: whoever gives an agent longer for each gives it no less
+    for this one."""
+    return max(FIRST_TICK_LIMIT_S, tick_limit_s)
+
+
 def run_jobs(
     jobs: Iterable[Job],
     workers: int,

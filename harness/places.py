@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from harness.errors import HarnessError
-from harness.executor import Job, Outcome, Report, run_jobs
+from harness.executor import Job, Outcome, Report, first_limit_s, run_jobs
 from harness.kernels import compile_kernels
 from harness.preflight import Asked
 from harness.server import ServerAddress
@@ -55,15 +55,19 @@ def place_of(
         compile_kernels(tell)
     servers = parse_addresses(options.carla) if options.carla else ()
     most = len(servers) or options.workers or min(_cores(), MOST_BY_DEFAULT)  # one server, one episode at a time
-    workers = max(1, min(options.workers or most, most, jobs))
+    most = min(options.workers or most, most)
+    workers = max(1, min(most, jobs))
     run = partial(_run_here, workers, options.tick_limit, servers)
-    yield Place(workers, max(1, _cores() // workers), "", run)
+    # The last few drives get no more threads than those before: sums of PyTorch depend on them in the last bits.
+    yield Place(workers, max(1, _cores() // most), "", run)
 
 
 def _run_here(
     workers: int, tick_limit_s: float, servers: Sequence[ServerAddress], jobs: Sequence[Job], report: Report
 ) -> Iterator[Outcome]:
-    return run_jobs(jobs, workers, report, tick_limit_s, servers=Servers(servers) if servers else None)
+    return run_jobs(
+        jobs, workers, report, tick_limit_s, first_limit_s(tick_limit_s), servers=Servers(servers) if servers else None
+    )
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from harness.config import RunConfig, checksum
 from harness.errors import HarnessError
 from harness.server import EMBEDDED
 from harness.server_pool import check_servers, parse_addresses
+from harness.versions import code_checksum
 from scenarios.definition import ScenarioDefinition
 from scenarios.errors import ScenarioError
 from scenarios.fitting import plan_route, triggers
@@ -83,6 +84,7 @@ def asked(options: argparse.Namespace, definition: ScenarioDefinition, routes: t
         thermal_checksum=checksum(*own_thermal) if own_thermal else "",
         metric_version=options.metric,
         server=server,
+        code_checksum=code_checksum(),
         fog_table_checksum=checksum(options.fog_table) if options.fog_table else "",
         agent_python=outside.versions if outside else "",
         routes_file=options.routes.name if options.routes else "",

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import argparse
 import fcntl
-import importlib.metadata
 import os
-import platform
 import signal
 import sys
 import time
@@ -38,6 +36,7 @@ from harness.options import Parser, given, path, share, whole, writable
 from harness.places import check_place, place_of
 from harness.preflight import asked
 from harness.progress import RunDisplay
+from harness.versions import library_versions, version_of
 from results.layout import RunFolder
 from results.manifest import Manifest, RouteEntry, read_manifest, write_manifest
 from results.record import RecordError, read_episode
@@ -90,7 +89,6 @@ def run(options: argparse.Namespace, console: Console) -> int:
     todo = [spec for spec in episodes_of(config) if not folder.episode(spec.route_id, spec.arm, spec.seed).is_finished]
     total = len(episodes_of(config))
     folder.episodes.mkdir(exist_ok=True)
-    failures: list[str] = []
 
     def tell(line: str) -> None:
         console.print(line, highlight=False, markup=False, soft_wrap=True)  # names are the user's
@@ -112,16 +110,17 @@ def run(options: argparse.Namespace, console: Console) -> int:
         jobs = [_job(spec, towns[spec.route_id], config, options, folder, place.threads) for spec in todo]
         display = stack.enter_context(RunDisplay(total, total - len(todo), console))
         for outcome in place.run(jobs, lambda job, message: display.message(job.name, message)):
-            line, failed = _line_of(outcome, folder)
-            failures += [line] if failed else []
-            display.ended(outcome.job.name, line)
+            display.ended(outcome.job.name, _line_of(outcome, folder))
             _write_summary(folder)  # so that a look at a running or a killed run shows what is there
     figures, page = _write_summary(folder), _write_report(folder)
     _print_summary(figures, Console())
     wall_s = time.monotonic() - started
     print(f"report: {page}   ({_count(len(todo), 'episode')} in {wall_s:.0f} s)")
-    if failures:
-        print(f"nightloop: {len(failures)} of {total} episodes failed (see {folder.episodes})", file=sys.stderr)
+    counts = [arm["episodes"] for arm in figures["arms"].values()]
+    missing = sum(count["expected"] - count["driven"] for count in counts)
+    if failed := missing + sum(count["crashed"] for count in counts):  # also those of before, where this goes on
+        again = "--resume drives what is missing" if missing else "a folder that is deleted there is driven by --resume"
+        print(f"nightloop: {failed} of {total} episodes failed (see {folder.episodes}; {again})", file=sys.stderr)
         return EXIT_EPISODES_FAILED
     return EXIT_OK
 
@@ -283,10 +282,10 @@ def _claim(
     if folder.run.exists():
         held = read_manifest(folder)
         differing = differences(config.to_dict(), dict(held.config))
-        is_more = extends(config.to_dict(), dict(held.config))
-        if differing and not is_more:
+        others = [f"version of {name}" for name in differences(_versions(config), dict(held.versions))]
+        if others or (differing and not extends(config.to_dict(), dict(held.config))):
             raise HarnessError(
-                f"{folder.path} holds another run (differs in {', '.join(differing)}); choose another --out"
+                f"{folder.path} holds another run (differs in {', '.join(differing + others)}); choose another --out"
             )
         if not resume and (differing or folder.finished_episodes()):
             part = f"a part of this run (without some {', '.join(differing)})" if differing else "this run already"
@@ -306,12 +305,13 @@ def _claim(
         seeds=config.seeds,
         config=config.to_dict(),
         config_hash=config.hash,
-        server={"kind": config.server, "version": importlib.metadata.version("carla")},
-        versions=_versions() | ({"agent_python": config.agent_python} if config.agent_python else {}),
+        server={"kind": config.server, "version": version_of("carla")},
+        versions=_versions(config),
         weights={"name": config.weights, "sha256": config.weights_checksum} | _weights_of_their_own(arms),
         metric_version=config.metric_version,
         droplets=_droplets(definition, arms),
         extended=extended,
+        limits=definition.limits.model_dump(),
     )
     try:
         write_manifest(folder, manifest)
@@ -359,16 +359,9 @@ def _hold(folder: RunFolder) -> None:
         return  # some file systems have no locks
 
 
-def _versions() -> dict[str, str]:
-    packages = ("nightloop", "carla", "numpy", "torch", "numba", "opencv-python-headless")
-    return {"python": platform.python_version()} | {name: _version(name) for name in packages}
-
-
-def _version(package: str) -> str:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:  # run from the source tree without being installed
-        return "not installed"
+def _versions(config: RunConfig) -> dict[str, str]:
+    own = {"agent_python": config.agent_python} if config.agent_python else {}
+    return {"nightloop": version_of("nightloop")} | library_versions() | own
 
 
 def _job(
@@ -393,21 +386,21 @@ def _job(
     return Job(spec.name, request, folder.path / "logs" / f"{name}.log")
 
 
-def _line_of(outcome: Outcome, folder: RunFolder) -> tuple[str, bool]:
-    """One line on how an episode ended, and whether it failed for a reason that is not driving."""
+def _line_of(outcome: Outcome, folder: RunFolder) -> str:
+    """One line on how an episode ended."""
     job = outcome.job
     if outcome.finished is None:
-        return f"{job.name}: no result after {outcome.attempts} attempts: {outcome.reason} (log: {job.log})", True
+        return f"{job.name}: no result after {outcome.attempts} attempts: {outcome.reason} (log: {job.log})"
     request = job.request
     record = read_episode(folder.episode(request["route_id"], request["arm"], request["seed"]))
     if record.is_crash:
-        return f"{job.name}: {record.status}: {record.error} (log: {job.log})", True
+        return f"{job.name}: {record.status}: {record.error} (log: {job.log})"
     score = record.score(request["config"]["metric_version"])
     return (
         f"{job.name}: {record.status}, driving score {score.driving_score:.1f}, route {score.route_completion:.0f} %, "
         f"{_count(len(record.infractions), 'infraction')}, {record.tick_count} ticks "
         f"in {record.duration_system_s:.0f} s"
-    ), False
+    )
 
 
 def _write_summary(folder: RunFolder) -> dict[str, Any]:
@@ -434,6 +427,10 @@ def _print_summary(figures: dict[str, Any], console: Console) -> None:
             f"{arm['infraction_penalty']:.2f}",
         )
     console.print(table)
+    counts = {name: arm["episodes"] for name, arm in figures["arms"].items()}
+    if undriven := [name for name, count in counts.items() if count["driven"] < count["expected"]]:
+        print(f"drives are missing and count as zero ({', '.join(undriven)}): no difference is to be read from these")
+        return
     if figures["paired"]:
         _print_difference("fused - rgb", figures["paired"])
     if figures.get("recovery_ratio") is not None:

@@ -8,15 +8,19 @@ from __future__ import annotations
 import faulthandler
 import json
 import os
+import signal
 import sys
+import threading
 import time
 import traceback
 from typing import Any
 
-from harness.errors import EXIT_SERVER, EXIT_USAGE, HarnessError, ServerError
+from harness.errors import EXIT_INTERRUPTED, EXIT_SERVER, EXIT_USAGE, Ended, HarnessError, ServerError
 from harness.lifeline import die_with_parent
 from harness.server import server_for
 from scenarios.errors import ScenarioError
+
+CLOSING_S = 4.0
 
 
 def main() -> int:
@@ -24,6 +28,8 @@ def main() -> int:
     die_with_parent(parent_pid)
     faulthandler.enable()  # the client library ends a process by abort(): the log then says where
     request = json.loads(sys.stdin.buffer.read())
+    if request["carla"]:
+        signal.signal(signal.SIGTERM, _end)
 
     def tell(message: dict[str, Any]) -> None:
         os.write(pipe, json.dumps(message).encode() + b"\n")
@@ -58,8 +64,17 @@ def main() -> int:
     return 0
 
 
+def _end(*_: object) -> None:
+    """A server of the user goes on: it gets its actors taken away and its own pace back, if that takes no time."""
+    threading.Timer(CLOSING_S, os._exit, [EXIT_INTERRUPTED]).start()
+    raise Ended
+
+
 if __name__ == "__main__":
-    code = main()
+    try:
+        code = main()
+    except Ended:
+        code = EXIT_INTERRUPTED
     sys.stdout.flush()
     sys.stderr.flush()
     # The carla client's threads can abort an orderly interpreter exit; everything is on disk by now.

@@ -6,9 +6,11 @@ python -m results.compare runs/before runs/after
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,9 @@ from results.statistics import Scores
 from results.summary import BASELINE, driving_scores, read_run
 
 EXIT_USAGE = 2
+
+SAME_WAY_M = 10.0
+"""Two servers plan a little differently along the same key points."""
 
 # What a run may have more of than another, and how its scores are counted, makes no drive another drive.
 _NO_DIFFERENCE = ("arms", "seeds", "route_ids", "metric_version")
@@ -41,6 +46,11 @@ class Run:
     def towns(self) -> dict[str, str]:
         """Of each route."""
         return {route.id: route.town for route in self.manifest.routes}
+
+    @property
+    def ways(self) -> dict[str, tuple[tuple[float, float], ...]]:
+        """Of each route that was driven: its path, x and y in m."""
+        return {record.route_id: record.route_xy for record in self.records if record.route_xy}
 
     def scores(self, arm: str, version: str) -> dict[tuple[str, int], float]:
         """Of the drives that are there: those that are still to come are no zeros here."""
@@ -64,6 +74,11 @@ def compare(first: RunFolder, second: RunFolder, version: str = "", arms: Sequen
             raise RecordError(
                 f"route {route} of {first.path} lies in {town}, that of {second.path} in {elsewhere}: no pair of drives"
             )
+    for route in sorted(one.ways.keys() & other.ways.keys()):
+        if _apart_m(one.ways[route], other.ways[route]) > SAME_WAY_M:
+            raise RecordError(
+                f"route {route} of {first.path} is another way than that of {second.path}: no pair of drives"
+            )
     for run in (one, other):
         if lacking := [arm for arm in arms if arm not in run.manifest.arms]:
             raise RecordError(f"{run.folder.path} has no arm {lacking[0]}: it has {', '.join(run.manifest.arms)}")
@@ -79,6 +94,13 @@ def compare(first: RunFolder, second: RunFolder, version: str = "", arms: Sequen
         "arms": {arm: pair for arm, pair in found.items() if pair},
         "gains": {arm: pair for arm, pair in gains.items() if pair},
     }
+
+
+def _apart_m(one: Sequence[tuple[float, float]], other: Sequence[tuple[float, float]]) -> float:
+    """How far the ends of two ways lie from each other, or how much longer one is."""
+    ends = [math.dist(one[index], other[index]) for index in (0, -1)]
+    lengths_m = [sum(math.dist(a, b) for a, b in pairwise(way)) for way in (one, other)]
+    return max(*ends, abs(lengths_m[0] - lengths_m[1]))
 
 
 def _paired(first: Scores, second: Scores) -> dict[str, Any] | None:

@@ -38,6 +38,9 @@ class EventKind(str, Enum):
 
 INFRACTION_KINDS: tuple[EventKind, ...] = tuple(EventKind)[:12]
 
+OF_A_STRETCH: frozenset[EventKind] = frozenset({EventKind.OUTSIDE_ROUTE_LANES, EventKind.MIN_SPEED})
+"""Told at the end of a stretch of the way, of all of it: no frame and no place there shows them."""
+
 # These freeze the route completion and carry no coefficient of their own.
 TERMINATING_KINDS: frozenset[EventKind] = frozenset(
     {EventKind.ROUTE_DEVIATION, EventKind.VEHICLE_BLOCKED, EventKind.ROUTE_TIMEOUT, EventKind.ROUTE_COMPLETED}

@@ -30,8 +30,8 @@ class Manifest:
     `version`; `weights` has `name` and `sha256`; `versions` are those of Python, carla, numpy, torch, nightloop, ...
     `droplets` has, for each fused arm that is driven in fog, `radius_um` (effective radius) and `lwir_over_visible`
     (extinction of long-wave infrared as a multiple of that of visible light). `extended` are the hashes of the runs
-    that this one was before it got more arms, seeds or routes: their drives are kept. No wall-clock figure belongs
-    here."""
+    that this one was before it got more arms, seeds or routes: their drives are kept. `limits` are the scenario's, by
+    the names of `scenarios.definition.Limits`. No wall-clock figure belongs here."""
 
     scenario: str
     agent: str
@@ -47,6 +47,7 @@ class Manifest:
     metric_version: str = DEFAULT_VERSION
     droplets: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     extended: tuple[str, ...] = ()
+    limits: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def expected_episodes(self) -> int:
@@ -66,7 +67,7 @@ def write_manifest(folder: RunFolder, manifest: Manifest) -> None:
 
 def _check(manifest: Manifest) -> None:
     """ValueError where a file says something else than a run does."""
-    for name in ("arms", "config", "server", "versions", "weights", "droplets"):
+    for name in ("arms", "config", "server", "versions", "weights", "droplets", "limits"):
         if not isinstance(getattr(manifest, name), Mapping):
             raise ValueError(f"{name} maps nothing")
     for arm, droplets in manifest.droplets.items():

@@ -133,7 +133,7 @@ def read_episode(folder: EpisodeFolder) -> EpisodeRecord:
 
 
 def _to_json(record: EpisodeRecord) -> dict[str, Any]:
-    """All fields but the events, which have their own file and can be made again from the ticks."""
+    """All fields but the events, which have their own file."""
     kept = {"format": FORMAT} | {f.name: getattr(record, f.name) for f in fields(record) if f.name != "events"}
     kept["failure"] = record.failure.value if record.failure else None
     kept["clips"] = [asdict(clip) for clip in record.clips]

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from results import plots
-from results.events import INFRACTION_KINDS, EventKind
+from results.events import INFRACTION_KINDS, OF_A_STRETCH, EventKind
 from results.figure import arm_number
 from results.layout import EpisodeFolder, RunFolder
 from results.manifest import Manifest, RouteEntry
@@ -195,7 +195,8 @@ def _infractions(
                     left_out,
                 )
             )
-            marks.append(Mark(number, record.arm, (event.location[0], event.location[1]), event.time_s))
+            if event.kind not in OF_A_STRETCH:
+                marks.append(Mark(number, record.arm, (event.location[0], event.location[1]), event.time_s))
     return infractions, marks
 
 

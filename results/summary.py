@@ -11,7 +11,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from results import atomic, leaderboard, statistics
@@ -52,7 +52,17 @@ def read_run(folder: RunFolder) -> tuple[Manifest, tuple[EpisodeRecord, ...]]:
     if strangers:
         arm, route, seed = strangers[0]
         raise RecordError(f"{folder.path}: route {route}, arm {arm}, seed {seed} is not part of the run in run.json")
-    return manifest, tuple(found[key] for key in expected if key in found)
+    records = tuple(found[key] for key in expected if key in found)
+    return _as_driven(manifest, records), records
+
+
+def _as_driven(manifest: Manifest, records: Sequence[EpisodeRecord]) -> Manifest:
+    """With the agent's track and the server's version as the drives found them: run.json was written before."""
+    if not records:
+        return manifest
+    tracks, versions = ({getattr(r, name) for r in records} for name in ("track", "server_version"))
+    server = {**manifest.server, "version": ", ".join(sorted(versions))}
+    return replace(manifest, track=", ".join(sorted(tracks)), server=server)
 
 
 def summarise(manifest: Manifest, records: Sequence[EpisodeRecord]) -> dict[str, Any]:
@@ -79,6 +89,7 @@ def summarise(manifest: Manifest, records: Sequence[EpisodeRecord]) -> dict[str,
             "weather": dict(manifest.arms),
             "server": dict(manifest.server),
             "weights": dict(manifest.weights),
+            "limits": dict(manifest.limits),
             "versions": dict(manifest.versions),
             "bootstrap": {
                 "resamples": statistics.RESAMPLES,

@@ -1,4 +1,4 @@
-"""The state of a route at every simulation tick: enough for the criteria to run again from disk."""
+"""The state of a route at every simulation tick."""
 
 from __future__ import annotations
 

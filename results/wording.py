@@ -27,16 +27,30 @@ class Headline:
 def headline(summary: Mapping[str, Any]) -> Headline:
     paired = summary["paired"]
     sentences = [_scores(summary)]
-    if paired and paired["difference"] is not None:
+    early = [_undriven(summary, arm) for arm in _compared(summary) if _undriven(summary, arm)]
+    if early:
+        sentences += early
+    elif paired and paired["difference"] is not None:
         sentences.append(_difference(paired))
-    recovered = _recovery(summary)
+    recovered = "" if early or any(_undriven(summary, arm) for arm in summary["arms"]) else _recovery(summary)
     if recovered:
         sentences.append(recovered)
     sentences += [_undriven(summary, entry["arm"]) or _other_droplets(entry) for entry in _others(summary)]
     for entry in summary["other_fusions"]:
         sentences += filter(None, [_undriven(summary, entry["arm"]) or _other_fusion(entry)])
-    title = _title(summary) if summary["complete"] else f"Unfinished run: {_title(summary)}"
+    title = _early_title(summary) if early else _title(summary)
+    if not summary["complete"]:
+        title = f"Unfinished run: {title}"
     return Headline(title, tuple(sentences), tuple(_cautions(summary)))
+
+
+def _compared(summary: Mapping[str, Any]) -> tuple[str, ...]:
+    paired = summary["paired"]
+    return (paired["baseline"], paired["treatment"]) if paired else ()
+
+
+def _early_title(summary: Mapping[str, Any]) -> str:
+    return f"{_agent_name(summary['agent'])} in {summary['scenario']}: too early to compare RGB and fused"
 
 
 def signed(value: float, digits: int = 1) -> str:

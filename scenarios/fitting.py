@@ -10,6 +10,7 @@ import carla
 
 from scenarios.errors import ScenarioError
 from scenarios.hazards import HAZARDS, PARAMETERS
+from scenarios.hazards.pedestrian import DIRECTIONS
 from scenarios.planner import RoutePlan, plan
 from scenarios.routes import RouteSpec, ScenarioSpec
 
@@ -32,6 +33,7 @@ def triggers(route: RoutePlan, spec: RouteSpec) -> list[tuple[ScenarioSpec, floa
         if scenario.type not in HAZARDS:
             continue
         _check_spelling(scenario)
+        _check_values(scenario)
         along_m, away_m = route.nearest(scenario.trigger.x, scenario.trigger.y)
         where = f"{scenario.source}: trigger point of {scenario.name}"
         if away_m > TRIGGER_NEAR_M:
@@ -52,6 +54,19 @@ def _check_spelling(scenario: ScenarioSpec) -> None:
     for name in sorted(scenario.parameters.keys() - set(known)):
         if meant := difflib.get_close_matches(name, known, n=1, cutoff=0.8):
             raise ScenarioError(f"{scenario.source}: {scenario.name} has <{name}>: did you mean <{meant[0]}>?")
+
+
+def _check_values(scenario: ScenarioSpec) -> None:
+    """As whoever stages it reads them: a mistake would else be found drive by drive."""
+    for name in scenario.parameters.keys() & set(PARAMETERS[scenario.type]):
+        if name == "direction":
+            scenario.choice(name, "", tuple(DIRECTIONS))
+        elif name.endswith("_model"):
+            scenario.text(name, "")
+        elif name in ("speed", "bicycle_speed", "crossing_speed"):
+            scenario.positive(name, 1.0)
+        else:
+            scenario.number(name, 0.0)
 
 
 def title_of(spec: RouteSpec) -> str:

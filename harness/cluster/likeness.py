@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
-import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,11 +9,7 @@ from pathlib import Path
 from agents.loader import AgentLoadError
 from agents.outside.process import examine, find_python
 from harness.config import checksum
-
-ROOT = Path(__file__).resolve().parent.parent.parent
-PACKAGES = ("agents", "fusion", "harness", "results", "scenarios", "sensors", "simulator")
-LIBRARIES = ("carla", "numpy", "scipy", "torch", "numba", "opencv-python-headless")
-"""Those that a drive's numbers come from."""
+from harness.versions import ROOT, code_checksum, is_nightloops, library_versions
 
 
 @dataclass(frozen=True)
@@ -46,9 +40,9 @@ def likeness(files: Sequence[Path], own_python: OwnPython | None = None) -> Like
     """Of this machine. `files` that are nightloop's own count as its code, wherever it is installed."""
     own = [file.expanduser().resolve() for file in files]
     return Likeness(
-        versions=tuple(_versions().items()),
-        code=_code(),
-        files=tuple((str(file), checksum(file)) for file in own if not _is_nightloops(file)),
+        versions=tuple(library_versions().items()),
+        code=code_checksum(),
+        files=tuple((str(file), checksum(file)) for file in own if not is_nightloops(file)),
         folder=str(Path.cwd()),
         own_python=own_python,
     )
@@ -56,11 +50,11 @@ def likeness(files: Sequence[Path], own_python: OwnPython | None = None) -> Like
 
 def unlike(wanted: Likeness) -> str:
     """In one line, what this machine has otherwise; empty if it has all that is wanted."""
-    here = _versions()
+    here = library_versions()
     for name, version in wanted.versions:
         if here[name] != version:
             return f"{name} {here[name]} in place of {version}: install the same on every machine"
-    if _code() != wanted.code:
+    if code_checksum() != wanted.code:
         return f"another nightloop in {ROOT}: install the same on every machine"
     for path, expected in wanted.files:
         try:
@@ -79,18 +73,3 @@ def _unlike_python(wanted: OwnPython) -> str:
     except AgentLoadError as error:
         return str(error)
     return "" if found == wanted.versions else f"--agent-python has {found} in place of {wanted.versions}"
-
-
-def _versions() -> dict[str, str]:
-    return {"Python": platform.python_version()} | {name: importlib.metadata.version(name) for name in LIBRARIES}
-
-
-def _code() -> str:
-    """Of all that comes with an installation, and of nothing that a run leaves there."""
-    kinds = {".py", ".yaml", ".xml", ".json", ".safetensors"}
-    files = [file for name in PACKAGES for file in sorted((ROOT / name).rglob("*")) if file.suffix in kinds]
-    return checksum(*(file for file in files if "__pycache__" not in file.parts))
-
-
-def _is_nightloops(file: Path) -> bool:
-    return any((ROOT / name) in file.parents for name in PACKAGES)

@@ -16,7 +16,7 @@ from typing import Any
 
 from harness.cluster.likeness import Likeness, unlike
 from harness.errors import HarnessError
-from harness.executor import FIRST_TICK_LIMIT_S, Job, Outcome, run_jobs
+from harness.executor import Job, Outcome, first_limit_s, run_jobs
 from harness.kernels import compile_kernels
 from results.layout import RunFolder
 
@@ -49,7 +49,7 @@ def drive(job: Job, wanted: Likeness, tick_limit_s: float, tell: Tell) -> Driven
     request = job.request
     with _room() as room:
         here = replace(job, request={**request, "out": str(room)}, log=room / "log")
-        (outcome,) = run_jobs([here], 1, lambda _, message: tell(message), tick_limit_s, FIRST_TICK_LIMIT_S)
+        (outcome,) = run_jobs([here], 1, lambda _, message: tell(message), tick_limit_s, first_limit_s(tick_limit_s))
         folder = RunFolder(room).episode(request["route_id"], request["arm"], request["seed"]).path
         files = {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
         return Driven(replace(outcome, job=job), files, here.log.read_bytes())

@@ -34,7 +34,9 @@ class RouteCompletion(Criterion):
     def percentage(self) -> float:
         if self.is_complete:
             return 100.0
-        return 100.0 * float(self._plan.distance_m[self._index]) / self._plan.length_m
+        return min(
+            100.0, 100.0 * float(self._plan.distance_m[self._index]) / self._plan.length_m
+        )  # 100 L / L is rounded
 
     def update(self, tick: Tick) -> list[Event]:
         if self.is_complete:

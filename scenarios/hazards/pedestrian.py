@@ -26,6 +26,7 @@ PARAMETERS = (
     "blocker_offset",
     "walker_model",
 )
+DIRECTIONS = {"left": -1.0, "right": 1.0}
 WALKER_HEIGHT_M = 1.0
 # The walker starts for an ego that creeps up as well.
 SURPRISE_M = 8.0
@@ -43,7 +44,7 @@ class CrossingPedestrian:
         self._trigger_m = place.trigger_m
         self._speed_mps = spec.positive("crossing_speed", 1.5)
         self._lead_s = spec.number("lead_time", 3.0)
-        side = {"left": -1.0, "right": 1.0}[spec.choice("direction", "right", ("left", "right"))]
+        side = DIRECTIONS[spec.choice("direction", "right", tuple(DIRECTIONS))]
         offset_m = spec.number("start_offset", self._speed_mps * self._lead_s)
         # Farther away than it walks until the meeting: it starts earlier, so that they meet all the same.
         self._lead_s = max(self._lead_s, offset_m / self._speed_mps)

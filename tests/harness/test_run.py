@@ -16,6 +16,7 @@ import pytest
 
 from fusion.weights import checksum, locate
 from harness.arms import WITHOUT_THERMAL
+from harness.run import main
 from tests.harness import tiny
 
 Start = Callable[..., tiny.Run]
@@ -39,10 +40,11 @@ def undisturbed(paired: list[object], start: Start, tmp_path_factory: pytest.Tem
     run = start(*paired, "--out", out)
     assert run.end() == 0, run.said
     assert "one pair has no interval" in run.printed
+    assert run.leaves_nothing()
     return out
 
 
-def test_a_run_leaves_its_results_and_no_process(undisturbed: Path, start: Start) -> None:
+def test_a_run_leaves_its_results(undisturbed: Path) -> None:
     kept = json.loads((undisturbed / "summary.json").read_text())
     assert kept["complete"]
     assert kept["arms"]["rgb"]["route_completion"] == 100.0
@@ -163,9 +165,8 @@ def test_an_episode_whose_server_dies_is_driven_again(
 def test_agents_that_fail_are_recorded_while_the_others_drive(start: Start, tmp_path: Path) -> None:
     agent = tiny.agent_file(tmp_path, tiny.FAILING_AGENT, "failing")
     out = tmp_path / "out"
-    run = start(
-        "--scenario", tiny.scenario_file(tmp_path), "--agent", agent, "--arms", "rgb", "--seeds", 5, "--out", out
-    )
+    asked = ["--scenario", tiny.scenario_file(tmp_path), "--agent", agent, "--arms", "rgb", "--seeds", 5, "--out", out]
+    run = start(*asked)
     assert run.end() == 1
     assert run.leaves_nothing()
     assert run.said.splitlines()[-1].startswith("nightloop: 4 of 5 episodes failed"), run.said
@@ -187,6 +188,19 @@ def test_agents_that_fail_are_recorded_while_the_others_drive(start: Start, tmp_
     kept = json.loads((out / "summary.json").read_text())["arms"]["rgb"]
     assert kept["episodes"] == {"expected": 5, "driven": 5, "crashed": 4}
     assert kept["without_crashed"]["route_completion"] == 100.0
+    again = start(*asked, "--resume")
+    assert again.end() == 1  # nothing is left to drive, and the failures stay
+    assert again.said.splitlines()[-1].startswith("nightloop: 4 of 5 episodes failed"), again.said
+
+
+def test_a_run_of_another_nightloop_or_library_is_not_gone_on_with(
+    undisturbed: Path, paired: list[object], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    manifest = json.loads((undisturbed / "run.json").read_text())
+    manifest["config"]["code_checksum"], manifest["versions"]["numpy"] = "0" * 64, "1.0"
+    (tmp_path / "run.json").write_text(json.dumps(manifest))
+    assert main([*map(str, paired), "--out", str(tmp_path), "--resume"]) == 2
+    assert "holds another run (differs in code_checksum, version of numpy); choose another" in capsys.readouterr().err
 
 
 def test_a_finished_run_is_not_touched(undisturbed: Path, paired: list[object], start: Start) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+import carla
 import pytest
 
 from harness.errors import HarnessError, ServerError
@@ -56,6 +57,20 @@ def test_a_run_uses_all_servers_and_goes_on_without_one_that_ends(
     alone = start(*options, "--arms", "fused", "--carla", there, "--out", tmp_path / "alone")
     assert alone.end() == 0, alone.said
     assert "1 at a time" in alone.said
+    # A drive that is interrupted takes away what it has spawned, and gives the server its own pace back.
+    (tmp_path / "go").unlink()
+    log = tmp_path / "stopped" / "logs" / "1-rgb-seed0.log"
+    stopped = start(*options, "--carla", there, "--out", tmp_path / "stopped")
+    stopped.until(lambda: log.exists() and "saw" in log.read_text())
+    stopped.process.send_signal(signal.SIGINT)
+    assert stopped.end() == 130
+    assert stopped.leaves_nothing()
+    client = carla.Client("127.0.0.1", lasting.port)
+    client.set_timeout(20.0)
+    world = client.get_world()
+    assert not world.get_settings().synchronous_mode
+    world.wait_for_tick()
+    assert not [actor for actor in world.get_actors() if actor.type_id.startswith(("vehicle.", "walker."))]
     # What was driven before on a server, and on which of them a drive takes place, changes nothing.
     assert tiny.drives_of(tmp_path / "alone") == tiny.drives_of(tmp_path / "out", "fused")
 

@@ -55,6 +55,18 @@ def test_other_weights_are_compared_on_the_drives_of_both(tmp_path: Path, capsys
     assert "Fewer than 6 routes" in said
 
 
+def test_one_number_for_two_ways_is_no_pair(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before, after = (run(tmp_path / name, {"rgb": 0, "fused": 0}) for name in ("before", "after"))
+    for number, file in enumerate(sorted(after.path.glob("episodes/*/record.json"))):
+        kept = json.loads(file.read_text())
+        kept["route_xy"] = [[0.0, 0.0], [50.0, 0.0 if number else 20.0]]
+        file.write_text(json.dumps(kept))
+    for file in before.path.glob("episodes/*/record.json"):
+        file.write_text(json.dumps(json.loads(file.read_text()) | {"route_xy": [[0.0, 1.0], [51.0, 0.0]]}))
+    assert main([str(before.path), str(after.path)]) == 2
+    assert "is another way than that of" in capsys.readouterr().err
+
+
 def test_what_changed_rgb_is_no_part_of_the_gains(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = run(tmp_path / "before", {"rgb": 6, "fused": 2})
     after = run(tmp_path / "after", {"rgb": 0, "fused": 0}, agent="other.py")

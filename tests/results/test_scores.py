@@ -44,9 +44,20 @@ def test_version_2_1_adds_before_it_divides() -> None:
     assert infraction_penalty(every, "leaderboard-2.1") == pytest.approx(1 / (1 + 1.0 + 0.7 + 0.6 + 0.4 + 0.25))
 
 
-def test_every_coefficient_of_the_multiplying_rules() -> None:
-    every = (PEDESTRIAN, VEHICLE, event(EventKind.COLLISION_LAYOUT), RED, STOP)
-    assert infraction_penalty(every, "leaderboard-2.0") == pytest.approx(0.5 * 0.6 * 0.65 * 0.7 * 0.8)
+@pytest.mark.parametrize(
+    ("kind", "factor", "summand"),
+    [
+        (EventKind.COLLISION_PEDESTRIAN, 0.5, 1.0),
+        (EventKind.COLLISION_VEHICLE, 0.6, 0.7),
+        (EventKind.COLLISION_LAYOUT, 0.65, 0.6),
+        (EventKind.RED_LIGHT, 0.7, 0.4),
+        (EventKind.STOP_SIGN, 0.8, 0.25),
+    ],
+)
+def test_every_coefficient(kind: EventKind, factor: float, summand: float) -> None:
+    for version in MULTIPLYING:
+        assert infraction_penalty((event(kind),), version) == pytest.approx(factor)
+    assert infraction_penalty((event(kind),), "leaderboard-2.1") == pytest.approx(1.0 / (1.0 + summand))
 
 
 def test_version_1_0_knows_no_scenario_timeout_and_no_yielding() -> None:

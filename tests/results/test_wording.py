@@ -76,6 +76,16 @@ def test_crashed_and_missing_drives_are_said_aloud() -> None:
     assert any("Without them the difference is 0.0 points" in caution for caution in words.cautions)
 
 
+@pytest.mark.parametrize("driven", [0, 1, 5])
+def test_drives_that_are_still_to_come_make_no_finding(driven: int) -> None:
+    fused = [route.id for route in ROUTES[:driven]]
+    records = [one for one in drives(rgb=HIT) if one.arm == "rgb" or (one.arm == "fused" and one.route_id in fused)]
+    words = told(records)
+    assert words.title == "Unfinished run: pilot in night_fog: too early to compare RGB and fused"
+    assert f"Of the fused arm {driven} of 6 drives are there: too early to compare it." in words.sentences
+    assert not any("Fused minus RGB" in sentence or "won" in sentence for sentence in words.sentences)
+
+
 def in_droplets(large: tuple | None, rgb: tuple = HIT) -> wording.Headline:
     """What is said of six routes in fog; `large`: how drives in larger droplets went, None where there were none."""
     arms = {"rgb": "fog", "fused": "fog"} | ({} if large is None else {"fused_10um": "fog"})

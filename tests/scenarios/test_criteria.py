@@ -3,6 +3,7 @@
 import dataclasses
 import math
 
+import numpy as np
 import pytest
 
 from results.events import EventKind
@@ -169,6 +170,14 @@ def test_driving_on_the_wrong_side_counts_from_the_centre_line_on():
     ticks = [tick(i * 0.05, 50.0 + 0.4 * i, LANE_Y if i < 250 else -LANE_Y) for i in range(500)]
     (event,) = judge([OutsideRouteLanes(route(), street())], ticks)
     assert event.details["percentage"] == pytest.approx(50.0, abs=1.5)
+
+
+def test_a_route_is_never_driven_to_more_than_all_of_it():
+    length_m = 88.22447157535046  # 100 L / L is 100.00000000000001
+    distance_m = np.append(route().distance_m[:-1], length_m)
+    completion = RouteCompletion(dataclasses.replace(route(), distance_m=distance_m))
+    completion._index = len(distance_m) - 1
+    assert completion.percentage == 100.0
 
 
 def test_the_route_is_complete_near_its_end():

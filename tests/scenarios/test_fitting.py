@@ -45,10 +45,19 @@ def test_a_misspelt_parameter_is_told_before_anything_is_driven():
     assert along_m == pytest.approx(0.0, abs=1.0)
 
 
-def test_a_direction_is_left_or_right():
-    (scenario,) = crossing(direction="Left").scenarios
-    with pytest.raises(ScenarioError, match="<direction> of Walker: 'Left' is none of left, right"):
-        scenario.choice("direction", "right", ("left", "right"))
+@pytest.mark.parametrize(
+    ("parameters", "says"),
+    [
+        ({"direction": "Left"}, "mine.xml:7: <direction> of Walker: 'Left' is none of left, right"),
+        ({"lead_time": "soon"}, "mine.xml:7: <lead_time> of Walker: 'soon' is not a number"),
+        ({"crossing_speed": "0"}, "mine.xml:7: <crossing_speed> of Walker"),
+    ],
+)
+def test_a_value_that_no_hazard_can_have_is_told_before_anything_is_driven(parameters, says):
+    spec = crossing(distance="12", **parameters)
+    way = plan(carla.Map("Elm02", build_town("Elm02").opendrive), spec.keypoints)
+    with pytest.raises(ScenarioError, match=f"^{re.escape(says)}"):
+        triggers(way, spec)
 
 
 def test_parameters_of_hazards_are_those_that_their_code_reads():

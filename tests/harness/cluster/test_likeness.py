@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,16 @@ import fusion
 from agents.outside.process import examine
 from harness.cluster.likeness import OwnPython, likeness, unlike
 from tests.harness import tiny
+
+
+def test_a_library_that_is_not_installed_is_one_version_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def lacking(name: str) -> str:
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(importlib.metadata, "version", lacking)
+    wanted = likeness([])
+    assert ("torch", "not installed") in wanted.versions
+    assert unlike(wanted) == ""
 
 
 def test_a_machine_is_like_itself_and_other_files_versions_and_code_are_told(
@@ -25,7 +36,7 @@ def test_a_machine_is_like_itself_and_other_files_versions_and_code_are_told(
 
     (version, number), *others = wanted.versions
     told = unlike(replace(wanted, versions=((version, "2.7"), *others)))
-    assert told == f"Python {number} in place of 2.7: install the same on every machine"
+    assert told == f"python {number} in place of 2.7: install the same on every machine"
     assert unlike(replace(wanted, code="other")).startswith("another nightloop in ")
     assert unlike(replace(wanted, folder="/nowhere")).startswith("no folder /nowhere here")
     agent.write_text("changed")
