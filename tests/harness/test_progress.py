@@ -54,7 +54,8 @@ def test_names_in_brackets_are_shown_as_they_are() -> None:
         display.message("[/b]-rgb-seed0", PROGRESS)
     assert "[/b]-rgb-seed0" in text.getvalue()
     text = io.StringIO()
-    arm = {"driving_score": 50.0, "route_completion": 100.0, "infraction_penalty": 0.5}
+    episodes = {"expected": 2, "driven": 2, "crashed": 0}
+    arm = {"driving_score": 50.0, "route_completion": 100.0, "infraction_penalty": 0.5, "episodes": episodes}
     figures = {"scenario": "fog", "agent": "[/new]/a.py", "metric_version": "bench2drive", "arms": {"rgb": arm}}
     _print_summary({**figures, "paired": None, "droplets": None, "other_fusions": []}, Console(file=text, width=100))
     assert "fog · [/new]/a.py · bench2drive" in text.getvalue()
