@@ -205,7 +205,8 @@ def evaluate(
             "no pair carries classes (fusion/segmentation.py lists the known kinds): record with --labels"
         )
     make_folder(out)
-    rows = metric_rows(pairs, by, perception())
+    backbone = perception()
+    rows = metric_rows(pairs, by, backbone)
     result: dict[str, Any] = {"metrics": summary(rows)}
     text = markdown(result["metrics"])
     if with_curves:
@@ -223,7 +224,6 @@ def evaluate(
         result["segmentation"] = segmentations(classed, by, segment, block)
         text += segmentation_markdown(result["segmentation"])
     if cache:
-        backbone = load_backbone(PERCEPTION)
         found = against_teacher.rows(apart, cache, by, backbone)
         result["of teacher"] = against_teacher.shares(found)
         text += "\n" + against_teacher.markdown(found)
