@@ -56,8 +56,7 @@ class FusionProxy:
             self._learnt = arrays_of(student)
         self._checksum, self._precision, self._backend = checksum, precision, backend
         self._bytes = BytePath(self._learnt, threads)
-        if (precision, backend) != ("fp32", "eager"):
-            _ = self._tensors  # what cannot be had is told now
+        self._refuse_early()
 
     @classmethod
     def from_pretrained(
@@ -111,9 +110,17 @@ class FusionProxy:
 
         return TensorPath(self.student, self._precision, self._backend)
 
+    def _refuse_early(self) -> None:
+        """What cannot be had is told at once rather than with the first tensor."""
+        if (self._precision, self._backend) != ("fp32", "eager"):
+            _ = self._tensors
+
     def to(self, device: "str | torch.device") -> "FusionProxy":
         """Moves the network for tensors; arrays are fused on the CPU only."""
         self.student.to(device)
+        # Its copy in half precision, recorded graphs and what depends on a frame's size lie where it was.
+        self.__dict__.pop("_tensors", None)
+        self._refuse_early()
         return self
 
     def __call__(self, visible: Frame, thermal: Frame | None = None, channel_order: str | None = None) -> Frame:
