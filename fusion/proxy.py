@@ -1,6 +1,8 @@
 """FusionProxy: the one call that puts a thermal frame into a visible one."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -100,13 +102,15 @@ class FusionProxy:
 
     @cached_property
     def student(self) -> "Student":
-        from fusion.weights.tensors import student_of
+        with _pytorch():
+            from fusion.weights.tensors import student_of
 
         return student_of(self._learnt)
 
     @cached_property
     def _tensors(self) -> "TensorPath":
-        from fusion.tensor_path import TensorPath
+        with _pytorch():
+            from fusion.tensor_path import TensorPath
 
         return TensorPath(self.student, self._precision, self._backend)
 
@@ -143,6 +147,17 @@ class FusionProxy:
         if torch is not None and isinstance(visible, torch.Tensor):
             return self._tensors.fuse_frames(visible, thermal, bgr=channel_order == "bgr")
         raise FusionError(f"visible is a NumPy array or a torch tensor, not {type(visible).__name__}")
+
+
+@contextmanager
+def _pytorch() -> Iterator[None]:
+    """Whoever fuses arrays alone need not have it."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        raise FusionError("a network for tensors needs PyTorch: pip install 'nightloop[train]'") from None
 
 
 def _luminance_of_bytes(visible: NDArray[np.uint8], red: int) -> NDArray[np.uint8]:
