@@ -16,7 +16,7 @@ import argparse
 import csv
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,7 @@ from fusion.naive import Fusion
 from fusion.perceptual import picture_distance
 from fusion.progress import along
 from fusion.redrawing import DRAWS, Statistic, bounds, judged
-from fusion.segmentation import CLASSES, Segment, Segmenter, ious, overlaps, read_classes
+from fusion.segmentation import CLASSES, Segment, Segmenter, ious, known_to, overlaps, read_classes
 from fusion.segmentation import labels_of as classes_of
 from fusion.tables import detection_markdown, markdown, segmentation_markdown
 
@@ -136,16 +136,21 @@ def _precisions(frames: dict[str, list[detection.Matches]], block: int) -> dict[
 
 
 def segmentations(
-    labelled: Sequence[tuple[Pair, Path]], by: dict[str, Fusion], segment: Segment, block: int = 1
+    labelled: Sequence[tuple[Pair, Path]],
+    by: dict[str, Fusion],
+    segment: Segment,
+    block: int = 1,
+    named: Collection[int] = range(len(CLASSES)),
 ) -> dict[str, Any]:
     """condition -> fusion -> IoU of every class over all its pixels, and their mean over the labelled classes with its
-    interval over the frames, as in `detections`. labelled: pairs and where their classes lie."""
+    interval over the frames, as in `detections`. labelled: pairs and where their classes lie; named: the classes that
+    the network can find, of which alone something is asked."""
     found: dict[str, dict[str, list[NDArray[np.int64]]]] = {}
     for pair, path in along("segmentation", labelled, len(labelled)):
         images = load(pair)
         wanted, known = read_classes(path, images.thermal.shape)
         for name, fuse in by.items():
-            counts = overlaps(segment(fuse(images.visible, images.thermal)), wanted, known)
+            counts = overlaps(segment(fuse(images.visible, images.thermal)), wanted, known, named)
             for condition in ("all", condition_of(pair)):
                 found.setdefault(condition, {}).setdefault(name, []).append(counts)
     table: dict[str, Any] = {}
@@ -204,6 +209,8 @@ def evaluate(
         raise FusionError(
             "no pair carries classes (fusion/segmentation.py lists the known kinds): record with --labels"
         )
+    if segment and segment.named.isdisjoint(index for _, path in classed for index in known_to(path)):
+        raise FusionError(f"segmenter '{segmenter}' knows no class that the labels name")
     make_folder(out)
     backbone = perception()
     rows = metric_rows(pairs, by, backbone)
@@ -221,7 +228,7 @@ def evaluate(
         result["detection"] = detections(labelled, by, judge, block)
         text += detection_markdown(result["detection"])
     if segment:
-        result["segmentation"] = segmentations(classed, by, segment, block)
+        result["segmentation"] = segmentations(classed, by, segment, block, segment.named)
         text += segmentation_markdown(result["segmentation"])
     if cache:
         found = against_teacher.rows(apart, cache, by, backbone)

@@ -10,7 +10,7 @@ those of the labels by their names. Labels lie beside the folder of visible fram
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,6 +60,8 @@ class Segmenter:
         self._class_of = class_table(network.id2label)
         if (self._class_of < 0).all():
             raise FusionError(f"segmenter '{name}' knows none of {', '.join(CLASSES)}")
+        self.named = frozenset(int(index) for index in self._class_of if index >= 0)
+        """Which of CLASSES it can find at all."""
 
     @classmethod
     def load(cls, name: str) -> "Segmenter":
@@ -159,15 +161,23 @@ def read_classes(path: Path, shape: tuple[int, int]) -> tuple[Classes, tuple[int
     table = np.full(max(int(image.max()), max(known)) + 1, -1)
     for number, name in known.items():
         table[number] = CLASSES.index(name)
-    return table[image], tuple(CLASSES.index(name) for name in known.values())
+    return table[image], known_to(path)
 
 
-def overlaps(found: Classes, wanted: Classes, known: Sequence[int]) -> NDArray[np.int64]:
-    """(classes, 3): per class the pixels where both agree, where either says so, and where the labels do. Unlabelled
-    pixels count only where the labels would have said so (MSRS: its background is no car and no person)."""
+def known_to(path: Path) -> tuple[int, ...]:
+    """Which of CLASSES that kind of labels can name. path: from `labels_of`."""
+    return tuple(CLASSES.index(name) for name in FOLDERS[path.parent.name].values())
+
+
+def overlaps(
+    found: Classes, wanted: Classes, known: Sequence[int], named: Collection[int] = range(len(CLASSES))
+) -> NDArray[np.int64]:
+    """(classes, 3): per class the pixels where both agree, where either says so, and where the labels do; zeros for a
+    class that is not among `named`, those of the network. Unlabelled pixels count only where the labels would have said
+    so (MSRS: its background is no car and no person)."""
     counts = np.zeros((len(CLASSES), 3), np.int64)
     judged = np.ones(wanted.shape, bool) if len(known) < len(CLASSES) else wanted >= 0
-    for index in known:
+    for index in set(known).intersection(named):
         one, other = (found == index) & judged, wanted == index
         counts[index] = (one & other).sum(), (one | other).sum(), other.sum()
     return counts

@@ -69,6 +69,19 @@ def test_segmentation_is_told_per_condition_with_intervals(tmp_path):
     assert "| visible | 1.000 (1.000 to 1.000) | 1.000 |" in segmentation_markdown(table)
 
 
+def test_of_a_network_nothing_is_asked_that_it_has_no_name_for(tmp_path):
+    model = onnx_folder(tmp_path / "model")
+    (model / "config.json").write_text('{"id2label": {"0": "road", "1": "bed", "2": "car"}}')
+    recording(tmp_path / "set")
+    table = evaluate([tmp_path / "set"], tmp_path / "out", segmenter=str(model))["segmentation"]["all"]["visible"]
+    assert set(table["IoU"]) == {"road", "car"}  # a person stands in the road, and counts against what is found there
+    assert table["mean"] == pytest.approx(sum(table["IoU"].values()) / 2)
+    (model / "config.json").write_text('{"id2label": {"0": "road", "1": "bed", "2": "cat"}}')
+    (tmp_path / "set" / "tags").rename(tmp_path / "set" / "Segmentation_labels")  # those of MSRS: car, person, bicycle
+    with pytest.raises(FusionError, match=r"segmenter '.*' knows no class that the labels name"):
+        evaluate([tmp_path / "set"], tmp_path / "out", segmenter=str(model))
+
+
 def test_a_model_of_transformers_names_every_pixel_of_any_size(tmp_path):
     config = transformers.SegformerConfig(
         depths=[1, 1, 1, 1], hidden_sizes=[8, 8, 16, 16], decoder_hidden_size=8, num_attention_heads=[1, 1, 1, 1],
