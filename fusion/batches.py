@@ -291,8 +291,10 @@ def _element(scene: Scene, at_signal: bool, recipe: Recipe, scale: int, size: tu
     if recipe.lambda_contrast > 0.0:
         element |= _contrast_target(scene, disturbed, recipe, scale, small, known or is_itself)
     if recipe.lambda_flicker > 0.0:
-        later = next_moment(visible, shown, rng)
-        element |= {"later": torch.cat([_planes(later[0]), _planes(later[1][..., None])]), "shift": later[2]}
+        later, heat, shift = next_moment(visible, shown, rng)
+        if not recipe.thermal:
+            heat = grey_bytes(later)  # as in a drive: no grain of its own, no gain control
+        element |= {"later": torch.cat([_planes(later), _planes(heat[..., None])]), "shift": shift}
     return element
 
 
