@@ -98,6 +98,11 @@ class FusionProxy:
         """SHA-256 of the weights file; empty for a student that did not come from one."""
         return self._checksum
 
+    @property
+    def uses_thermal(self) -> bool:
+        """False for weights that were trained without thermal frames: they change every frame, whatever the heat."""
+        return bool(self._learnt.config.thermal)
+
     # These two are made for the first tensor: PyTorch takes seconds to load, and arrays do without it.
 
     @cached_property
@@ -133,7 +138,7 @@ class FusionProxy:
         if isinstance(visible, np.ndarray):
             _check_arrays(visible, thermal)
             red = 0 if channel_order == "rgb" else 2
-            if not self._learnt.config.thermal:
+            if not self.uses_thermal:
                 thermal = _luminance_of_bytes(visible, red)
             if thermal is None:
                 return visible.copy()
