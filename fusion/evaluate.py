@@ -6,7 +6,7 @@
 Writes metrics.csv (one line per pair and fusion), summary.json and summary.md (means with 95 % intervals of 1,000
 bootstrap draws over the pairs, for all pairs and per condition), with --robustness a picture of curves, and with
 --detector the AP50 of a frozen detector where the folders carry labels (`fusion.labelled`), with --segmenter the IoU of
-a frozen segmentation network where they carry classes (`fusion.segmentation`), both also as differences between a
+a frozen segmentation network where they carry classes (`fusion.classes`), both also as differences between a
 student and every other kind of frame on the same frames (`fusion.redrawing`), and with --ensembles what the students
 have kept of the teacher that drew them (teacher.csv), on the pairs that were held out. "distance" is the mean distance
 to both sources in what a frozen network sees (`fusion.perceptual`), smaller is nearer; "clear" is the clear twin.
@@ -26,6 +26,8 @@ from numpy.typing import NDArray
 from fusion import against_teacher, detection, limits, robustness
 from fusion.backbones import Backbone, load_backbone
 from fusion.cache import EnsembleCache
+from fusion.classes import CLASSES, known_to, read_classes
+from fusion.classes import labels_of as classes_of
 from fusion.compared import fusions
 from fusion.data import Pair, load, read_folders, read_pairs
 from fusion.errors import FusionError
@@ -36,8 +38,7 @@ from fusion.naive import Fusion
 from fusion.perceptual import picture_distance
 from fusion.progress import along
 from fusion.redrawing import DRAWS, Statistic, bounds, judged
-from fusion.segmentation import CLASSES, Segment, Segmenter, ious, known_to, overlaps, read_classes
-from fusion.segmentation import labels_of as classes_of
+from fusion.segmentation import Segment, Segmenter, ious, overlaps
 from fusion.tables import detection_markdown, markdown, segmentation_markdown
 
 PERCEPTION = "efficientnet-lite0"
@@ -206,9 +207,7 @@ def evaluate(
     segment = Segmenter.load(segmenter) if segmenter else None
     classed = [(pair, path) for pair in pairs if (path := classes_of(pair))] if segment else []
     if segment and not classed:
-        raise FusionError(
-            "no pair carries classes (fusion/segmentation.py lists the known kinds): record with --labels"
-        )
+        raise FusionError("no pair carries classes (fusion/classes.py lists the known kinds): record with --labels")
     if segment and segment.named.isdisjoint(index for _, path in classed for index in known_to(path)):
         raise FusionError(f"segmenter '{segmenter}' knows no class that the labels name")
     make_folder(out)

@@ -6,9 +6,10 @@ import pytest
 import torch
 
 from fusion import FusionError
+from fusion.classes import CLASSES, labels_of, read_classes
 from fusion.data import read_pairs
 from fusion.evaluate import evaluate, segmentations
-from fusion.segmentation import CLASSES, Segmenter, class_table, ious, labels_of, overlaps, read_classes
+from fusion.segmentation import Segmenter, class_table, ious, overlaps
 from fusion.synthetic import write
 from fusion.tables import segmentation_markdown
 
