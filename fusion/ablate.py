@@ -30,7 +30,7 @@ import torch
 from scipy import stats
 
 from fusion import limits
-from fusion.batches import Recipe, Scene, read_scenes
+from fusion.batches import Recipe, Scene, data_digest, read_scenes
 from fusion.cache import EnsembleCache
 from fusion.checkpoint import NAME as CHECKPOINT
 from fusion.data import read_folders, split
@@ -81,12 +81,15 @@ def run_arm(
 ) -> dict[str, float]:
     """Trains one variant, or goes on with it, or reads what it gave before."""
     result = out / "result.json"
+    cache = EnsembleCache.open(ensembles)
+    data = data_digest(folders, cache, recipe.held_out)
     if result.exists():
         before = json.loads(result.read_text())
         if before["recipe"] != json.loads(json.dumps(asdict(recipe))):
             raise FusionError(f"{out} was trained by another recipe: give another --out")
+        if before.get("data_sha256") != data:  # none: a run of before this was noted
+            raise FusionError(f"{out} was not trained on these ensembles and pairs: give another --out")
         return dict(before["metrics"])
-    cache = EnsembleCache.open(ensembles)
     every = max(recipe.steps // 5, 1)
     resume = (out / CHECKPOINT).exists()
     train(folders, ensembles, out, recipe, log_every=every, resume=resume, device=device, workers=workers)
@@ -94,7 +97,7 @@ def run_arm(
     _, held = read_scenes(folders, cache, replace(recipe, samples=0))
     student = load_student(out / "student.safetensors")
     metrics = measure(student, held, int(cache.settings["scale"]))
-    write_text(result, json.dumps({"recipe": asdict(recipe), "metrics": metrics}, indent=1) + "\n")
+    write_text(result, json.dumps({"recipe": asdict(recipe), "data_sha256": data, "metrics": metrics}, indent=1) + "\n")
     return metrics
 
 

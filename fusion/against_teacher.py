@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 from fusion.backbones import Backbone
 from fusion.cache import EnsembleCache
 from fusion.data import Pair, load, reduce, split
+from fusion.ensemble import source_checksum
 from fusion.errors import FusionError
+from fusion.in_order import in_order
 from fusion.metrics import all_metrics, grey
 from fusion.naive import Bytes, Fusion
 from fusion.perceptual import perceptual_distance
@@ -28,18 +30,20 @@ DISTANCE = "distance"
 
 
 def held_out_pairs(pairs: Sequence[Pair], cache: EnsembleCache, held_out: float) -> tuple[Pair, ...]:
-    """The pairs with an ensemble that a trainer with this share held out; all of them where the share is 1."""
+    """The pairs with an ensemble that a trainer with this share held out; all of them where the share is 1. Raises
+    FusionError where their frames are not those that the teacher was shown."""
     drawn = [pair for pair in pairs if pair.name in cache.sources]
     chosen = split(drawn, held_out)[1]
     if not chosen:
         raise FusionError(f"no held-out pair has an ensemble in {cache.folder}: give its data, or a larger --held-out")
+    _check_sources(chosen, cache)
     return chosen
 
 
 def rows(
     pairs: Sequence[Pair], cache: EnsembleCache, by: Mapping[str, Fusion], backbone: Backbone | None = None
 ) -> list[dict[str, Any]]:
-    """One row of metrics per pair and fusion, the teacher's two among them."""
+    """One row of metrics per pair and fusion, the teacher's two among them; distances only with a backbone."""
     scale = int(cache.settings["scale"])
     wanted = {pair.name: pair for pair in pairs}
     found = []
@@ -58,6 +62,15 @@ def rows(
                 row[DISTANCE] = float(perceptual_distance(_planes(image), _planes(mean), backbone.features))
             found.append(row)
     return found
+
+
+def _check_sources(pairs: Sequence[Pair], cache: EnsembleCache) -> None:
+    """A set that was rendered anew has other frames under the same names."""
+    for pair, checksum in zip(pairs, in_order(source_checksum, pairs, "checking pairs")):
+        if cache.sources[pair.name] != checksum:
+            raise FusionError(
+                f"{pair.visible} or its partners changed since the ensembles in {cache.folder} were drawn"
+            )
 
 
 def shares(found: Sequence[Mapping[str, Any]], of: str = MEAN) -> dict[str, dict[str, float]]:

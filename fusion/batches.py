@@ -4,6 +4,8 @@ Every random choice of element i of step s hangs on (seed, s, i) alone: neither 
 that share a batch changes what any element is.
 """
 
+import hashlib
+import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,12 +128,7 @@ def read_scenes(folders: list[Path], cache: EnsembleCache, recipe: Recipe,
     where they are missing."""
     from fusion.ensemble import source_checksum
 
-    pairs = {pair.name: pair for pair in read_folders(folders)}
-    wanted = tuple(pairs[name] for name in sorted(cache.sources) if name in pairs)
-    if not wanted:
-        raise FusionError(
-            f"none of the ensembles in {cache.folder} belongs to a pair in {', '.join(map(str, folders))}"
-        )
+    wanted = _drawn_pairs(folders, cache)
     for pair, checksum in zip(wanted, in_order(source_checksum, wanted, "checking pairs")):
         if cache.sources[pair.name] != checksum:
             raise FusionError(
@@ -172,6 +169,24 @@ def read_scenes(folders: list[Path], cache: EnsembleCache, recipe: Recipe,
             "--signal-gain and --signal-patches need recordings with tags and clear twins: no lit signal is seen"
         )
     return training, held
+
+
+def data_digest(folders: list[Path], cache: EnsembleCache, held_out: float) -> str:
+    """SHA-256 of what a run learns from and is measured on: the ensembles, and which pairs are on which side."""
+    sides = split(_drawn_pairs(folders, cache), held_out)
+    names = [[pair.name for pair in side] for side in sides]
+    return hashlib.sha256(json.dumps([cache.digest, names]).encode()).hexdigest()
+
+
+def _drawn_pairs(folders: list[Path], cache: EnsembleCache) -> tuple[Pair, ...]:
+    """The pairs of these folders that have an ensemble, in order of their names."""
+    pairs = {pair.name: pair for pair in read_folders(folders)}
+    wanted = tuple(pairs[name] for name in sorted(cache.sources) if name in pairs)
+    if not wanted:
+        raise FusionError(
+            f"none of the ensembles in {cache.folder} belongs to a pair in {', '.join(map(str, folders))}"
+        )
+    return wanted
 
 
 def _boxes(pair: Pair, images: Images, wanted: bool) -> tuple[Box, ...]:
@@ -276,8 +291,10 @@ def _element(scene: Scene, at_signal: bool, recipe: Recipe, scale: int, size: tu
     if recipe.lambda_contrast > 0.0:
         element |= _contrast_target(scene, disturbed, recipe, scale, small, known or is_itself)
     if recipe.lambda_flicker > 0.0:
-        later = next_moment(visible, shown, rng)
-        element |= {"later": torch.cat([_planes(later[0]), _planes(later[1][..., None])]), "shift": later[2]}
+        later, heat, shift = next_moment(visible, shown, rng)
+        if not recipe.thermal:
+            heat = grey_bytes(later)  # as in a drive: no grain of its own, no gain control
+        element |= {"later": torch.cat([_planes(later), _planes(heat[..., None])]), "shift": shift}
     return element
 
 

@@ -5,7 +5,8 @@
 Prints a table and, with --json, writes the same figures by name. Times are the smallest of all frames, because other
 work on the machine can only add to them: `..._ms` of the wall, `..._cpu_ms` of the processor time of all threads.
 cpu_WxH_ms is the array path with two threads, cpu_WxH_one_thread_ms with one. floor_WxH_ms is what the machine's memory
-alone would take for the frame: read it twice, write it once, write and read the grid.
+alone would take for a frame of bytes with alpha: read it twice, write it once, write and read the grid. That of float
+frames, which have no alpha, stands in the table.
 """
 
 import argparse
@@ -70,11 +71,11 @@ def gpu_bandwidth_gb_s(frames: int = 20) -> float:
     return 2.0 * COPIED_BYTES / wall_ms / 1e6
 
 
-def floor_ms(width: int, height: int, bins: int, bytes_per_value: int, gb_s: float) -> float:
-    """Memory time of one frame: four channels read for the view and again to be fused, three or four written; the grid
-    written and read once. `bytes_per_value` of the frames; the grid is float32."""
+def floor_ms(width: int, height: int, channels: int, bins: int, bytes_per_value: int, gb_s: float) -> float:
+    """Memory time of one frame: a visible one of so many channels and its heat read for the view and again to be fused,
+    the channels written; the grid written and read once. `bytes_per_value` of the frames; the grid is float32."""
     cells = (-(-width // PAD_PX) * PAD_PX // CELL_PX) * (-(-height // PAD_PX) * PAD_PX // CELL_PX)
-    frame = width * height * bytes_per_value * (5 + 5 + 4)
+    frame = width * height * bytes_per_value * (2 * (channels + 1) + channels)
     return (frame + 2 * cells * bins * LANES * 4) / gb_s / 1e6
 
 
@@ -156,14 +157,14 @@ def measure(weights: str, frames: int, arrays_only: bool = False, gpu_only: bool
         for width, height in () if gpu_only else SIZES:
             visible = rng.integers(0, 256, (height, width, 4), dtype=np.uint8)
             thermal = rng.integers(0, 256, (height, width), dtype=np.uint8)
-            floor = floor_ms(width, height, bins, 1, cpu_gb_s)
+            floor = floor_ms(width, height, 4, bins, 1, cpu_gb_s)
             figures[f"floor_{width}x{height}_ms"] = round(floor, 3)
             for name, path in arrays.items():
                 put(name, (width, height), fastest(lambda p=path, v=visible, t=thermal: p(v, t), frames), floor)  # type: ignore[misc]
             few = max(frames // 10, 2)
             v = visible[..., :3].transpose(2, 0, 1)[None].astype(np.float32) / np.float32(255.0)
             t = thermal[None, None].astype(np.float32) / np.float32(255.0)
-            floor = floor_ms(width, height, bins, 4, cpu_gb_s)
+            floor = floor_ms(width, height, 3, bins, 4, cpu_gb_s)
             for name, run in floats.items():
                 put(name, (width, height), fastest(lambda r=run, v=v, t=t: r(v, t), few), floor)  # type: ignore[misc]
     if not arrays_only and _has_gpu():
@@ -193,7 +194,7 @@ def _on_gpu(weights: str, frames: int, bins: int, figures: dict[str, object], pu
         for width, height in SIZES:
             v = torch.rand(1, 3, height, width, device="cuda")
             t = torch.rand(1, 1, height, width, device="cuda")
-            floor = floor_ms(width, height, bins, 4, gb_s)
+            floor = floor_ms(width, height, 3, bins, 4, gb_s)
             name = f"cuda_{precision}_{backend.replace('-', '_')}_"
             try:
                 times = fastest(lambda: proxy(v, t), 5 * frames, torch.cuda.synchronize)  # noqa: B023

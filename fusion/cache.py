@@ -67,6 +67,12 @@ class EnsembleCache:
         """Of the shards."""
         return frozenset(shard["sha256"] for shard in self._shards)
 
+    @property
+    def digest(self) -> str:
+        """SHA-256 of all that the manifest says: of how the samples were drawn, from what, and of the samples."""
+        said = [self.settings, self.sources, sorted(self.checksums)]
+        return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
     def append(self, samples: Mapping[str, Tensor], sources: Mapping[str, str]) -> None:
         """Adds one shard: name -> uint8 (K, 3, h, w), and name -> checksum of the source images."""
         taken = {shard["file"] for shard in self._shards}

@@ -15,7 +15,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from fusion import limits
+from fusion import classes, labelled, limits
 from fusion.augment import is_valid
 from fusion.data import Pair, load, load_labels, split
 from fusion.errors import FusionError
@@ -25,20 +25,41 @@ from fusion.progress import bar
 SHOWN = 20
 
 
-def faults_of(pair: Pair) -> Iterator[str]:
-    """What is wrong with one pair, a line each."""
+def look(pair: Pair) -> tuple[tuple[int, int] | None, list[str]]:
+    """Height and width of a pair, None where its frames cannot be read, and what is wrong with it, a line each."""
     try:
-        images = load(pair)
-        labels = load_labels(pair)
+        thermal = load(pair).thermal
+    except FusionError as error:
+        return None, [str(error)]
+    height, width = thermal.shape
+    faults = [*_faults_of_labels(pair, height, width)]
+    if not is_valid(thermal) or int(np.ptp(thermal)) == 0:
+        faults.append(f"{pair.thermal} is flat: nothing can be learnt from it")
+    return (height, width), faults
+
+
+def _faults_of_labels(pair: Pair, height: int, width: int) -> Iterator[str]:
+    try:
+        for kind, values in load_labels(pair).items():
+            if values.shape != (height, width):
+                size = f"{values.shape[1]}x{values.shape[0]}"
+                yield f"{pair.labels[kind]} is {size} where {pair.visible} is {width}x{height}"
     except FusionError as error:
         yield str(error)
-        return
-    for kind, values in labels.items():
-        if values.shape != images.thermal.shape:
-            sizes = [f"{shape[1]}x{shape[0]}" for shape in (values.shape, images.thermal.shape)]
-            yield f"{pair.labels[kind]} is {sizes[0]} where {pair.visible} is {sizes[1]}"
-    if not is_valid(images.thermal) or int(np.ptp(images.thermal)) == 0:
-        yield f"{pair.thermal} is flat: nothing can be learnt from it"
+    for path in labels_beside(pair):
+        try:
+            if path.suffix == ".png":
+                classes.read_classes(path, (height, width))
+            else:
+                labelled.read_boxes(path, width, height)
+        except FusionError as error:
+            yield str(error)
+
+
+def labels_beside(pair: Pair) -> list[Path]:
+    """Label files of public sets, which lie where `fusion.labelled` and `fusion.classes` look for them."""
+    found = {labelled.labels_of(pair), classes.labels_of(pair)}
+    return sorted(path for path in found if path and path not in pair.labels.values())
 
 
 def check(folders: list[Path], held_out: float) -> list[str]:
@@ -52,16 +73,16 @@ def check(folders: list[Path], held_out: float) -> list[str]:
         sizes: Counter[str] = Counter()
         with bar(f"reading {folder.name}", len(pairs)) as advance:
             for pair in pairs:
-                found = list(faults_of(pair))
+                size, found = look(pair)
                 faults += found
-                if not found:
-                    height, width = load(pair).thermal.shape
-                    sizes[f"{width}x{height}"] += 1
+                if size:
+                    sizes[f"{size[1]}x{size[0]}"] += 1
                 advance(1)
         common = [f"{size} ({count})" for size, count in sizes.most_common(3)]
         more = [f"{len(sizes) - 3} others"] if len(sizes) > 3 else []
-        twins, labelled = sum(pair.clear is not None for pair in pairs), sum(bool(pair.labels) for pair in pairs)
-        row = (len(pairs), ", ".join(common + more), twins, labelled, len(split(pairs, held_out)[1]))
+        twins = sum(pair.clear is not None for pair in pairs)
+        with_labels = sum(bool(pair.labels or labels_beside(pair)) for pair in pairs)
+        row = (len(pairs), ", ".join(common + more), twins, with_labels, len(split(pairs, held_out)[1]))
         table.add_row(str(folder), *map(str, row))
     Console(width=None if sys.stdout.isatty() else 140).print(table)
     return faults

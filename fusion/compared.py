@@ -19,7 +19,7 @@ def fusions(weights: Sequence[str]) -> dict[str, Fusion]:
 
 
 def _student(name: str) -> Fusion:
-    from fusion.proxy import FusionProxy  # late: it brings torch, which takes seconds
+    from fusion.proxy import FusionProxy  # late: it brings numba, which takes seconds
 
     proxy = FusionProxy.from_pretrained(name)
     return lambda frame, thermal: proxy(frame, thermal, channel_order="rgb")

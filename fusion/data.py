@@ -82,7 +82,7 @@ def split(pairs: Sequence[Pair], held_out: float = 0.1) -> tuple[tuple[Pair, ...
 
 
 def _is_kept_apart(name: str) -> bool:
-    return not {"test", "val"}.isdisjoint(name.split("/")[:-1])
+    return not {"test", "val"}.isdisjoint(name.lower().split("/")[:-1])
 
 
 def evenly(items: Sequence[T], count: int) -> list[T]:

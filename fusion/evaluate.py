@@ -6,7 +6,7 @@
 Writes metrics.csv (one line per pair and fusion), summary.json and summary.md (means with 95 % intervals of 1,000
 bootstrap draws over the pairs, for all pairs and per condition), with --robustness a picture of curves, and with
 --detector the AP50 of a frozen detector where the folders carry labels (`fusion.labelled`), with --segmenter the IoU of
-a frozen segmentation network where they carry classes (`fusion.segmentation`), both also as differences between a
+a frozen segmentation network where they carry classes (`fusion.classes`), both also as differences between a
 student and every other kind of frame on the same frames (`fusion.redrawing`), and with --ensembles what the students
 have kept of the teacher that drew them (teacher.csv), on the pairs that were held out. "distance" is the mean distance
 to both sources in what a frozen network sees (`fusion.perceptual`), smaller is nearer; "clear" is the clear twin.
@@ -16,7 +16,7 @@ import argparse
 import csv
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,8 @@ from numpy.typing import NDArray
 from fusion import against_teacher, detection, limits, robustness
 from fusion.backbones import Backbone, load_backbone
 from fusion.cache import EnsembleCache
+from fusion.classes import CLASSES, known_to, read_classes
+from fusion.classes import labels_of as classes_of
 from fusion.compared import fusions
 from fusion.data import Pair, load, read_folders, read_pairs
 from fusion.errors import FusionError
@@ -36,8 +38,7 @@ from fusion.naive import Fusion
 from fusion.perceptual import picture_distance
 from fusion.progress import along
 from fusion.redrawing import DRAWS, Statistic, bounds, judged
-from fusion.segmentation import CLASSES, Segment, Segmenter, ious, overlaps, read_classes
-from fusion.segmentation import labels_of as classes_of
+from fusion.segmentation import Segment, Segmenter, ious, overlaps
 from fusion.tables import detection_markdown, markdown, segmentation_markdown
 
 PERCEPTION = "efficientnet-lite0"
@@ -136,16 +137,21 @@ def _precisions(frames: dict[str, list[detection.Matches]], block: int) -> dict[
 
 
 def segmentations(
-    labelled: Sequence[tuple[Pair, Path]], by: dict[str, Fusion], segment: Segment, block: int = 1
+    labelled: Sequence[tuple[Pair, Path]],
+    by: dict[str, Fusion],
+    segment: Segment,
+    block: int = 1,
+    named: Collection[int] = range(len(CLASSES)),
 ) -> dict[str, Any]:
     """condition -> fusion -> IoU of every class over all its pixels, and their mean over the labelled classes with its
-    interval over the frames, as in `detections`. labelled: pairs and where their classes lie."""
+    interval over the frames, as in `detections`. labelled: pairs and where their classes lie; named: the classes that
+    the network can find, of which alone something is asked."""
     found: dict[str, dict[str, list[NDArray[np.int64]]]] = {}
     for pair, path in along("segmentation", labelled, len(labelled)):
         images = load(pair)
         wanted, known = read_classes(path, images.thermal.shape)
         for name, fuse in by.items():
-            counts = overlaps(segment(fuse(images.visible, images.thermal)), wanted, known)
+            counts = overlaps(segment(fuse(images.visible, images.thermal)), wanted, known, named)
             for condition in ("all", condition_of(pair)):
                 found.setdefault(condition, {}).setdefault(name, []).append(counts)
     table: dict[str, Any] = {}
@@ -201,11 +207,12 @@ def evaluate(
     segment = Segmenter.load(segmenter) if segmenter else None
     classed = [(pair, path) for pair in pairs if (path := classes_of(pair))] if segment else []
     if segment and not classed:
-        raise FusionError(
-            "no pair carries classes (fusion/segmentation.py lists the known kinds): record with --labels"
-        )
+        raise FusionError("no pair carries classes (fusion/classes.py lists the known kinds): record with --labels")
+    if segment and segment.named.isdisjoint(index for _, path in classed for index in known_to(path)):
+        raise FusionError(f"segmenter '{segmenter}' knows no class that the labels name")
     make_folder(out)
-    rows = metric_rows(pairs, by, perception())
+    backbone = perception()
+    rows = metric_rows(pairs, by, backbone)
     result: dict[str, Any] = {"metrics": summary(rows)}
     text = markdown(result["metrics"])
     if with_curves:
@@ -220,10 +227,9 @@ def evaluate(
         result["detection"] = detections(labelled, by, judge, block)
         text += detection_markdown(result["detection"])
     if segment:
-        result["segmentation"] = segmentations(classed, by, segment, block)
+        result["segmentation"] = segmentations(classed, by, segment, block, segment.named)
         text += segmentation_markdown(result["segmentation"])
     if cache:
-        backbone = load_backbone(PERCEPTION)
         found = against_teacher.rows(apart, cache, by, backbone)
         result["of teacher"] = against_teacher.shares(found)
         text += "\n" + against_teacher.markdown(found)

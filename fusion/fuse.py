@@ -6,7 +6,7 @@
 
 Folders are read as everywhere in this package (`fusion.layouts`) and give OUT/NAME.png. The frames of a pair must lie
 over each other and have one size; the frames of two videos belong together by their number. Where the thermal frame is
-flat, the visible one comes out unchanged, and how often that was is said at the end.
+flat, the visible one comes out unchanged (unless the weights do without heat); how often that was is said at the end.
 """
 
 import argparse
@@ -31,29 +31,34 @@ from fusion.proxy import FusionProxy
 
 
 def fuse_pairs(pairs: Sequence[Pair], targets: Sequence[Path], proxy: FusionProxy) -> int:
-    """Writes one image per pair; returns how many thermal frames were flat."""
-    flat = 0
+    """Writes one image per pair; returns how many visible frames came out unchanged."""
+    unchanged = 0
     with bar("fusing", len(pairs)) as advance:
         for pair, target in zip(pairs, targets):
             if target.resolve() in (pair.visible.resolve(), pair.thermal.resolve()):
                 raise FusionError(f"{target} would be overwritten by its own fused frame: give another --out")
             images = load(pair)
-            flat += float(images.thermal.std()) < FLAT_GREY_LEVELS
+            unchanged += _is_kept(images.thermal, proxy)
             make_folder(target.parent)
             write_image(target, proxy(images.visible, images.thermal, channel_order="rgb")[..., ::-1])
             advance(1)
-    return flat
+    return unchanged
+
+
+def _is_kept(thermal: Bytes, proxy: FusionProxy) -> bool:
+    """Whether the visible frame comes out as it is, for want of anything to see in the thermal one."""
+    return proxy.uses_thermal and float(thermal.std()) < FLAT_GREY_LEVELS
 
 
 def fuse_videos(visible: Path, thermal: Path, out: Path, proxy: FusionProxy) -> tuple[int, int]:
-    """Frame by frame, as long as both last; returns how many frames there were and how many thermal ones were flat."""
+    """Frame by frame, as long as both last; returns how many frames there were and how many came out unchanged."""
     if out.suffix.lower() != ".mp4":
         raise FusionError(f"a fused video is an .mp4 file: {out}")
     if not out.parent.is_dir():
         raise FusionError(f"no folder {out.parent}")
     partial = out.with_name(f".{out.stem}.partial.mp4")
     writer: Any = None
-    count = flat = 0
+    count = unchanged = 0
     with ExitStack() as stack:
         stack.callback(lambda: partial.unlink(missing_ok=True))
         seen, heat = _opened(visible, stack), _opened(thermal, stack)
@@ -70,7 +75,7 @@ def fuse_videos(visible: Path, thermal: Path, out: Path, proxy: FusionProxy) -> 
                 if not writer.isOpened():
                     raise FusionError(f"{out} cannot be written")
             grey = np.asarray(cv2.cvtColor(warm, cv2.COLOR_BGR2GRAY), np.uint8)
-            flat += float(grey.std()) < FLAT_GREY_LEVELS
+            unchanged += _is_kept(grey, proxy)
             writer.write(proxy(frame, grey))
             count += 1
             advance(1)
@@ -83,7 +88,7 @@ def fuse_videos(visible: Path, thermal: Path, out: Path, proxy: FusionProxy) -> 
             partial.replace(out)
         except OSError as error:
             raise FusionError(f"{out} cannot be written: {error.strerror}") from None
-    return count, flat
+    return count, unchanged
 
 
 def _opened(path: Path, stack: ExitStack) -> Any:
@@ -128,17 +133,18 @@ def main() -> None:
         proxy = FusionProxy.from_pretrained(options.weights, threads=options.threads)
         if options.data:
             pairs = read_folders(options.data)
-            count, flat = len(pairs), fuse_pairs(pairs, [options.out / f"{pair.name}.png" for pair in pairs], proxy)
+            targets = [options.out / f"{pair.name}.png" for pair in pairs]
+            count, unchanged = len(pairs), fuse_pairs(pairs, targets, proxy)
         elif options.visible.suffix.lower() in SUFFIXES:
             if options.out.suffix.lower() not in SUFFIXES:
                 raise FusionError(f"a fused image ends in one of {', '.join(SUFFIXES)}: {options.out}")
             pair = Pair(options.visible.stem, options.visible, options.thermal)
-            count, flat = 1, fuse_pairs([pair], [options.out], proxy)
+            count, unchanged = 1, fuse_pairs([pair], [options.out], proxy)
         else:
-            count, flat = fuse_videos(options.visible, options.thermal, options.out, proxy)
+            count, unchanged = fuse_videos(options.visible, options.thermal, options.out, proxy)
     except FusionError as error:
         sys.exit(f"fusion.fuse: {error}")
-    said = f"; {flat} unchanged, because their thermal half is flat" if flat else ""
+    said = f"; {unchanged} unchanged, because their thermal half is flat" if unchanged else ""
     print(f"{count} fused {'frame' if count == 1 else 'frames'} in {options.out}{said}")
 
 

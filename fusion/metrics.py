@@ -123,14 +123,20 @@ def information_fidelity(source: Grey, fused: Grey, noise: float = 2.0) -> float
 
 
 def edge_preservation(visible: Grey, thermal: Grey, fused: Grey) -> float:
-    """Qabf: how much of the strength and direction of the sources' edges is found in the fused image, in 0..1."""
+    """Qabf: how much of the strength and direction of the sources' edges is found in the fused image, in 0..1.
+
+    Xydeas and Petrovic, Electronics Letters 36 (2000), eq. 4, to the letter, because published figures are: angles are
+    compared on a line, though those of undirected edges lie on a circle. A turn across its seam, from just below pi/2
+    to just above -pi/2, counts as one of pi: noise on an edge that runs along the rows costs it, noise on one that runs
+    along the columns does not, and a transposed picture scores otherwise.
+    """
     strength_f, angle_f = _edges(fused)
     kept, weights = np.float64(0.0), np.float64(0.0)
     for source in (visible, thermal):
         strength, angle = _edges(source)
         low, high = np.minimum(strength, strength_f), np.maximum(strength, strength_f)
         ratio = np.where(high > 0.0, low / np.where(high > 0.0, high, 1.0), 0.0)
-        # The angle is that of an undirected edge: it lies in -pi/2..pi/2 and so does no difference exceed pi.
+        # Down to -1 across the seam: not wrapped, as in the paper.
         turn = 1.0 - np.abs(angle - angle_f) / (np.pi / 2.0)
         quality = 0.9994 / (1.0 + np.exp(-15.0 * (ratio - 0.5))) * 0.9879 / (1.0 + np.exp(-22.0 * (turn - 0.8)))
         kept += (quality * strength).sum()

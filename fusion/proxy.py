@@ -1,6 +1,8 @@
 """FusionProxy: the one call that puts a thermal frame into a visible one."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -56,8 +58,7 @@ class FusionProxy:
             self._learnt = arrays_of(student)
         self._checksum, self._precision, self._backend = checksum, precision, backend
         self._bytes = BytePath(self._learnt, threads)
-        if (precision, backend) != ("fp32", "eager"):
-            _ = self._tensors  # what cannot be had is told now
+        self._refuse_early()
 
     @classmethod
     def from_pretrained(
@@ -97,23 +98,38 @@ class FusionProxy:
         """SHA-256 of the weights file; empty for a student that did not come from one."""
         return self._checksum
 
+    @property
+    def uses_thermal(self) -> bool:
+        """False for weights that were trained without thermal frames: they change every frame, whatever the heat."""
+        return bool(self._learnt.config.thermal)
+
     # These two are made for the first tensor: PyTorch takes seconds to load, and arrays do without it.
 
     @cached_property
     def student(self) -> "Student":
-        from fusion.weights.tensors import student_of
+        with _pytorch():
+            from fusion.weights.tensors import student_of
 
         return student_of(self._learnt)
 
     @cached_property
     def _tensors(self) -> "TensorPath":
-        from fusion.tensor_path import TensorPath
+        with _pytorch():
+            from fusion.tensor_path import TensorPath
 
         return TensorPath(self.student, self._precision, self._backend)
+
+    def _refuse_early(self) -> None:
+        """What cannot be had is told at once rather than with the first tensor."""
+        if (self._precision, self._backend) != ("fp32", "eager"):
+            _ = self._tensors
 
     def to(self, device: "str | torch.device") -> "FusionProxy":
         """Moves the network for tensors; arrays are fused on the CPU only."""
         self.student.to(device)
+        # Its copy in half precision, recorded graphs and what depends on a frame's size lie where it was.
+        self.__dict__.pop("_tensors", None)
+        self._refuse_early()
         return self
 
     def __call__(self, visible: Frame, thermal: Frame | None = None, channel_order: str | None = None) -> Frame:
@@ -122,7 +138,7 @@ class FusionProxy:
         if isinstance(visible, np.ndarray):
             _check_arrays(visible, thermal)
             red = 0 if channel_order == "rgb" else 2
-            if not self._learnt.config.thermal:
+            if not self.uses_thermal:
                 thermal = _luminance_of_bytes(visible, red)
             if thermal is None:
                 return visible.copy()
@@ -136,6 +152,17 @@ class FusionProxy:
         if torch is not None and isinstance(visible, torch.Tensor):
             return self._tensors.fuse_frames(visible, thermal, bgr=channel_order == "bgr")
         raise FusionError(f"visible is a NumPy array or a torch tensor, not {type(visible).__name__}")
+
+
+@contextmanager
+def _pytorch() -> Iterator[None]:
+    """Whoever fuses arrays alone need not have it."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        raise FusionError("a network for tensors needs PyTorch: pip install 'nightloop[train]'") from None
 
 
 def _luminance_of_bytes(visible: NDArray[np.uint8], red: int) -> NDArray[np.uint8]:

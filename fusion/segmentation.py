@@ -3,40 +3,25 @@
 Any semantic segmentation model that `transformers` loads by name or from a folder (SegFormer, UPerNet, DPT, ...), or a
 folder with any such network as ONNX, laid out as Optimum exports it: model.onnx (pixel_values (1, 3, H, W) -> logits),
 config.json (id2label) and, if not ImageNet's, the mean and deviation in preprocessor_config.json. Its classes meet
-those of the labels by their names. Labels lie beside the folder of visible frames, or beside the folder that holds it:
-
-    tags/NAME.png                   recordings of a simulator: CARLA's semantic tags (0.9.14 and later)
-    Segmentation_labels/NAME.png    MSRS
+those of the labels (`fusion.classes`) by their names.
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from fusion.classes import CLASSES, Classes
 from fusion.errors import FusionError
-from fusion.layouts import Pair
 
-Classes = NDArray[np.int64]
-"""(H, W): index into CLASSES, -1 where a pixel has none of them."""
-
-CARLA = {
-    1: "road", 2: "sidewalk", 3: "building", 4: "wall", 5: "fence", 6: "pole", 7: "traffic light", 8: "traffic sign",
-    9: "vegetation", 10: "terrain", 11: "sky", 12: "person", 13: "rider", 14: "car", 15: "truck", 16: "bus",
-    17: "train", 18: "motorcycle", 19: "bicycle",
-}  # fmt: skip
-MSRS = {1: "car", 2: "person", 3: "bicycle"}
-CLASSES = tuple(CARLA.values())
 SYNONYMS = {"pedestrian": "person", "bike": "bicycle", "motorbike": "motorcycle", "minibike": "motorcycle",
             "tree": "vegetation", "pavement": "sidewalk", "grass": "terrain", "earth": "terrain"}  # fmt: skip
-FOLDERS = {"tags": CARLA, "Segmentation_labels": MSRS}
 MULTIPLE = 32
 ONNX = "model.onnx"
 
@@ -60,6 +45,8 @@ class Segmenter:
         self._class_of = class_table(network.id2label)
         if (self._class_of < 0).all():
             raise FusionError(f"segmenter '{name}' knows none of {', '.join(CLASSES)}")
+        self.named = frozenset(int(index) for index in self._class_of if index >= 0)
+        """Which of CLASSES it can find at all."""
 
     @classmethod
     def load(cls, name: str) -> "Segmenter":
@@ -138,36 +125,15 @@ def class_table(id2label: dict[int, str]) -> Classes:
     return np.array([CLASSES.index(name) if name in CLASSES else -1 for name in names])
 
 
-def labels_of(pair: Pair) -> Path | None:
-    """The picture of a pair's classes, or None."""
-    for root in (pair.visible.parent.parent, pair.visible.parent.parent.parent):
-        for folder in FOLDERS:
-            path = root / folder / f"{pair.visible.stem}.png"
-            if path.is_file():
-                return path
-    return None
-
-
-def read_classes(path: Path, shape: tuple[int, int]) -> tuple[Classes, tuple[int, ...]]:
-    """Classes of a frame of that shape, and which of CLASSES its kind of labels can name. path: from `labels_of`."""
-    image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-    if image is None or image.ndim != 2:
-        raise FusionError(f"{path} is not a picture of one class number per pixel")
-    if image.shape != shape:
-        raise FusionError(f"{path} is {image.shape[1]}x{image.shape[0]} where its frame is {shape[1]}x{shape[0]}")
-    known = FOLDERS[path.parent.name]
-    table = np.full(max(int(image.max()), max(known)) + 1, -1)
-    for number, name in known.items():
-        table[number] = CLASSES.index(name)
-    return table[image], tuple(CLASSES.index(name) for name in known.values())
-
-
-def overlaps(found: Classes, wanted: Classes, known: Sequence[int]) -> NDArray[np.int64]:
-    """(classes, 3): per class the pixels where both agree, where either says so, and where the labels do. Unlabelled
-    pixels count only where the labels would have said so (MSRS: its background is no car and no person)."""
+def overlaps(
+    found: Classes, wanted: Classes, known: Sequence[int], named: Collection[int] = range(len(CLASSES))
+) -> NDArray[np.int64]:
+    """(classes, 3): per class the pixels where both agree, where either says so, and where the labels do; zeros for a
+    class that is not among `named`, those of the network. Unlabelled pixels count only where the labels would have said
+    so (MSRS: its background is no car and no person)."""
     counts = np.zeros((len(CLASSES), 3), np.int64)
     judged = np.ones(wanted.shape, bool) if len(known) < len(CLASSES) else wanted >= 0
-    for index in known:
+    for index in set(known).intersection(named):
         one, other = (found == index) & judged, wanted == index
         counts[index] = (one & other).sum(), (one | other).sum(), other.sum()
     return counts

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from fusion.segmentation import CLASSES
+from fusion.classes import CLASSES
 
 
 def markdown(table: dict[str, Any]) -> str:

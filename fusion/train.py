@@ -17,8 +17,9 @@
     L_flicker = mean_p charbonnier(f(p) - f'(p + shift))        f' of the frame a moment later: `augment.next_moment`
 
 Writes student.safetensors (moving average of the weights), checkpoint.pt, log.csv and sample grids (v | t | f | mu).
-Every random choice hangs on (seed, step) alone: a run that was killed and resumed ends with the weights of an
-undisturbed one.
+Every random choice hangs on (seed, step) alone: on a CPU, with as many threads, a run that was killed and resumed ends
+with the weights of an undisturbed one. On a GPU PyTorch adds some gradients up in no fixed order (those of bilinear
+interpolation and of repeated borders), and the two come out nearly alike.
 """
 
 import argparse
@@ -42,7 +43,7 @@ from torch.nn import functional as F
 
 from fusion import limits
 from fusion.backbones import Backbone, load_backbones, span_px, unit_features
-from fusion.batches import FeatureTarget, Recipe, Scene, make_batch, read_scenes
+from fusion.batches import FeatureTarget, Recipe, Scene, data_digest, make_batch, read_scenes
 from fusion.cache import EnsembleCache
 from fusion.checkpoint import load_checkpoint, save_checkpoint
 from fusion.data import Images, evenly, grey_bytes
@@ -224,6 +225,7 @@ def train(folders: list[Path], ensembles: Path, out: Path, recipe: Recipe, log_e
         **asdict(recipe),
         "teacher": cache.settings["teacher"],
         "backbone_weights": [backbone.identity for backbone in backbones],
+        "data_sha256": data_digest(folders, cache, recipe.held_out),
     }
     if processes.is_first and not resume:
         start_folder(out, settings)

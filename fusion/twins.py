@@ -51,15 +51,22 @@ def gather(degraded: Path, clear: Path, out: Path) -> tuple[int, int]:
     drives = sorted(path.parent for path in degraded.glob("*/frames.jsonl"))
     if not drives:
         raise FusionError(f"{degraded} holds no finished recordings: no */frames.jsonl")
+    if not clear.is_dir():
+        raise FusionError(f"no folder {clear}")
+    common = {
+        drive: common_frames(drive, clear / drive.name) if (clear / drive.name / "frames.jsonl").exists() else []
+        for drive in drives
+    }
+    if not any(common.values()):
+        raise FusionError(f"{clear} shows no frame of {degraded}: drives go together by name, frames by name and place")
     # Labels are those of the degraded drive; they are kept only where every drive has them.
     labels = [kind for kind in LABELS if all((drive / kind).is_dir() for drive in drives)]
     for kind in ("rgb", "thermal", "clear", *labels):
         make_folder(out / kind)
     count = lost = 0
-    for drive in drives:
+    for drive, names in common.items():
         beside = [(kind, drive / kind) for kind in labels]
         twin = clear / drive.name
-        names = common_frames(drive, twin) if (twin / "frames.jsonl").exists() else []
         for name in names:
             for kind, source in (
                 ("rgb", drive / "rgb"),

@@ -90,6 +90,15 @@ def test_an_ablation_is_tabulated_and_not_trained_twice(drawn, tmp_path, monkeyp
         ablate([drawn[0]], drawn[1], tmp_path / "out", TINY, seeds=(0,), only=("none",))
 
 
+def test_what_was_measured_on_other_ensembles_is_not_taken_for_finished(drawn, tmp_path):
+    recipe = replace(TINY, lambda_feat=0.0)
+    ablate([drawn[0]], drawn[1], tmp_path / "out", recipe, seeds=(0,), only=("both",))
+    settings = {"teacher": "noisy", "samples": 3, "steps": 1, "eta": 1.0, "seed": 1, "scale": 4}
+    draw(read_pairs(drawn[0]), Noisy(), EnsembleCache.create(tmp_path / "others", settings))
+    with pytest.raises(FusionError, match="was not trained on these ensembles and pairs: give another --out"):
+        ablate([drawn[0]], tmp_path / "others", tmp_path / "out", recipe, seeds=(0,), only=("both",))
+
+
 def test_the_command_refuses_in_one_line(tmp_path, monkeypatch):
     arguments = ["fusion.ablate", "--data", str(tmp_path), "--ensembles", str(tmp_path), "--out", str(tmp_path / "out")]
     for more, says in (([], "no manifest"), (["--seeds", "a"], "--seeds are whole numbers")):

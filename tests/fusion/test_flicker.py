@@ -13,7 +13,7 @@ from fusion import FusionError
 from fusion.augment import next_moment
 from fusion.batches import Recipe
 from fusion.cache import EnsembleCache
-from fusion.data import read_pairs
+from fusion.data import grey_bytes, read_pairs
 from fusion.ensemble import draw
 from fusion.flicker import flicker, flickers, in_time, main, warp
 from fusion.losses import charbonnier
@@ -72,15 +72,21 @@ def test_a_moment_later_the_view_has_moved_by_less_than_a_cell():
     assert heat.shape == thermal[0].shape
 
 
+RECIPE = Recipe(batch=4, patch_px=48, held_out=0.0, lambda_feat=0.0, lambda_flicker=1.0)
+
+
 @pytest.fixture(scope="module")
-def batch(tmp_path_factory):
+def scenes(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pairs")
     write(folder / "drawn", count=3, seed=0, width=96, height=64)
     settings = {"teacher": "reference", "samples": 1, "steps": 1, "eta": 1.0, "seed": 0, "scale": 4}
     draw(read_pairs(folder / "drawn"), Reference(), EnsembleCache.create(folder / "ensembles", settings))
-    recipe = Recipe(batch=4, patch_px=48, held_out=0.0, lambda_feat=0.0, lambda_flicker=1.0)
-    scenes, _ = read_scenes([folder / "drawn"], EnsembleCache.open(folder / "ensembles"), recipe)
-    return recipe, make_batch(scenes, recipe, 4, 0)
+    return read_scenes([folder / "drawn"], EnsembleCache.open(folder / "ensembles"), RECIPE)[0]
+
+
+@pytest.fixture(scope="module")
+def batch(scenes):
+    return RECIPE, make_batch(scenes, RECIPE, 4, 0)
 
 
 def test_the_flicker_term_charges_noise_alone_for_a_student_that_maps_every_pixel_alike(batch):
@@ -110,6 +116,13 @@ def test_a_student_whose_cells_differ_is_charged_more(batch):
         restless, {k: v for k, v in made.items() if k not in ("later", "shift")}, replace(recipe, lambda_flicker=0.0), 4
     )
     assert "flicker" not in without[1]
+
+
+def test_without_heat_the_later_moment_too_is_seen_by_its_luminance(batch, scenes):
+    made = make_batch(scenes, replace(batch[0], thermal=False), 4, 0)
+    for now, later in zip(zip(made["visible"], made["thermal"]), made["later"]):
+        for visible, heat in (now, (later[:3], later[3:])):
+            assert np.array_equal(heat[0], grey_bytes(np.ascontiguousarray(visible.permute(1, 2, 0))))
 
 
 def record(folder: Path, visible: list[np.ndarray], thermal: list[np.ndarray], digits: int = 4) -> Path:

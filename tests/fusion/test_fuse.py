@@ -37,6 +37,15 @@ def test_a_folder_of_pairs_is_fused_to_images_by_name(tmp_path, monkeypatch, cap
     assert "1 unchanged" in said
 
 
+def test_weights_without_heat_leave_no_frame_unchanged(tmp_path, monkeypatch, capsys):
+    write(tmp_path, count=1, seed=0, width=64, height=48)
+    cv2.imwrite(str(tmp_path / "thermal" / "0000.png"), np.full((48, 64), 9, np.uint8))
+    run(monkeypatch, "--data", tmp_path, "--out", tmp_path / "out", "--weights", "sim_rgb")
+    (pair,) = read_pairs(tmp_path)
+    assert (cv2.imread(str(tmp_path / "out" / "0000.png"))[..., ::-1] != load(pair).visible).any()
+    assert capsys.readouterr().out == f"1 fused frame in {tmp_path / 'out'}\n"
+
+
 def test_one_pair_of_images_is_fused_to_one_image(tmp_path, monkeypatch):
     write(tmp_path, count=1, seed=0, width=64, height=48)
     files = ("--visible", tmp_path / "rgb/0000.png", "--thermal", tmp_path / "thermal/0000.png")

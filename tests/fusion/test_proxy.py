@@ -152,6 +152,25 @@ def test_a_machine_or_mode_that_is_not_there_is_named_in_one_line(options, says)
     assert "\n" not in str(refusal.value)
 
 
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+def test_a_proxy_that_is_moved_leaves_nothing_behind(precision):
+    proxy = FusionProxy.from_pretrained("sim", precision=precision)
+    visible, thermal = torch.rand(1, 3, 64, 96), torch.rand(1, 1, 64, 96)
+    proxy(visible, thermal)
+    tensors = proxy.to("meta")._tensors  # a device that every machine has: it holds shapes alone
+    assert tensors.fuse(visible.to("meta"), thermal.to("meta")).device.type == "meta"
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+def test_a_proxy_that_has_fused_on_a_cpu_fuses_alike_on_a_gpu(precision):
+    proxy = FusionProxy.from_pretrained("sim", precision=precision)
+    visible, thermal = torch.rand(1, 3, 100, 140), torch.rand(1, 1, 100, 140)
+    expected = proxy(visible, thermal)
+    found = proxy.to("cuda")(visible.cuda(), thermal.cuda())
+    assert float((found.cpu() - expected).abs().max()) * 255.0 < 2.0
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 @pytest.mark.parametrize("backend", ["eager", "compile", "cuda-graph"])
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])

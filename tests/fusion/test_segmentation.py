@@ -6,9 +6,10 @@ import pytest
 import torch
 
 from fusion import FusionError
+from fusion.classes import CLASSES, labels_of, read_classes
 from fusion.data import read_pairs
 from fusion.evaluate import evaluate, segmentations
-from fusion.segmentation import CLASSES, Segmenter, class_table, ious, labels_of, overlaps, read_classes
+from fusion.segmentation import Segmenter, class_table, ious, overlaps
 from fusion.synthetic import write
 from fusion.tables import segmentation_markdown
 
@@ -67,6 +68,19 @@ def test_segmentation_is_told_per_condition_with_intervals(tmp_path):
     assert (right["mean"], right["low"], right["high"]) == (1.0, 1.0, 1.0)
     assert wrong["IoU"] == {"road": 0.0, "person": 0.0, "car": 0.5}
     assert "| visible | 1.000 (1.000 to 1.000) | 1.000 |" in segmentation_markdown(table)
+
+
+def test_of_a_network_nothing_is_asked_that_it_has_no_name_for(tmp_path):
+    model = onnx_folder(tmp_path / "model")
+    (model / "config.json").write_text('{"id2label": {"0": "road", "1": "bed", "2": "car"}}')
+    recording(tmp_path / "set")
+    table = evaluate([tmp_path / "set"], tmp_path / "out", segmenter=str(model))["segmentation"]["all"]["visible"]
+    assert set(table["IoU"]) == {"road", "car"}  # a person stands in the road, and counts against what is found there
+    assert table["mean"] == pytest.approx(sum(table["IoU"].values()) / 2)
+    (model / "config.json").write_text('{"id2label": {"0": "road", "1": "bed", "2": "cat"}}')
+    (tmp_path / "set" / "tags").rename(tmp_path / "set" / "Segmentation_labels")  # those of MSRS: car, person, bicycle
+    with pytest.raises(FusionError, match=r"segmenter '.*' knows no class that the labels name"):
+        evaluate([tmp_path / "set"], tmp_path / "out", segmenter=str(model))
 
 
 def test_a_model_of_transformers_names_every_pixel_of_any_size(tmp_path):

@@ -70,6 +70,26 @@ def test_a_resumed_run_ends_with_the_weights_of_an_undisturbed_one(drawn, ensemb
     assert len({path.read_bytes() for path in same}) == 1
 
 
+def test_a_run_is_not_resumed_on_other_ensembles_or_other_pairs(drawn, tmp_path):
+    pairs, noisy = read_pairs(drawn), {**SETTINGS, "teacher": "noisy", "samples": 2}
+    draw(pairs[:4], Noisy(), EnsembleCache.create(tmp_path / "ensembles", noisy))
+    train([drawn], tmp_path / "ensembles", tmp_path / "run", SMALL, stop_after=0)
+
+    def refused(data: Path, ensembles: Path) -> None:
+        with pytest.raises(FusionError, match=r"checkpoint\.pt was made with data_sha256 = ") as caught:
+            train([data], ensembles, tmp_path / "run", SMALL, resume=True, stop_after=1)
+        assert "\n" not in str(caught.value)
+
+    draw(pairs[:4], Noisy(), EnsembleCache.create(tmp_path / "of another seed", {**noisy, "seed": 1}))
+    refused(drawn, tmp_path / "of another seed")
+    shutil.copytree(drawn, tmp_path / "fewer")
+    for kind in ("rgb", "thermal", "clear"):
+        (tmp_path / "fewer" / kind / pairs[0].visible.name).unlink()
+    refused(tmp_path / "fewer", tmp_path / "ensembles")
+    draw(pairs, Noisy(), EnsembleCache.open(tmp_path / "ensembles"))  # the cache grows
+    refused(drawn, tmp_path / "ensembles")
+
+
 def test_a_student_may_start_from_given_weights(drawn, ensembles, tmp_path):
     scenes, _ = read_scenes([drawn], EnsembleCache.open(ensembles), SMALL)
     first = train([drawn], ensembles, tmp_path / "first", SMALL)

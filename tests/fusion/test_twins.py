@@ -45,6 +45,15 @@ def test_folders_without_recordings_and_damaged_lists_are_named(tmp_path):
         gather(tmp_path / "night", tmp_path / "day", tmp_path / "out")
 
 
+def test_where_no_frame_has_a_twin_it_is_told_and_nothing_is_written(tmp_path):
+    record(tmp_path / "night", "1", [(0.0, 0.0, 0.0)], 1)
+    record(tmp_path / "day", "2", [(0.0, 0.0, 0.0)], 1)
+    for name, says in (("dya", "no folder .*dya"), ("day", "day shows no frame of .*night")):
+        with pytest.raises(FusionError, match=says):
+            gather(tmp_path / "night", tmp_path / name, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_labels_go_with_their_frames_where_every_drive_has_them(tmp_path):
     night, day = tmp_path / "night", tmp_path / "day"
     for folder, grey in ((night, 10), (day, 100)):

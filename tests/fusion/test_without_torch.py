@@ -50,6 +50,9 @@ def test_files_are_fused_and_the_bench_measures_arrays(run, tmp_path):
     ("asked", "says"),
     [
         ("FusionProxy.from_pretrained(device='cuda')", "device 'cuda' cannot be used"),
+        ("FusionProxy.from_pretrained(precision='fp16')", "FusionError: a network for tensors needs PyTorch"),
+        ("FusionProxy.from_pretrained(backend='compile')", "FusionError: a network for tensors needs PyTorch"),
+        ("FusionProxy.from_pretrained().to('cuda')", "FusionError: a network for tensors needs PyTorch"),
         ("FusionProxy.from_pretrained()([[0]])", "visible is a NumPy array or a torch tensor, not list"),
     ],
 )
