@@ -190,7 +190,7 @@ class Replay:
             try:
                 self.ids[added.id] = self._bring(added, pose, parent_id)
             except SpawnError:
-                return  # a blueprint that this server does not have
+                return  # a blueprint that this server does not have, or a sensor that it does not take
         actor_id = self.ids[added.id]
         if self.world.actors[actor_id].kind in (Kind.VEHICLE, Kind.WALKER):
             self.world.set_actor_simulate_physics(actor_id, False)
