@@ -228,6 +228,21 @@ def test_manual_gears_hold_the_engine_in_first():
     assert len(telemetry.wheels) == 4
 
 
+def test_a_manual_gear_above_the_top_one_is_the_top_one():
+    speeds = []
+    for gear in (6, 7, 2**31 - 1):
+        world = make_world()
+        car = put(world, CAR, 0.0, 20.0)
+        assert len(world.get_physics_control(car).forward_gears) == 6
+        world.set_actor_target_velocity(car, Vector3D(15.0, 0.0, 0.0))
+        world.apply_control_to_vehicle(car, VehicleControl(throttle=1.0, manual_gear_shift=True, gear=gear))
+        run(world, 3.0)
+        assert world.get_telemetry_data(car).gear == 6
+        speeds.append(speed(world, car))
+    assert speeds[0] > 15.5
+    assert speeds == [speeds[0]] * 3
+
+
 def test_physics_control_takes_effect():
     """Ice and a load: slower away, much longer to stop."""
     results = {}
