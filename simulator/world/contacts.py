@@ -85,9 +85,9 @@ def _inverse_inertia(b) -> float:
 @njit(no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _knocked(b, by, speed: float) -> None:
     """A walker falls when a vehicle comes at it, or what is as hard to stop; other walkers only push it aside."""
-    if b.kind == _WALKER and b.physics and b.down_s < 0.0 and speed > _KNOCK_DOWN_M_S:
-        if by.kind == _VEHICLE or by.mass >= _KNOCK_DOWN_MASSES * b.mass:
-            b.down_s = 0.0
+    hard = by.kind == _VEHICLE or by.mass >= _KNOCK_DOWN_MASSES * b.mass
+    if hard and b.kind == _WALKER and b.physics and b.down_s < 0.0 and speed > _KNOCK_DOWN_M_S:
+        b.down_s = 0.0
 
 
 @njit(no_cpython_wrapper=True, no_cfunc_wrapper=True)
