@@ -71,6 +71,12 @@ class Ring:
     deviation: float
 
 
+def raised(place: carla.Transform, height_m: float) -> carla.Transform:
+    """A new transform: the spawn point is looked from again."""
+    where = place.location
+    return carla.Transform(carla.Location(where.x, where.y, where.z + height_m), place.rotation)
+
+
 def edges(planar_m: NDArray[np.float64]) -> NDArray[np.bool_]:
     """(H, W) pixels at an edge or next to one, from depth along the optical axis.
 
@@ -276,9 +282,7 @@ def measure(
                 if density == 0.0:
                     if station is not None:
                         station.close()
-                    place = spawn_points[number % len(spawn_points)]
-                    place.location.z += CAMERA_HEIGHT_M
-                    station = Station(world, place)
+                    station = Station(world, raised(spawn_points[number % len(spawn_points)], CAMERA_HEIGHT_M))
                     station.expose()
                     view = View(station.luminance(), station.range_m())
                     continue

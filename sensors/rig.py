@@ -124,10 +124,6 @@ class Rig:
             raise RigError(f"camera {name!r}: {kind} cannot be spawned: {error}") from None
         self._listening.begin(sensor, partial(self._inbox.put, name, kind))
 
-    @property
-    def camera_ids(self) -> tuple[str, ...]:
-        return tuple(self._declared)
-
     def frames(self, frame: int, timeout_s: float = 20.0) -> dict[str, CameraFrames]:
         """The frames of exactly this world frame, by camera id; waits (wall clock) until all have come."""
         found = self.first_hits(frame, timeout_s)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
@@ -42,21 +42,26 @@ class Cameras:
     def __init__(self, town: Town, threads: int, seed: int) -> None:
         self._town, self._threads, self._seed = town, threads, seed
         self._worker = ThreadPoolExecutor(1, "cameras")  # one: the renderer is not for use by two threads
+        self._loaded: Future[Renderer] | None = None
+        """For the worker, in which it is done before all that is submitted later."""
         self._renderer: asyncio.Future[Renderer] | None = None
+        """The same for the event loop."""
         self._warm = False
 
     def prepare(self) -> asyncio.Future[Renderer]:
         """Begins to load the renderer unless that was done; may be called often."""
         if self._renderer is None:
-            self._renderer = asyncio.get_running_loop().run_in_executor(self._worker, self._load, self._town)
+            self._loaded = self._worker.submit(self._load, self._town)
+            self._renderer = asyncio.wrap_future(self._loaded)
         return self._renderer
 
     def show(self, town: Town) -> None:
         """A new episode, in `town`: nothing of the cameras' past (exposure) is kept."""
-        before, same = self._renderer, town is self._town
+        before, same = self._loaded, town is self._town
         self._town = town
         if before is not None:
-            before.add_done_callback(_restart if same else _close)
+            # in the worker, as all that touches the renderer: nobody else is at work on it there
+            self._worker.submit(_restart if same else _close, before)
             if not same:
                 self._renderer = None
                 self.prepare()
@@ -72,8 +77,8 @@ class Cameras:
 
     def forget(self, key: int) -> None:
         """The camera is no more; after the pictures that are still being made."""
-        if self._renderer is not None:
-            self._worker.submit(_forget, self._renderer, key)
+        if self._loaded is not None:
+            self._worker.submit(_forget, self._loaded, key)
 
     def _load(self, town: Town) -> Renderer:
         from simulator.render.renderer import Renderer
@@ -85,16 +90,16 @@ class Cameras:
         return Renderer(town, threads=self._threads, seed=self._seed)
 
 
-def _restart(renderer: asyncio.Future[Renderer]) -> None:
-    if not renderer.cancelled() and renderer.exception() is None:
-        renderer.result().restart()
+def _restart(loaded: Future[Renderer]) -> None:
+    if not loaded.cancelled() and loaded.exception() is None:
+        loaded.result().restart()
 
 
-def _forget(renderer: asyncio.Future[Renderer], key: int) -> None:
-    if renderer.done() and not renderer.cancelled() and renderer.exception() is None:
-        renderer.result().forget(key)
+def _forget(loaded: Future[Renderer], key: int) -> None:
+    if not loaded.cancelled() and loaded.exception() is None:
+        loaded.result().forget(key)
 
 
-def _close(renderer: asyncio.Future[Renderer]) -> None:
-    if not renderer.cancelled() and renderer.exception() is None:
-        renderer.result().close()
+def _close(loaded: Future[Renderer]) -> None:
+    if not loaded.cancelled() and loaded.exception() is None:
+        loaded.result().close()

@@ -37,7 +37,7 @@ from simulator.wire.payloads import KIND_OF_BLUEPRINT, Part
 from simulator.wire.rpc import Connection, RpcError
 from simulator.wire.snapshot import LIGHTS_CHANGED, MAP_CHANGED, snapshot_payload
 from simulator.wire.streams import WORLD_STREAM, StreamServer
-from simulator.world.actor import Actor, ActorNotFound, Kind
+from simulator.world.actor import Actor, ActorNotFound, Kind, SpawnError
 from simulator.world.blueprints.catalogue import with_whole_numbers
 from simulator.world.events import StepEvents
 from simulator.world.obstacles import town_record
@@ -119,6 +119,7 @@ class Session:
     def spawn(
         self, description: ActorDescription, transform: Transform, parent_id: int = 0, wanted_id: int = 0
     ) -> ActorRecord:
+        """Raises SpawnError, be it about the place or about the attributes: a replay goes on without that actor."""
         description = with_whole_numbers(description)
         model: CameraModel | None = None
         ranging: RangeModel | None = None
@@ -130,7 +131,7 @@ class Session:
                 ranging = range_model(description)
                 self.range_sensors.prepare()
         except ValueError as error:
-            raise Refused(str(error)) from None
+            raise SpawnError(str(error)) from None
         actor_id = self.world.spawn(description, transform, parent_id, wanted_id).id
         if model is not None:
             self._models[actor_id] = model

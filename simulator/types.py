@@ -8,11 +8,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from enum import IntEnum, IntFlag
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 
 __all__ = ["replace"]
+
+U8 = Annotated[int, range(2**8)]
+I32 = Annotated[int, range(-(2**31), 2**31)]
+U32 = Annotated[int, range(2**32)]
+U64 = Annotated[int, range(2**64)]
+"""Integers of the widths that they have on the wire."""
 
 
 class Vector2D(NamedTuple):
@@ -42,9 +48,9 @@ class Transform(NamedTuple):
 class Color(NamedTuple):
     """0..255 each."""
 
-    r: int = 0
-    g: int = 0
-    b: int = 0
+    r: U8 = 0
+    g: U8 = 0
+    b: U8 = 0
 
 
 class CityObjectLabel(IntEnum):
@@ -124,7 +130,7 @@ class BoundingBox:
     location: Vector3D = Vector3D()
     extent: Vector3D = Vector3D()
     rotation: Rotation = Rotation()
-    actor_id: int = 0
+    actor_id: U32 = 0
 
 
 @dataclass(frozen=True)
@@ -150,7 +156,7 @@ class ActorAttributeValue:
 class ActorDefinition:
     """A blueprint. `tags` is comma separated: `vehicle,tesla,model3`."""
 
-    uid: int
+    uid: U32
     id: str
     tags: str
     attributes: tuple[ActorAttribute, ...]
@@ -160,7 +166,7 @@ class ActorDefinition:
 class ActorDescription:
     """What a client asks to spawn: a blueprint with its chosen values."""
 
-    uid: int
+    uid: U32
     id: str
     attributes: tuple[ActorAttributeValue, ...] = ()
 
@@ -172,8 +178,8 @@ class ActorDescription:
 class ActorRecord:
     """An actor as `spawn_actor` and `get_actors_by_id` return it."""
 
-    id: int
-    parent_id: int
+    id: U32
+    parent_id: U32
     description: ActorDescription
     bounding_box: BoundingBox
     semantic_tags: bytes = b""
@@ -188,7 +194,7 @@ class VehicleControl:
     hand_brake: bool = False
     reverse: bool = False
     manual_gear_shift: bool = False
-    gear: int = 0
+    gear: I32 = 0
 
 
 @dataclass(frozen=True)
@@ -295,7 +301,7 @@ class EpisodeSettings:
     fixed_delta_seconds: float | None = None
     substepping: bool = True
     max_substep_delta_time: float = 0.01
-    max_substeps: int = 10
+    max_substeps: I32 = 10
     max_culling_distance: float = 0.0
     deterministic_ragdolls: bool = False
     tile_stream_distance: float = 3000.0
@@ -313,10 +319,10 @@ class MapInfo:
 class LightState:
     """A street light as the light manager sees it. `intensity` in lumens, as CARLA."""
 
-    id: int
+    id: U32
     location: Vector3D
     intensity: float = 10_000.0
-    group: int = 2
+    group: U8 = 2
     color: Color = Color(255, 214, 170)
     active: bool = False
 
@@ -331,7 +337,7 @@ class LabelledPoint:
 class EnvironmentObject:
     transform: Transform
     bounding_box: BoundingBox
-    id: int
+    id: U64
     name: str
     type: CityObjectLabel
 
@@ -358,6 +364,6 @@ class VehicleTelemetryData:
     throttle: float = 0.0
     brake: float = 0.0
     engine_rpm: float = 0.0
-    gear: int = 0
+    gear: I32 = 0
     drag: float = 0.0
     wheels: tuple[WheelTelemetryData, ...] = field(default_factory=tuple)

@@ -131,7 +131,7 @@ def advance(heat: HeatState, type_id: str, motion: Motion, delta_s: float, stand
         limit *= 2.0
     exhaust = 0.0 if not engine_on or type_id.startswith(ELECTRIC) else 45.0 + 40.0 * motion.throttle
     tyres = 4.0 + 0.9 * motion.speed_mps if moving else 0.0
-    # Braking power per mass is v * a; 0.35 K per J/kg is what a cast disc of 1 % of the vehicle's mass gains.
+    # Braking power per mass is v * a; 0.35 K per J/kg is what cast discs (460 J/kg K) of 0.6 % of its mass gain.
     braking = 0.35 * motion.brake * 6.0 * motion.speed_mps * delta_s
     engine_s = ENGINE_WARM_UP_S if engine_on else ENGINE_COOL_DOWN_S
     return HeatState(

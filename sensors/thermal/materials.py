@@ -32,6 +32,18 @@ class SurfaceMaterial:
     wettable: bool
 
 
+_RANGES = {
+    "emissivity": (0.0, 1.0),
+    "specular": (0.0, 1.0),
+    "solar_gain_k": (0.0, 150.0),
+    "time_constant_h": (0.0, 1000.0),
+    "sky_cooling": (0.0, 1.0),
+    "offset_k": (-100.0, 300.0),
+    "variation_k": (0.0, 50.0),
+}
+"""What a surface out of doors can be; beyond it radiances would be no longer those of the temperatures meant."""
+
+
 class MaterialsError(ValueError):
     """The table cannot be used; one line with file and entry."""
 
@@ -56,11 +68,12 @@ def _material(path: Path, name: str, values: object) -> SurfaceMaterial:
     names = [field.name for field in fields(SurfaceMaterial)]
     if not isinstance(values, dict) or sorted(values) != sorted(names):
         raise MaterialsError(f"{path}: {name} needs exactly these values: {', '.join(names)}")
-    numbers = {key: float(value) for key, value in values.items() if key != "wettable"}
-    material = SurfaceMaterial(**numbers, wettable=bool(values["wettable"]))
-    for key in ("emissivity", "specular"):
-        if not 0.0 <= getattr(material, key) <= 1.0:
-            raise MaterialsError(f"{path}: {name}: {key} must lie in 0..1, got {getattr(material, key)}")
-    if material.time_constant_h <= 0.0:
-        raise MaterialsError(f"{path}: {name}: time_constant_h must be positive, got {material.time_constant_h}")
-    return material
+    for key, (low, high) in _RANGES.items():
+        value = values[key]
+        if not isinstance(value, (int, float)) or isinstance(value, bool):
+            raise MaterialsError(f"{path}: {name}: {key} must be a number, got {value!r}")
+        if not low <= value <= high:
+            raise MaterialsError(f"{path}: {name}: {key} must lie in {low:g}..{high:g}, got {value}")
+    if values["time_constant_h"] == 0.0:
+        raise MaterialsError(f"{path}: {name}: time_constant_h must be positive, got 0")
+    return SurfaceMaterial(**{key: float(values[key]) for key in _RANGES}, wettable=bool(values["wettable"]))

@@ -284,7 +284,7 @@ def _warm(shore, row):  # type: ignore[no-untyped-def]
 def _at_lens(kinds, sky, transmission, planck, air_radiance, row, scratch, out):  # type: ignore[no-untyped-def]
     """Emission and reflection of each pixel's surface, through the air. sky, transmission, planck: of `World`."""
     one, half, zero = _f(1.0), _f(0.5), _f(0.0)
-    per_k, lowest_k = _f(1.0 / STEP_K), _f(LOWEST_K)
+    per_k, lowest_k, last_kelvin = _f(1.0 / STEP_K), _f(LOWEST_K), _f(len(planck) - 2)
     range_steps, last_range = _f(1.0 / atmosphere.RANGE_STEP_M), _f(len(transmission) - 2)
     sky_mean, sky_tag = sky[SKY_STEPS // 2], np.uint8(SKY_TAG)
     sines, facings, ups, ranges, kelvins = row[_SINE], row[_FACING], row[_UP], row[_RANGE], row[_KELVIN]
@@ -294,7 +294,7 @@ def _at_lens(kinds, sky, transmission, planck, air_radiance, row, scratch, out):
     kelvin_at, range_at, sky_at = indices[0], indices[1], indices[2]
     for n in range(len(out)):
         u = np.uint32(n)
-        t = (kelvins[u] - lowest_k) * per_k
+        t = min(max((kelvins[u] - lowest_k) * per_k, zero), last_kelvin)
         i = np.int32(t)
         kelvin_at[u], kelvin_shares[u] = i, t - _f(i)
         r = min(ranges[u] * range_steps, last_range)

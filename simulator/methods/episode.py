@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from simulator.methods.registry import Refused, rpc
 from simulator.towns.xodr import GenerationParameters, OpenDriveError
-from simulator.types import EpisodeSettings, MapInfo, WeatherParameters
+from simulator.types import U32, EpisodeSettings, MapInfo, WeatherParameters
 from simulator.wire.streams import WORLD_STREAM
 from simulator.world.level_objects import ALL_LAYERS
 
@@ -49,7 +49,7 @@ def get_episode_info(session: Session) -> EpisodeInfo:
 
 
 @rpc
-def get_sensor_token(session: Session, stream_id: int) -> Token:
+def get_sensor_token(session: Session, stream_id: U32) -> Token:
     session.streams.expect(stream_id)
     return Token(session.streams.token(stream_id))
 

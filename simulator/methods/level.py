@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from simulator.methods.registry import Refused, rpc
-from simulator.types import BoundingBox, CityObjectLabel, Color, EnvironmentObject, LabelledPoint, Rotation, Vector3D
+from simulator.types import (
+    U64,
+    BoundingBox,
+    CityObjectLabel,
+    Color,
+    EnvironmentObject,
+    LabelledPoint,
+    Rotation,
+    Vector3D,
+)
 from simulator.wire.codec import decode
 from simulator.world import debug_shapes
 
@@ -29,7 +38,7 @@ def get_names_of_all_objects(session: Session) -> tuple[str, ...]:
 
 
 @rpc
-def enable_environment_objects(session: Session, object_ids: tuple[int, ...], enabled: bool) -> None:
+def enable_environment_objects(session: Session, object_ids: tuple[U64, ...], enabled: bool) -> None:
     session.world.enable_environment_objects(object_ids, enabled)
 
 

@@ -75,7 +75,8 @@ METHODS: dict[str, Method] = {}
 
 def rpc(function: Function) -> Function:
     """Registers `function(session, *arguments)` under its name."""
-    hints, parameters = get_type_hints(function, localns={"Session": object}), inspect.signature(function).parameters
+    hints = get_type_hints(function, localns={"Session": object}, include_extras=True)
+    parameters = inspect.signature(function).parameters
     coders = tuple(decoder(hints[name]) for name in list(parameters)[1:])
     if hints["return"] is type(None):
         method = Method(function.__name__, function, coders, _nothing, _nothing_refused)

@@ -5,23 +5,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from simulator.methods.registry import Refused, rpc
+from simulator.types import U32
 
 if TYPE_CHECKING:
     from simulator.session import Session
 
 
 @rpc
-def is_sensor_enabled_for_ros(session: Session, stream_id: int) -> bool:
+def is_sensor_enabled_for_ros(session: Session, stream_id: U32) -> bool:
     return False
 
 
 @rpc
-def disable_sensor_for_ros(session: Session, stream_id: int) -> None:
+def disable_sensor_for_ros(session: Session, stream_id: U32) -> None:
     """It never was."""
 
 
 @rpc
-def enable_sensor_for_ros(session: Session, stream_id: int) -> None:
+def enable_sensor_for_ros(session: Session, stream_id: U32) -> None:
     raise Refused("ROS 2 is not enabled: the server was built without it")
 
 

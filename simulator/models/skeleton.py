@@ -21,10 +21,6 @@ class Bone(NamedTuple):
     place: Point
 
 
-_TRUNK = (("crl_spine__C", 0.10), ("crl_spine01__C", 0.20), ("crl_neck__C", 0.315), ("crl_Head__C", 0.37))
-"""Each bone's height above the hips in body heights."""
-
-
 def walker_bones(number: int, phase: float) -> tuple[Bone, ...]:
     """Of walker `number` of the catalogue at a phase (0..1) of the stride.
 

@@ -7,17 +7,11 @@ import shapely
 
 from simulator.navigation.convex import convex_pieces
 from simulator.navigation.detour import MOST_POLYGONS, MOST_VERTICES, Tile, tile_of, write_mesh
-from simulator.navigation.store import NavigationFile, named
 from simulator.navigation.walkable import walkable_regions
 from simulator.towns.town import Town
 
 TOLERANCES_M = (0.05, 0.15, 0.4)
 """How far outlines may be simplified: a large town gets the next coarser one when it does not fit the format."""
-
-
-def navigation_file(town: Town) -> NavigationFile | None:
-    content = navigation_bytes(town)
-    return None if content is None else named(town, content)
 
 
 def navigation_bytes(town: Town) -> bytes | None:

@@ -62,11 +62,12 @@ class Walkers:
         for _ in range(8 * count):
             if len(self.actors) == count:
                 return
-            place = self.rng.choice(points)
-            place.location += place.get_right_vector() * self.rng.uniform(3.0, 6.0)
-            place.location += place.get_forward_vector() * self.rng.uniform(-10.0, 10.0)
-            place.location.z += 1.0
-            walker = world.try_spawn_actor(self.rng.choice(models), place)
+            point = self.rng.choice(points)
+            # a point may be drawn again and has to stay where it is
+            where = point.location + point.get_right_vector() * self.rng.uniform(3.0, 6.0)
+            where += point.get_forward_vector() * self.rng.uniform(-10.0, 10.0)
+            where.z += 1.0
+            walker = world.try_spawn_actor(self.rng.choice(models), carla.Transform(where, point.rotation))
             if walker is not None:
                 self.actors.append(walker)
 

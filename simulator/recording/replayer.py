@@ -22,7 +22,7 @@ from simulator.types import (
     WalkerControl,
 )
 from simulator.world.actor import Kind, SpawnError
-from simulator.world.poses import matrix, transform_of
+from simulator.world.poses import between, matrix, transform_of
 from simulator.world.world import World
 
 HIGH_UP_M = 10_000.0
@@ -190,7 +190,7 @@ class Replay:
             try:
                 self.ids[added.id] = self._bring(added, pose, parent_id)
             except SpawnError:
-                return  # a blueprint that this server does not have
+                return  # a blueprint that this server does not have, or a sensor that it does not take
         actor_id = self.ids[added.id]
         if self.world.actors[actor_id].kind in (Kind.VEHICLE, Kind.WALKER):
             self.world.set_actor_simulate_physics(actor_id, False)
@@ -226,7 +226,7 @@ class Replay:
             pose = _pose(position[1:4], position[4:7])
             if recorded_id in then:
                 end = then[recorded_id]
-                pose = _between(pose, _pose(end[1:4], end[4:7]), share)
+                pose = between(pose, _pose(end[1:4], end[4:7]), share)
             self.world.set_actor_transform(actor.id, pose)
         followed = self.world.actors.get(self.ids.get(self.wishes.follow_id, self.wishes.follow_id))
         if followed is not None and self.wishes.follow_id:
@@ -242,9 +242,7 @@ class Replay:
     def _animate(self) -> None:
         """Controls and lamps, so that wheels are turned and lights lit; without physics they move nothing."""
         for packet, records in self.recording.records(self._frame):
-            for r in (
-                records if packet in (Packet.VEHICLE_ANIMATION, Packet.VEHICLE_LIGHT, Packet.WALKER_ANIMATION) else ()
-            ):
+            for r in records if packet in _ANIMATIONS else ():
                 actor = self.world.actors.get(self.ids.get(r.id, 0))
                 if actor is None:
                     continue
@@ -262,10 +260,3 @@ def _pose(location_cm: tuple[float, ...], angles: tuple[float, ...]) -> Transfor
     x, y, z = (v / CM for v in location_cm)
     roll, pitch, yaw = angles
     return Transform(Vector3D(x, y, z), Rotation(pitch, yaw, roll))
-
-
-def _between(a: Transform, b: Transform, share: float) -> Transform:
-    """Straight in place, the short way round in angles."""
-    location = Vector3D(*(p + share * (q - p) for p, q in zip(a.location, b.location)))
-    rotation = Rotation(*(p + share * ((q - p + 180.0) % 360.0 - 180.0) for p, q in zip(a.rotation, b.rotation)))
-    return Transform(location, rotation)

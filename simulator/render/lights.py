@@ -54,7 +54,7 @@ HIGH_BEAM = BeamShape(50_000.0, 0.015, 1.0 / 0.035, 1.0 / 0.09, 14.0, 0.006, 0.0
 FRONT_FOG = BeamShape(3_500.0, -0.03, 1.0 / 0.03, 1.0 / 0.20, 1.2, 0.02, 0.0, 40.0)
 BROAD = BeamShape(1.0, 0.0, 1.0 / 0.6, 1.0 / 0.6, 0.8, 0.02, 0.0, 12.0)
 
-TAIL_CD, BRAKE_CD, INDICATOR_CD, REVERSE_CD, REAR_FOG_CD = 6.0, 70.0, 350.0, 150.0, 220.0
+TAIL_CD, BRAKE_CD, INDICATOR_CD, REAR_FOG_CD = 6.0, 70.0, 350.0, 220.0
 # Along the axis, 300 mm modules: the ITE specification of LED signals (VTCSH-LED, 2005).
 SIGNAL_RED_CD, SIGNAL_YELLOW_CD, SIGNAL_GREEN_CD = 365.0, 910.0, 475.0
 SIGNAL_SPREAD_DEG = 11.0
@@ -66,7 +66,10 @@ def indicators_lit(elapsed_s: float) -> bool:
 
 
 def vehicle_candela(kind: int, flags: int, blink: bool) -> tuple[float, NDArray[np.float64]]:
-    """Intensity straight ahead of one lamp of a vehicle and its colour (unit luminance). Beams are apart from this."""
+    """Intensity straight ahead of one lamp of a vehicle and its colour (unit luminance). Beams are apart from this.
+
+    Models have no reversing lamps: that flag lights nothing.
+    """
     state = VehicleLightState(flags & 0x7FF)
     if kind == Emission.HEADLAMP:
         if state & VehicleLightState.HIGH_BEAM:

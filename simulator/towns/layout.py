@@ -65,10 +65,6 @@ class Layout:
     streets: tuple[Street, ...]
     junctions: tuple[Junction, ...]
 
-    @property
-    def street_length_m(self) -> float:
-        return sum(street.path.length for street in self.streets)
-
 
 @dataclass(frozen=True)
 class Grid:

@@ -4,6 +4,10 @@ A record (dataclass or NamedTuple) travels as the array of its fields. `optional
 `[true, value]`, an enum as its integer. CARLA's client takes 1 for 1.0 but neither 0 for false nor 3.0 for 3, and
 mistakes kill the process of the user, so both directions are strict: a wrong value raises `CodecError` with the place
 where it stands.
+
+What comes in has CARLA's widths as well: `Annotated[int, range(256)]` is a byte (see `simulator.types`), any other
+integer one of 32 bits with or without sign, a number one that 32 bits hold. Larger ones, which no client of CARLA can
+send, would wrap or overflow wherever a table or a file keeps them.
 """
 
 from __future__ import annotations
@@ -13,9 +17,9 @@ import reprlib
 import types
 from collections.abc import Callable, Sequence
 from dataclasses import fields, is_dataclass
-from enum import Enum
+from enum import Enum, Flag
 from functools import cache
-from typing import Any, NoReturn, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, NoReturn, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 
@@ -49,26 +53,31 @@ def decode(value: Any, annotation: Any) -> Any:
 @cache
 def encoder(annotation: Any) -> Coder:
     """The function that encodes values of `annotation`."""
-    return _build(annotation, encoder, _enum_encoder, _optional_encoder, _list_encoder, _record_encoder)
+    return _build(annotation, encoder, _SCALARS, _enum_encoder, _optional_encoder, _list_encoder, _record_encoder)
 
 
 @cache
 def decoder(annotation: Any) -> Coder:
     """The function that decodes values of `annotation`."""
-    return _build(annotation, decoder, _enum_decoder, _optional_decoder, _list_decoder, _record_decoder)
+    if get_origin(annotation) is Annotated:
+        return _whole_within(get_args(annotation)[1])
+    return _build(annotation, decoder, _RECEIVED, _enum_decoder, _optional_decoder, _list_decoder, _record_decoder)
 
 
 def _build(
     annotation: Any,
     recurse: Callable[[Any], Coder],
+    scalars: dict[Any, Coder],
     enum: Callable[[Any], Coder],
     optional: Callable[[Coder], Coder],
     array: Callable[[Coder], Coder],
     record: Callable[[Any, list[tuple[str, Coder]]], Coder],
 ) -> Coder:
-    if annotation in _SCALARS:
-        return _SCALARS[annotation]
+    if annotation in scalars:
+        return scalars[annotation]
     origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return recurse(arguments[0])
     if origin in (Union, types.UnionType):
         (inner,) = [a for a in arguments if a is not type(None)]
         return optional(recurse(inner))
@@ -82,7 +91,7 @@ def _build(
 
 
 def _fields_of(record: Any) -> list[tuple[str, Any]]:
-    hints = get_type_hints(record)
+    hints = get_type_hints(record, include_extras=True)
     if is_dataclass(record):
         return [(f.name, hints[f.name]) for f in fields(record)]
     if hasattr(record, "_fields"):
@@ -120,6 +129,18 @@ def _int(value: Any) -> int:
     _refuse("an integer", value)
 
 
+def _whole_within(width: range) -> Coder:
+    def decode_int(value: Any) -> int:
+        if type(value) is int and value in width:
+            return value
+        whole = _int(value)
+        if whole not in width:
+            _refuse(f"an integer from {width[0]} to {width[-1]}", value)
+        return whole
+
+    return decode_int
+
+
 def _float(value: Any) -> float:
     if type(value) is not float:
         if not isinstance(value, (int, float, np.integer, np.floating)) or isinstance(value, bool):
@@ -128,6 +149,15 @@ def _float(value: Any) -> float:
     if not math.isfinite(value):
         _refuse("a finite number", value)
     return value
+
+
+def _received_float(value: Any) -> float:
+    if type(value) is float and -_LARGEST_FLOAT <= value <= _LARGEST_FLOAT:
+        return value
+    number = _float(value)
+    if not -_LARGEST_FLOAT <= number <= _LARGEST_FLOAT:
+        _refuse("a number of 32 bits", value)
+    return number
 
 
 def _str(value: Any) -> str:
@@ -142,7 +172,10 @@ def _bytes(value: Any) -> bytes:
     _refuse("bytes", value)
 
 
+_LARGEST_FLOAT = float(np.finfo(np.float32).max)
+_ANY_32_BITS = range(-(2**31), 2**32)
 _SCALARS: dict[Any, Coder] = {Any: _any, bool: _bool, int: _int, float: _float, str: _str, bytes: _bytes}
+_RECEIVED: dict[Any, Coder] = {**_SCALARS, int: _whole_within(_ANY_32_BITS), float: _received_float}
 
 
 def _enum_encoder(enum: Any) -> Coder:
@@ -150,9 +183,11 @@ def _enum_encoder(enum: Any) -> Coder:
 
 
 def _enum_decoder(enum: Any) -> Coder:
+    number = _whole_within(range(2**32)) if issubclass(enum, Flag) else _int
+
     def decode_enum(value: Any) -> Any:
         try:
-            return enum(_int(value))
+            return enum(number(value))
         except CodecError:
             raise
         except ValueError:

@@ -74,6 +74,9 @@ class EpisodeChanges:
         except BaseException:
             self._end(change)
             raise
+        if _is_refusal(result):
+            self._end(change)
+            return result
         self._loaded.add(change)
         while not change.held and (left_s := change.last_call_s + SILENT_S - loop.time()) > 0.0:
             await asyncio.sleep(min(left_s, SILENT_S / 10.0))
@@ -85,6 +88,11 @@ class EpisodeChanges:
         self._loaded.discard(change)
         if self._under_way.get(change.connection) is change:
             del self._under_way[change.connection]
+
+
+def _is_refusal(result: Any) -> bool:
+    """Whether a load was answered with `[[true, [text]]]`: the client keeps its episode."""
+    return isinstance(result, list) and bool(result) and result[0][0] is True
 
 
 async def _when_over(change: _Change, result: Any) -> Any:

@@ -11,7 +11,7 @@ from simulator.models.poses import posed_name
 from simulator.models.skeleton import Bone, vehicle_bones, walker_bones
 from simulator.types import Rotation, Transform, Vector3D
 from simulator.world.actor import Kind, WrongKind
-from simulator.world.poses import matrix, transform_of
+from simulator.world.poses import between, matrix, transform_of
 from simulator.world.state import WalkerState, WorldState
 
 
@@ -34,7 +34,7 @@ class BoneCommands(WorldState):
         """The pose in which a walker is: that of its stride, blended with the one that a client gave it."""
         walker = self._walker_state(actor_id)
         posed = [
-            _blended(relative, walker.pose.get(bone.name, relative), walker.blend)
+            between(relative, walker.pose.get(bone.name, relative), walker.blend)
             for bone, relative in zip(self._bones(actor_id), self._strides(actor_id))
         ]
         return self._chained(actor_id, posed)
@@ -98,11 +98,3 @@ class BoneCommands(WorldState):
             component.append(pose)
             out.append(BoneTransforms(bone.name, transform_of(world @ pose), transform_of(pose), own))
         return tuple(out)
-
-
-def _blended(a: Transform, b: Transform, share: float) -> Transform:
-    if share == 0.0:
-        return a
-    location = Vector3D(*(p + share * (q - p) for p, q in zip(a.location, b.location)))
-    rotation = Rotation(*(p + share * ((q - p + 180.0) % 360.0 - 180.0) for p, q in zip(a.rotation, b.rotation)))
-    return Transform(location, rotation)

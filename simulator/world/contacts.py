@@ -14,10 +14,11 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-_WALKER = 1
+_VEHICLE, _WALKER = 0, 1
 _RESTITUTION, _FRICTION = 0.1, 0.35
 _SLOP_M, _PUSH_OUT = 0.005, 0.6
 _KNOCK_DOWN_M_S = 1.5
+_KNOCK_DOWN_MASSES = 3.0  # times the walker's own, of what is no vehicle
 CELL_M = 16.0
 
 BOX_DTYPE = np.dtype([(name, "f8") for name in ("x", "y", "z", "yaw", "hx", "hy", "hz", "radius")])
@@ -82,8 +83,10 @@ def _inverse_inertia(b) -> float:
 
 
 @njit(no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _knocked(b, speed: float) -> None:
-    if b.kind == _WALKER and b.physics and b.down_s < 0.0 and speed > _KNOCK_DOWN_M_S:
+def _knocked(b, by, speed: float) -> None:
+    """A walker falls when a vehicle comes at it, or what is as hard to stop; other walkers only push it aside."""
+    hard = by.kind == _VEHICLE or by.mass >= _KNOCK_DOWN_MASSES * b.mass
+    if hard and b.kind == _WALKER and b.physics and b.down_s < 0.0 and speed > _KNOCK_DOWN_M_S:
         b.down_s = 0.0
 
 
@@ -232,8 +235,8 @@ def collide(bodies, boxes, wall, pairs, impulses) -> None:
             jx, jy = _resolve(
                 a, b, contact, _inverse_mass(a), _inverse_inertia(a), _inverse_mass(b), _inverse_inertia(b)
             )
-            _knocked(a, -speed_b)
-            _knocked(b, speed_a)
+            _knocked(a, b, -speed_b)
+            _knocked(b, a, speed_a)
         else:
             c = boxes[-1 - pairs[k, 1]]
             if not _heights_meet(a, c.z, c.hz):

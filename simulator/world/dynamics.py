@@ -59,8 +59,9 @@ def _clamp(value: float, limit: float) -> float:
 def _wheel_force(d, speed: float, h: float) -> tuple[float, float]:
     """Gearbox and engine: (driving force, drag of the engine) at the wheels, N; the drag brakes in any direction."""
     if d.manual:
-        if d.gear != d.gear_wanted:
-            d.gear, d.shifting_s = min(d.gear_wanted, d.gears), d.shift_time_s
+        gear = min(d.gear_wanted, d.gears)
+        if d.gear != gear:
+            d.gear, d.shifting_s = gear, d.shift_time_s
     elif d.reverse:
         d.gear = -1
     elif d.gear < 1:

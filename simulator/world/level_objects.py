@@ -8,6 +8,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.models import model_of
 from simulator.render.templates import TAG_OF_MATERIAL
 from simulator.towns.town import Obstacle, Town
 from simulator.types import BoundingBox, CityObjectLabel, EnvironmentObject, Rotation, Transform, Vector3D
@@ -98,12 +99,12 @@ class LevelObjects(LightCommands):
         self.hidden, self._switched_off, self._layers, self._dark_lamps = (), set(), ALL_LAYERS, frozenset()
 
     def get_all_level_BBs(self, tag: CityObjectLabel) -> tuple[BoundingBox, ...]:
-        """Of the town's objects and of all actors, in world axes."""
+        """Of the town's objects and of what is to be seen of all actors, in world axes."""
         boxes = [thing.box for thing in self._shown(tag)]
         for actor in self.actors.values():
             labels = actor.semantic_tags
             if labels and (tag is Tag.ANY or tag in labels):
-                boxes.append(self._box_in_the_world(actor))
+                boxes += self._boxes_in_the_world(actor)
         return tuple(boxes)
 
     def get_environment_objects(self, tag: CityObjectLabel) -> tuple[EnvironmentObject, ...]:
@@ -158,10 +159,14 @@ class LevelObjects(LightCommands):
         gone = set(self.hidden)
         return [o for o in level_objects(self.town) if tag in (o.tag, Tag.ANY) and o.id not in gone]
 
-    def _box_in_the_world(self, actor: Actor) -> BoundingBox:
+    def _boxes_in_the_world(self, actor: Actor) -> tuple[BoundingBox, ...]:
+        """Of what is to be seen of an actor: a light's heads, a sign with its pole; their own boxes are triggers."""
         if actor.kind is Kind.TRAFFIC_LIGHT:
-            return self.get_light_boxes(actor.id)[0]
+            return self.get_light_boxes(actor.id)
         pose, box = self.transform_of(actor.id), actor.bounding_box
+        if actor.kind is Kind.SIGN:
+            model = model_of(actor.type_id)
+            box = BoundingBox(model.centre, model.extent)
         m = matrix(pose)
         centre = m[:3, :3] @ np.array(box.location) + m[:3, 3]
-        return BoundingBox(Vector3D(*centre.tolist()), box.extent, pose.rotation, actor.id)
+        return (BoundingBox(Vector3D(*centre.tolist()), box.extent, pose.rotation, actor.id),)

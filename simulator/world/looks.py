@@ -50,7 +50,10 @@ class Looks(LevelObjects, DebugShapes, BoneCommands):
     _burning: NDArray[np.float32]
 
     def view(self) -> SceneView:
-        """What cameras see. Brake and reversing lamps burn with pedal and gear, beside the flags that clients set."""
+        """What cameras see. Brake lamps burn with the pedal, beside the flags that clients set.
+
+        The reversing flag goes with the gear; nothing draws it.
+        """
         active, cast = self.bodies.active, self._present()
         lights, gait = np.zeros(len(cast.ids), np.uint32), np.zeros(len(cast.ids), np.float32)
         lights[: len(active)] = self._lamp_flags(active, cast)

@@ -52,6 +52,15 @@ def transform_of(m: NDArray[np.float64]) -> Transform:
     return Transform(Vector3D(x, y, z), rotation_of(m))
 
 
+def between(a: Transform, b: Transform, share: float) -> Transform:
+    """`share` of the way from a to b: straight in place, the short way round in angles."""
+    if share == 0.0:
+        return a
+    location = Vector3D(*(p + share * (q - p) for p, q in zip(a.location, b.location)))
+    rotation = Rotation(*(p + share * ((q - p + 180.0) % 360.0 - 180.0) for p, q in zip(a.rotation, b.rotation)))
+    return Transform(location, rotation)
+
+
 def wrap_degrees(angle: float) -> float:
     """An angle in [-180, 180]; both ends stay what they are, clients compare them with what they set."""
     return angle if -180.0 <= angle <= 180.0 else 180.0 - (180.0 - angle) % 360.0

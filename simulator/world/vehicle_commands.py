@@ -32,6 +32,7 @@ class VehicleCommands(WorldState):
         """Holds until the next one; for one step with `sticky_control` off. Values out of range go to its end."""
         vehicle, row = self._vehicle(actor_id)
         vehicle.ackermann = None
+        vehicle.ackermann_memory = [0.0] * 4
         self._set_control(vehicle, row, control)
 
     def apply_ackermann_control_to_vehicle(self, actor_id: int, control: VehicleAckermannControl) -> None:
@@ -170,7 +171,11 @@ class VehicleCommands(WorldState):
         self.bodies.set_control(row, control)
 
     def _follow_ackermann(self, delta_s: float) -> None:
-        """Two PID loops, speed to acceleration and acceleration to pedals, as CARLA's Ackermann controller has them."""
+        """Speed to acceleration by a PID loop, acceleration to pedals by an integrating one, steering at its own speed.
+
+        After CARLA's Ackermann controller, with these differences: `accel_ki`, `accel_kd` and `jerk` do nothing, and
+        the brakes may always give 4 m/s^2.
+        """
         for actor_id, vehicle in self.vehicles.items():
             want = vehicle.ackermann
             if want is None:
@@ -178,7 +183,7 @@ class VehicleCommands(WorldState):
             row = self.actors[actor_id].row
             d, b, s = self.bodies.drives[row], self.bodies.rows[row], vehicle.ackermann_settings
             speed = math.cos(b["yaw"]) * b["vx"] + math.sin(b["yaw"]) * b["vy"]
-            last_error, sum_error, pedal, _ = vehicle.ackermann_memory
+            last_error, sum_error, pedal, steer = vehicle.ackermann_memory
             goal = abs(want.speed)
             error = goal - abs(speed)
             sum_error += error * delta_s
@@ -191,12 +196,17 @@ class VehicleCommands(WorldState):
             pedal = _within(pedal + s.accel_kp * 5.0 * (accel - along), -1.0, 1.0)
             if goal < 0.05 and abs(speed) < 0.3:
                 pedal = -1.0
-            vehicle.ackermann_memory = [error, sum_error, pedal, accel]
+            if want.steer_speed > 0.0:
+                step = want.steer_speed * delta_s
+                steer = _within(want.steer, steer - step, steer + step)
+            else:
+                steer = want.steer
+            vehicle.ackermann_memory = [error, sum_error, pedal, steer]
             steer_rad = float(d["max_steer_rad"]) or 1.0
             control = VehicleControl(
                 throttle=max(0.0, pedal),
                 brake=max(0.0, -pedal),
-                steer=_within(want.steer / steer_rad, -1.0, 1.0),
+                steer=_within(steer / steer_rad, -1.0, 1.0),
                 reverse=want.speed < 0.0,
             )
             self._set_control(vehicle, row, control)

@@ -35,6 +35,13 @@ def test_on_the_embedded_server_it_finds_the_embedded_mapping(tmp_path: Path) ->
     assert visibility_m(table.fog_density(60.0)) == pytest.approx(60.0, rel=0.04)
 
 
+def test_a_place_is_looked_from_at_the_same_height_each_time() -> None:
+    spawn_point = carla.Transform(carla.Location(1.0, 2.0, 0.5), carla.Rotation(yaw=90.0))
+    heights = [calibrate_fog.raised(spawn_point, 1.6).location.z for _ in range(2)]
+    assert heights == pytest.approx([2.1, 2.1])
+    assert calibrate_fog.raised(spawn_point, 1.6).rotation.yaw == 90.0
+
+
 def test_slopes_by_range_are_the_share_of_contrast_whatever_the_air_adds() -> None:
     rng = np.random.default_rng(0)
     range_m = np.exp(rng.uniform(1.0, 4.5, (200, 300)))

@@ -66,11 +66,11 @@ def sensors_of(world: carla.World) -> list[carla.Actor]:
 
 def test_frames_of_three_cameras_come_as_one_of_exactly_the_frame_asked_for(world):
     rig = Rig(world, spawn_ego(world), [FRONT, GNSS, LEFT])
-    assert rig.camera_ids == ("Front", "Left")
     world.tick()
     for _ in range(3):
         frame = world.tick()
         frames = rig.frames(frame)
+        assert list(frames) == ["Front", "Left"]
         assert [f.frame for f in frames.values()] == [frame, frame]
         front, left = frames["Front"], frames["Left"]
         assert front.bgra.shape == (180, 320, 4)

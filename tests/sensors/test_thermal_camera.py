@@ -7,9 +7,13 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
+import yaml
 
 from sensors.thermal import Ambient, HeatState, ThermalCamera, preset
 from sensors.thermal.heat import initial_heat
+from sensors.thermal.materials import MATERIALS_FILE, MaterialsError, load_materials
+from sensors.thermal.radiometry import HIGHEST_K, LOWEST_K, band
+from sensors.thermal.scene import radiance_at_lens, thermal_world
 from tests.sensors.scenes import CAR, ROAD, SKY, WALKER, Thing, actor, frames
 
 NIGHT = Ambient(air_temperature_c=6.0, relative_humidity=0.75, local_time_h=22.0, cloudiness=5.0)
@@ -235,6 +239,37 @@ def test_materials_from_a_file(tmp_path):
     table.write_text("lawn: {emissivity: 1}\n")
     with pytest.raises(ValueError, match="unknown tag 'lawn'"):
         camera(NIGHT, "ideal", materials=str(table))
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ("offset_k: .nan", "roads: offset_k must lie in -100..300, got nan"),
+        ("offset_k: 1000", "roads: offset_k must lie in -100..300, got 1000"),
+        ("offset_k: warm", "roads: offset_k must be a number, got 'warm'"),
+        ("variation_k: .inf", "roads: variation_k must lie in 0..50, got inf"),
+        ("time_constant_h: 0", "roads: time_constant_h must be positive, got 0"),
+    ],
+)
+def test_materials_that_cannot_be_are_refused_in_one_line(tmp_path, change, told):
+    built_in = yaml.safe_load(MATERIALS_FILE.read_text(encoding="utf-8"))["roads"]
+    table = tmp_path / "materials.yaml"
+    table.write_text(yaml.safe_dump({"roads": built_in | yaml.safe_load(change)}))
+    with pytest.raises(MaterialsError) as caught:
+        load_materials(table)
+    assert str(caught.value) == f"{table}: {told}"
+
+
+@pytest.mark.parametrize(("offset_k", "end_k"), [(-1000.0, LOWEST_K), (1000.0, HIGHEST_K)])
+def test_what_is_beyond_the_table_of_radiances_has_its_last_value(offset_k, end_k):
+    """Whatever comes on top of the temperatures that a file may give."""
+    bands = band(8.0, 14.0)
+    dull = replace(load_materials()[ROAD], emissivity=1.0, specular=0.0, variation_k=0.0, offset_k=offset_k)
+    shot = frames()
+    world = thermal_world(NIGHT, bands, 1, dict.fromkeys(load_materials(), dull))
+    radiance = radiance_at_lens(world, shot.tags, shot.instances, shot.depth_m, shot.transform, 90.0, ())
+    air = 0.5  # between the road and the lens
+    assert radiance[179].mean() == pytest.approx(float(bands.radiance(end_k)), rel=0.02, abs=air)
 
 
 @pytest.mark.parametrize(

@@ -123,8 +123,24 @@ def test_boxes_of_a_kind_surround_what_they_name(world: carla.World) -> None:
     boxes = world.get_level_bbs(Label.Car)
     assert len(boxes) == parked + 1
     assert min(box.location.distance(car.get_location()) for box in boxes) < 1.0
-    assert len(world.get_level_bbs(Label.TrafficLight)) == len(world.get_actors().filter("traffic.traffic_light"))
     assert len(world.get_level_bbs(Label.Any)) > parked + len(trees) + len(houses)
+
+
+def test_boxes_of_signs_and_lights_surround_what_is_seen_of_them(world: carla.World) -> None:
+    lights = world.get_actors().filter("traffic.traffic_light")
+    heads = [box for light in lights for box in light.get_light_boxes()]
+    boxes = world.get_level_bbs(Label.TrafficLight)
+    assert len(boxes) == len(heads) > len(lights) > 0
+    signs = [a for a in world.get_actors().filter("traffic.*") if a.type_id != "traffic.traffic_light"]
+    boxes = world.get_level_bbs(Label.TrafficSigns)
+    assert len(boxes) == len(signs) > 0
+    for sign in signs:
+        pole = sign.get_location()
+        box = min(boxes, key=lambda b: b.location.distance_2d(pole))
+        assert box.location.distance_2d(pole) < 0.5
+        assert 0.2 < max(box.extent.x, box.extent.y) < 1.0
+        assert 0.8 < box.extent.z < 2.0
+        assert box.location.z - box.extent.z == pytest.approx(pole.z, abs=0.2)
 
 
 def test_names_and_ids_are_unique(world: carla.World) -> None:

@@ -9,7 +9,7 @@ import random
 import socket
 from collections.abc import Iterator
 from types import UnionType
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 import msgpack
 import pytest
@@ -29,7 +29,7 @@ KINDS = (
     "sensor.camera.rgb",
 )
 LEFT_OUT = ("load_new_episode", "set_episode_settings", "apply_batch", "tick_cue")
-NUMBERS = (0.0, 1.0, -1.0, 0.5, 100.0, 1e9, -1e9, 1e-9, 1e30)
+NUMBERS = (0.0, 1.0, -1.0, 0.5, 100.0, 1e9, -1e9, 1e-9, 1e30, -3.4e38)
 
 
 class Peer:
@@ -67,8 +67,11 @@ def _some(annotation: Any, rng: random.Random) -> Any:
     origin, inner = get_origin(annotation), get_args(annotation)
     if annotation is bool:
         return rng.random() < 0.5
+    if origin is Annotated:
+        width: range = inner[1]
+        return rng.choice((width[0], width[-1], 1, 2, 5))
     if annotation is int:
-        return rng.choice((0, 1, 2, 5, 64))
+        return rng.choice((0, 1, 2, 5, 64, -(2**31), 2**32 - 1))
     if annotation is float:
         return rng.choice(NUMBERS)
     if annotation is str:
@@ -81,7 +84,7 @@ def _some(annotation: Any, rng: random.Random) -> Any:
         return tuple(_some(i, rng) for i in (inner[:1] * rng.randrange(3) if inner[-1] is Ellipsis else inner))
     if isinstance(annotation, type) and issubclass(annotation, enum.Enum):
         return rng.choice(list(annotation))
-    hints = get_type_hints(annotation)
+    hints = get_type_hints(annotation, include_extras=True)
     names = [f.name for f in dataclasses.fields(annotation)] if dataclasses.is_dataclass(annotation) else hints
     return annotation(**{name: _some(hints[name], rng) for name in names})
 
@@ -109,7 +112,7 @@ def test_no_well_formed_call_breaks_the_server(peer: Peer) -> None:
         for name, method in METHODS.items():
             if name in LEFT_OUT or (name == "destroy_actor" and rng.random() < 0.9):
                 continue
-            hints = get_type_hints(method.function, localns={"Session": object})
+            hints = get_type_hints(method.function, localns={"Session": object}, include_extras=True)
             arguments = []
             for parameter in list(inspect.signature(method.function).parameters)[1:]:
                 is_actor = parameter in ("actor_id", "parent_id")
@@ -117,6 +120,25 @@ def test_no_well_formed_call_breaks_the_server(peer: Peer) -> None:
                 arguments.append(encode(value, hints[parameter]))
             peer.call(name, *arguments)
         assert peer.call("tick_cue") is not None
+
+
+@pytest.mark.parametrize("gear", [3_000_000_000, 2**31 - 1, -(2**31), -7, 2**63])
+def test_no_gear_is_out_of_the_gearbox(peer: Peer, gear: int) -> None:
+    peer.call("set_episode_settings", encode(EpisodeSettings(True, False, 0.05), EpisodeSettings))
+    peer.call("load_new_episode", "", False, 0)
+    car = peer.call("spawn_actor", [0, "vehicle.tesla.model3", []], peer.call("get_map_info")[1][0])[0]
+    peer.call("apply_control_to_vehicle", car, [0.5, 0.0, 0.0, False, False, True, gear])
+    assert peer.call("tick_cue") is not None
+
+
+def test_light_flags_have_32_bits(peer: Peer) -> None:
+    place = peer.call("get_map_info")[1][3]
+    car = peer.call("spawn_actor", [0, "vehicle.tesla.model3", []], place)[0]
+    peer.call("set_vehicle_light_state", car, [2**40])
+    assert peer.call("get_vehicle_light_state", car) == [0]
+    peer.call("set_vehicle_light_state", car, [2**32 - 1])
+    assert peer.call("tick_cue") is not None
+    assert peer.call("destroy_actor", car)
 
 
 @pytest.mark.parametrize("method", ["add_actor_impulse", "add_actor_force", "set_actor_target_velocity"])

@@ -185,6 +185,29 @@ def test_actors_come_and_go_as_they_did(client: carla.Client, world: carla.World
     assert there == [0] * 9 + [1] * 10 + [0] * 9
 
 
+def test_a_recorded_sensor_that_the_server_does_not_take_is_left_out(
+    client: carla.Client, world: carla.World, folder: Path
+) -> None:
+    """As of a recording that was made on another server."""
+    car = _car(world)
+    blueprint = world.get_blueprint_library().find("sensor.other.radar")
+    blueprint.set_attribute("horizontal_fov", "179.0")
+    radar = world.spawn_actor(blueprint, carla.Transform(), car)
+    client.start_recorder("radar.log")
+    _drive(world, car, 5)
+    client.stop_recorder()
+    radar.destroy()
+    car.destroy()
+    world.tick()
+    recorded = (folder / "radar.log").read_bytes()
+    assert b"179.0" in recorded
+    (folder / "wide.log").write_bytes(recorded.replace(b"179.0", b"999.0"))
+    client.replay_file("wide.log", 0.0, 0.0, 0, True)
+    world.tick()
+    assert len(world.get_actors().filter("vehicle.*")) == 1
+    assert not world.get_actors().filter("sensor.*")
+
+
 def test_a_replay_that_is_stopped_takes_its_actors_along(client: carla.Client, world: carla.World) -> None:
     _record_a_drive(client, world, "stop.log")
     client.replay_file("stop.log", 0.0, 0.0, 0)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from simulator.navigation import file
 from simulator.navigation.convex import MOST_CORNERS, convex_pieces
 from simulator.navigation.detour import Tile, tile_of, write_mesh
-from simulator.navigation.file import navigation_file
+from simulator.navigation.file import navigation_bytes
 from simulator.navigation.store import named, stored_navigation
 from simulator.navigation.walkable import Area, Region, walkable_regions
 from simulator.render.mesh import MeshBuilder
@@ -144,7 +144,7 @@ def test_a_mesh_is_made_once_for_each_town(tmp_path: Path, monkeypatch: pytest.M
 
 def test_a_town_without_ways_for_walkers_has_no_file(town: Town) -> None:
     bare = replace(town, mesh=MeshBuilder().build(), crosswalks=())
-    assert navigation_file(bare) is None
+    assert navigation_bytes(bare) is None
 
 
 @st.composite

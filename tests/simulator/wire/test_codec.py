@@ -29,8 +29,8 @@ RECORDS: list[Any] = [
     tuple[int, str],
 ]
 
-st.register_type_strategy(float, st.floats(allow_nan=False, allow_infinity=False))
-st.register_type_strategy(int, st.integers(-(2**31), 2**63))
+st.register_type_strategy(float, st.floats(allow_nan=False, allow_infinity=False, width=32))
+st.register_type_strategy(int, st.integers(0, 255))
 
 
 @pytest.mark.parametrize("record", RECORDS, ids=lambda r: getattr(r, "__name__", str(r)))
@@ -82,12 +82,29 @@ def test_enumerations_travel_as_integers() -> None:
         (b"x", str, "expected a text, got b'x'"),
         ("x", bytes, "expected bytes, got 'x'"),
         (True, int, "expected an integer, got True"),
+        (
+            [0.0, 0.0, 0.0, False, False, True, 3_000_000_000],
+            t.VehicleControl,
+            "gear: expected an integer from -2147483648 to 2147483647, got 3000000000",
+        ),
+        ([0, 256, 0], t.Color, "g: expected an integer from 0 to 255, got 256"),
+        (2**32, int, "expected an integer from -2147483648 to 4294967295, got 4294967296"),
+        (2**40, t.VehicleLightState, "expected an integer from 0 to 4294967295, got 1099511627776"),
+        (-1, t.VehicleLightState, "expected an integer from 0 to 4294967295, got -1"),
+        (1e39, float, "expected a number of 32 bits, got 1e+39"),
     ],
 )
 def test_a_wrong_value_is_refused_with_its_place(value: object, annotation: object, message: str) -> None:
     with pytest.raises(CodecError) as caught:
         decode(value, annotation)
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("annotation", "ends"), [(t.U8, (0, 255)), (t.I32, (-(2**31), 2**31 - 1)), (t.U64, (0, 2**64 - 1))]
+)
+def test_the_ends_of_a_width_are_within_it(annotation: object, ends: tuple[int, int]) -> None:
+    assert tuple(decode(end, annotation) for end in ends) == ends
 
 
 def test_a_wrong_value_is_not_sent() -> None:

@@ -71,13 +71,30 @@ def test_a_client_that_never_asks_for_the_new_episode_is_released(monkeypatch: p
 
 
 def test_a_load_that_is_refused_changes_nothing() -> None:
-    async def refused() -> None:
-        raise ValueError("Map 'Moon' not found")
+    refusal = [[True, ["Map 'Moon' not found"]]]
+
+    async def refused() -> object:
+        return refusal
 
     async def run() -> None:
         changes, client = EpisodeChanges(), _connection()
-        with pytest.raises(ValueError, match="Moon"):
-            await changes.answer(client, LOAD, refused())
+        started_s = time.perf_counter()
+        assert await changes.answer(client, LOAD, refused()) == refusal
+        assert time.perf_counter() - started_s < SILENT_S
+        assert not changes.under_way
+        assert changes.answer(client, "get_episode_settings", 1) == 1
+
+    asyncio.run(run())
+
+
+def test_a_load_that_fails_changes_nothing() -> None:
+    async def failed() -> None:
+        raise ValueError("no mesh")
+
+    async def run() -> None:
+        changes, client = EpisodeChanges(), _connection()
+        with pytest.raises(ValueError, match="mesh"):
+            await changes.answer(client, LOAD, failed())
         assert not changes.under_way
         assert changes.answer(client, "get_episode_settings", 1) == 1
 

@@ -124,6 +124,21 @@ def test_a_walker_is_knocked_down_by_a_car_and_the_car_is_told():
     assert place.location.z < 0.5
 
 
+def test_walkers_that_meet_stay_on_their_feet():
+    """One walks, the other runs at it; both are pushed and go on."""
+    world = make_world()
+    runner, other = put(world, PEDESTRIAN, 0.0, 60.0, z=1.2), put(world, PEDESTRIAN, 6.0, 60.0, z=1.2)
+    world.apply_control_to_walker(runner, WalkerControl(Vector3D(1.0, 0.0, 0.0), 3.0))
+    world.apply_control_to_walker(other, WalkerControl(Vector3D(-1.0, 0.0, 0.0), 1.8))
+    met = False
+    for _ in range(60):
+        world.step(0.05)
+        apart = world.transform_of(other).location.x - world.transform_of(runner).location.x
+        met = met or abs(apart) < 0.5
+        assert world.transform_of(runner).rotation.pitch == world.transform_of(other).rotation.pitch == 0.0
+    assert met
+
+
 def test_a_walker_does_not_walk_through_a_standing_car_nor_fall_over():
     world = make_world()
     car, walker = put(world, CAR, 0.0, 20.0), put(world, PEDESTRIAN, 0.0, 16.0, z=1.0)

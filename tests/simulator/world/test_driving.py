@@ -228,6 +228,37 @@ def test_manual_gears_hold_the_engine_in_first():
     assert len(telemetry.wheels) == 4
 
 
+def test_ackermann_steering_turns_at_its_own_speed_and_forgets_under_another_control():
+    world = make_world()
+    car = put(world, CAR, 0.0, 20.0)
+    slowly = VehicleAckermannControl(steer=0.3, steer_speed=0.1, speed=5.0)
+    full_rad = math.radians(world.get_physics_control(car).wheels[0].max_steer_angle)
+    for _ in range(2):
+        world.apply_ackermann_control_to_vehicle(car, slowly)
+        run(world, 1.0)
+        assert world.vehicles[car].control.steer * full_rad == pytest.approx(0.1, abs=0.001)
+        world.apply_control_to_vehicle(car, VehicleControl(brake=1.0))
+        run(world, 2.0)
+    world.apply_ackermann_control_to_vehicle(car, replace(slowly, steer_speed=0.0))
+    run(world, 0.05)
+    assert world.vehicles[car].control.steer * full_rad == pytest.approx(0.3, abs=0.001)
+
+
+def test_a_manual_gear_above_the_top_one_is_the_top_one():
+    speeds = []
+    for gear in (6, 7, 2**31 - 1):
+        world = make_world()
+        car = put(world, CAR, 0.0, 20.0)
+        assert len(world.get_physics_control(car).forward_gears) == 6
+        world.set_actor_target_velocity(car, Vector3D(15.0, 0.0, 0.0))
+        world.apply_control_to_vehicle(car, VehicleControl(throttle=1.0, manual_gear_shift=True, gear=gear))
+        run(world, 3.0)
+        assert world.get_telemetry_data(car).gear == 6
+        speeds.append(speed(world, car))
+    assert speeds[0] > 15.5
+    assert speeds == [speeds[0]] * 3
+
+
 def test_physics_control_takes_effect():
     """Ice and a load: slower away, much longer to stop."""
     results = {}

@@ -84,6 +84,12 @@ def test_everything_can_be_spawned():
     [
         ActorDescription(0, "vehicle.no.such"),
         ActorDescription(0, CAR, (ActorAttributeValue("color", AttributeType.COLOR, "red"),)),
+        ActorDescription(0, CAR, (ActorAttributeValue("color", AttributeType.COLOR, "-1,0,0"),)),
+        ActorDescription(0, CAR, (ActorAttributeValue("color", AttributeType.COLOR, "0,256,0"),)),
+        ActorDescription(0, "sensor.camera.rgb", (ActorAttributeValue("fstop", AttributeType.FLOAT, "1e200"),)),
+        ActorDescription(
+            0, "sensor.lidar.ray_cast", (ActorAttributeValue("rotation_frequency", AttributeType.FLOAT, "1e308"),)
+        ),
         ActorDescription(0, "sensor.other.gnss", (ActorAttributeValue("noise_seed", AttributeType.INT, "x"),)),
         ActorDescription(0, "traffic.traffic_light"),
     ],
