@@ -16,9 +16,8 @@ from numpy.typing import NDArray
 from fusion.backbones import Backbone
 from fusion.cache import EnsembleCache
 from fusion.data import Pair, load, reduce, split
-from fusion.ensemble import source_checksum
+from fusion.ensemble import check_sources
 from fusion.errors import FusionError
-from fusion.in_order import in_order
 from fusion.metrics import all_metrics, grey
 from fusion.naive import Bytes, Fusion
 from fusion.perceptual import perceptual_distance
@@ -36,7 +35,7 @@ def held_out_pairs(pairs: Sequence[Pair], cache: EnsembleCache, held_out: float)
     chosen = split(drawn, held_out)[1]
     if not chosen:
         raise FusionError(f"no held-out pair has an ensemble in {cache.folder}: give its data, or a larger --held-out")
-    _check_sources(chosen, cache)
+    check_sources(chosen, cache)
     return chosen
 
 
@@ -62,15 +61,6 @@ def rows(
                 row[DISTANCE] = float(perceptual_distance(_planes(image), _planes(mean), backbone.features))
             found.append(row)
     return found
-
-
-def _check_sources(pairs: Sequence[Pair], cache: EnsembleCache) -> None:
-    """A set that was rendered anew has other frames under the same names."""
-    for pair, checksum in zip(pairs, in_order(source_checksum, pairs, "checking pairs")):
-        if cache.sources[pair.name] != checksum:
-            raise FusionError(
-                f"{pair.visible} or its partners changed since the ensembles in {cache.folder} were drawn"
-            )
 
 
 def shares(found: Sequence[Mapping[str, Any]], of: str = MEAN) -> dict[str, dict[str, float]]:

@@ -126,14 +126,10 @@ def read_scenes(folders: list[Path], cache: EnsembleCache, recipe: Recipe,
                 device: torch.device | str = "cpu") -> tuple[list[Scene], list[Scene]]:  # fmt: skip
     """(training, held out) scenes; with backbones, which lie on `device`, their feature statistics are drawn first
     where they are missing."""
-    from fusion.ensemble import source_checksum
+    from fusion.ensemble import check_sources
 
     wanted = _drawn_pairs(folders, cache)
-    for pair, checksum in zip(wanted, in_order(source_checksum, wanted, "checking pairs")):
-        if cache.sources[pair.name] != checksum:
-            raise FusionError(
-                f"{pair.visible} or its partners changed since the ensembles in {cache.folder} were drawn"
-            )
+    check_sources(wanted, cache)
     statistics = {}
     for name, samples in cache.ensembles():
         used = samples[: recipe.samples] if recipe.samples else samples

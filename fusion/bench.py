@@ -27,7 +27,7 @@ from fusion import limits
 from fusion.errors import FusionError
 from fusion.files import write_text
 from fusion.proxy import FusionProxy
-from fusion.shape import CELL_PX, LANES, PAD_PX
+from fusion.shape import LANES, cells_of
 from fusion.weights import locate
 from fusion.weights.arrays import load_arrays
 
@@ -74,7 +74,7 @@ def gpu_bandwidth_gb_s(frames: int = 20) -> float:
 def floor_ms(width: int, height: int, channels: int, bins: int, bytes_per_value: int, gb_s: float) -> float:
     """Memory time of one frame: a visible one of so many channels and its heat read for the view and again to be fused,
     the channels written; the grid written and read once. `bytes_per_value` of the frames; the grid is float32."""
-    cells = (-(-width // PAD_PX) * PAD_PX // CELL_PX) * (-(-height // PAD_PX) * PAD_PX // CELL_PX)
+    cells = cells_of(width) * cells_of(height)
     frame = width * height * bytes_per_value * (2 * (channels + 1) + channels)
     return (frame + 2 * cells * bins * LANES * 4) / gb_s / 1e6
 

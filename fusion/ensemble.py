@@ -12,6 +12,7 @@ on where it stopped.
 import argparse
 import hashlib
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -21,6 +22,7 @@ from fusion import limits
 from fusion.cache import EnsembleCache, as_bytes
 from fusion.data import Pair, evenly, load, read_folders, reduce
 from fusion.errors import FusionError
+from fusion.in_order import in_order
 from fusion.progress import bar
 from fusion.teacher import Teacher
 
@@ -46,6 +48,16 @@ def load_teacher(name_or_path: str, steps: int, eta: float, tile: int = 0, overl
     from fusion.teacher.conditional import ConditionalTeacher
 
     return ConditionalTeacher.load(path, steps, eta, tile, overlap)
+
+
+def check_sources(pairs: Sequence[Pair], cache: EnsembleCache) -> None:
+    """FusionError where the files of a pair are not those that the teacher was shown: a set that was rendered anew has
+    other frames under the same names."""
+    for pair, checksum in zip(pairs, in_order(source_checksum, pairs, "checking pairs")):
+        if cache.sources[pair.name] != checksum:
+            raise FusionError(
+                f"{pair.visible} or its partners changed since the ensembles in {cache.folder} were drawn"
+            )
 
 
 def source_checksum(pair: Pair) -> str:

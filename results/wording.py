@@ -27,7 +27,7 @@ class Headline:
 def headline(summary: Mapping[str, Any]) -> Headline:
     paired = summary["paired"]
     sentences = [_scores(summary)]
-    early = [_undriven(summary, arm) for arm in _compared(summary) if _undriven(summary, arm)]
+    early = [*filter(None, (_undriven(summary, arm) for arm in _compared(summary)))]
     if early:
         sentences += early
     elif paired and paired["difference"] is not None:
