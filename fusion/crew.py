@@ -19,6 +19,7 @@ class Crew:
 
     def __init__(self, count: int, name: str) -> None:
         self._orders: list[_Orders] = [SimpleQueue() for _ in range(count)]
+        self._giving = threading.Lock()  # parts may wait for each other: all threads get works in the same order
         for number, orders in enumerate(self._orders):
             threading.Thread(target=_serve, args=(orders,), name=f"{name}_{number}", daemon=True).start()
         weakref.finalize(self, _dismiss, self._orders)
@@ -29,8 +30,9 @@ class Crew:
         Returns, or raises what a part raised, when all of them are done.
         """
         done: _Done = SimpleQueue()
-        for number, (orders, part) in enumerate(zip(self._orders, parts[1:], strict=False), 1):
-            orders.put((number, work, part, done))
+        with self._giving:
+            for number, (orders, part) in enumerate(zip(self._orders, parts[1:], strict=False), 1):
+                orders.put((number, work, part, done))
         results: list[Any] = [None] * len(parts)
         error: BaseException | None = None
         try:

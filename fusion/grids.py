@@ -3,100 +3,114 @@
 These are the formulas of `student.GridNetwork.forward`, which is the one that is trained; a test holds them together.
 """
 
+from __future__ import annotations
+
 import threading
-from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fusion.convolution import Layer, add_doubled_rows, add_scene, convolve_rows, image, pack
+from fusion.convolution import Layer, pack, padded_channels
+from fusion.meeting import Meeting
 from fusion.shape import LANES, convolutions_of
 from fusion.slicing import lane_order
 from fusion.small_view import CHANNELS
+from fusion.steps import Image, Program, one_block, run_steps
 from fusion.weights.arrays import StudentArrays
 
 Floats = NDArray[np.float32]
-Bands = Callable[[int, Callable[[int, int], Any]], Any]
-"""bands(rows, work) calls work(top, end) for all rows, in one band or in several at a time."""
 
-_NONE = np.zeros((3, 3, 16), np.float32)
+
+@dataclass(frozen=True)
+class GridNetwork:
+    """The network for views of one size, with room for one frame at a time.
+
+    seen (1 + h + 1, 1 + w + 1, 5): the view, for `small_view` to fill; grid (h / 2, w / 2, bins * 16), its lanes in
+    memory's order.
+    """
+
+    seen: Floats
+    grid: Floats
+    _steps: NDArray[np.void]
+    _memory: Floats
+    _learnt: Floats
+
+    def run(self, met: Meeting, arrivals: int, part: int = 0, parts: int = 1) -> int:
+        """seen -> grid, in `parts` that run at the same time. Returns how many will have arrived when it is done."""
+        run_steps(self._steps, self._memory, self._learnt, met, arrivals, part, parts)
+        return arrivals + parts * len(self._steps)
 
 
 class GridMaker:
-    """View -> grid, for frames whose red is at index 0 or at 2. May be called from several threads."""
+    """Networks of one student, for frames whose red is at index 0 or at 2. May be asked from several threads."""
 
     def __init__(self, learnt: StudentArrays) -> None:
-        arrays, bins = learnt.arrays, learnt.config.bins
-        self._layers: dict[str, Layer] = {}
+        arrays, bins, coarse = learnt.arrays, learnt.config.bins, learnt.config.coarse
+        layers: dict[str, Layer] = {}
         for name, (inputs, _, _, stride) in convolutions_of(learnt.config).items():
             weight, bias = arrays[f"network.{name}.weight"], arrays[f"network.{name}.bias"]
-            seen = CHANNELS if name == "stem" else -(-inputs // 16) * 16
+            seen = CHANNELS if name == "stem" else padded_channels(inputs)
             if name == "head":
                 for red in (0, 2):
                     lanes = (np.arange(bins)[:, None] * LANES + lane_order(red)).ravel()
-                    self._layers[f"head {red}"] = pack(weight[lanes], bias[lanes], stride, seen)
+                    layers[f"head {red}"] = pack(weight[lanes], bias[lanes], stride, seen)
             else:
-                self._layers[name] = pack(weight, bias, stride, seen)
+                layers[name] = pack(weight, bias, stride, seen)
+        width = padded_channels(coarse)
+        scene, scene_bias = np.zeros((width, width), np.float32), np.zeros(width, np.float32)
+        scene[:coarse, :coarse] = arrays["network.scene.weight"]
+        scene_bias[:coarse] = arrays["network.scene.bias"]
+        layers["scene"] = Layer(scene, scene_bias, size=1, stride=1)
+        self._placed, self._learnt = one_block(layers)
         self._blocks = [f"coarse.{number}" for number in range(learnt.config.blocks)]
-        width = len(self._layers["down_coarse"].bias)
-        self._scene = np.zeros((width, width), np.float32), np.zeros(width, np.float32)
-        coarse = learnt.config.coarse
-        self._scene[0][:coarse, :coarse] = arrays["network.scene.weight"]
-        self._scene[1][:coarse] = arrays["network.scene.bias"]
         self._kept = threading.local()
 
-    def __call__(self, seen: Floats, red: int, bands: Bands) -> Floats:
-        """seen (1 + h + 1, 1 + w + 1, 5) from `small_view` -> grid (h / 2, w / 2, bins * 16), lanes in memory's order.
+    def of_view(self, rows: int, columns: int, red: int) -> GridNetwork:
+        """For views of that size, multiples of 8. The same one again for the thread's next view of that size.
 
-        What is returned is overwritten by the next call from the same thread.
+        It is kept because fresh memory is handed out by the kernel page by page, at a price.
         """
-        rows, columns = seen.shape[0] - 2, seen.shape[1] - 2
+        wanted = rows, columns, red
+        if getattr(self._kept, "wanted", None) != wanted:
+            self._kept.network, self._kept.wanted = self._made(rows, columns, red), wanted
+        network: GridNetwork = self._kept.network
+        return network
+
+    def _made(self, rows: int, columns: int, red: int) -> GridNetwork:
+        program, placed = Program(), self._placed
+
+        def room(scale: int, layer: str) -> Image:
+            return program.image(rows // scale + 2, columns // scale + 2, placed[layer].channels)
 
         def convolved(
-            name: str, x: Floats, to: str, scale: int, extra: Floats | None = None, relu: bool = True
-        ) -> Floats:
-            layer = self._layers[name]
-            out = self._room(to, rows // scale, columns // scale, len(layer.bias))
-            beside = _NONE if extra is None else extra
+            layer: str,
+            source: Image,
+            scale: int,
+            extra: Image | None = None,
+            relu: bool = True,
+            to: Image | None = None,
+        ) -> Image:
+            return program.convolve(placed[layer], source, to or room(scale, layer), extra, relu)
 
-            def work(top: int, end: int) -> None:
-                convolve_rows(x, layer.weights, layer.bias, layer.size, layer.stride, beside, extra is not None, relu,
-                              out, True, top, end)  # fmt: skip
-
-            bands(rows // scale, work)
-            return out
-
-        def enlarged(small: Floats, out: Floats) -> Floats:
-            bands(out.shape[0] - 2, lambda top, end: add_doubled_rows(small, out, top, end))
-            return out
-
-        fine = convolved("skip", convolved("stem", seen, "fine 1", 2), "fine 2", 2)
-        middle = convolved("down_middle", fine, "middle 1", 4)
-        between = convolved("middle.first", middle, "middle 2", 4)
-        middle = convolved("middle.second", between, "middle 3", 4, extra=middle)
-        coarse = convolved("down_coarse", middle, "coarse 0", 8)
-        for number, block in enumerate(self._blocks):
-            between = convolved(f"{block}.first", coarse, "coarse 2", 8)
-            coarse = convolved(f"{block}.second", between, f"coarse {number % 2 + 3}", 8, extra=coarse)
-        add_scene(coarse, *self._scene)
-        middle = enlarged(convolved("up_middle", coarse, "coarse 5", 8, relu=False), middle)
-        middle = convolved("join_middle", middle, "middle 2", 4)
-        fine = enlarged(convolved("up_fine", middle, "middle 4", 4, relu=False), fine)
-        fine = convolved("join_fine", fine, "fine 1", 2)
-        head = self._layers[f"head {red}"]
-        grid = self._room("grid", rows // 2 - 2, columns // 2 - 2, len(head.bias))
-
-        def last(top: int, end: int) -> None:
-            convolve_rows(fine, head.weights, head.bias, 1, 1, _NONE, False, False, grid, False, top, end)
-
-        bands(rows // 2, last)
-        return grid
-
-    def _room(self, name: str, rows: int, columns: int, channels: int) -> Floats:
-        """Kept between calls: fresh memory is handed out by the kernel page by page, at a price."""
-        rooms: dict[str, Floats] = self._kept.__dict__
-        wanted = (rows + 2, columns + 2, channels)
-        if name not in rooms or rooms[name].shape != wanted:
-            rooms[name] = image(rows, columns, channels)
-        return rooms[name]
+        seen = program.image(rows + 2, columns + 2, CHANNELS)
+        first = convolved("stem", seen, 2)
+        fine = convolved("skip", first, 2)
+        start = convolved("down_middle", fine, 4)
+        between = convolved("middle.first", start, 4)
+        middle = convolved("middle.second", between, 4, extra=start)
+        coarse = convolved("down_coarse", middle, 8)
+        within, spare = room(8, "down_coarse"), room(8, "down_coarse")
+        for block in self._blocks:
+            convolved(f"{block}.first", coarse, 8, to=within)
+            coarse, spare = convolved(f"{block}.second", within, 8, extra=coarse, to=spare), coarse
+        program.add_scene(placed["scene"], coarse)
+        program.add_doubled(convolved("up_middle", coarse, 8, relu=False), middle)
+        middle = convolved("join_middle", middle, 4, to=between)
+        program.add_doubled(convolved("up_fine", middle, 4, relu=False), fine)
+        fine = convolved("join_fine", fine, 2, to=first)
+        head = placed[f"head {red}"]
+        grid = program.image(rows // 2, columns // 2, head.channels)
+        program.convolve(head, fine, grid, relu=False, bordered=False)
+        steps, memory = program.finished()
+        return GridNetwork(seen.of(memory), grid.of(memory), steps, memory, self._learnt)

@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 from torch.nn import functional as F
 
 from fusion import FusionProxy
-from fusion.convolution import add_doubled_rows, convolve_rows, image, pack
+from fusion.convolution import add_doubled_rows, aligned, convolve_rows, pack, padded_channels
+from fusion.crew import Crew
 from fusion.grids import GridMaker
+from fusion.meeting import meeting
 from fusion.shape import StudentConfig
 from fusion.slicing import lane_order
 from fusion.small_view import CHANNELS
@@ -48,7 +50,8 @@ def test_a_convolution_is_pytorchs(rows, columns, inputs, outputs, shape, with_e
     expected = F.conv2d(F.pad(x, (size // 2,) * 4, mode="replicate"), weight, bias, stride) + extra * with_extra
     expected = F.relu(expected) if relu else expected
     layer = pack(weight.numpy(), bias.numpy(), stride, inputs + 3)
-    out = image(rows, columns, outputs)
+    shape = rows + 2, columns + 2, padded_channels(outputs)
+    out = aligned(int(np.prod(shape))).reshape(shape)
     beside = bordered(extra, out.shape[2])
     for top in range(rows):  # a band per row: what a thread is given must not matter
         convolve_rows(
@@ -89,11 +92,10 @@ def test_the_compiled_network_is_the_trained_one(config, red):
     inner = seen[1:-1, 1:-1].copy()
     seen = np.pad(inner, ((1, 1), (1, 1), (0, 0)), mode="edge")
 
-    def bands(rows, work):
-        for top in range(0, rows, 2):
-            work(top, min(top + 2, rows))
-
-    found = GridMaker(arrays_of(student))(seen, red, bands)
+    network, met = GridMaker(arrays_of(student)).of_view(16, 24, red), meeting()
+    network.seen[:] = seen
+    Crew(2, "test").run(lambda part, parts: network.run(met, 0, part, parts), [(0, 3), (1, 3), (2, 3)])
+    found = network.grid
     view = torch.from_numpy((inner[None, ..., :4] + 1.0) * 0.5).permute(0, 3, 1, 2)
     expected = student.network(view)[0].numpy()[..., lane_order(red)].reshape(found.shape)
     assert found.shape == (8, 12, config.bins * 16)

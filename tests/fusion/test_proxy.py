@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fusion import FusionError, FusionProxy
+from fusion import FusionError, FusionProxy, byte_path
 from fusion.shape import StudentConfig
 from fusion.student import Student
 
@@ -119,12 +119,33 @@ def test_any_number_of_threads_gives_the_same_bytes(proxy, threads, channels):
         assert np.array_equal(several(visible, thermal), proxy(visible, thermal))
 
 
-def test_a_proxy_may_be_called_from_several_threads(proxy):
-    frames = [make_frames(40 + 8 * (n % 3), 64, 4, n) for n in range(24)]
+@pytest.mark.parametrize(("threads", "channels"), [(1, 4), (3, 3)])
+def test_a_proxy_may_be_called_from_several_threads(proxy, threads, channels):
+    frames = [make_frames(40 + 8 * (n % 3), 64, channels, n) for n in range(24)]
     expected = [proxy(*pair) for pair in frames]
+    several = FusionProxy(proxy.student, threads=threads)
     with ThreadPoolExecutor(4) as pool:
-        found = list(pool.map(lambda pair: proxy(*pair), frames))
+        found = list(pool.map(lambda pair: several(*pair), frames))
     assert all(np.array_equal(one, other) for one, other in zip(found, expected))
+
+
+@pytest.mark.parametrize("stage", ["view_rows", "slice_rows"])
+@pytest.mark.parametrize("bad", [0, 1, 2])
+def test_nobody_waits_for_a_thread_that_has_failed(proxy, stage, bad, monkeypatch):
+    several, pair = FusionProxy(proxy.student, threads=3), make_frames(96, 128)
+    expected, rows_of = several(*pair), getattr(byte_path, stage)
+    first_row = [0, 8, 16][bad] * (1 if stage == "view_rows" else 4)
+
+    def fail(*arguments):
+        if arguments[-2] == first_row:
+            raise KeyboardInterrupt
+        return rows_of(*arguments)
+
+    monkeypatch.setattr(byte_path, stage, fail)
+    with pytest.raises(KeyboardInterrupt):
+        several(*pair)
+    monkeypatch.undo()
+    assert np.array_equal(several(*pair), expected)
 
 
 @pytest.mark.parametrize("precision", ["fp16", "bf16"])
