@@ -24,8 +24,7 @@ FAR_FROM_START_M = 5.0
 class GpsFrame:
     """Turns latitude and longitude into CARLA's x and y, by the pairs of points that the global plan gives.
 
-    The leaderboard's plan has +y in the south. Some CARLA releases let latitude grow with +y instead; the first fix,
-    taken at the start of the route, tells which of the two the sensor means.
+    Both have +y in the south, as the leaderboard's agents know it; the harness sees to that (`harness.sensors`).
     """
 
     def __init__(self, gps_plan: GpsPlan, world_plan: WorldPlan) -> None:
@@ -33,15 +32,9 @@ class GpsFrame:
         self._scale_m = math.cos(math.radians(first["lat"])) * EARTH_RADIUS_M
         self._longitude_0 = first["lon"] - math.degrees(start.x / self._scale_m)
         self._north_0 = self._north_m(first["lat"]) + start.y
-        self._start = (start.x, start.y)
-        self._south: float | None = None
 
     def xy(self, latitude: float, longitude: float) -> tuple[float, float]:
-        x = math.radians(longitude - self._longitude_0) * self._scale_m
-        north_m = self._north_m(latitude) - self._north_0
-        if self._south is None:
-            self._south = 1.0 if abs(-north_m - self._start[1]) <= abs(north_m - self._start[1]) else -1.0
-        return x, -self._south * north_m
+        return math.radians(longitude - self._longitude_0) * self._scale_m, self._north_0 - self._north_m(latitude)
 
     def _north_m(self, latitude: float) -> float:
         return self._scale_m * math.log(math.tan(math.radians(90.0 + latitude) / 2.0))

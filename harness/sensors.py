@@ -44,6 +44,7 @@ _FIXED: dict[str, dict[str, str]] = {
     "sensor.other.radar": {"points_per_second": "1500", "range": "100"},
 }
 CAMERA = "sensor.camera.rgb"
+GNSS = "sensor.other.gnss"
 SPEEDOMETER = "sensor.speedometer"
 OPENDRIVE_MAP = "sensor.opendrive_map"
 # name -> most of a kind that the leaderboard's SENSORS and MAP tracks admit
@@ -120,6 +121,7 @@ class AgentSensors:
         self._listening = Listening()
         self._pseudo: dict[str, str] = {}
         self._kinds: dict[str, str] = {}
+        self._mirror_deg: float | None = None
         library = world.get_blueprint_library()
         for sensor in declared:
             kind, name = sensor["type"], sensor["id"]
@@ -130,6 +132,8 @@ class AgentSensors:
                 if kind == OPENDRIVE_MAP:
                     self._opendrive = world.get_map().to_opendrive()
                 continue
+            if kind == GNSS:
+                self._mirror_deg = mirror_deg(world.get_map())
             blueprint = library.find(kind)
             for attribute, value in {**_FIXED.get(kind, {}), **_own_attributes(kind, sensor)}.items():
                 if blueprint.has_attribute(attribute):
@@ -144,7 +148,10 @@ class AgentSensors:
         """Everything of exactly this frame, keyed by sensor id, as the leaderboard's `input_data`."""
         data: dict[str, tuple[int, Any]] = {}
         for name, arrived in self._queues.items():
-            data[name] = (frame, _parse(self._kinds[name], self._wait(name, arrived, frame)))
+            reading = _parse(self._kinds[name], self._wait(name, arrived, frame))
+            if self._kinds[name] == GNSS and self._mirror_deg is not None:
+                reading[0] = self._mirror_deg - reading[0]
+            data[name] = (frame, reading)
         for name, kind in self._pseudo.items():
             if kind == SPEEDOMETER:
                 data[name] = (frame, {"speed": _forward_speed_mps(self._ego)})
@@ -178,8 +185,18 @@ def _pose(sensor: Mapping[str, Any]) -> carla.Transform:
     return carla.Transform(location, rotation)
 
 
+def mirror_deg(carla_map: carla.Map) -> float | None:
+    """Twice the latitude about which a GNSS has to be mirrored to fit the leaderboard's plan; None if it fits already.
+
+    The plan has +y in the south, and so had CARLA's GNSS when the leaderboard's agents were made. Since 0.9.16 latitude
+    grows along +y: an agent that steers by both would be lost.
+    """
+    origin, beside = (carla_map.transform_to_geolocation(carla.Location(0.0, y, 0.0)).latitude for y in (0.0, 100.0))
+    return 2.0 * float(origin) if beside > origin else None
+
+
 def _parse(kind: str, message: Any) -> Any:
-    if kind == "sensor.other.gnss":
+    if kind == GNSS:
         return np.array([message.latitude, message.longitude, message.altitude], np.float64)
     if kind == "sensor.other.imu":
         a, g = message.accelerometer, message.gyroscope

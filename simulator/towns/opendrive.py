@@ -21,7 +21,7 @@ from simulator.towns.network import (
 )
 from simulator.towns.xodr.records import Link
 
-GEO_REFERENCE = "+proj=tmerc +lat_0=49 +lon_0=8 +k=1 +x_0=0 +y_0=0 +datum=WGS84 +units=m +vunits=m +no_defs"
+GEO_REFERENCE = "+proj=tmerc +lat_0=0 +lon_0=0 +k=1 +x_0=0 +y_0=0 +datum=WGS84 +units=m +vunits=m +no_defs"
 CURB_HEIGHT_M = 0.15
 SOLID_BEFORE_JUNCTION_M = 22.0
 """The centre line is solid for this long before a junction, broken elsewhere."""

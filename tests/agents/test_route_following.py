@@ -23,12 +23,12 @@ class Cruise(RouteFollowingAgent):
         return self.drive(curve_speed_mps(self.route, self.progress.distance_m, 30.0 / 3.6))
 
 
-def drive(agent: AutonomousAgent, pieces, seconds: float, **car_options) -> dict[str, np.ndarray]:
+def drive(agent: AutonomousAgent, pieces, seconds: float) -> dict[str, np.ndarray]:
     gps, world = plan_through(*pieces)
     agent.set_global_plan(gps, world)
     agent.setup("")
     start = world[0][0]
-    car = SmallCar(start.location.x, start.location.y, math.radians(start.rotation.yaw), **car_options)
+    car = SmallCar(start.location.x, start.location.y, math.radians(start.rotation.yaw))
     truth = Progress(Route.from_plan(world))
     log: dict[str, list[float]] = {"offset": [], "speed": [], "distance": [], "lost": [], "heading": []}
     for frame in range(int(seconds / 0.05)):
@@ -54,11 +54,6 @@ def test_a_single_fix_is_worse_than_the_filter():
     log = drive(Cruise("localhost", 2000), [(150, 0)], 20.0)
     rms = math.sqrt(float(np.mean(log["lost"] ** 2)))
     assert rms < 0.15  # one fix alone: 0.7 m
-
-
-def test_a_sensor_whose_latitude_grows_with_y_is_understood():
-    log = drive(Cruise("localhost", 2000), STREETS["left turn at a junction"], 30.0, latitude_grows_with_y=True)
-    assert log["lost"].max() < 0.3
 
 
 def test_the_speed_settles_on_the_target_without_overshoot():

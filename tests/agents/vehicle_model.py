@@ -40,11 +40,10 @@ def geodetic(x: float, y: float) -> tuple[float, float]:
 
 
 class SmallCar:
-    def __init__(self, x: float, y: float, yaw: float, seed: int = 0, latitude_grows_with_y: bool = False) -> None:
+    def __init__(self, x: float, y: float, yaw: float, seed: int = 0) -> None:
         self.rear = (x - REAR_AXLE_M * math.cos(yaw), y - REAR_AXLE_M * math.sin(yaw))
         self.yaw, self.yaw_rate, self.speed, self.steer, self.push = yaw, 0.0, 0.0, 0.0, 0.0
         self.noise = np.random.default_rng(seed)
-        self.flipped = latitude_grows_with_y
 
     @property
     def origin(self) -> tuple[float, float]:
@@ -52,7 +51,7 @@ class SmallCar:
 
     def sense(self, frame: int) -> dict:
         x, y = self.origin
-        latitude, longitude = geodetic(x, -y if self.flipped else y)
+        latitude, longitude = geodetic(x, y)
         noise = self.noise.normal(0.0, 5e-6, 2)
         imu = [0.0, 0.0, 9.81, 0.0, 0.0, self.yaw_rate + self.noise.normal(0.0, 0.001), self.yaw + math.pi / 2.0]
         return {

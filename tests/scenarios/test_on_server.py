@@ -5,11 +5,12 @@ import dataclasses
 import carla
 import pytest
 
+from harness.sensors import AgentSensors
 from harness.server import free_port
 from results.events import EventKind
 from scenarios.definition import load_scenario
 from scenarios.errors import ScenarioError
-from scenarios.planner import plan
+from scenarios.planner import gps_plan, plan
 from scenarios.routes import ScenarioSpec
 from scenarios.stage import Stage
 from tests.scenarios.route_drive import connected, drive_route
@@ -39,6 +40,22 @@ def moving_parts(world):
 
 def kinds(drive):
     return [event.kind for event in drive.events]
+
+
+def test_an_agents_gnss_and_its_plan_mean_the_same_place(server):
+    world = server[1]
+    stage = staged(server)
+    sensors = AgentSensors(world, stage.ego, [{"type": "sensor.other.gnss", "id": "gps"}], 60.0)
+    try:
+        latitude_deg, longitude_deg, _ = sensors.read(world.tick())["gps"][1]
+        start = gps_plan(stage.plan, stage.carla_map)[0][0]
+        assert abs(stage.ego.get_location().y) > 20.0  # else north and south could not be told apart
+        assert abs(latitude_deg - start["lat"]) < 5 * 5e-6  # the noise of the leaderboard's GNSS
+        assert abs(longitude_deg - start["lon"]) < 5 * 5e-6
+    finally:
+        sensors.destroy()
+        stage.destroy()
+        world.tick()
 
 
 @pytest.mark.parametrize("route_id", ["1", "5", "7"])

@@ -7,6 +7,7 @@ import pytest
 
 from agents.localisation import GpsFrame
 from agents.plan import RoadOption
+from harness.sensors import mirror_deg
 from scenarios.errors import ScenarioError
 from scenarios.planner import gps_plan, plan
 from scenarios.route_writer import lane_location
@@ -98,6 +99,23 @@ def test_places_along_the_route_are_interpolated_and_clamped():
     assert away_m == pytest.approx(3.0, abs=0.1)
 
 
+def test_a_gnss_that_is_mirrored_speaks_as_the_plan_does():
+    route, twice_deg = between((7, -1, 8), (10, -1, 70)), mirror_deg(elm02())
+    assert twice_deg is not None
+    for (transform, _), (fix, _) in zip(route.points, gps_plan(route, elm02())):
+        reading = elm02().transform_to_geolocation(transform.location)
+        assert twice_deg - reading.latitude == pytest.approx(fix["lat"], abs=2e-6)  # 0.2 m
+        assert reading.longitude == pytest.approx(fix["lon"], abs=2e-6)
+
+
+def test_a_gnss_with_y_in_the_south_is_left_alone():
+    class Southern:
+        def transform_to_geolocation(self, location):
+            return carla.GeoLocation(42.0 - location.y * 9e-6, 2.0 + location.x * 12e-6, 0.0)
+
+    assert mirror_deg(Southern()) is None
+
+
 def test_the_gps_plan_leads_to_the_same_places():
     route = between((7, -1, 8), (10, -1, 70))
     gps = gps_plan(route, elm02())
@@ -105,6 +123,10 @@ def test_the_gps_plan_leads_to_the_same_places():
     assert gps[0][0]["lat"] == pytest.approx(reference.latitude, abs=0.01)
     # South of the reference latitude is +y, as in the leaderboard.
     assert (gps[0][0]["lat"] < gps[-1][0]["lat"]) == (route.xyz[0, 1] > route.xyz[-1, 1])
+    # As the leaderboard's agents have it built in: CARLA's towns lie about (0, 0).
+    assert (gps[0][0]["lat"], gps[0][0]["lon"]) == pytest.approx(
+        (-route.xyz[0, 1] / 111_319.49, route.xyz[0, 0] / 111_319.49), abs=1e-8
+    )
     frame = GpsFrame(gps, route.points)
     for (point, option), (x, y, _), (_, world_option) in zip(gps, route.xyz, route.points):
         assert math.dist(frame.xy(point["lat"], point["lon"]), (x, y)) < 0.02
