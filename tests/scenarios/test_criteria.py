@@ -90,6 +90,36 @@ def test_two_actors_in_one_place_count_once_and_apart_twice():
     assert len(kinds(Collision(), apart)) == 2
 
 
+def test_static_objects_share_an_id_and_are_told_apart_by_their_place():
+    ticks = [tick(t, x, contacts=hit(0, "static.pole", x)) for t, x in ((0.0, 80.0), (0.5, 84.0), (1.0, 88.0))]
+    assert kinds(Collision(), ticks) == [EventKind.COLLISION_LAYOUT] * 2
+
+
+def test_a_static_object_does_not_make_the_vehicle_hit_before_count_again():
+    struck = ((0.0, 80.0, 3, "vehicle.a"), (3.0, 90.0, 0, "static.pole"), (6.0, 100.0, 3, "vehicle.a"))
+    ticks = [tick(t, x, contacts=hit(other_id, kind, x)) for t, x, other_id, kind in struck]
+    assert kinds(Collision(), ticks) == [EventKind.COLLISION_VEHICLE, EventKind.COLLISION_LAYOUT]
+
+
+def test_a_place_is_forgotten_once_the_ego_has_left_it():
+    around = [(0.0, 80.0), (10.0, 90.0), (20.0, 81.0)]
+    ticks = [tick(t, x, contacts=() if x == 90.0 else hit(int(t) + 3, "vehicle.a", x)) for t, x in around]
+    assert kinds(Collision(), ticks) == [EventKind.COLLISION_VEHICLE] * 2
+
+
+def test_the_place_of_a_collision_is_the_egos():
+    ticks = [tick(0.0, 80.0, contacts=hit(3, "vehicle.a", 82.4)), tick(1.0, 84.0, contacts=hit(4, "vehicle.b", 88.0))]
+    assert kinds(Collision(), ticks) == [EventKind.COLLISION_VEHICLE]
+
+
+def test_a_kerb_counts_for_nothing_and_is_remembered_as_a_place():
+    ticks = [
+        tick(0.0, 80.0, contacts=hit(0, "static.sidewalk", 80.0)),
+        tick(0.5, 83.0, contacts=hit(0, "static.pole", 83.0)),
+    ]
+    assert kinds(Collision(), ticks) == []
+
+
 def test_who_stands_and_is_hit_is_not_to_blame():
     ticks = [tick(0.0, 80.0, speed=0.0), tick(0.05, 80.0, speed=0.0, contacts=hit(3, "vehicle.a", 80.0))]
     assert kinds(Collision(), ticks) == []
