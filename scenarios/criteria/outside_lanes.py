@@ -20,7 +20,8 @@ LANE_FLIP_DEG = 150.0
 class OutsideRouteLanes(Criterion):
     """The ego's centre is off every driving or parking lane by half a lane and 0.5 m, or drives the wrong way.
 
-    Never inside junctions. Told once, at the end: the percentage of the driven distance, which the score subtracts.
+    Inside junctions no way is the wrong one. Told once, at the end: the percentage of the driven distance, which the
+    score subtracts.
     """
 
     def __init__(self, plan: RoutePlan, carla_map: carla.Map) -> None:
@@ -57,21 +58,21 @@ class OutsideRouteLanes(Criterion):
 
     def _is_outside(self, location: carla.Location) -> bool:
         driving = self._map.get_waypoint(location, lane_type=carla.LaneType.Driving)
-        if driving is None or driving.is_junction:
-            return driving is None
         parking = self._map.get_waypoint(location, lane_type=carla.LaneType.Parking)
-        lanes = [lane for lane in (driving, parking) if lane is not None]
+        lanes = [lane for lane in (parking, driving) if lane is not None]
+        if not lanes:
+            return True
         nearest = min(lanes, key=lambda lane: _flat_distance_m(location, lane))
         return _flat_distance_m(location, nearest) > 0.5 * nearest.lane_width + ALLOWED_OUT_M
 
     def _follow_lane(self, location: carla.Location, yaw: float) -> None:
         lane = self._map.get_waypoint(location, lane_type=carla.LaneType.Driving)
-        before, self._lane_before = self._lane_before, lane
         if lane is None:
             return
+        before, self._lane_before = self._lane_before or lane, lane
         if lane.is_junction:
             self._is_wrong_way = False
-        elif before is None or before.is_junction:
+        elif before.is_junction:
             self._is_wrong_way = _angle_deg(lane.transform.rotation.yaw, yaw) > WRONG_WAY_AFTER_JUNCTION_DEG
         elif (before.road_id, before.lane_id) != (lane.road_id, lane.lane_id):
             jump = _angle_deg(before.transform.rotation.yaw, lane.transform.rotation.yaw)

@@ -20,7 +20,7 @@ from scenarios.criteria.stop_sign import StopSign
 from scenarios.criteria.time_limits import Blocked, RouteTimeout, ScenarioTimeout
 from scenarios.definition import Limits
 from scenarios.planner import plan
-from tests.scenarios.maps import street
+from tests.scenarios.maps import street, street_in_a_junction
 
 LANE_Y = 1.75
 RED, GREEN = 0, 2
@@ -189,6 +189,17 @@ def test_driving_on_the_sidewalk_is_told_in_per_cent_of_the_way():
     )
     # Readers of the leaderboard take the metres from the ninth word.
     assert float(event.message.split(" ")[8]) == pytest.approx(50.0, abs=2.0)
+
+
+def test_leaving_the_lanes_counts_inside_a_junction_as_well():
+    ticks = [tick(i * 0.05, 50.0 + 0.4 * i, 7.9) for i in range(500)]
+    (event,) = judge([OutsideRouteLanes(route(), street_in_a_junction())], ticks)
+    assert event.details["percentage"] == pytest.approx(100.0)
+
+
+def test_inside_a_junction_no_way_is_the_wrong_one():
+    ticks = [tick(i * 0.05, 50.0 + 0.4 * i, -LANE_Y) for i in range(500)]
+    assert kinds(OutsideRouteLanes(route(), street_in_a_junction()), ticks) == []
 
 
 def test_the_wheels_on_the_edge_line_are_no_infraction():
