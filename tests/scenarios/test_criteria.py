@@ -25,7 +25,7 @@ from tests.scenarios.maps import street, street_in_a_junction
 LANE_Y = 1.75
 RED, GREEN = 0, 2
 LIGHT = LightSite(7, 195.0, LANE_Y, (StopLine((200.0, -0.35), (200.0, 3.85), 0.0, 1, -1),))
-STOP = StopSite(9, 200.0, LANE_Y, -90.0, 1.75, 1.75)
+STOP = StopSite(9, 200.0, LANE_Y, 1.75, 1.75)
 
 
 def route(length_m=200.0):
@@ -175,6 +175,26 @@ def test_standing_at_the_stop_sign_once_is_enough():
 def test_the_oncoming_lane_does_not_obey_this_stop_sign():
     ticks = [tick(i * 0.05, 215.0 - 0.4 * i, -LANE_Y, yaw=180.0) for i in range(80)]
     assert kinds(stop_sign(), ticks) == []
+
+
+def test_the_same_stop_sign_does_not_count_twice_in_a_row():
+    again = [dataclasses.replace(t, time_s=t.time_s + 60.0) for t in driving(5.0, 185.0)]
+    assert kinds(stop_sign(), driving(5.0, 185.0) + again) == [EventKind.STOP_SIGN]
+    other = dataclasses.replace(STOP, sign_id=10, x=300.0)
+    signs = StopSign(Signs(stops=(STOP, other)), street())
+    assert kinds(signs, driving(20.0, 185.0) + again) == [EventKind.STOP_SIGN] * 3
+
+
+def test_who_reverses_runs_no_stop_sign():
+    forward = [tick(i * 0.05, 215.0 - 0.4 * i) for i in range(80)]
+    reversing = [dataclasses.replace(t, velocity=(-8.0, 0.0, 0.0)) for t in forward]
+    assert kinds(stop_sign(), reversing) == []
+
+
+def test_the_area_of_a_stop_sign_lies_along_the_axes_of_the_world():
+    assert STOP.contains(201.7, LANE_Y + 1.7)
+    assert not STOP.contains(202.0, LANE_Y)
+    assert STOP.contains(202.0, LANE_Y, scale=1.2)
 
 
 def test_driving_on_the_sidewalk_is_told_in_per_cent_of_the_way():
