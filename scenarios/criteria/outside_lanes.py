@@ -6,7 +6,7 @@ import math
 
 import carla
 
-from results.events import Event, EventKind
+from results.events import Event, EventKind, outside_lanes_message
 from results.ticks import Tick
 from scenarios.criteria.criterion import Criterion, event_at
 from scenarios.planner import RoutePlan
@@ -29,9 +29,14 @@ class OutsideRouteLanes(Criterion):
         self._map = carla_map
         self._index = 0
         self._driven_m = 0.0
-        self._outside_m = 0.0
+        self.distance_m = 0.0
         self._is_wrong_way = False
         self._lane_before: carla.Waypoint | None = None
+
+    @property
+    def percentage(self) -> float:
+        """Of the driven distance."""
+        return 100.0 * self.distance_m / self._driven_m if self._driven_m > 0.0 else 0.0
 
     def update(self, tick: Tick) -> list[Event]:
         location = carla.Location(*tick.location)
@@ -41,20 +46,16 @@ class OutsideRouteLanes(Criterion):
             if _is_passed(self._plan, index, tick):
                 step_m = float(self._plan.distance_m[index] - self._plan.distance_m[self._index])
                 self._driven_m += step_m
-                self._outside_m += step_m if is_outside or self._is_wrong_way else 0.0
+                self.distance_m += step_m if is_outside or self._is_wrong_way else 0.0
                 self._index = index
         return []
 
     def finish(self, tick: Tick) -> list[Event]:
-        if self._outside_m <= 0.0:
+        if self.distance_m <= 0.0:
             return []
-        percentage = 100.0 * self._outside_m / self._driven_m
-        message = (
-            f"Agent went outside its route lanes for about {round(self._outside_m, 3)} meters "
-            f"({round(percentage, 2)}% of the completed route)"
-        )
+        message = outside_lanes_message(self.distance_m, self.percentage)
         kind = EventKind.OUTSIDE_ROUTE_LANES
-        return [event_at(tick, kind, message, percentage=percentage, distance_m=self._outside_m)]
+        return [event_at(tick, kind, message, percentage=self.percentage, distance_m=self.distance_m)]
 
     def _is_outside(self, location: carla.Location) -> bool:
         driving = self._map.get_waypoint(location, lane_type=carla.LaneType.Driving)

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 from results.events import EventKind
+from results.scores import score
+from results.tick_cap import MOST_TICKS
 from results.ticks import Contact, Tick, read_ticks, write_ticks
 from scenarios.criteria import Criterion, Judgement, criteria_for, judge
 from scenarios.criteria.collision import Collision
@@ -319,6 +321,35 @@ def test_stopping_for_a_hazard_costs_no_mean_speed():
     onward = driving(25.0, background_mean_speed_mps=8.0)
     assert kinds(MinSpeed(route()), waiting + onward) == [EventKind.MIN_SPEED]
     assert kinds(MinSpeed(route()), at_work + onward) == []
+
+
+def test_bench2drive_sees_nothing_of_a_drive_beyond_its_cap_of_ticks():
+    """Half the way in 4,000 ticks, a tenth of it on the sidewalk; then a red light and the rest of the way."""
+    creep_m = 100.0 / MOST_TICKS
+    slow = [tick(i * 0.05, 50.0 + i * creep_m, 7.9 if 600 <= i < 1000 else LANE_Y, 0.5) for i in range(1, MOST_TICKS)]
+    fast = driving(15.0, start_x=149.98)
+    late = [dataclasses.replace(t, time_s=t.time_s + 200.0, lights=((7, RED),)) for t in fast]
+    criteria = criteria_for(route(), street(), Signs((LIGHT,)), Limits(), 2.45)
+    events = judge(criteria, [tick(0.0, 50.0), *slow, *late])
+    assert [e.kind for e in events if e.kind is not EventKind.OUTSIDE_ROUTE_LANES] == [
+        EventKind.TICK_CAP,
+        EventKind.RED_LIGHT,
+        EventKind.ROUTE_COMPLETED,
+        EventKind.ROUTE_COMPLETION,
+    ]
+    assert events[0].time_s == pytest.approx(199.95)
+    whole, capped = (score(events, 100.0, version) for version in ("leaderboard-2.0", "bench2drive"))
+    assert (whole.route_completion, whole.infraction_penalty) == (100.0, pytest.approx(0.95 * 0.7, abs=0.01))
+    assert capped.route_completion == pytest.approx(50.0, abs=1.0)
+    assert capped.infraction_penalty == pytest.approx(0.9, abs=0.01)
+
+
+def test_a_drive_of_as_many_ticks_as_bench2drive_allows_is_whole():
+    creep_m = 198.9 / MOST_TICKS
+    ticks = [tick(i * 0.05, 50.0 + i * creep_m, speed=1.0) for i in range(MOST_TICKS)]
+    criteria = criteria_for(route(), street(), Signs(), Limits(), 2.45)
+    events = judge(criteria, [*ticks[:-1], dataclasses.replace(ticks[-1], location=(249.5, LANE_Y, 0.0))])
+    assert score(events, 100.0, "bench2drive").driving_score == 100.0
 
 
 def test_the_judgement_is_the_same_again_from_disk(tmp_path):
