@@ -34,6 +34,7 @@ class EventKind(str, Enum):
 
     ROUTE_COMPLETION = "route_completion"
     ROUTE_COMPLETED = "route_completed"
+    TICK_CAP = "tick_cap"
 
 
 INFRACTION_KINDS: tuple[EventKind, ...] = tuple(EventKind)[:12]
@@ -60,6 +61,8 @@ class Event:
     - min speed: `percentage` (ego's mean speed in per cent of the traffic's), `checkpoint`
     - scenario timeout: `scenario`
     - route completion (one, when the route ends) and route completed: `percentage` (0..100)
+    - tick cap (where Bench2Drive ends a drive that goes on): `percentage` of the route so far, `outside_percentage`,
+      `outside_distance_m` off its lanes so far
     """
 
     kind: EventKind
@@ -94,6 +97,14 @@ class Event:
             message=str(record["message"]),
             details=dict(record.get("details") or {}),
         )
+
+
+def outside_lanes_message(distance_m: float, percentage: float) -> str:
+    """The leaderboard's wording; its readers take the metres from the ninth word."""
+    return (
+        f"Agent went outside its route lanes for about {round(distance_m, 3)} meters "
+        f"({round(percentage, 2)}% of the completed route)"
+    )
 
 
 def write_events(path: Path, events: Iterable[Event]) -> None:

@@ -48,6 +48,7 @@ def to_json(manifest: Manifest, records: Sequence[EpisodeRecord], version: str |
     """`records` are those of one arm, in the order in which they count; missing ones weigh on the mean as zeros."""
     version = version or manifest.metric_version
     total = manifest.expected_episodes
+    records = [record.judged_by(version) for record in records]
     scores = [record.score(version) for record in records]
     overall = _global_record(manifest, records, scores, total)
     means, per_km = overall["scores_mean"], overall["infractions"]

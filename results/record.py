@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from results import atomic
 from results.events import Event, read_events, write_events
 from results.layout import EpisodeFolder
-from results.scores import DEFAULT_VERSION, Failure, Score, completion_of, is_success, score, status
+from results.scores import (
+    DEFAULT_VERSION,
+    METRIC_VERSIONS,
+    Failure,
+    Score,
+    completion_of,
+    cut_by_rule,
+    is_success,
+    score,
+    status,
+)
+from results.tick_cap import MOST_TICKS
 from results.ticks import Tick, write_ticks
 
 FORMAT = 1
@@ -86,6 +97,15 @@ class EpisodeRecord:
     def is_success(self) -> bool:
         return not self.is_crash and is_success(self.events, self.completion)
 
+    def judged_by(self, version: str) -> EpisodeRecord:
+        """As the rule has it: Bench2Drive ends long drives. A crashed one stays what it is."""
+        cut = None if self.is_crash else cut_by_rule(self.events, version)
+        if cut is None:
+            return self
+        return replace(
+            self, events=cut, failure=Failure.TICK_CAP, tick_count=MOST_TICKS, duration_game_s=cut[-1].time_s
+        )
+
     def score(self, version: str = DEFAULT_VERSION) -> Score:
         """A crashed episode counts as zero: what it had driven until then cannot be vouched for."""
         if self.is_crash:
@@ -126,7 +146,8 @@ def read_episode(folder: EpisodeFolder) -> EpisodeRecord:
         values |= {name: float(kept[name]) for name in ("route_length_m", "duration_game_s", "duration_system_s")}
         values |= {name: int(kept[name]) for name in ("seed", "tick_count")}
         record = EpisodeRecord(**values)
-        record.score()  # events that no score can be made of
+        for version in METRIC_VERSIONS:
+            record.score(version)  # events that no score can be made of
         return record
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise RecordError(f"{folder.record}: not a readable episode record ({error})") from error

@@ -6,7 +6,7 @@ that has a name, and all of them are made from the same events:
     leaderboard-1.0   product of coefficients; knows no scenario timeout, yielding or minimum speed
     leaderboard-2.0   product of coefficients (also the rule of the leaderboard's master branch)
     leaderboard-2.1   1 / (1 + sum of coefficients): ten red lights cost 80 % instead of 97 %
-    bench2drive       as leaderboard-2.0 with the minimum speed recorded but free
+    bench2drive       as leaderboard-2.0 with the minimum speed recorded but free, and nothing beyond the 4,000th tick
 
 Source of the coefficients: `statistics_manager.py` of the branches of the CARLA leaderboard and of Bench2Drive.
 """
@@ -14,10 +14,11 @@ Source of the coefficients: `statistics_manager.py` of the branches of the CARLA
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from results import tick_cap
 from results.events import Event, EventKind
 
 DEFAULT_VERSION = "leaderboard-2.0"
@@ -29,7 +30,7 @@ class Failure(str, Enum):
     TIMED_OUT = "Agent timed out"
     DEVIATED = "Agent deviated from the route"
     BLOCKED = "Agent got blocked"
-    TICK_CAP = "TickRuntime"  # Bench2Drive's cap on the number of ticks
+    TICK_CAP = "TickRuntime"  # Bench2Drive's cap on the number of ticks (`results.tick_cap`)
     SIMULATION_CRASHED = "Simulation crashed"
     AGENT_CRASHED = "Agent crashed"
     AGENT_SETUP = "Agent couldn't be set up"
@@ -68,6 +69,7 @@ class Rule:
     coefficients: Mapping[EventKind, float]
     min_speed: float | None
     adds: bool = False
+    caps_ticks: bool = False
 
 
 _FACTORS_1_0: Mapping[EventKind, float] = {
@@ -96,7 +98,7 @@ RULES: Mapping[str, Rule] = {
     "leaderboard-1.0": Rule(_FACTORS_1_0, min_speed=None),
     "leaderboard-2.0": Rule(_FACTORS_2_0, min_speed=0.3),
     "leaderboard-2.1": Rule(_SUMMANDS_2_1, min_speed=0.4, adds=True),
-    "bench2drive": Rule(_FACTORS_2_0, min_speed=None),
+    "bench2drive": Rule(_FACTORS_2_0, min_speed=None, caps_ticks=True),
 }
 METRIC_VERSIONS: tuple[str, ...] = tuple(RULES)
 
@@ -105,15 +107,16 @@ def score(events: Iterable[Event], completion: float, version: str = DEFAULT_VER
     """The score of one route; `completion` in per cent (0..100)."""
     if not 0.0 <= completion <= 100.0:
         raise ValueError(f"route completion must lie in 0..100 per cent, got {completion}")
+    events = tuple(events)
+    if (cut := cut_by_rule(events, version)) is not None:
+        events, completion = cut, completion_of(cut)
     penalty = infraction_penalty(events, version)
     return Score(completion * penalty, completion, penalty, version)
 
 
 def infraction_penalty(events: Iterable[Event], version: str) -> float:
     """The factor 0..1 by which the infractions of one route shrink its completion."""
-    if version not in RULES:
-        raise ValueError(f"unknown metric version {version!r}; known: {', '.join(RULES)}")
-    rule = RULES[version]
+    rule = _rule(version)
     events = tuple(events)
     outside = math.prod(1.0 - _share(event) for event in events if event.kind is EventKind.OUTSIDE_ROUTE_LANES)
     fixed = [rule.coefficients[event.kind] for event in events if event.kind in rule.coefficients]
@@ -122,6 +125,11 @@ def infraction_penalty(events: Iterable[Event], version: str) -> float:
     if rule.adds:
         return outside / (1.0 + sum(fixed) + sum(charged * shortfall for shortfall in slow))
     return outside * math.prod(fixed) * math.prod(1.0 - charged * shortfall for shortfall in slow)
+
+
+def cut_by_rule(events: Sequence[Event], version: str) -> tuple[Event, ...] | None:
+    """The events of a drive that the rule would have ended before; None of any other."""
+    return tick_cap.cut(events) if _rule(version).caps_ticks else None
 
 
 def completion_of(events: Iterable[Event]) -> float:
@@ -148,6 +156,12 @@ def status(events: Iterable[Event], completion: float, failure: Failure | None =
 def is_success(events: Iterable[Event], completion: float) -> bool:
     """Bench2Drive's success: driven to the end without any infraction other than the minimum speed."""
     return completion >= 100.0 and not any(e.is_infraction and e.kind is not EventKind.MIN_SPEED for e in events)
+
+
+def _rule(version: str) -> Rule:
+    if version not in RULES:
+        raise ValueError(f"unknown metric version {version!r}; known: {', '.join(RULES)}")
+    return RULES[version]
 
 
 def _share(event: Event) -> float:

@@ -211,7 +211,7 @@ def _cell(arm: ArmName, records: Sequence[EpisodeRecord], manifest: Manifest) ->
         sum(s.driving_score for s in scores) / len(manifest.seeds),
         sum(s.route_completion for s in scores) / len(manifest.seeds),
         sum(s.infraction_penalty for s in scores) / len(manifest.seeds),
-        tuple(record.status for record in records) + ("missing",) * missing,
+        tuple(record.judged_by(manifest.metric_version).status for record in records) + ("missing",) * missing,
     )
 
 

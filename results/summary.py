@@ -146,18 +146,19 @@ def routes_csv(records: Sequence[EpisodeRecord]) -> str:
 def _arm(manifest: Manifest, records: Sequence[EpisodeRecord]) -> dict[str, Any]:
     version, total = manifest.metric_version, manifest.expected_episodes
     sound = [record for record in records if not record.is_crash]
-    statuses = sorted({record.status for record in records})
+    judged = [record.judged_by(version) for record in records]
+    statuses = sorted({record.status for record in judged})
     return {
         **_means(records, version, total),
-        "success_rate": _rounded(sum(record.is_success for record in records) / max(total, 1)),
+        "success_rate": _rounded(sum(record.is_success for record in judged) / max(total, 1)),
         "episodes": {"expected": total, "driven": len(records), "crashed": len(records) - len(sound)},
-        "statuses": {status: sum(record.status == status for record in records) for status in statuses},
+        "statuses": {status: sum(record.status == status for record in judged) for status in statuses},
         "infractions": {
-            kind.value: sum(event.kind is kind for record in records for event in record.events)
+            kind.value: sum(event.kind is kind for record in judged for event in record.events)
             for kind in INFRACTION_KINDS
         },
-        "infractions_per_km": leaderboard.infractions_per_km(records),
-        "driven_km": _rounded(sum(r.route_length_m * r.completion / 1e5 for r in records)),
+        "infractions_per_km": leaderboard.infractions_per_km(judged),
+        "driven_km": _rounded(sum(r.route_length_m * r.completion / 1e5 for r in judged)),
         "duration_game_s": _rounded(sum(record.duration_game_s for record in records)),
         "ticks": sum(record.tick_count for record in records),
         "without_crashed": {**_means(sound, version, len(sound)), "episodes": len(sound)},

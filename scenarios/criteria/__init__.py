@@ -16,6 +16,7 @@ from scenarios.criteria.red_light import RedLight
 from scenarios.criteria.route import RouteCompletion, RouteDeviation
 from scenarios.criteria.signs import Signs, read_signs
 from scenarios.criteria.stop_sign import StopSign
+from scenarios.criteria.tick_cap import TickCap
 from scenarios.criteria.time_limits import Blocked, RouteTimeout, ScenarioTimeout
 from scenarios.definition import Limits
 from scenarios.planner import RoutePlan
@@ -27,17 +28,19 @@ def criteria_for(
     plan: RoutePlan, carla_map: carla.Map, signs: Signs, limits: Limits, ego_half_length_m: float
 ) -> tuple[Criterion, ...]:
     """Fresh criteria for one route. Give each every tick in order, and `finish` the last one."""
+    completion, outside = RouteCompletion(plan), OutsideRouteLanes(plan, carla_map)
     return (
-        RouteCompletion(plan),
+        completion,
         RouteDeviation(plan),
         Collision(),
         RedLight(signs, carla_map, ego_half_length_m),
         StopSign(signs, carla_map),
-        OutsideRouteLanes(plan, carla_map),
+        outside,
         MinSpeed(plan),
         Blocked(limits.blocked_s),
         RouteTimeout(limits),
         ScenarioTimeout(),
+        TickCap(completion, outside),
     )
 
 

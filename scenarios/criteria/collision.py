@@ -11,18 +11,24 @@ from scenarios.criteria.criterion import Criterion, event_at, place_of
 SAME_ACTOR_S = 5.0
 SAME_PLACE_M = 5.0
 STANDING_MPS = 0.1
+# Of all that stands on the map: it tells no two things apart.
+STATIC_ID = 0
 
 
 class Collision(Criterion):
-    """Not counted: the same actor within 5 s, a place within 5 m of the last one, an ego that stands."""
+    """Not counted: the same actor within 5 s of the last accident, an ego that has not come farther than 5 m from where
+    it had it, an ego that stands."""
 
     reads_contacts = True
 
     def __init__(self) -> None:
-        self._last: tuple[int, float, tuple[float, float, float]] | None = None
+        self._other_id: int | None = None
+        self._time_s = 0.0
+        self._place: tuple[float, float, float] | None = None
         self._speed_before_mps = 0.0
 
     def update(self, tick: Tick) -> list[Event]:
+        self._forget(tick)
         events = [event for contact in tick.contacts if (event := self._judge(tick, contact)) is not None]
         self._speed_before_mps = tick.speed_mps
         return events
@@ -30,17 +36,25 @@ class Collision(Criterion):
     def finish(self, tick: Tick) -> list[Event]:
         return []
 
+    def _forget(self, tick: Tick) -> None:
+        if self._place is not None and math.dist(tick.location, self._place) > SAME_PLACE_M:
+            self._place = None
+        if self._other_id is not None and tick.time_s - self._time_s > SAME_ACTOR_S:
+            self._other_id = None
+
     def _judge(self, tick: Tick, contact: Contact) -> Event | None:
-        kind = kind_of(contact.other_type)
-        # The impulse may have stopped the ego within the tick: the speed it came with counts as well.
-        if kind is None or max(tick.speed_mps, self._speed_before_mps) < STANDING_MPS:
+        if contact.other_id == self._other_id or self._place is not None:
             return None
-        if self._last is not None:
-            other_id, time_s, location = self._last
-            same_actor = contact.other_id == other_id and tick.time_s - time_s < SAME_ACTOR_S
-            if same_actor or math.dist(contact.location, location) < SAME_PLACE_M:
-                return None
-        self._last = (contact.other_id, tick.time_s, contact.location)
+        # The impulse may have stopped the ego within the tick: the speed it came with counts as well.
+        if max(tick.speed_mps, self._speed_before_mps) < STANDING_MPS:
+            return None
+        # What is of no kind that counts is remembered too, as scenario_runner does.
+        self._time_s, self._place = tick.time_s, tick.location
+        if contact.other_id != STATIC_ID:
+            self._other_id = contact.other_id
+        kind = kind_of(contact.other_type)
+        if kind is None:
+            return None
         other = f"type={contact.other_type} and id={contact.other_id}"
         message = f"Agent collided against object with {other} at {place_of(tick)}"
         return event_at(

@@ -6,7 +6,7 @@ import math
 
 import carla
 
-from results.events import Event, EventKind
+from results.events import Event, EventKind, outside_lanes_message
 from results.ticks import Tick
 from scenarios.criteria.criterion import Criterion, event_at
 from scenarios.planner import RoutePlan
@@ -20,7 +20,8 @@ LANE_FLIP_DEG = 150.0
 class OutsideRouteLanes(Criterion):
     """The ego's centre is off every driving or parking lane by half a lane and 0.5 m, or drives the wrong way.
 
-    Never inside junctions. Told once, at the end: the percentage of the driven distance, which the score subtracts.
+    Inside junctions no way is the wrong one. Told once, at the end: the percentage of the driven distance, which the
+    score subtracts.
     """
 
     def __init__(self, plan: RoutePlan, carla_map: carla.Map) -> None:
@@ -28,9 +29,14 @@ class OutsideRouteLanes(Criterion):
         self._map = carla_map
         self._index = 0
         self._driven_m = 0.0
-        self._outside_m = 0.0
+        self.distance_m = 0.0
         self._is_wrong_way = False
         self._lane_before: carla.Waypoint | None = None
+
+    @property
+    def percentage(self) -> float:
+        """Of the driven distance."""
+        return 100.0 * self.distance_m / self._driven_m if self._driven_m > 0.0 else 0.0
 
     def update(self, tick: Tick) -> list[Event]:
         location = carla.Location(*tick.location)
@@ -40,38 +46,34 @@ class OutsideRouteLanes(Criterion):
             if _is_passed(self._plan, index, tick):
                 step_m = float(self._plan.distance_m[index] - self._plan.distance_m[self._index])
                 self._driven_m += step_m
-                self._outside_m += step_m if is_outside or self._is_wrong_way else 0.0
+                self.distance_m += step_m if is_outside or self._is_wrong_way else 0.0
                 self._index = index
         return []
 
     def finish(self, tick: Tick) -> list[Event]:
-        if self._outside_m <= 0.0:
+        if self.distance_m <= 0.0:
             return []
-        percentage = 100.0 * self._outside_m / self._driven_m
-        message = (
-            f"Agent went outside its route lanes for about {round(self._outside_m, 3)} meters "
-            f"({round(percentage, 2)}% of the completed route)"
-        )
+        message = outside_lanes_message(self.distance_m, self.percentage)
         kind = EventKind.OUTSIDE_ROUTE_LANES
-        return [event_at(tick, kind, message, percentage=percentage, distance_m=self._outside_m)]
+        return [event_at(tick, kind, message, percentage=self.percentage, distance_m=self.distance_m)]
 
     def _is_outside(self, location: carla.Location) -> bool:
         driving = self._map.get_waypoint(location, lane_type=carla.LaneType.Driving)
-        if driving is None or driving.is_junction:
-            return driving is None
         parking = self._map.get_waypoint(location, lane_type=carla.LaneType.Parking)
-        lanes = [lane for lane in (driving, parking) if lane is not None]
+        lanes = [lane for lane in (parking, driving) if lane is not None]
+        if not lanes:
+            return True
         nearest = min(lanes, key=lambda lane: _flat_distance_m(location, lane))
         return _flat_distance_m(location, nearest) > 0.5 * nearest.lane_width + ALLOWED_OUT_M
 
     def _follow_lane(self, location: carla.Location, yaw: float) -> None:
         lane = self._map.get_waypoint(location, lane_type=carla.LaneType.Driving)
-        before, self._lane_before = self._lane_before, lane
         if lane is None:
             return
+        before, self._lane_before = self._lane_before or lane, lane
         if lane.is_junction:
             self._is_wrong_way = False
-        elif before is None or before.is_junction:
+        elif before.is_junction:
             self._is_wrong_way = _angle_deg(lane.transform.rotation.yaw, yaw) > WRONG_WAY_AFTER_JUNCTION_DEG
         elif (before.road_id, before.lane_id) != (lane.road_id, lane.lane_id):
             jump = _angle_deg(before.transform.rotation.yaw, lane.transform.rotation.yaw)

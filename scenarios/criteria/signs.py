@@ -35,19 +35,19 @@ class LightSite:
 
 @dataclass(frozen=True)
 class StopSite:
-    """A stop sign: actor id, its trigger area in world axes (centre and half sizes in m, yaw in deg)."""
+    """A stop sign: actor id, its trigger area (centre and half sizes in m).
+
+    The area lies along the world's axes however the sign is turned, as the leaderboard has it.
+    """
 
     sign_id: int
     x: float
     y: float
-    yaw: float
     half_x: float
     half_y: float
 
     def contains(self, x: float, y: float, scale: float = 1.0) -> bool:
-        c, s = math.cos(math.radians(self.yaw)), math.sin(math.radians(self.yaw))
-        dx, dy = x - self.x, y - self.y
-        return abs(c * dx + s * dy) <= scale * self.half_x and abs(c * dy - s * dx) <= scale * self.half_y
+        return abs(x - self.x) <= scale * self.half_x and abs(y - self.y) <= scale * self.half_y
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ def _line_of(waypoint: carla.Waypoint) -> StopLine:
 def _stop_site(sign: carla.Actor) -> StopSite:
     transform, box = sign.get_transform(), sign.trigger_volume
     centre = transform.transform(box.location)
-    return StopSite(sign.id, centre.x, centre.y, transform.rotation.yaw, box.extent.x, box.extent.y)
+    return StopSite(sign.id, centre.x, centre.y, box.extent.x, box.extent.y)
 
 
 def _stop_line(record: dict[str, Any]) -> StopLine:

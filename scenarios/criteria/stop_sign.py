@@ -16,21 +16,24 @@ LOOK_STEP_M = 0.5
 STANDING_MPS = 0.1
 AREA_SCALE = 1.2
 WRONG_WAY_DOT = -0.17
+REVERSING_MPS = -0.17
 
 
 class StopSign(Criterion):
-    """The area is looked up along the lane ahead of the ego, so that one with its nose on the line has arrived."""
+    """The area is looked up along the lane ahead of the ego, so that one with its nose on the line has arrived.
+
+    The same sign does not count twice in a row; who reverses arrives at none."""
 
     def __init__(self, signs: Signs, carla_map: carla.Map) -> None:
         self._stops = signs.stops
         self._map = carla_map
         self._target: StopSite | None = None
         self._has_stood = False
+        self._last_run: int | None = None
 
     def update(self, tick: Tick) -> list[Event]:
         if self._target is None:
             self._target = self._arrived_at(tick)
-            self._has_stood = self._target is not None and tick.speed_mps < STANDING_MPS
             return []
         if tick.speed_mps < STANDING_MPS:
             self._has_stood = True
@@ -38,8 +41,9 @@ class StopSign(Criterion):
             return []
         sign, ran = self._target, not self._has_stood
         self._target, self._has_stood = None, False
-        if not ran:
+        if not ran or sign.sign_id == self._last_run:
             return []
+        self._last_run = sign.sign_id
         message = f"Agent ran a stop with id={sign.sign_id} at {place_of(tick)}"
         return [event_at(tick, EventKind.STOP_SIGN, message, sign_id=sign.sign_id)]
 
@@ -50,6 +54,8 @@ class StopSign(Criterion):
         x, y, _ = tick.location
         # A little more than the leaderboard's reach, so that the lane lookup runs only near a sign.
         if not any(math.hypot(s.x - x, s.y - y) <= NEAR_M + s.half_x + s.half_y for s in self._stops):
+            return None
+        if _forward_mps(tick) < REVERSING_MPS:
             return None
         ahead = self._lane_ahead(tick)
         if not ahead or _dot(ahead[0].transform.rotation.yaw, tick.rotation[1]) < WRONG_WAY_DOT:
@@ -72,6 +78,11 @@ class StopSign(Criterion):
             ahead.append(waypoint)
             waypoint = next(iter(waypoint.next(LOOK_STEP_M)), None)
         return ahead
+
+
+def _forward_mps(tick: Tick) -> float:
+    yaw = math.radians(tick.rotation[1])
+    return tick.velocity[0] * math.cos(yaw) + tick.velocity[1] * math.sin(yaw)
 
 
 def _dot(yaw_a: float, yaw_b: float) -> float:

@@ -38,6 +38,11 @@ def completion(percentage: float, time_s: float = 30.0) -> Event:
     return event(EventKind.ROUTE_COMPLETION, time_s, percentage=percentage)
 
 
+def tick_cap(percentage: float, outside_percentage: float = 0.0, outside_distance_m: float = 0.0) -> Event:
+    details = {"outside_percentage": outside_percentage, "outside_distance_m": outside_distance_m}
+    return event(EventKind.TICK_CAP, 199.95, percentage=percentage, **details)
+
+
 def manifest(
     routes: tuple[RouteEntry, ...] = ROUTES,
     seeds: tuple[int, ...] = (0, 1),

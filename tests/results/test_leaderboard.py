@@ -5,7 +5,7 @@ import pytest
 from results.events import INFRACTION_KINDS, EventKind
 from results.leaderboard import infractions_per_km, sensor_icons, to_json
 from results.scores import Failure
-from tests.results.synthetic import ROUTES, completion, event, manifest, record
+from tests.results.synthetic import ROUTES, completion, event, manifest, record, tick_cap
 
 # The schema of the leaderboard 2.x, key by key.
 INFRACTION_KEYS = {
@@ -129,6 +129,22 @@ def test_failed_routes_are_listed_as_exceptions_and_name_the_worst_status() -> N
     assert overall["status"] == "Failed"
     assert overall["meta"]["exceptions"] == [[f"RouteScenario_{SECOND}_rep0", 1, "Failed - Agent crashed"]]
     assert to_json(TWO_ROUTES, [record(FIRST, seed=7)])["_checkpoint"]["global_record"]["status"] == "Perfect"
+
+
+def test_a_long_drive_is_in_bench2drives_file_as_it_would_have_ended_there() -> None:
+    before, after = event(EventKind.STOP_SIGN, 50.0), event(EventKind.RED_LIGHT, 210.0)
+    outside = event(EventKind.OUTSIDE_ROUTE_LANES, 220.0, percentage=25.0, distance_m=50.0)
+    events = (before, tick_cap(60.0, 10.0, 15.0), after, outside, completion(100.0))
+    drives = [record(FIRST, seed=7, events=events, duration_game_s=220.0), record(SECOND, seed=7)]
+    entry = to_json(TWO_ROUTES, drives, "bench2drive")["_checkpoint"]["records"][0]
+    assert entry["status"] == "Failed - TickRuntime"
+    assert entry["scores"] == {"score_route": 60.0, "score_penalty": 0.72, "score_composed": 43.2}
+    assert entry["meta"]["duration_game"] == 199.95
+    assert entry["infractions"]["red_light"] == []
+    assert entry["infractions"]["outside_route_lanes"] == [
+        "Agent went outside its route lanes for about 15.0 meters (10.0% of the completed route)"
+    ]
+    assert to_json(TWO_ROUTES, drives)["_checkpoint"]["records"][0]["status"] == "Completed"
 
 
 def test_rates_are_over_the_kilometres_driven_by_all_routes_together() -> None:

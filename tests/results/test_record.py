@@ -11,7 +11,7 @@ from results.manifest import config_hash, read_manifest, write_manifest
 from results.record import Clip, RecordError, read_episode, write_episode
 from results.scores import Failure
 from results.ticks import read_ticks
-from tests.results.synthetic import completion, drive, event, manifest, record
+from tests.results.synthetic import completion, drive, event, manifest, record, tick_cap
 
 
 def test_an_episode_reads_back_as_it_was_written(tmp_path: Path) -> None:
@@ -43,6 +43,17 @@ def test_a_crashed_episode_scores_zero_whatever_it_had_driven() -> None:
     assert crashed.is_crash
     assert crashed.score().driving_score == 0.0
     assert not crashed.is_success
+
+
+def test_a_crash_after_bench2drives_cap_of_ticks_stays_one() -> None:
+    crashed = record(events=(tick_cap(60.0), completion(70.0)), failure=Failure.AGENT_CRASHED)
+    assert crashed.judged_by("bench2drive") is crashed
+    assert crashed.score("bench2drive").driving_score == 0.0
+
+
+def test_who_arrives_in_the_last_tick_of_bench2drive_has_arrived() -> None:
+    arrived = (event(EventKind.ROUTE_COMPLETED, 199.95, percentage=100.0), tick_cap(100.0), completion(100.0))
+    assert record(events=arrived).judged_by("bench2drive").status == "Perfect"
 
 
 def test_a_new_attempt_leaves_nothing_of_the_old_one(tmp_path: Path) -> None:

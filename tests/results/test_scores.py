@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from results.events import INFRACTION_KINDS, Event, EventKind
 from results.scores import METRIC_VERSIONS, Failure, completion_of, infraction_penalty, is_success, score, status
-from tests.results.synthetic import completion, event
+from tests.results.synthetic import completion, event, tick_cap
 
 MULTIPLYING = ("leaderboard-1.0", "leaderboard-2.0", "bench2drive")
 PEDESTRIAN, VEHICLE = event(EventKind.COLLISION_PEDESTRIAN), event(EventKind.COLLISION_VEHICLE)
@@ -74,6 +74,16 @@ def test_driving_slowly_costs_by_version() -> None:
     assert infraction_penalty(events, "leaderboard-2.1") == pytest.approx(1 / (1 + 0.2 + 0.4))
     assert infraction_penalty(events, "bench2drive") == 1.0
     assert infraction_penalty(events, "leaderboard-1.0") == 1.0
+
+
+@pytest.mark.parametrize("version", METRIC_VERSIONS)
+def test_bench2drive_alone_ends_a_drive_with_its_cap_of_ticks(version: str) -> None:
+    events = (PEDESTRIAN, tick_cap(60.0, 10.0, 15.0), RED, outside(25.0), completion(100.0))
+    result = score(events, 100.0, version)
+    if version == "bench2drive":
+        assert (result.route_completion, result.infraction_penalty) == (60.0, pytest.approx(0.5 * 0.9))
+    else:
+        assert (result.route_completion, result.infraction_penalty) == (100.0, infraction_penalty(events, version))
 
 
 def test_outrunning_the_traffic_is_no_reward() -> None:

@@ -11,7 +11,7 @@ from results.layout import RunFolder
 from results.manifest import read_manifest, write_manifest
 from results.record import EpisodeRecord, RecordError, write_episode
 from results.scores import METRIC_VERSIONS, Failure
-from tests.results.synthetic import LARGE, ROUTES, SMALL, completion, event, manifest, record, write_run
+from tests.results.synthetic import LARGE, ROUTES, SMALL, completion, event, manifest, record, tick_cap, write_run
 
 PAIR = ROUTES[:2]
 FIRST, SECOND = (route.id for route in PAIR)
@@ -66,6 +66,23 @@ def test_figures_of_an_arm_by_hand(tmp_path: Path) -> None:
     assert figures["paired"]["metrics"]["leaderboard-2.1"]["difference"] == pytest.approx(
         (50 + 40 - 40 / 1.8) / 2, abs=1e-5
     )
+
+
+def test_a_long_drive_succeeds_where_the_rule_lets_it_go_on(tmp_path: Path) -> None:
+    long = record(FIRST, "rgb", events=(tick_cap(60.0), completion(100.0)))
+    folder = kept(tmp_path, long, record(SECOND, "rgb"))
+    rgb = summary.write(folder)["arms"]["rgb"]
+    assert (rgb["success_rate"], rgb["statuses"]) == (1.0, {"Perfect": 2})
+    assert {name: one["driving_score"] for name, one in rgb["metrics"].items()} == {
+        "leaderboard-1.0": 100.0,
+        "leaderboard-2.0": 100.0,
+        "leaderboard-2.1": 100.0,
+        "bench2drive": 80.0,
+    }
+    write_manifest(folder, replace(read_manifest(folder), metric_version="bench2drive"))
+    rgb = summary.write(folder)["arms"]["rgb"]
+    assert (rgb["success_rate"], rgb["statuses"]) == (0.5, {"Failed - TickRuntime": 1, "Perfect": 1})
+    assert rgb["metrics"]["leaderboard-2.0"]["driving_score"] == 100.0
 
 
 def test_the_same_drives_give_the_same_bytes_but_for_the_times(tmp_path: Path) -> None:

@@ -31,5 +31,12 @@ def street() -> carla.Map:
 
 
 @lru_cache
+def street_in_a_junction() -> carla.Map:
+    """The same street as a road of a junction."""
+    junction = '<junction id="5" name="junction"></junction></OpenDRIVE>'
+    return carla.Map("junction", STREET.replace('junction="-1"', 'junction="5"').replace("</OpenDRIVE>", junction))
+
+
+@lru_cache
 def elm02() -> carla.Map:
     return carla.Map("Elm02", build_town("Elm02").opendrive)

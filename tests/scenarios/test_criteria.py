@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 from results.events import EventKind
+from results.scores import score
+from results.tick_cap import MOST_TICKS
 from results.ticks import Contact, Tick, read_ticks, write_ticks
 from scenarios.criteria import Criterion, Judgement, criteria_for, judge
 from scenarios.criteria.collision import Collision
@@ -20,12 +22,12 @@ from scenarios.criteria.stop_sign import StopSign
 from scenarios.criteria.time_limits import Blocked, RouteTimeout, ScenarioTimeout
 from scenarios.definition import Limits
 from scenarios.planner import plan
-from tests.scenarios.maps import street
+from tests.scenarios.maps import street, street_in_a_junction
 
 LANE_Y = 1.75
 RED, GREEN = 0, 2
 LIGHT = LightSite(7, 195.0, LANE_Y, (StopLine((200.0, -0.35), (200.0, 3.85), 0.0, 1, -1),))
-STOP = StopSite(9, 200.0, LANE_Y, -90.0, 1.75, 1.75)
+STOP = StopSite(9, 200.0, LANE_Y, 1.75, 1.75)
 
 
 def route(length_m=200.0):
@@ -90,6 +92,36 @@ def test_two_actors_in_one_place_count_once_and_apart_twice():
     assert len(kinds(Collision(), apart)) == 2
 
 
+def test_static_objects_share_an_id_and_are_told_apart_by_their_place():
+    ticks = [tick(t, x, contacts=hit(0, "static.pole", x)) for t, x in ((0.0, 80.0), (0.5, 84.0), (1.0, 88.0))]
+    assert kinds(Collision(), ticks) == [EventKind.COLLISION_LAYOUT] * 2
+
+
+def test_a_static_object_does_not_make_the_vehicle_hit_before_count_again():
+    struck = ((0.0, 80.0, 3, "vehicle.a"), (3.0, 90.0, 0, "static.pole"), (6.0, 100.0, 3, "vehicle.a"))
+    ticks = [tick(t, x, contacts=hit(other_id, kind, x)) for t, x, other_id, kind in struck]
+    assert kinds(Collision(), ticks) == [EventKind.COLLISION_VEHICLE, EventKind.COLLISION_LAYOUT]
+
+
+def test_a_place_is_forgotten_once_the_ego_has_left_it():
+    around = [(0.0, 80.0), (10.0, 90.0), (20.0, 81.0)]
+    ticks = [tick(t, x, contacts=() if x == 90.0 else hit(int(t) + 3, "vehicle.a", x)) for t, x in around]
+    assert kinds(Collision(), ticks) == [EventKind.COLLISION_VEHICLE] * 2
+
+
+def test_the_place_of_a_collision_is_the_egos():
+    ticks = [tick(0.0, 80.0, contacts=hit(3, "vehicle.a", 82.4)), tick(1.0, 84.0, contacts=hit(4, "vehicle.b", 88.0))]
+    assert kinds(Collision(), ticks) == [EventKind.COLLISION_VEHICLE]
+
+
+def test_a_kerb_counts_for_nothing_and_is_remembered_as_a_place():
+    ticks = [
+        tick(0.0, 80.0, contacts=hit(0, "static.sidewalk", 80.0)),
+        tick(0.5, 83.0, contacts=hit(0, "static.pole", 83.0)),
+    ]
+    assert kinds(Collision(), ticks) == []
+
+
 def test_who_stands_and_is_hit_is_not_to_blame():
     ticks = [tick(0.0, 80.0, speed=0.0), tick(0.05, 80.0, speed=0.0, contacts=hit(3, "vehicle.a", 80.0))]
     assert kinds(Collision(), ticks) == []
@@ -147,6 +179,26 @@ def test_the_oncoming_lane_does_not_obey_this_stop_sign():
     assert kinds(stop_sign(), ticks) == []
 
 
+def test_the_same_stop_sign_does_not_count_twice_in_a_row():
+    again = [dataclasses.replace(t, time_s=t.time_s + 60.0) for t in driving(5.0, 185.0)]
+    assert kinds(stop_sign(), driving(5.0, 185.0) + again) == [EventKind.STOP_SIGN]
+    other = dataclasses.replace(STOP, sign_id=10, x=300.0)
+    signs = StopSign(Signs(stops=(STOP, other)), street())
+    assert kinds(signs, driving(20.0, 185.0) + again) == [EventKind.STOP_SIGN] * 3
+
+
+def test_who_reverses_runs_no_stop_sign():
+    forward = [tick(i * 0.05, 215.0 - 0.4 * i) for i in range(80)]
+    reversing = [dataclasses.replace(t, velocity=(-8.0, 0.0, 0.0)) for t in forward]
+    assert kinds(stop_sign(), reversing) == []
+
+
+def test_the_area_of_a_stop_sign_lies_along_the_axes_of_the_world():
+    assert STOP.contains(201.7, LANE_Y + 1.7)
+    assert not STOP.contains(202.0, LANE_Y)
+    assert STOP.contains(202.0, LANE_Y, scale=1.2)
+
+
 def test_driving_on_the_sidewalk_is_told_in_per_cent_of_the_way():
     # Right of the right lane (edge at y = 7.0) by more than half a metre, for a quarter of the way.
     ticks = [tick(i * 0.05, 50.0 + 0.4 * i, 7.9 if 100 < i <= 225 else 5.25) for i in range(500)]
@@ -159,6 +211,17 @@ def test_driving_on_the_sidewalk_is_told_in_per_cent_of_the_way():
     )
     # Readers of the leaderboard take the metres from the ninth word.
     assert float(event.message.split(" ")[8]) == pytest.approx(50.0, abs=2.0)
+
+
+def test_leaving_the_lanes_counts_inside_a_junction_as_well():
+    ticks = [tick(i * 0.05, 50.0 + 0.4 * i, 7.9) for i in range(500)]
+    (event,) = judge([OutsideRouteLanes(route(), street_in_a_junction())], ticks)
+    assert event.details["percentage"] == pytest.approx(100.0)
+
+
+def test_inside_a_junction_no_way_is_the_wrong_one():
+    ticks = [tick(i * 0.05, 50.0 + 0.4 * i, -LANE_Y) for i in range(500)]
+    assert kinds(OutsideRouteLanes(route(), street_in_a_junction()), ticks) == []
 
 
 def test_the_wheels_on_the_edge_line_are_no_infraction():
@@ -258,6 +321,35 @@ def test_stopping_for_a_hazard_costs_no_mean_speed():
     onward = driving(25.0, background_mean_speed_mps=8.0)
     assert kinds(MinSpeed(route()), waiting + onward) == [EventKind.MIN_SPEED]
     assert kinds(MinSpeed(route()), at_work + onward) == []
+
+
+def test_bench2drive_sees_nothing_of_a_drive_beyond_its_cap_of_ticks():
+    """Half the way in 4,000 ticks, a tenth of it on the sidewalk; then a red light and the rest of the way."""
+    creep_m = 100.0 / MOST_TICKS
+    slow = [tick(i * 0.05, 50.0 + i * creep_m, 7.9 if 600 <= i < 1000 else LANE_Y, 0.5) for i in range(1, MOST_TICKS)]
+    fast = driving(15.0, start_x=149.98)
+    late = [dataclasses.replace(t, time_s=t.time_s + 200.0, lights=((7, RED),)) for t in fast]
+    criteria = criteria_for(route(), street(), Signs((LIGHT,)), Limits(), 2.45)
+    events = judge(criteria, [tick(0.0, 50.0), *slow, *late])
+    assert [e.kind for e in events if e.kind is not EventKind.OUTSIDE_ROUTE_LANES] == [
+        EventKind.TICK_CAP,
+        EventKind.RED_LIGHT,
+        EventKind.ROUTE_COMPLETED,
+        EventKind.ROUTE_COMPLETION,
+    ]
+    assert events[0].time_s == pytest.approx(199.95)
+    whole, capped = (score(events, 100.0, version) for version in ("leaderboard-2.0", "bench2drive"))
+    assert (whole.route_completion, whole.infraction_penalty) == (100.0, pytest.approx(0.95 * 0.7, abs=0.01))
+    assert capped.route_completion == pytest.approx(50.0, abs=1.0)
+    assert capped.infraction_penalty == pytest.approx(0.9, abs=0.01)
+
+
+def test_a_drive_of_as_many_ticks_as_bench2drive_allows_is_whole():
+    creep_m = 198.9 / MOST_TICKS
+    ticks = [tick(i * 0.05, 50.0 + i * creep_m, speed=1.0) for i in range(MOST_TICKS)]
+    criteria = criteria_for(route(), street(), Signs(), Limits(), 2.45)
+    events = judge(criteria, [*ticks[:-1], dataclasses.replace(ticks[-1], location=(249.5, LANE_Y, 0.0))])
+    assert score(events, 100.0, "bench2drive").driving_score == 100.0
 
 
 def test_the_judgement_is_the_same_again_from_disk(tmp_path):
