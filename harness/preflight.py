@@ -173,10 +173,17 @@ def _checksum_told(files: Sequence[Path]) -> str:
 
 
 def _configured(agent_config: str) -> list[Path]:
-    """The file or folder that an agent's configuration names; it may be any other text as well."""
+    """The files or folders that an agent's configuration names; it may be any other text as well.
+
+    Bench2Drive's agents are given several, with a plus sign between.
+    """
+    return _named(agent_config) or [path for part in agent_config.split("+") for path in _named(part)]
+
+
+def _named(text: str) -> list[Path]:
     with contextlib.suppress(OSError, RuntimeError):  # too long for a path, or `~` and nobody's name
-        named = Path(agent_config).expanduser()
-        if agent_config and (named.is_file() or named.is_dir()):
+        named = Path(text).expanduser()
+        if text and (named.is_file() or named.is_dir()):
             return [named]
     return []
 

@@ -231,6 +231,21 @@ def test_another_helper_of_an_agent_is_another_agent(tmp_path: Path, monkeypatch
     assert checksum(*agent_files(agent, "")) != before
 
 
+def test_every_file_of_a_configuration_with_plus_signs_is_the_agents(tmp_path: Path) -> None:
+    from harness.preflight import agent_files
+
+    config, weights, folder = tmp_path / "cfg.py", tmp_path / "model.pth", tmp_path / "more"
+    config.write_text("")
+    weights.write_text("")
+    folder.mkdir()
+    own = agent_files("blind", "")
+    assert agent_files("blind", f"{config}+{weights}+{folder}+name")[len(own) :] == [config, weights, folder]
+    both = tmp_path / "cfg.py+model.pth"
+    both.write_text("")
+    assert agent_files("blind", str(both))[len(own) :] == [both]
+    assert agent_files("blind", "+") == own
+
+
 def test_a_mistake_is_told_before_pytorch_is_loaded(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     code = "import sys; from harness.run import main; sys.exit(main(sys.argv[1:]) + 10 * ('torch' in sys.modules))"
