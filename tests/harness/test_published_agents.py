@@ -6,12 +6,14 @@ import json
 import math
 import os
 from collections.abc import Callable
+from dataclasses import MISSING, fields, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from harness.agent_environment import agent_environment, config_told
+from harness.config import RunConfig, differences
 from harness.episode import _plan_spacing_m
 from tests.harness import tiny
 
@@ -172,6 +174,13 @@ def test_the_plan_is_as_thin_as_that_of_the_benchmark(
     agent: str, metric_version: str, asked_m: dict[str, float], spacing_m: float
 ) -> None:
     assert _plan_spacing_m({"agent": agent, "metric_version": metric_version, **asked_m}) == spacing_m
+
+
+def test_another_plan_is_another_run_and_none_asked_for_leaves_runs_as_they_were() -> None:
+    needed = [field.name for field in fields(RunConfig) if field.default is MISSING]
+    run = RunConfig(**dict.fromkeys(needed, ""))  # type: ignore[arg-type]
+    assert list(run.to_dict()) == needed
+    assert differences(run.to_dict(), replace(run, plan_spacing_m=50.0).to_dict()) == ["plan_spacing_m"]
 
 
 def test_the_users_own_variables_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
