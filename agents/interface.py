@@ -2,7 +2,8 @@
 
 An agent is a subclass of `AutonomousAgent` in a module with a function `get_entry_point()` that returns its class name.
 
-This file, `plan`, `published`, `loader` and what is in `outside` also run in an agent's own Python, from 3.7 on.
+This file, `hero`, `plan`, `published`, `loader` and what is in `outside` also run in an agent's own Python, 3.7 or
+newer.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any, Dict, Tuple
 
 import carla
 
+from .hero import metric_info
 from .plan import GpsPlan, WorldPlan, downsample_route
 
 # One entry per sensor id: (frame, data).
@@ -46,7 +48,13 @@ class AutonomousAgent:
 
     The harness calls `set_global_plan`, then `setup`, then `sensors` once, then the agent itself at every tick, and
     `destroy` at the end. Coordinates of sensors are those of the leaderboard: metres and degrees relative to the ego.
+
+    `hero_actor`, `get_hero`, `get_metric_info` and `_plan_gps_HACK` are Bench2Drive's.
     """
+
+    hero_actor: Any = None
+    """The ego; `loader.make_agent` knows it before there is an agent."""
+    plan_spacing_m: float = 200.0
 
     def __init__(self, carla_host: str, carla_port: int | None = None, debug: bool = False) -> None:
         self.track = Track.SENSORS
@@ -75,7 +83,8 @@ class AutonomousAgent:
     def __call__(self) -> carla.VehicleControl:
         data = self.sensor_interface.get_data()
         control = self.run_step(data, self.sensor_interface.timestamp)
-        control.manual_gear_shift = False
+        if isinstance(control, carla.VehicleControl):  # what else it may be is told by who called
+            control.manual_gear_shift = False
         return control
 
     @staticmethod
@@ -83,7 +92,15 @@ class AutonomousAgent:
         return -1
 
     def set_global_plan(self, global_plan_gps: GpsPlan, global_plan_world_coord: WorldPlan) -> None:
-        """Keep the route, thinned to one point each 200 m and each change of manoeuvre as the leaderboard 2.x does."""
-        kept = downsample_route(global_plan_world_coord, 200)
+        """Keep the route, thinned to each change of manoeuvre and one point each 200 m as the leaderboard 2.x does,
+        or each 50 m as 1.0 and Bench2Drive do (`plan_spacing_m`)."""
+        kept = downsample_route(global_plan_world_coord, self.plan_spacing_m)
         self._global_plan_world_coord = [tuple(global_plan_world_coord[index]) for index in kept]
         self._global_plan = [global_plan_gps[index] for index in kept]
+        self._plan_gps_HACK = global_plan_gps
+
+    def get_hero(self) -> None:
+        """Looks for the ego in Bench2Drive's base class; here `hero_actor` is there from the start."""
+
+    def get_metric_info(self) -> dict[str, list[float]]:
+        return metric_info(self.hero_actor)

@@ -12,9 +12,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from .interface import InputData
-from .plan import GpsPlan, WorldPlan
+from .interface import AutonomousAgent, InputData
+from .plan import GpsPlan, WorldPlan, between_lane_changes
 from .published import provide_published_names
+
+LEADERBOARD_1_SPACING_M = 50.0
+"""Of the thinned-out plan; Bench2Drive's, too."""
 
 BUILT_IN = {"pilot": "agents.pilot", "oracle": "agents.oracle", "blind": "agents.blind"}
 
@@ -69,30 +72,56 @@ def _is_part_of(nightloop: Path, file: Path) -> bool:
 
 
 def make_agent(
-    agent_class: type[Any], host: str, port: int, config: str, gps_plan: GpsPlan, world_plan: WorldPlan
+    agent_class: type[Any],
+    host: str,
+    port: int,
+    config: str,
+    gps_plan: GpsPlan,
+    world_plan: WorldPlan,
+    hero: Any = None,
+    plan_spacing_m: float = 0.0,
 ) -> Any:
     """An agent ready for its first tick: constructed, told its route and set up, in the order its leaderboard uses.
 
     A class whose constructor takes the configuration's path alone is a leaderboard 1.0 agent and calls `setup` itself.
+    `plan_spacing_m` is that of the thinned-out plan; 0 stands for that of the agent's leaderboard.
     """
-    if _takes_only_config(agent_class):
+    AutonomousAgent.hero_actor = hero
+    if takes_only_config(agent_class):
         agent = agent_class(config)
-        agent.set_global_plan(gps_plan, world_plan)
+        _tell_plan(agent, gps_plan, world_plan, plan_spacing_m or LEADERBOARD_1_SPACING_M)
         return agent
     agent = agent_class(host, port, False)
-    agent.set_global_plan(gps_plan, world_plan)
+    _tell_plan(agent, gps_plan, world_plan, plan_spacing_m)
     agent.setup(config)
     return agent
 
 
+def _tell_plan(agent: Any, gps_plan: GpsPlan, world_plan: WorldPlan, spacing_m: float) -> None:
+    if isinstance(agent, AutonomousAgent):
+        agent.plan_spacing_m = spacing_m or agent.plan_spacing_m
+        agent.set_global_plan(gps_plan, world_plan)
+        return
+    # An installed leaderboard keeps every point of a lane change: CARLA's planner makes two of it.
+    between = between_lane_changes(world_plan)
+    kept = [index for index in range(len(world_plan)) if index not in between]
+    agent.set_global_plan([gps_plan[index] for index in kept], [world_plan[index] for index in kept])
+
+
 def decision(agent: Any, data: InputData, timestamp: float) -> Any:
-    """What the agent decides on its sensors' data; AgentLoadError where that is no control."""
+    """What the agent decides on its sensors' data; AgentLoadError where that is no control.
+
+    It is called as the leaderboard calls it. The base class of an installed leaderboard would wait for sensors that
+    nobody has registered with it: `run_step` is then called in its place.
+    """
     import carla
 
     put = getattr(getattr(agent, "sensor_interface", None), "put", None)
-    if put is not None:  # that of an installed leaderboard fills itself from its own sensors
+    if put is not None and callable(agent):
         put(data, timestamp)
-    control = agent.run_step(data, timestamp)
+        control = agent()
+    else:
+        control = agent.run_step(data, timestamp)
     if not isinstance(control, carla.VehicleControl):
         raise AgentLoadError(f"run_step returned {type(control).__name__}, not carla.VehicleControl")
     return control
@@ -141,15 +170,23 @@ def _entry_class(module: ModuleType, source: str) -> type[Any]:
     return agent_class
 
 
-def _takes_only_config(agent_class: type[Any]) -> bool:
-    """Whether the constructor has room for one argument beside self (leaderboard 1.0)."""
+def is_thinned_here(agent_class: type[Any]) -> bool:
+    """Whether the agent's plan is thinned out by our base class: an installed leaderboard does it by itself."""
+    return issubclass(agent_class, AutonomousAgent)
+
+
+def takes_only_config(agent_class: type[Any]) -> bool:
+    """Whether the constructor needs one argument beside self (leaderboard 1.0)."""
     try:
         parameters = inspect.signature(agent_class).parameters.values()
     except (TypeError, ValueError):
         return False
-    if any(p.kind is p.VAR_POSITIONAL for p in parameters):
+    # A port is of leaderboard 2.x, also where it has a default: as in our base class, which takes both forms.
+    if any(p.kind is p.VAR_POSITIONAL or p.name.endswith("port") for p in parameters):
         return False
-    return sum(p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters) == 1
+    positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    needed = [p for p in positional if p.default is p.empty]
+    return len(needed) == 1 or len(positional) == 1
 
 
 def told(error: BaseException, agent_folder: Path, caller: Path) -> str:

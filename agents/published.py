@@ -11,7 +11,7 @@ from importlib.abc import Loader
 from importlib.machinery import ModuleSpec, PathFinder
 from pkgutil import extend_path
 from types import ModuleType
-from typing import Sequence
+from typing import Any, Sequence
 
 from . import interface, plan
 
@@ -31,6 +31,13 @@ def provide_published_names() -> None:
         )
         _add_module("leaderboard.utils.route_manipulation", downsample_route=plan.downsample_route)
         _add_module("leaderboard.envs.sensor_interface", SensorInterface=interface.SensorInterface)
+
+
+def data_provider() -> Any:
+    """scenario_runner's `CarlaDataProvider`, where the agent has imported it: Bench2Drive's base class finds the ego
+    through it. None elsewhere."""
+    module = sys.modules.get("srunner.scenariomanager.carla_data_provider")
+    return getattr(module, "CarlaDataProvider", None)
 
 
 class _LatePythonAPI:

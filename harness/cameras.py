@@ -27,6 +27,13 @@ FILM_EVERY_TICKS = round(20 / FRAMES_PER_S)  # of 20 a second
 STRIP_BEFORE_S = (1.0, 0.5, 0.0)
 # Of 255: a pixel that lies half in the border of a thermal picture counts as outside.
 HELD = 254
+LEADERBOARD_1_LENS = {
+    "lens_circle_multiplier": "3.0",
+    "lens_circle_falloff": "3.0",
+    "chromatic_aberration_intensity": "0.5",
+    "chromatic_aberration_offset": "0",
+}
+"""What the leaderboard 1.0 sets at every RGB camera; 2.x sets nothing of it."""
 
 
 Fuse = Callable[..., NDArray[np.uint8]]
@@ -116,14 +123,15 @@ class Cameras:
         seed: int,
         ids_from: int = 0,
         film_s: float = FILM_S,
+        rgb_attributes: Mapping[str, str] | None = None,
     ):
         """`ids_from`: of the server's actor ids, the one that counts as 0 where heat is drawn for each actor.
 
-        `film_s`: how long the first camera's frames are kept for `film`.
+        `film_s`: how long the first camera's frames are kept for `film`. `rgb_attributes`: see `Rig`.
         """
         config = preset(thermal_preset)
         self._own = {str(c["id"]): _own_sensor(config, c) for c in declared} if config.place else {}
-        self._rig = Rig(world, ego, [*declared, *self._own.values()])
+        self._rig = Rig(world, ego, [*declared, *self._own.values()], rgb_attributes)
         self._fused = fused
         self._fuse = fuse
         self._heat = HeatTracker(world, ambient, seed, ids_from)

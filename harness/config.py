@@ -22,6 +22,7 @@ class RunConfig:
     `agent_python` which Python, carla and numpy the agent has, if it has its own: other runs have no such setting.
     `code_checksum` is of nightloop itself: half a run of one version and half of another is no comparison.
     `routes_file` names the file of `--routes`, if that was given; `town` is then every town in it.
+    `plan_spacing_m` is that of `--plan-spacing`: without it agent and metric version decide.
     """
 
     scenario: str
@@ -43,10 +44,11 @@ class RunConfig:
     fog_table_checksum: str = ""
     agent_python: str = ""
     routes_file: str = ""
+    plan_spacing_m: float = 0.0
 
     def to_dict(self) -> dict[str, Any]:
         settings = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
-        for name in ("fog_table_checksum", "agent_python", "routes_file"):
+        for name in ("fog_table_checksum", "agent_python", "routes_file", "plan_spacing_m"):
             if not settings[name]:
                 del settings[name]
         return settings

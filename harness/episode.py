@@ -14,13 +14,25 @@ from typing import Any
 
 import carla
 
+from agents.hero import WorldWithHero
 from agents.libraries import seed_libraries
-from agents.loader import BUILT_IN, AgentLoadError, decision, load_agent_class, make_agent, told
+from agents.loader import (
+    BUILT_IN,
+    LEADERBOARD_1_SPACING_M,
+    AgentLoadError,
+    decision,
+    load_agent_class,
+    make_agent,
+    takes_only_config,
+    told,
+)
 from agents.outside.process import outside_agent
+from agents.published import data_provider
 from fusion.naive import like_proxy
 from fusion.proxy import FusionProxy
+from harness.agent_environment import agent_environment, config_told
 from harness.arms import COMPARED_ARMS, arm_of
-from harness.cameras import Cameras, strip_of
+from harness.cameras import LEADERBOARD_1_LENS, Cameras, strip_of
 from harness.errors import Ended, HarnessError
 from harness.loop import PATIENCE_S, STEP_S, Loop
 from harness.sensors import CAMERA, AgentSensors, check_declared
@@ -70,6 +82,7 @@ def run_episode(request: dict[str, Any], tell: Tell, server: Callable[[], Server
     started = time.monotonic()
     with ExitStack() as stack:
         tell({"event": "state", "text": "starting the server"})
+        stack.enter_context(agent_environment(definition.routes_path, config["metric_version"], _name_of(request)))
         proxy = FusionProxy.from_pretrained(arm.weights or config["weights"], threads=int(request["threads"]))
         address = server()
         client = carla.Client(address.host, address.port)
@@ -79,7 +92,7 @@ def run_episode(request: dict[str, Any], tell: Tell, server: Callable[[], Server
         tell({"event": "state", "text": "setting the stage"})
         stage = Stage(client, world, route, spec, driven, seed, free_port())
         stack.callback(stage.destroy)
-        drive = _Drive(request, address, world, stage, route, proxy, ambient_for(driven, spec), seed, tell)
+        drive = _Drive(request, address, client, world, stage, route, proxy, ambient_for(driven, spec), seed, tell)
         stack.callback(drive.destroy)
         drive.run()
         server_version = client.get_server_version()
@@ -122,6 +135,7 @@ class _Drive:
         self,
         request: dict[str, Any],
         address: ServerAddress,
+        client: carla.Client,
         world: carla.World,
         stage: Stage,
         route: RoutePlan,
@@ -139,7 +153,7 @@ class _Drive:
         self.track = "SENSORS"
         self.sensors: tuple[str, ...] = ()
         self._made = request["arm"] if request["arm"] in COMPARED_ARMS else "fused"
-        self._world, self._stage, self._route, self._tell = world, stage, route, tell
+        self._client, self._world, self._stage, self._route, self._tell = client, world, stage, route, tell
         self._loop: Loop | None = None
         self._metric = request["config"]["metric_version"]
         agent = request["config"]["agent"]
@@ -149,6 +163,7 @@ class _Drive:
         preset = request["config"]["thermal_preset"]
         preset = str(Path(preset).resolve()) if Path(preset).is_file() else preset
         self._agent: Any = None
+        self._rgb_attributes: dict[str, str] = {}
         self._cameras: Cameras | None = None
         self._sensors: AgentSensors | None = None
         try:
@@ -168,7 +183,10 @@ class _Drive:
         fuse = like_proxy(arm.naive) if arm.naive else proxy
         # A server of the user goes on counting its actors: what is drawn for them goes by their place in the episode.
         ids_from = 0 if address.kind == EMBEDDED else world.get_spectator().id
-        self._cameras = Cameras(world, stage.ego, cameras, arm.fused, fuse, preset, ambient, seed, ids_from)
+        self._cameras = Cameras(
+            *(world, stage.ego, cameras, arm.fused, fuse, preset, ambient, seed, ids_from),
+            rgb_attributes=self._rgb_attributes,
+        )
         self._sensors = AgentSensors(world, stage.ego, declared, PATIENCE_S)
         self._loop = Loop(world, stage, self._cameras, self._sensors, self._cameras.read)
         self.ticks = self._loop.ticks
@@ -176,12 +194,22 @@ class _Drive:
     def _set_up_agent(self, request: dict[str, Any], address: ServerAddress) -> Any:
         config = request["config"]
         plans = gps_plan(self._route, self._stage.carla_map), self._route.points
-        settings = address.host, address.port, config["agent_config"], *plans
+        own = config["agent"] in BUILT_IN
+        told = config["agent_config"] if own else config_told(config["agent_config"], _name_of(request))
+        settings = address.host, address.port, told, *plans, self._stage.ego, _plan_spacing_m(config)
+        is_leaderboard_1 = self._metric == "leaderboard-1.0" and not own
         agent: Any
         if python := request.get("agent_python"):
             agent = outside_agent(python, config["agent"], *settings, seed=request["seed"], threads=request["threads"])
+            is_leaderboard_1 |= agent.takes_only_config
         else:
-            agent = make_agent(load_agent_class(config["agent"]), *settings)
+            agent_class = load_agent_class(config["agent"])
+            if provider := data_provider():
+                provider.set_client(self._client)
+                provider.set_world(WorldWithHero(self._world, self._stage.ego))
+            agent = make_agent(agent_class, *settings)
+            is_leaderboard_1 |= takes_only_config(agent_class)
+        self._rgb_attributes = LEADERBOARD_1_LENS if is_leaderboard_1 else {}
         self.track = getattr(agent.track, "value", str(agent.track))
         if hasattr(agent, "set_world"):
             agent.set_world(self._world, self._stage.ego, self._route)
@@ -271,6 +299,17 @@ class _Drive:
                     self._agent.destroy()
             except BaseException:
                 traceback.print_exc()  # its scores stand; only its clean-up failed
+
+
+def _name_of(request: dict[str, Any]) -> str:
+    """The drive's, also as a file's."""
+    return RunFolder(Path(request["out"])).episode(request["route_id"], request["arm"], request["seed"]).path.name
+
+
+def _plan_spacing_m(config: dict[str, Any]) -> float:
+    """Of the thinned-out plan; 0 where the agent's class decides."""
+    of_old = config["metric_version"] in ("leaderboard-1.0", "bench2drive") and config["agent"] not in BUILT_IN
+    return float(config.get("plan_spacing_m") or (LEADERBOARD_1_SPACING_M if of_old else 0.0))
 
 
 @contextmanager

@@ -46,6 +46,17 @@ def seconds(text: str) -> float:
     return value
 
 
+def metres(text: str) -> float:
+    """Reads a distance that is more than nothing and has an end."""
+    try:
+        value = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
+    if not 0.0 < value <= 1e6:
+        raise argparse.ArgumentTypeError(f"{text} is not a distance of up to 1,000 km, in metres")
+    return value
+
+
 def share(text: str) -> float:
     """Reads a part of one thing, or a whole number of things."""
     try:

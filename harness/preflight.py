@@ -11,8 +11,9 @@ from pathlib import Path
 
 import carla
 
-from agents.loader import BUILT_IN, load_agent_class, neighbours
+from agents.loader import BUILT_IN, is_thinned_here, load_agent_class, neighbours
 from agents.outside.process import Examined, examine, find_python
+from harness.agent_environment import agent_environment
 from harness.arms import ARMS, COMPARED_ARMS, Arm, fused_with_droplets, parse_arms
 from harness.config import RunConfig, checksum
 from harness.errors import HarnessError
@@ -47,7 +48,8 @@ def asked(options: argparse.Namespace, definition: ScenarioDefinition, routes: t
         server = servers[0].kind
     else:
         check_routes(definition, routes)
-    outside = _loaded_agent(options)
+    with agent_environment(definition.routes_path, options.metric):
+        outside = _loaded_agent(options)
     # Imported late: numba and torch take seconds, which a mistyped option should not cost.
     from sensors.thermal.presets import preset
 
@@ -88,6 +90,7 @@ def asked(options: argparse.Namespace, definition: ScenarioDefinition, routes: t
         fog_table_checksum=checksum(options.fog_table) if options.fog_table else "",
         agent_python=outside.versions if outside else "",
         routes_file=options.routes.name if options.routes else "",
+        plan_spacing_m=options.plan_spacing or 0.0,
     )
     return Asked(config, (*scenario_files, *agent, *own_thermal, weights_file))
 
@@ -103,15 +106,25 @@ def _loaded_agent(options: argparse.Namespace) -> Examined | None:
                 f"--agent-python belongs to an agent's file: {options.agent} comes with nightloop and runs inside"
             )
         options.agent_python = find_python(options.agent_python)
-        return examine(options.agent_python, options.agent)
+        examined = examine(options.agent_python, options.agent)
+        _check_plan_spacing(options, examined.is_thinned_here)
+        return examined
     if options.agent in BUILT_IN:
         return None
     here = Path.cwd()
     try:
-        load_agent_class(options.agent)
+        _check_plan_spacing(options, is_thinned_here(load_agent_class(options.agent)))
     finally:
         os.chdir(here)  # an agent's file may go elsewhere, where --out means another folder
     return None
+
+
+def _check_plan_spacing(options: argparse.Namespace, is_thinned_here: bool) -> None:
+    if options.plan_spacing and not is_thinned_here:
+        raise HarnessError(
+            f"--plan-spacing: {options.agent} has the base class of an installed leaderboard, which thins the plan by "
+            "itself; leave the option out"
+        )
 
 
 def _arms(text: str | None, definition: ScenarioDefinition, quick: bool) -> tuple[Arm, ...]:
@@ -173,10 +186,17 @@ def _checksum_told(files: Sequence[Path]) -> str:
 
 
 def _configured(agent_config: str) -> list[Path]:
-    """The file or folder that an agent's configuration names; it may be any other text as well."""
+    """The files or folders that an agent's configuration names; it may be any other text as well.
+
+    Bench2Drive's agents are given several, with a plus sign between.
+    """
+    return _named(agent_config) or [path for part in agent_config.split("+") for path in _named(part)]
+
+
+def _named(text: str) -> list[Path]:
     with contextlib.suppress(OSError, RuntimeError):  # too long for a path, or `~` and nobody's name
-        named = Path(agent_config).expanduser()
-        if agent_config and (named.is_file() or named.is_dir()):
+        named = Path(text).expanduser()
+        if text and (named.is_file() or named.is_dir()):
             return [named]
     return []
 

@@ -32,7 +32,7 @@ from harness.errors import (
     HarnessError,
 )
 from harness.executor import TICK_LIMIT_S, Job, Outcome
-from harness.options import Parser, given, path, share, whole, writable
+from harness.options import Parser, given, metres, path, share, whole, writable
 from harness.places import check_place, place_of
 from harness.preflight import asked
 from harness.progress import RunDisplay
@@ -156,6 +156,13 @@ def _parser() -> argparse.ArgumentParser:
         default=None,
         metavar="PYTHON",
         help="the interpreter that an agent's file runs in, 3.7 or newer, with its own carla and numpy (default: ours)",
+    )
+    add(
+        "--plan-spacing",
+        type=metres,
+        default=None,
+        metavar="M",
+        help="metres between the points of the thinned-out plan that an agent is given (default: its leaderboard's)",
     )
     add(
         "--arms",

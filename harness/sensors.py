@@ -78,7 +78,7 @@ def check_declared(declared: Any, agent: str) -> list[dict[str, Any]]:
             raise HarnessError(f"agent {agent}: sensor {name!r} has type {kind!r}; known: {', '.join(LIMITS)}")
         if not isinstance(name, str) or name in ids:
             raise HarnessError(f"agent {agent}: every sensor needs an id of its own, got {name!r}")
-        needed = {CAMERA: ("width", "height", "fov")}.get(kind, ())
+        needed = {CAMERA: ("x", "y", "z", "width", "height", "fov")}.get(kind, ())
         missing = [key for key in needed if key not in sensor]
         if missing:
             raise HarnessError(f"agent {agent}: sensor {name!r} lacks {', '.join(missing)}")

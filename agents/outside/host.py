@@ -21,9 +21,20 @@ from typing import Any
 import carla
 import numpy as np
 
+from ..hero import ToldHero, ToldWorld
 from ..libraries import seed_libraries
-from ..loader import AgentLoadError, decision, load_agent_class, make_agent, neighbours, told
+from ..loader import (
+    AgentLoadError,
+    decision,
+    is_thinned_here,
+    load_agent_class,
+    make_agent,
+    neighbours,
+    takes_only_config,
+    told,
+)
 from ..plan import RoadOption
+from ..published import data_provider
 from .messages import Channel, Decoder, Encoder, SeenFrames
 
 PR_SET_PDEATHSIG = 1
@@ -58,6 +69,7 @@ class _Host:
         self._folder = Path(os.sep)
         self._class: Any = None
         self._agent: Any = None
+        self._hero = ToldHero()
 
     def does(self, name: str, arguments: Any) -> Any:
         known: dict[str, Any] = {
@@ -69,8 +81,8 @@ class _Host:
         }
         return known[name](*arguments)
 
-    def load(self, file: str) -> list[str]:
-        """The agent's class; the files beside it that it has imported."""
+    def load(self, file: str) -> list[Any]:
+        """The agent's class; the files beside it that it has imported, and whether our base class thins its plan."""
         path = Path(file).expanduser().resolve()
         self._folder, sys.argv[:] = path.parent, [str(path)]
         self._class = load_agent_class(file)
@@ -79,17 +91,24 @@ class _Host:
                 f"{file}: class {self._class.__name__} has set_world(): the simulation itself cannot be handed to "
                 "another Python"
             )
-        return [str(module) for module in neighbours(path)]
+        return [[str(module) for module in neighbours(path)], is_thinned_here(self._class)]
 
-    def set_up(self, file: str, server: Any, config: str, plan: Any, seed: int, threads: int) -> str:
-        """Loads the agent and makes it ready for its first tick; its track."""
+    def set_up(
+        self, file: str, server: Any, config: str, plan: Any, plan_spacing_m: float, hero: Any, seed: int, threads: int
+    ) -> list[Any]:
+        """Loads the agent and makes it ready for its first tick; its track, and whether it is of leaderboard 1.0."""
         seed_libraries(seed, threads)
         self.load(file)
+        self._hero.tell(hero)
+        provider, world = data_provider(), ToldWorld(self._hero)
+        if provider is not None:
+            provider.get_world = staticmethod(lambda: world)
         host, port = server
-        self._agent = make_agent(self._class, host, port, config, *_plans(*plan))
-        return str(getattr(self._agent.track, "value", self._agent.track))
+        self._agent = make_agent(self._class, host, port, config, *_plans(*plan), self._hero, plan_spacing_m)
+        return [str(getattr(self._agent.track, "value", self._agent.track)), takes_only_config(self._class)]
 
-    def run_step(self, data: Any, timestamp: float) -> Any:
+    def run_step(self, data: Any, timestamp: float, hero: Any) -> Any:
+        self._hero.tell(hero)
         control = decision(self._agent, data, timestamp)
         return [
             *(control.throttle, control.steer, control.brake),

@@ -17,7 +17,9 @@ from typing import Any
 
 import carla
 import numpy as np
+from numpy.typing import NDArray
 
+from agents.hero import state_of
 from agents.interface import InputData
 from agents.last_words import LAST_WORDS_BYTES, place_of_death
 from agents.loader import AgentLoadError
@@ -31,10 +33,14 @@ CLOSING_LIMIT_S = 5.0
 
 @dataclass(frozen=True)
 class Examined:
-    """What an agent is in its own Python: `versions` of that and of what it drives with, the `modules` beside it."""
+    """What an agent is in its own Python: `versions` of that and of what it drives with, the `modules` beside it.
+
+    `is_thinned_here`: see `agents.loader`.
+    """
 
     versions: str
     modules: tuple[Path, ...]
+    is_thinned_here: bool = True
 
 
 def find_python(name: str) -> str:
@@ -78,8 +84,8 @@ def examine(python: str, file: str) -> Examined:
     """Loads the agent in its Python, in the hope of an error."""
     agent = AgentProcess(python, own_group=True)
     with contextlib.closing(agent):
-        modules = agent.load(file)
-    return Examined(agent.versions, tuple(modules))
+        modules, is_thinned_here = agent.load(file)
+    return Examined(agent.versions, tuple(modules), is_thinned_here)
 
 
 def outside_agent(
@@ -90,13 +96,16 @@ def outside_agent(
     config: str,
     gps_plan: GpsPlan,
     world_plan: WorldPlan,
+    hero: carla.Vehicle | None = None,
+    plan_spacing_m: float = 0.0,
+    *,
     seed: int,
     threads: int,
 ) -> AgentProcess:
     """An agent in its own Python, ready for its first tick (see `agents.loader.make_agent`)."""
-    agent = AgentProcess(python)
+    agent = AgentProcess(python, hero=hero)
     try:
-        agent.set_up(file, host, port, config, gps_plan, world_plan, seed, threads)
+        agent.set_up(file, host, port, config, gps_plan, world_plan, plan_spacing_m, seed, threads)
     except BaseException:
         agent.close()
         raise
@@ -106,8 +115,11 @@ def outside_agent(
 class AgentProcess:
     """Does what an agent does, by asking one in another Python. Whatever goes wrong there is an AgentLoadError."""
 
-    def __init__(self, python: str, own_group: bool = False) -> None:
+    def __init__(self, python: str, own_group: bool = False, hero: carla.Vehicle | None = None) -> None:
+        """`hero`: the ego, whose state the agent is told at every tick."""
         self.track = ""
+        self.takes_only_config = False  # see `agents.loader`
+        self._hero = hero
         self._doing = "its start"
         self._folder = Path(os.sep)
         self._frames = Frames()
@@ -140,10 +152,11 @@ class AgentProcess:
             self.close()
             raise
 
-    def load(self, file: str) -> list[Path]:
-        """The files beside the agent's that it imports on being loaded."""
+    def load(self, file: str) -> tuple[list[Path], bool]:
+        """The files beside the agent's that it imports on being loaded; whether our base class thins its plan."""
         self._folder = Path(file).expanduser().resolve().parent
-        return [Path(module) for module in self._ask("load", file)]
+        modules, is_thinned_here = self._ask("load", file)
+        return [Path(module) for module in modules], is_thinned_here
 
     def set_up(
         self,
@@ -153,6 +166,7 @@ class AgentProcess:
         config: str,
         gps_plan: GpsPlan,
         world_plan: WorldPlan,
+        plan_spacing_m: float,
         seed: int,
         threads: int,
     ) -> None:
@@ -162,13 +176,14 @@ class AgentProcess:
             [int(option) for _, option in world_plan],
             np.array([[fix["lat"], fix["lon"], fix["z"]] for fix, _ in gps_plan], np.float64).reshape(-1, 3),
         )
-        self.track = self._ask("set up", file, (host, port), config, plan, int(seed), int(threads))
+        settings = config, plan, float(plan_spacing_m), self._hero_state(), int(seed), int(threads)
+        self.track, self.takes_only_config = self._ask("set up", file, (host, port), *settings)
 
     def sensors(self) -> Any:
         return self._ask("sensors")
 
     def run_step(self, input_data: InputData, timestamp: float) -> carla.VehicleControl:
-        return carla.VehicleControl(*self._ask("run_step", input_data, timestamp))
+        return carla.VehicleControl(*self._ask("run_step", input_data, timestamp, self._hero_state()))
 
     def destroy(self) -> None:
         """Lets the agent clean up, and ends its Python."""
@@ -191,6 +206,9 @@ class AgentProcess:
         if self._group is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._group, signal.SIGKILL)
+
+    def _hero_state(self) -> NDArray[np.float64]:
+        return np.zeros(15) if self._hero is None else state_of(self._hero)
 
     def _close_files(self) -> None:
         for file in (self._requests, self._replies, self._last_words):

@@ -3,10 +3,12 @@ import textwrap
 from pathlib import Path
 
 import carla
+import numpy as np
 import pytest
 
+from agents.hero import ToldHero
 from agents.interface import AutonomousAgent, Track
-from agents.loader import AgentLoadError, load_agent_class, make_agent, neighbours
+from agents.loader import AgentLoadError, decision, load_agent_class, make_agent, neighbours, takes_only_config
 from agents.plan import RoadOption, downsample_route
 
 
@@ -77,6 +79,68 @@ def test_a_leaderboard_1_agent_gets_its_configuration_in_the_constructor(tmp_pat
     assert len(agent._global_plan) == 2
 
 
+class Old(AutonomousAgent):
+    def __init__(self, path_to_conf_file, route_index=None):
+        super().__init__(path_to_conf_file)
+
+
+class New(AutonomousAgent):
+    def __init__(self, carla_host, carla_port=2000, debug=False):
+        super().__init__(carla_host, carla_port, debug)
+
+
+class Free:
+    def __init__(self, *settings):
+        pass
+
+
+@pytest.mark.parametrize(("kind", "is_old"), [(Old, True), (New, False), (AutonomousAgent, False), (Free, False)])
+def test_a_leaderboard_1_constructor_is_known_by_what_it_needs(kind, is_old):
+    assert takes_only_config(kind) == is_old
+
+
+def test_the_plan_of_a_leaderboard_1_agent_has_a_point_each_50_m():
+    def kept_m(agent):
+        return [transform.location.x for transform, _ in agent._global_plan_world_coord]
+
+    plans = straight_plan(110)
+    assert kept_m(make_agent(Old, "localhost", 2000, "", *plans)) == [0.0, 52.0, 104.0, 109.0]
+    assert kept_m(make_agent(New, "localhost", 2000, "", *plans)) == [0.0, 109.0]
+    assert kept_m(make_agent(New, "localhost", 2000, "", *plans, plan_spacing_m=60.0)) == [0.0, 62.0, 109.0]
+
+
+def test_bench2drives_agents_find_the_ego_and_the_dense_plan():
+    hero = ToldHero()
+    hero.tell(np.array([1.0, 2.0, 3.0, 0.0, 90.0, 0.0, 5.0, 0.0, 0.0, 0.5, 0.25, 0.0, 0.0, 0.0, 7.0]))
+    gps, world = straight_plan(10)
+    agent = make_agent(New, "localhost", 2000, "", gps, world, hero)
+    agent.get_hero()
+    assert agent.hero_actor is hero
+    assert agent._plan_gps_HACK == gps
+    told = agent.get_metric_info()
+    assert [*told] == ["acceleration", "angular_velocity", "forward_vector", "right_vector", "location", "rotation"]
+    assert told["forward_vector"] == pytest.approx([0.0, 1.0, 0.0], abs=1e-6)
+    assert told["right_vector"] == pytest.approx([-1.0, 0.0, 0.0], abs=1e-6)
+    assert (told["location"], told["rotation"]) == ([1.0, 2.0, 3.0], [0.0, 0.0, 90.0])
+    assert (told["acceleration"], told["angular_velocity"]) == ([0.5, 0.25, 0.0], [0.0, 0.0, 7.0])
+    assert hero.get_velocity() == carla.Vector3D(5.0, 0.0, 0.0)
+
+
+def test_an_agent_is_called_as_the_leaderboard_calls_it():
+    class Wrapped(New):
+        def run_step(self, input_data, timestamp):
+            return carla.VehicleControl(throttle=timestamp)
+
+        def __call__(self):
+            control = super().__call__()
+            control.brake = 0.5
+            return control
+
+    agent = make_agent(Wrapped, "localhost", 2000, "", *straight_plan(10))
+    control = decision(agent, {"SPEED": (7, {"speed": 0.5})}, 0.25)
+    assert (control.throttle, control.brake) == (0.25, 0.5)
+
+
 def test_neighbours_of_the_agent_file_are_importable(tmp_path):
     (tmp_path / "my_helpers.py").write_text("GAIN = 3\n")
     source = "from my_helpers import GAIN\n" + textwrap.dedent(PUBLISHED)
@@ -124,6 +188,34 @@ def test_the_downsampled_route_keeps_every_change_of_manoeuvre():
     options = [RoadOption.LANEFOLLOW] * 30 + [RoadOption.LEFT] * 12 + [RoadOption.LANEFOLLOW] * 60
     route = [(carla.Transform(carla.Location(x=float(x))), option) for x, option in enumerate(options)]
     assert downsample_route(route, 50) == [0, 30, 42, 94, 101]
+
+
+def lane_change_plan():
+    options = [RoadOption.LANEFOLLOW] * 20 + [RoadOption.CHANGELANELEFT] * 9 + [RoadOption.LANEFOLLOW] * 20
+    world = [(carla.Transform(carla.Location(x=float(x))), option) for x, option in enumerate(options)]
+    return [({"lat": 0.0, "lon": x * 1e-5, "z": 0.0}, option) for x, option in enumerate(options)], world
+
+
+def test_the_downsampled_route_keeps_both_ends_of_a_lane_change():
+    assert downsample_route(lane_change_plan()[1], 200) == [0, 20, 28, 48]
+
+
+def test_an_installed_leaderboard_is_given_lane_changes_of_two_points():
+    class Installed:
+        def __init__(self, carla_host, carla_port, debug=False):
+            pass
+
+        def set_global_plan(self, gps, world):
+            self.plans = gps, world
+
+        def setup(self, config):
+            pass
+
+    agent = make_agent(Installed, "localhost", 2000, "", *lane_change_plan())
+    for plan in agent.plans:
+        assert len(plan) == 42
+        assert [option for _, option in plan].count(RoadOption.CHANGELANELEFT) == 2
+    assert [transform.location.x for transform, _ in agent.plans[1]][19:23] == [19.0, 20.0, 28.0, 29.0]
 
 
 def test_an_agents_own_modules_are_those_that_it_imports_from_its_folder(tmp_path: Path, monkeypatch) -> None:

@@ -30,7 +30,7 @@ from agents.plan import RoadOption
 
 ROOT = Path(__file__).resolve().parents[2]
 THEIRS = [
-    *(ROOT / "agents" / f"{name}.py" for name in ("interface", "loader", "plan", "published")),
+    *(ROOT / "agents" / f"{name}.py" for name in ("hero", "interface", "loader", "plan", "published")),
     *(file for file in (ROOT / "agents" / "outside").glob("*.py") if file.name != "process.py"),
 ]
 
@@ -147,7 +147,7 @@ def test_an_agent_knows_the_same_in_its_own_python(
 
 def test_a_tick_gives_every_bit_and_takes_every_setting_of_the_control(telling: AgentProcess) -> None:
     control = telling.run_step(shown(200), 0.1 + 0.2)
-    expected = carla.VehicleControl(0.2, 0.1 + 0.2, 1 / 3, True, True, True, 7)
+    expected = carla.VehicleControl(0.2, 0.1 + 0.2, 1 / 3, True, True, False, 7)
     assert control == expected
 
 
@@ -199,10 +199,89 @@ def test_a_leaderboard_1_agent_gets_its_configuration_in_the_constructor(tmp_pat
         print("closes")
     """
     file = agent_file(tmp_path, body.replace("\n    ", "\n"))
-    agent = outside_agent(sys.executable, file, "localhost", 2000, "old.cfg", *plans(10), seed=0, threads=1)
-    assert agent.sensors() == ["old.cfg", None, 2]
+    agent = outside_agent(sys.executable, file, "localhost", 2000, "old.cfg", *plans(450), seed=0, threads=1)
+    assert agent.sensors() == ["old.cfg", None, 6]  # with a turn, one each 50 m of 158 m
+    assert agent.takes_only_config
     agent.destroy()
     assert agent._process.returncode == 0
+
+
+INSTALLED = {
+    "srunner/__init__": "",
+    "srunner/scenariomanager/carla_data_provider": """
+        class CarlaDataProvider:
+            @staticmethod
+            def get_world():
+                return None
+        """,
+    "leaderboard/__init__": "",
+    "leaderboard/autoagents/__init__": "",
+    "leaderboard/autoagents/autonomous_agent": """
+        from srunner.scenariomanager.carla_data_provider import CarlaDataProvider
+        class Track:
+            MAP = "MAP"
+        class AutonomousAgent:
+            track = Track.MAP
+            def __init__(self, carla_host, carla_port, debug=False):
+                for actor in CarlaDataProvider.get_world().get_actors():
+                    if 'role_name' in actor.attributes and actor.attributes['role_name'] == 'hero':
+                        self.hero_actor = actor
+            def set_global_plan(self, gps, world):
+                pass
+            def setup(self, config):
+                pass
+        """,
+}
+# It answers with what it knows of the ego.
+LOGGING = """
+    def sensors(self):
+        return [self.hero_actor.get_transform().location.x]
+    def run_step(self, input_data, timestamp):
+        transform, velocity = self.hero_actor.get_transform(), self.hero_actor.get_velocity()
+        told = [transform.location.x, transform.rotation.yaw, velocity.y]
+        told += [self.hero_actor.get_acceleration().z, self.hero_actor.get_angular_velocity().z]
+        print(repr(told), flush=True)
+        return carla.VehicleControl(throttle=told[input_data["which"]])
+"""
+
+
+class Ego:
+    """As much of a carla.Vehicle as is told; it moves on by a metre whenever it is asked where it is."""
+
+    x = 10.0
+
+    def get_transform(self) -> carla.Transform:
+        self.x += 1.0
+        return carla.Transform(carla.Location(self.x, 2.0, 3.0), carla.Rotation(1.0, 33.25, 2.0))
+
+    def get_velocity(self) -> carla.Vector3D:
+        return carla.Vector3D(0.0, 0.5, 0.0)
+
+    def get_acceleration(self) -> carla.Vector3D:
+        return carla.Vector3D(0.0, 0.0, 0.25)
+
+    def get_angular_velocity(self) -> carla.Vector3D:
+        return carla.Vector3D(0.0, 0.0, 0.125)
+
+
+@pytest.mark.parametrize("is_installed", [False, True], ids=["our base class", "Bench2Drive's"])
+def test_an_agent_is_told_of_the_ego_at_every_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_installed: bool
+) -> None:
+    if is_installed:
+        monkeypatch.setenv("PYTHONPATH", str(tmp_path / "installed"))
+        for name, text in INSTALLED.items():
+            module = tmp_path / "installed" / f"{name}.py"
+            module.parent.mkdir(parents=True, exist_ok=True)
+            module.write_text(textwrap.dedent(text))
+    ego: Any = Ego()
+    file = agent_file(tmp_path, LOGGING)
+    agent = outside_agent(sys.executable, file, "localhost", 2000, "", *plans(10), ego, seed=0, threads=1)
+    with contextlib.closing(agent):
+        assert agent.sensors() == [11.0]
+        steps = [agent.run_step({"which": which}, 0.0).throttle for which in range(5)]
+    assert steps == [12.0, 33.25, 0.5, 0.25, 0.125]
+    assert examine(sys.executable, file).is_thinned_here is not is_installed
 
 
 def test_torch_is_seeded_when_the_agent_imports_it(tmp_path: Path) -> None:

@@ -29,6 +29,15 @@ WALKER = """<scenario name="Walker" type="DynamicObjectCrossing">
 <trigger_point x="-3.5" y="-150.6" z="0" yaw="0"/><distance value="400"/></scenario>"""
 
 
+# With another base class than ours.
+INSTALLED = """
+class Agent:
+    def setup(self): pass
+    sensors = run_step = set_global_plan = setup
+def get_entry_point(): return "Agent"
+"""
+
+
 def other_routes(folder: Path, name: str, change: tuple[str, str]) -> None:
     """The tiny scenario with something changed, in its routes and in itself."""
     (folder / f"{name}.xml").write_text(tiny.ROUTES.replace(*change))
@@ -137,6 +146,12 @@ def cases() -> dict[str, tuple[list[str], int, str]]:
             2,
             "--agent-python belongs to an agent's file: blind comes with nightloop",
         ),
+        "plan": (["--plan-spacing", "0"], 2, "argument --plan-spacing: 0 is not a distance of up to 1,000 km, in "),
+        "plan of another base class": (
+            ["--agent", "OUT/installed.py", "--plan-spacing", "50"],
+            2,
+            "--plan-spacing: OUT/installed.py has the base class of an installed leaderboard, which thins the plan ",
+        ),
         "resume": (["--resume"], 2, "--resume: no run of this configuration in runs/"),
         "somebody's agent": (["--agent", "~nobody-of-this-name/a.py"], 2, "agent ~nobody-of-this-name/a.py: Could not"),
         "file": (["--out", "OUT/broken.py"], 2, "--out OUT/broken.py is no folder; choose another --out"),
@@ -161,6 +176,7 @@ def test_one_line_and_the_right_exit_code(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "broken.py").write_text("class Agent:\n    def setup(self, config)\n        pass\n")
+    (tmp_path / "installed.py").write_text(INSTALLED)
     scenario = tiny.scenario_file(tmp_path)
     (tmp_path / "far.yaml").write_text("place: {y_m: 30}\n")
     (tmp_path / "own.yaml").write_text(scenario.read_text() + "thermal: far.yaml\n")
@@ -229,6 +245,21 @@ def test_another_helper_of_an_agent_is_another_agent(tmp_path: Path, monkeypatch
     assert checksum(*agent_files(agent, "")) == before
     helper.write_text("GAIN = 2.0\n")
     assert checksum(*agent_files(agent, "")) != before
+
+
+def test_every_file_of_a_configuration_with_plus_signs_is_the_agents(tmp_path: Path) -> None:
+    from harness.preflight import agent_files
+
+    config, weights, folder = tmp_path / "cfg.py", tmp_path / "model.pth", tmp_path / "more"
+    config.write_text("")
+    weights.write_text("")
+    folder.mkdir()
+    own = agent_files("blind", "")
+    assert agent_files("blind", f"{config}+{weights}+{folder}+name")[len(own) :] == [config, weights, folder]
+    both = tmp_path / "cfg.py+model.pth"
+    both.write_text("")
+    assert agent_files("blind", str(both))[len(own) :] == [both]
+    assert agent_files("blind", "+") == own
 
 
 def test_a_mistake_is_told_before_pytorch_is_loaded(tmp_path: Path) -> None:

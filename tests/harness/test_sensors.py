@@ -9,7 +9,7 @@ import pytest
 from harness.errors import HarnessError
 from harness.sensors import check_declared
 
-CAMERA = {"type": "sensor.camera.rgb", "id": "front", "width": 640, "height": 360, "fov": 90}
+CAMERA = {"type": "sensor.camera.rgb", "id": "front", "x": 0, "y": 0, "z": 2, "width": 640, "height": 360, "fov": 90}
 GNSS = {"type": "sensor.other.gnss", "id": "gps"}
 
 
@@ -25,7 +25,8 @@ def test_what_is_allowed_is_handed_back_as_it_was_declared() -> None:
         ([5], "sensors() must return a list of dicts"),
         ([{**CAMERA, "type": "sensor.camera.depth"}], "sensor 'front' has type 'sensor.camera.depth'; known: "),
         ([CAMERA, {**GNSS, "id": "front"}], "every sensor needs an id of its own, got 'front'"),
-        ([{"type": "sensor.camera.rgb", "id": "front", "width": 640}], "sensor 'front' lacks height, fov"),
+        ([{"type": "sensor.camera.rgb", "id": "front", "width": 640}], "sensor 'front' lacks x, y, z, height, fov"),
+        ([{k: v for k, v in CAMERA.items() if k != "y"}], "sensor 'front' lacks y"),
         ([GNSS, {**GNSS, "id": "another"}], "more than 1 sensors of type sensor.other.gnss"),
         ([{**CAMERA, "width": "wide"}], "sensor 'front' has width 'wide', which is not from 1 to 8192"),
         ([{**CAMERA, "height": 0}], "sensor 'front' has height 0, which is not from 1 to 8192"),

@@ -1,0 +1,202 @@
+"""Agents of the leaderboard 1.0 and of Bench2Drive in a drive: what their base classes and scripts give them there."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Callable
+from dataclasses import MISSING, fields, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harness.agent_environment import agent_environment, config_told
+from harness.config import RunConfig, differences
+from harness.episode import _plan_spacing_m
+from tests.harness import tiny
+
+Start = Callable[..., tiny.Run]
+
+pytestmark = pytest.mark.timeout(400)
+
+# As much of an installed Bench2Drive as its agents meet: the base class looks for the ego when it is constructed.
+PROVIDER = """
+class CarlaDataProvider:
+    _client = _world = None
+    @staticmethod
+    def set_client(client):
+        CarlaDataProvider._client = client
+    @staticmethod
+    def set_world(world):
+        CarlaDataProvider._world = world
+    @staticmethod
+    def get_world():
+        return CarlaDataProvider._world
+"""
+BASE = """
+from srunner.scenariomanager.carla_data_provider import CarlaDataProvider
+
+class AutonomousAgent:
+    def __init__(self, carla_host, carla_port, debug=False):
+        self.track = "SENSORS"
+        roles = {a.attributes.get("role_name"): a for a in CarlaDataProvider.get_world().get_actors()}
+        self.hero_actor = roles["hero"]
+    def set_global_plan(self, gps, world):
+        self.plan = world
+    def get_metric_info(self):
+        place = self.hero_actor.get_transform().location
+        return {"location": [place.x, place.y, place.z]}
+    def destroy(self):
+        pass
+"""
+# It logs every step below SAVE_PATH, by the name that is appended to its configuration.
+BENCH2DRIVE_AGENT = """
+import json, os, pathlib
+import carla
+from leaderboard.autoagents import autonomous_agent
+
+SAVE_PATH, IS_BENCH2DRIVE = os.environ.get("SAVE_PATH"), os.environ.get("IS_BENCH2DRIVE")
+
+def get_entry_point():
+    return "Mine"
+
+class Mine(autonomous_agent.AutonomousAgent):
+    def setup(self, config):
+        assert IS_BENCH2DRIVE
+        self.told, self.metric_info = config.split("+"), []
+        self.folder = pathlib.Path(SAVE_PATH) / self.told[-1]
+        self.folder.mkdir(parents=True, exist_ok=False)
+    def sensors(self):
+        return [{"type": "sensor.speedometer", "id": "SPEED"}]
+    def run_step(self, input_data, timestamp):
+        self.metric_info.append(self.get_metric_info())
+        routes = os.environ["ROUTES"]
+        told = {"told": self.told, "metrics": self.metric_info, "routes": [routes, open(routes).read()]}
+        (self.folder / "metric_info.json").write_text(json.dumps(told))
+        return carla.VehicleControl(throttle=0.7)
+"""
+# Of the leaderboard 1.0: it tells what its camera was spawned with, and Bench2Drive's figures.
+OLD_AGENT = """
+import json
+import carla
+from leaderboard.autoagents import autonomous_agent
+
+def get_entry_point():
+    return "Mine"
+
+class Mine(autonomous_agent.AutonomousAgent):
+    def __init__(self, path_to_conf_file, route_index=None):
+        super().__init__(path_to_conf_file)
+    def sensors(self):
+        place = {"x": 1.0, "y": 0.0, "z": 2.0, "width": 160, "height": 90, "fov": 90}
+        return [{"type": "sensor.camera.rgb", "id": "rgb", **place}]
+    def run_step(self, input_data, timestamp):
+        (camera,) = self.hero_actor.get_world().get_actors().filter("sensor.camera.rgb")
+        lens = {name: value for name, value in camera.attributes.items() if name.startswith(("lens_c", "chrom"))}
+        print("told", json.dumps([lens, self.plan_spacing_m, self.get_metric_info()]), flush=True)
+        return carla.VehicleControl(throttle=0.7)
+"""
+
+
+def test_a_bench2drive_agent_finds_the_ego_its_name_and_its_variables(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, text in {
+        "srunner/__init__": "",
+        "srunner/scenariomanager/__init__": "",
+        "srunner/scenariomanager/carla_data_provider": PROVIDER,
+        "leaderboard/__init__": "",
+        "leaderboard/autoagents/__init__": "",
+        "leaderboard/autoagents/autonomous_agent": BASE,
+    }.items():
+        file = tmp_path / "installed" / f"{name}.py"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    root = Path(__file__).resolve().parents[2]
+    monkeypatch.setenv("PYTHONPATH", f"{root}:{tmp_path / 'installed'}")
+    monkeypatch.setenv("SAVE_PATH", str(tmp_path / "saved"))
+    monkeypatch.delenv("IS_BENCH2DRIVE", raising=False)
+    agent = tiny.agent_file(tmp_path, BENCH2DRIVE_AGENT)
+    what = ["--scenario", tiny.scenario_file(tmp_path), "--arms", "rgb", "--seeds", 1, "--out", tmp_path / "out"]
+    run = start(*what, "--agent", agent, "--agent-config", "cfg.py+model.pth", "--metric", "bench2drive")
+    assert run.end() == 0, run.said
+    (saved,) = (tmp_path / "saved").iterdir()
+    kept = json.loads((saved / "metric_info.json").read_text())
+    assert kept["told"] == ["cfg.py", "model.pth", saved.name]
+    assert saved.name.startswith("1-rgb-seed0_")
+    assert Path(kept["routes"][0]).stem == "tiny_1-rgb-seed0"
+    assert kept["routes"][1] == (tmp_path / "tiny.xml").read_text()
+    drives = tiny.drives_of(tmp_path / "out")
+    steps = len(kept["metrics"])
+    assert steps >= len(drives["1-rgb-seed0/throttle"]) - 1 > 20
+    # float32, as CARLA has it
+    logged = np.array([metrics["location"] for metrics in kept["metrics"]], np.float32)
+    assert (logged == np.array(drives["1-rgb-seed0/location"], np.float32)[:steps]).all()
+
+
+def test_a_leaderboard_1_agent_has_the_lens_and_the_plan_of_its_leaderboard(start: Start, tmp_path: Path) -> None:
+    agent = tiny.agent_file(tmp_path, OLD_AGENT)
+    run = start(
+        *("--scenario", tiny.scenario_file(tmp_path), "--arms", "rgb", "--seeds", 1),
+        *("--agent", agent, "--out", tmp_path / "out"),
+    )
+    assert run.end() == 0, run.said
+    log = (tmp_path / "out/logs/1-rgb-seed0.log").read_text()
+    told = [json.loads(line.removeprefix("told ")) for line in log.splitlines() if line.startswith("told ")]
+    lens, spacing_m, metrics = told[-1]
+    assert {name: float(value) for name, value in lens.items()} == {
+        "lens_circle_multiplier": 3.0,
+        "lens_circle_falloff": 3.0,
+        "chromatic_aberration_intensity": 0.5,
+        "chromatic_aberration_offset": 0.0,
+    }
+    assert spacing_m == 50.0
+    ahead, right = metrics["forward_vector"], metrics["right_vector"]
+    yaw = math.radians(metrics["rotation"][2])
+    assert ahead[:2] == pytest.approx([math.cos(yaw), math.sin(yaw)], abs=0.01)
+    assert right[:2] == pytest.approx([-math.sin(yaw), math.cos(yaw)], abs=0.01)
+    assert any(math.hypot(*m["acceleration"]) > 0.5 for _, _, m in told)
+
+
+@pytest.mark.parametrize(
+    ("agent", "metric_version", "asked_m", "spacing_m"),
+    [
+        ("mine.py", "leaderboard-2.0", {}, 0.0),
+        ("mine.py", "leaderboard-1.0", {}, 50.0),
+        ("mine.py", "bench2drive", {}, 50.0),
+        ("mine.py", "bench2drive", {"plan_spacing_m": 7.5}, 7.5),
+        ("pilot", "bench2drive", {}, 0.0),
+    ],
+)
+def test_the_plan_is_as_thin_as_that_of_the_benchmark(
+    agent: str, metric_version: str, asked_m: dict[str, float], spacing_m: float
+) -> None:
+    assert _plan_spacing_m({"agent": agent, "metric_version": metric_version, **asked_m}) == spacing_m
+
+
+def test_another_plan_is_another_run_and_none_asked_for_leaves_runs_as_they_were() -> None:
+    needed = [field.name for field in fields(RunConfig) if field.default is MISSING]
+    run = RunConfig(**dict.fromkeys(needed, ""))  # type: ignore[arg-type]
+    assert list(run.to_dict()) == needed
+    assert differences(run.to_dict(), replace(run, plan_spacing_m=50.0).to_dict()) == ["plan_spacing_m"]
+
+
+def test_the_users_own_variables_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    routes = tmp_path / "some.xml"
+    routes.write_text("")
+    monkeypatch.setenv("ROUTES", "before.xml")
+    monkeypatch.setenv("IS_BENCH2DRIVE", "")
+    monkeypatch.setenv("SAVE_PATH", "saved")
+    with agent_environment(routes, "bench2drive", "1-rgb-seed0"):
+        assert os.environ["IS_BENCH2DRIVE"] == ""
+        assert config_told("a+b", "1-rgb-seed0") == "a+b"
+        link = os.environ["ROUTES"]
+        assert Path(link).resolve() == routes
+    assert os.environ["ROUTES"] == "before.xml"
+    assert not Path(link).parent.exists()
+    monkeypatch.setenv("IS_BENCH2DRIVE", "True")
+    assert config_told("a+b", "1-rgb-seed0").startswith("a+b+1-rgb-seed0_")
+    monkeypatch.delenv("SAVE_PATH")
+    assert config_told("a+b", "1-rgb-seed0") == "a+b"
