@@ -73,12 +73,13 @@ def shares(found: Sequence[Mapping[str, Any]], of: str = MEAN) -> dict[str, dict
     return {title: {name: value / means[of][name] for name, value in by.items()} for title, by in means.items()}
 
 
-def markdown(found: Sequence[Mapping[str, Any]]) -> str:
+def markdown(found: Sequence[Mapping[str, Any]], kind: str = "held-out pairs") -> str:
+    """Means over the pairs, and shares of the teacher's; kind: what the pairs are."""
     names = [name for name in found[0] if name not in ("pair", "fusion")]
     titles = list(dict.fromkeys(row["fusion"] for row in found))
     share = {of: shares(found, of) for of in (MEAN, DRAW)}
     pairs = len(found) // len(titles)
-    lines = [f"## Against the teacher ({pairs} held-out pairs)", "", f"| fusion | {' | '.join(names)} |"]
+    lines = [f"## Against the teacher ({pairs} {kind})", "", f"| fusion | {' | '.join(names)} |"]
     lines.append("|---" * (len(names) + 1) + "|")
     for title in titles:
         values = [float(np.mean([row[name] for row in found if row["fusion"] == title])) for name in names]

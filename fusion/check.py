@@ -2,13 +2,15 @@
 
     python -m fusion.check --data DIR [DIR ...]
 
-Ends with 1 where anything is wrong, after the whole list rather than at the first fault.
+Ends with 1 where anything is wrong, after the whole list rather than at the first fault. What may be meant, such as
+thermal frames in colour, is told as a warning.
 """
 
 import argparse
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,25 +19,44 @@ from rich.table import Table
 
 from fusion import classes, labelled, limits
 from fusion.augment import is_valid
-from fusion.data import Pair, load, load_labels, split
+from fusion.data import Images, Pair, is_coloured, load, load_labels, split
 from fusion.errors import FusionError
 from fusion.layouts import read_folders
 from fusion.progress import bar
 
 SHOWN = 20
+COLOURED = "thermal frames are in colour: where a palette drew them, brightness is not heat"
+SWAPPED = "pairs have a thermal frame in colour and a grey visible one: are the two folders swapped?"
 
 
-def look(pair: Pair) -> tuple[tuple[int, int] | None, list[str]]:
-    """Height and width of a pair, None where its frames cannot be read, and what is wrong with it, a line each."""
+@dataclass(frozen=True)
+class Look:
+    """Height and width of a pair, None where its frames cannot be read; what is wrong with it, a line each; and what is
+    odd about it: COLOURED, SWAPPED or nothing."""
+
+    size: tuple[int, int] | None
+    faults: list[str]
+    odd: str = ""
+
+
+def look(pair: Pair) -> Look:
     try:
-        thermal = load(pair).thermal
+        images = load(pair)
     except FusionError as error:
-        return None, [str(error)]
+        return Look(None, [str(error)])
+    thermal = images.thermal
     height, width = thermal.shape
     faults = [*_faults_of_labels(pair, height, width)]
     if not is_valid(thermal) or int(np.ptp(thermal)) == 0:
         faults.append(f"{pair.thermal} is flat: nothing can be learnt from it")
-    return (height, width), faults
+    return Look((height, width), faults, _oddity(pair, images))
+
+
+def _oddity(pair: Pair, images: Images) -> str:
+    if not is_coloured(pair.thermal):
+        return ""
+    is_grey = bool((images.visible == images.visible[..., :1]).all())
+    return SWAPPED if is_grey else COLOURED
 
 
 def _faults_of_labels(pair: Pair, height: int, width: int) -> Iterator[str]:
@@ -63,21 +84,25 @@ def labels_beside(pair: Pair) -> list[Path]:
 
 
 def check(folders: list[Path], held_out: float) -> list[str]:
-    """Prints what the folders hold and returns their faults."""
+    """Prints what the folders hold, warns of what is odd, and returns their faults."""
     table = Table()
     for heading in ("folder", "pairs", "sizes", "with twin", "with labels", "held out"):
         table.add_column(heading, justify="left" if heading == "folder" else "right")
-    faults = []
+    faults, warnings = [], []
     for folder in folders:
         pairs = read_folders([folder])
         sizes: Counter[str] = Counter()
+        odd: dict[str, list[Path]] = {}
         with bar(f"reading {folder.name}", len(pairs)) as advance:
             for pair in pairs:
-                size, found = look(pair)
-                faults += found
-                if size:
-                    sizes[f"{size[1]}x{size[0]}"] += 1
+                found = look(pair)
+                faults += found.faults
+                if found.size:
+                    sizes[f"{found.size[1]}x{found.size[0]}"] += 1
+                if found.odd:
+                    odd.setdefault(found.odd, []).append(pair.thermal)
                 advance(1)
+        warnings += [f"{len(paths)} of {len(pairs)} {what} ({paths[0]})" for what, paths in sorted(odd.items())]
         common = [f"{size} ({count})" for size, count in sizes.most_common(3)]
         more = [f"{len(sizes) - 3} others"] if len(sizes) > 3 else []
         twins = sum(pair.clear is not None for pair in pairs)
@@ -85,6 +110,8 @@ def check(folders: list[Path], held_out: float) -> list[str]:
         row = (len(pairs), ", ".join(common + more), twins, with_labels, len(split(pairs, held_out)[1]))
         table.add_row(str(folder), *map(str, row))
     Console(width=None if sys.stdout.isatty() else 140).print(table)
+    for warning in warnings:
+        print(f"fusion.check: warning: {warning}", file=sys.stderr)
     return faults
 
 

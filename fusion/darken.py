@@ -25,7 +25,7 @@ from fusion.data import load, read_folders
 from fusion.errors import FusionError
 from fusion.files import make_folder, whole, write_image
 from fusion.in_order import in_order
-from fusion.layouts import Pair
+from fusion.layouts import Pair, folders_of
 from fusion.naive import Bytes
 
 Plane = NDArray[np.float32]
@@ -90,9 +90,13 @@ def write_nights(folder: Path, out: Path, seed: int) -> int:
     if out.resolve() == folder.resolve():
         raise FusionError(f"--out {out} is the folder of the lit pairs: name another one")
     pairs = read_folders([folder])
-    for place in {_place(pair, out) for pair in pairs}:
-        for kind in ("vi", "ir"):
-            make_folder(place / kind)
+    targets = sorted({_place(pair, out) / kind for pair in pairs for kind in ("vi", "ir")})
+    lit = folders_of(pairs)
+    for target in targets:
+        if target.resolve() in lit:
+            raise FusionError(f"{target} holds lit frames: give another --out")
+    for target in targets:
+        make_folder(target)
     return sum(1 for _ in in_order(lambda pair: _write_night(pair, out, seed), pairs, "darkening pairs"))
 
 

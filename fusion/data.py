@@ -22,6 +22,7 @@ __all__ = [
     "Pair",
     "evenly",
     "grey_bytes",
+    "is_coloured",
     "load",
     "load_labels",
     "read_folders",
@@ -32,6 +33,12 @@ __all__ = [
 
 T = TypeVar("T")
 
+LEAST_OF_16_BITS = 4096
+"""What the brightest value of a 16-bit visible frame exceeds: with fewer than 13 of them it is a camera's own 10 or 12
+bits, of which the upper eight of sixteen would be nearly black."""
+COLOUR_SHARE = 0.05
+"""How far apart a coloured image's channels are, of its brightest value: JPEG parts those of a grey one by less."""
+FLOATS = (np.float32, np.float64)
 BLOCK_FRAMES = 25
 """Numbered frames are split in blocks of this many: neighbours in a recording are nearly the same picture."""
 
@@ -48,9 +55,9 @@ class Images:
 
 def load(pair: Pair) -> Images:
     """Reads and checks one pair."""
-    visible = np.asarray(_read(pair.visible, cv2.IMREAD_COLOR), np.uint8)[..., ::-1]
+    visible = _colour(pair.visible)
     thermal = _thermal(pair.thermal)
-    clear = np.asarray(_read(pair.clear, cv2.IMREAD_COLOR), np.uint8)[..., ::-1] if pair.clear else None
+    clear = _colour(pair.clear) if pair.clear else None
     for path, image in ((pair.thermal, thermal), (pair.clear, clear)):
         if image is not None and image.shape[:2] != visible.shape[:2]:
             sizes = [f"{one.shape[1]}x{one.shape[0]}" for one in (image, visible)]
@@ -106,18 +113,41 @@ def reduce(image: NDArray[np.uint8], scale: int) -> NDArray[np.float32]:
     return np.ascontiguousarray(means.transpose(2, 0, 1))
 
 
+def _colour(path: Path) -> NDArray[np.uint8]:
+    """(H, W, 3) bytes, RGB; of 16 bits per channel the upper eight."""
+    image = _read(path, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
+    if image.dtype == np.uint16:
+        if (brightest := int(image.max())) < LEAST_OF_16_BITS:
+            known = f"{path} has 16 bits per channel and no value above {brightest}"
+            raise FusionError(f"{known}: it would come out black, save its 10 or 12 bits as 8")
+        image = _read(path, cv2.IMREAD_COLOR)
+    return np.asarray(image, np.uint8)[..., ::-1]
+
+
 def _thermal(path: Path) -> NDArray[np.uint8]:
-    """(H, W) bytes. Raw counts (14 or 16 bits) are stretched between their 1st and 99th percentile, as a camera's own
-    gain control would: divided by 256 they would be one dark grey."""
-    image = _read(path, cv2.IMREAD_UNCHANGED)
-    if image.dtype != np.uint16:
+    """(H, W) bytes. Raw counts (14 or 16 bits) and temperatures (floats) are stretched between their 1st and 99th
+    percentile, as a camera's own gain control would: divided by 256 counts would be one dark grey."""
+    image = _read(path, cv2.IMREAD_UNCHANGED, FLOATS)
+    if image.dtype == np.uint8:
         return np.asarray(_read(path, cv2.IMREAD_GRAYSCALE), np.uint8)
     counts = image.astype(np.float32) if image.ndim == 2 else image[..., 0].astype(np.float32)
+    if not np.isfinite(counts).all():
+        raise FusionError(f"{path} holds values that are no numbers (NaN or infinite): give every pixel a temperature")
     low, high = np.percentile(counts, (1.0, 99.0))
-    return np.asarray(((counts - low) / max(high - low, 1.0)).clip(0.0, 1.0) * 255.0 + 0.5, np.uint8)
+    least = 1.0 if image.dtype == np.uint16 else np.finfo(np.float32).tiny  # a count; floats have any unit
+    return np.asarray(((counts - low) / max(high - low, least)).clip(0.0, 1.0) * 255.0 + 0.5, np.uint8)
 
 
-def _read(path: Path, flags: int) -> NDArray[Any]:
+def is_coloured(path: Path) -> bool:
+    """Whether the image in the file has any colour to speak of; a grey one may have three equal channels."""
+    image = _read(path, cv2.IMREAD_UNCHANGED, FLOATS)
+    if image.ndim == 2 or image.shape[2] < 3:
+        return False
+    spread = np.ptp(image[..., :3].astype(np.float32), axis=2)
+    return bool(np.percentile(spread, 99.0) > COLOUR_SHARE * float(image[..., :3].max()))
+
+
+def _read(path: Path, flags: int, also: tuple[type, ...] = ()) -> NDArray[Any]:
     try:
         data = np.fromfile(path, np.uint8)
     except OSError as error:
@@ -128,7 +158,7 @@ def _read(path: Path, flags: int) -> NDArray[Any]:
         image = None
     if image is None:
         raise FusionError(f"{path} is not an image that can be read")
-    if image.dtype not in (np.uint8, np.uint16):
+    if image.dtype not in (np.uint8, np.uint16, *also):
         raise FusionError(f"{path} holds {image.dtype} where an image has 8 or 16 bits per channel")
     return np.asarray(image)
 

@@ -1,15 +1,18 @@
 """Fusion metrics of a student and of simple fusions on folders of pairs, per condition, with intervals.
 
     python -m fusion.evaluate --data DIR ... --out runs/evaluation [--weights sim ...] [--every N] [--robustness]
-                              [--detector FastestDet.onnx] [--segmenter NAME] [--block N] [--ensembles DIR]
+                              [--detector FastestDet.onnx] [--segmenter NAME] [--block N]
+                              [--ensembles DIR] [--held-out SHARE]
 
 Writes metrics.csv (one line per pair and fusion), summary.json and summary.md (means with 95 % intervals of 1,000
 bootstrap draws over the pairs, for all pairs and per condition), with --robustness a picture of curves, and with
 --detector the AP50 of a frozen detector where the folders carry labels (`fusion.labelled`), with --segmenter the IoU of
 a frozen segmentation network where they carry classes (`fusion.classes`), both also as differences between a
 student and every other kind of frame on the same frames (`fusion.redrawing`), and with --ensembles what the students
-have kept of the teacher that drew them (teacher.csv), on the pairs that were held out. "distance" is the mean distance
-to both sources in what a frozen network sees (`fusion.perceptual`), smaller is nearer; "clear" is the clear twin.
+have kept of the teacher that drew them (teacher.csv), on the pairs that were held out. --held-out keeps everything else
+to those pairs, too: a student's own training frames say nothing of what it makes of others. "distance" is the mean
+distance to both sources in what a frozen network sees (`fusion.perceptual`), smaller is nearer; "clear" is the clear
+twin.
 """
 
 import argparse
@@ -29,7 +32,7 @@ from fusion.cache import EnsembleCache
 from fusion.classes import CLASSES, known_to, read_classes
 from fusion.classes import labels_of as classes_of
 from fusion.compared import fusions
-from fusion.data import Pair, load, read_folders, read_pairs
+from fusion.data import Pair, load, read_folders, split
 from fusion.errors import FusionError
 from fusion.files import make_folder, whole, write_text
 from fusion.labelled import labels_of, read_boxes
@@ -42,6 +45,8 @@ from fusion.segmentation import Segment, Segmenter, ious, overlaps
 from fusion.tables import detection_markdown, markdown, segmentation_markdown
 
 PERCEPTION = "efficientnet-lite0"
+HELD_OUT = 0.1
+"""The share that the trainers hold out unless told otherwise."""
 
 
 def condition_of(pair: Pair) -> str:
@@ -77,7 +82,7 @@ def metric_rows(pairs: Sequence[Pair], by: dict[str, Fusion], backbone: Backbone
 
 
 def summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """condition -> fusion -> metric -> mean, low, high, count."""
+    """condition -> fusion -> metric -> mean, low, high, count; of one pair alone low and high are None."""
     table: dict[str, Any] = {}
     conditions = sorted({row["condition"] for row in rows})
     for condition in ["all", *conditions]:
@@ -90,7 +95,7 @@ def summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     for by_fusion in table.values():
         for by_metric in by_fusion.values():
             for metric, values in by_metric.items():
-                low, high = mean_interval(np.asarray(values))
+                low, high = mean_interval(np.asarray(values)) if len(values) > 1 else (None, None)
                 mean = float(np.mean(values))
                 by_metric[metric] = {"mean": mean, "low": low, "high": high, "count": len(values)}
     return table
@@ -183,6 +188,41 @@ def perception() -> Backbone | None:
         return None
 
 
+def chosen_pairs(folders: Sequence[Path], every: int = 1, held_out: float | None = None) -> list[Pair]:
+    """Every n-th pair of each folder, or of those that a trainer with this share held out there; raises FusionError
+    where there are none."""
+    chosen: list[Pair] = []
+    for folder in folders:
+        pairs = read_folders([folder])
+        chosen += (pairs if held_out is None else split(pairs, held_out)[1])[::every]
+    if held_out is not None and not chosen:
+        raise FusionError(
+            f"no held-out pair at a share of {held_out:g}: give a larger --held-out, or none for all pairs"
+        )
+    return chosen
+
+
+def _tell_of_training(pairs: Sequence[Pair], weights: Sequence[str]) -> None:
+    """Shipped weights have not seen the user's folders; a student of the user's own may have been trained on them."""
+    training = len(split(pairs, HELD_OUT)[0])
+    if training and any(name.endswith(".safetensors") for name in weights):
+        note = f"{len(pairs)} pairs, {training} of them on the training side of a split by {HELD_OUT:g}"
+        print(f"fusion.evaluate: {note}: --held-out {HELD_OUT:g} leaves those out", file=sys.stderr)
+
+
+def check_files(
+    pairs: Sequence[Pair], labelled: Sequence[tuple[Pair, Path]], classed: Sequence[tuple[Pair, Path]]
+) -> None:
+    """Reads every frame and label once: a fault is told now, not after hours of metrics."""
+    boxes, classes = ({pair.visible: path for pair, path in found} for found in (labelled, classed))
+    for pair in along("reading", pairs, len(pairs)):
+        height, width = load(pair).thermal.shape
+        if pair.visible in boxes:
+            read_boxes(boxes[pair.visible], width, height)
+        if pair.visible in classes:
+            read_classes(classes[pair.visible], (height, width))
+
+
 def evaluate(
     folders: Sequence[Path],
     out: Path,
@@ -191,15 +231,17 @@ def evaluate(
     with_curves: bool = False,
     detector: Path | None = None,
     ensembles: Path | None = None,
-    held_out: float = 0.1,
+    held_out: float | None = None,
     segmenter: str = "",
     block: int = 1,
 ) -> dict[str, Any]:
-    """Everything the command writes; returns what goes into summary.json."""
-    pairs = [pair for folder in folders for pair in read_pairs(folder)[::every]]
+    """Everything the command writes; returns what goes into summary.json. held_out: None takes every pair, and for the
+    comparison with the teacher those that the trainers hold out by themselves."""
+    pairs = chosen_pairs(folders, every, held_out)
     by = fusions(weights)
     cache = EnsembleCache.open(ensembles) if ensembles else None
-    apart = against_teacher.held_out_pairs(read_folders(folders), cache, held_out) if cache else ()
+    share = HELD_OUT if held_out is None else held_out
+    apart = against_teacher.held_out_pairs(read_folders(folders), cache, share)[::every] if cache else ()
     judge = detection.Detector(detector) if detector else None
     labelled = [(pair, path) for pair in pairs if (path := labels_of(pair))] if judge else []
     if judge and not labelled:
@@ -211,8 +253,12 @@ def evaluate(
     if segment and segment.named.isdisjoint(index for _, path in classed for index in known_to(path)):
         raise FusionError(f"segmenter '{segmenter}' knows no class that the labels name")
     make_folder(out)
+    check_files(pairs, labelled, classed)
+    if held_out is None:
+        _tell_of_training(pairs, weights)
     backbone = perception()
     rows = metric_rows(pairs, by, backbone)
+    _write_csv(out / "metrics.csv", rows)
     result: dict[str, Any] = {"metrics": summary(rows)}
     text = markdown(result["metrics"])
     if with_curves:
@@ -232,11 +278,10 @@ def evaluate(
     if cache:
         found = against_teacher.rows(apart, cache, by, backbone)
         result["of teacher"] = against_teacher.shares(found)
-        text += "\n" + against_teacher.markdown(found)
+        text += "\n" + against_teacher.markdown(found, "held-out pairs" if share < 1.0 else "pairs")
         _write_csv(out / "teacher.csv", found)
     write_text(out / "summary.json", json.dumps(result, indent=1, sort_keys=True) + "\n")
     write_text(out / "summary.md", text)
-    _write_csv(out / "metrics.csv", rows)
     return result
 
 
@@ -253,7 +298,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, nargs="+", required=True, help="folders of pairs")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--weights", nargs="+", default=["sim"], help="shipped names or .safetensors files")
-    parser.add_argument("--every", type=int, default=1, metavar="N", help="every n-th pair of each folder")
+    parser.add_argument("--every", type=int, default=1, metavar="N", help="every n-th pair of each folder (default: 1)")
     parser.add_argument("--robustness", action="store_true", help="curves over shift, rotation, noise and the like")
     parser.add_argument("--detector", type=Path, help="FastestDet as an ONNX file, for folders with labels")
     parser.add_argument(
@@ -270,10 +315,16 @@ def main() -> None:
         help="intervals of detection and segmentation redraw frames N neighbours at a time: frames of one drive",
     )
     parser.add_argument("--ensembles", type=Path, help="cache of a teacher's draws: compare the students with it")
-    parser.add_argument("--held-out", type=float, default=0.1, help="share that training held out; 1 takes every pair")
+    parser.add_argument(
+        "--held-out",
+        type=float,
+        metavar="SHARE",
+        help="only pairs that training with this share held out; 1 is every pair "
+        f"(default: every pair, against the teacher those held out by {HELD_OUT:g})",
+    )
     options = parser.parse_args()
     try:
-        limits.check(vars(options))
+        limits.check({name: value for name, value in vars(options).items() if value is not None})
         evaluate(
             options.data,
             options.out,

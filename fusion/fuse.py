@@ -1,18 +1,21 @@
 """Fuses your own frames: folders of pairs, one pair of images, or a pair of videos.
 
     python -m fusion.fuse --data DIR [DIR ...] --out DIR [--weights sim]
+    python -m fusion.fuse --visible DIR --thermal DIR --out DIR
     python -m fusion.fuse --visible a.png --thermal b.png --out fused.png
     python -m fusion.fuse --visible a.mp4 --thermal b.mp4 --out fused.mp4
 
 Folders are read as everywhere in this package (`fusion.layouts`) and give OUT/NAME.png. The frames of a pair must lie
-over each other and have one size; the frames of two videos belong together by their number. Where the thermal frame is
-flat, the visible one comes out unchanged (unless the weights do without heat); how often that was is said at the end.
+over each other and have one size; the frames of two videos belong together by their number, so both have one rate.
+Where the thermal frame is flat, the visible one comes out unchanged (unless the weights do without heat); how often
+that was is said at the end, and which of two videos ended first.
 """
 
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +27,23 @@ from fusion.byte_path import FLAT_GREY_LEVELS
 from fusion.data import Pair, load, read_folders
 from fusion.errors import FusionError
 from fusion.files import make_folder, write_image
-from fusion.layouts import SUFFIXES
+from fusion.layouts import SUFFIXES, folders_of, match
 from fusion.naive import Bytes
 from fusion.progress import bar
 from fusion.proxy import FusionProxy
+
+RATE_TOLERANCE = 0.01
+"""30 frames a second and NTSC's 29.97 are one rate; 30 and 25 are not."""
+
+
+def fuse_folders(pairs: Sequence[Pair], out: Path, proxy: FusionProxy) -> int:
+    """Writes out/NAME.png of every pair; returns how many visible frames came out unchanged."""
+    targets = [out / f"{pair.name}.png" for pair in pairs]
+    sources = folders_of(pairs)
+    for folder in sorted({target.parent for target in targets}):
+        if folder.resolve() in sources:
+            raise FusionError(f"{folder} holds frames that are to be fused: give another --out")
+    return fuse_pairs(pairs, targets, proxy)
 
 
 def fuse_pairs(pairs: Sequence[Pair], targets: Sequence[Path], proxy: FusionProxy) -> int:
@@ -50,21 +66,27 @@ def _is_kept(thermal: Bytes, proxy: FusionProxy) -> bool:
     return proxy.uses_thermal and float(thermal.std()) < FLAT_GREY_LEVELS
 
 
-def fuse_videos(visible: Path, thermal: Path, out: Path, proxy: FusionProxy) -> tuple[int, int]:
-    """Frame by frame, as long as both last; returns how many frames there were and how many came out unchanged."""
+def fuse_videos(visible: Path, thermal: Path, out: Path, proxy: FusionProxy) -> tuple[int, int, str]:
+    """Frame by frame, as long as both last; returns how many frames there were, how many came out unchanged, and which
+    video ended before the other ("": neither)."""
     if out.suffix.lower() != ".mp4":
         raise FusionError(f"a fused video is an .mp4 file: {out}")
     if not out.parent.is_dir():
         raise FusionError(f"no folder {out.parent}")
     partial = out.with_name(f".{out.stem}.partial.mp4")
     writer: Any = None
-    count = unchanged = 0
+    count, unchanged, ended = 0, 0, ""
     with ExitStack() as stack:
         stack.callback(lambda: partial.unlink(missing_ok=True))
         seen, heat = _opened(visible, stack), _opened(thermal, stack)
-        rate = seen.get(cv2.CAP_PROP_FPS) or 25.0
+        rate = _common_rate({visible: seen, thermal: heat})
         advance = stack.enter_context(bar("fusing", int(seen.get(cv2.CAP_PROP_FRAME_COUNT)) or 1))
-        for frame, warm in zip(_frames(seen), _frames(heat)):
+        for frame, warm in zip_longest(_frames(seen), _frames(heat)):
+            if frame is None or warm is None:
+                longer, name = (heat, "visible") if frame is None else (seen, "thermal")
+                frames = max(int(longer.get(cv2.CAP_PROP_FRAME_COUNT)), count + 1)
+                ended = f"the {name} video ended after {count} of {frames} frames"
+                break
             if frame.shape != warm.shape:
                 sizes = [f"{one.shape[1]}x{one.shape[0]}" for one in (warm, frame)]
                 raise FusionError(f"{thermal} is {sizes[0]} where {visible} is {sizes[1]}")
@@ -88,7 +110,16 @@ def fuse_videos(visible: Path, thermal: Path, out: Path, proxy: FusionProxy) -> 
             partial.replace(out)
         except OSError as error:
             raise FusionError(f"{out} cannot be written: {error.strerror}") from None
-    return count, unchanged
+    return count, unchanged, ended
+
+
+def _common_rate(videos: dict[Path, Any]) -> float:
+    """Frames a second of the first video. Raises FusionError where equal numbers are not equal times in both."""
+    known = {path: rate for path, video in videos.items() if (rate := float(video.get(cv2.CAP_PROP_FPS))) > 0.0}
+    if len(known) == 2 and abs(np.diff([*known.values()])[0]) > RATE_TOLERANCE * max(known.values()):
+        said = " where ".join(f"{path} has {rate:.4g} frames a second" for path, rate in known.items())
+        raise FusionError(f"{said}: bring both to one rate, frames belong together by their number")
+    return next(iter(known.values()), 25.0)
 
 
 def _opened(path: Path, stack: ExitStack) -> Any:
@@ -119,9 +150,9 @@ def _frames(video: Any) -> Iterator[Bytes]:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m fusion.fuse", description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, nargs="+", help="folders of pairs")
-    parser.add_argument("--visible", type=Path, help="an image or a video")
-    parser.add_argument("--thermal", type=Path, help="the thermal image or video to it")
-    parser.add_argument("--out", type=Path, required=True, help="a folder for --data, else an image or an .mp4 file")
+    parser.add_argument("--visible", type=Path, help="an image, a video or a folder of images")
+    parser.add_argument("--thermal", type=Path, help="the thermal image, video or folder to it")
+    parser.add_argument("--out", type=Path, required=True, help="a folder for folders, else an image or an .mp4 file")
     parser.add_argument("--weights", default="sim", help="a shipped name or a .safetensors file (default: sim)")
     parser.add_argument("--threads", type=int, default=1, help="per frame (default: 1)")
     options = parser.parse_args()
@@ -130,21 +161,25 @@ def main() -> None:
         single = options.visible is not None and options.thermal is not None
         if single == bool(options.data) or (options.visible is None) != (options.thermal is None):
             raise FusionError("give either --data, or --visible and --thermal")
+        in_folders = single and options.visible.is_dir()
+        if single and in_folders != options.thermal.is_dir():
+            raise FusionError("--visible and --thermal are two images, two videos or two folders")
         proxy = FusionProxy.from_pretrained(options.weights, threads=options.threads)
-        if options.data:
-            pairs = read_folders(options.data)
-            targets = [options.out / f"{pair.name}.png" for pair in pairs]
-            count, unchanged = len(pairs), fuse_pairs(pairs, targets, proxy)
+        ended = ""
+        if options.data or in_folders:
+            pairs = read_folders(options.data) if options.data else match(options.visible, options.thermal)
+            count, unchanged = len(pairs), fuse_folders(pairs, options.out, proxy)
         elif options.visible.suffix.lower() in SUFFIXES:
             if options.out.suffix.lower() not in SUFFIXES:
                 raise FusionError(f"a fused image ends in one of {', '.join(SUFFIXES)}: {options.out}")
             pair = Pair(options.visible.stem, options.visible, options.thermal)
             count, unchanged = 1, fuse_pairs([pair], [options.out], proxy)
         else:
-            count, unchanged = fuse_videos(options.visible, options.thermal, options.out, proxy)
+            count, unchanged, ended = fuse_videos(options.visible, options.thermal, options.out, proxy)
     except FusionError as error:
         sys.exit(f"fusion.fuse: {error}")
     said = f"; {unchanged} unchanged, because their thermal half is flat" if unchanged else ""
+    said += f"; {ended}" if ended else ""
     print(f"{count} fused {'frame' if count == 1 else 'frames'} in {options.out}{said}")
 
 

@@ -156,6 +156,15 @@ def read_folders(folders: Sequence[Path]) -> tuple[Pair, ...]:
     return tuple(replace(pair, name=f"{folder.name}/{pair.name}") for folder in folders for pair in read_pairs(folder))
 
 
+def folders_of(pairs: Sequence[Pair]) -> set[Path]:
+    """Where the pairs' files lie. Whoever writes another image there gives some pair a second file of its name."""
+    return {
+        path.parent.resolve()
+        for pair in pairs
+        for path in (pair.visible, pair.thermal, *([pair.clear] if pair.clear else []), *pair.labels.values())
+    }
+
+
 def _folders(folder: Path) -> dict[str, Path]:
     return {path.name.lower(): path for path in sorted(folder.iterdir()) if path.is_dir()}
 

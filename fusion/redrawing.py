@@ -35,15 +35,22 @@ def bounds(drawn: NDArray[np.float64]) -> tuple[float, float]:
 
 def judged(statistics: Mapping[str, Statistic], frames: int, key: str, block: int = 1) -> dict[str, Any]:
     """fusion -> its value under `key`, low and high; of a student also how far it is ahead of every other fusion, with
-    the interval of that difference. `statistics`: of each fusion, all of the same `frames` in the same order."""
+    the interval of that difference. `statistics`: of each fusion, all of the same `frames` in the same order. Low and
+    high are None where the frames are one block."""
     values = {name: statistic(np.ones(frames, np.int64)) for name, statistic in statistics.items()}
     drawn = {name: redrawn(statistic, frames, block) for name, statistic in statistics.items()}
+
+    def interval(of: NDArray[np.float64]) -> dict[str, Any]:
+        # One block drawn anew is always the same block: no width, which says nothing of how sure a figure is.
+        low, high = bounds(of) if frames > block else (None, None)
+        return {"low": low, "high": high}
+
     table: dict[str, Any] = {}
     for name, value in values.items():
-        table[name] = {key: value} | dict(zip(("low", "high"), bounds(drawn[name])))
+        table[name] = {key: value, **interval(drawn[name])}
         if name.startswith(STUDENT):
             table[name]["ahead of"] = {
-                other: {"by": value - values[other]} | dict(zip(("low", "high"), bounds(drawn[name] - drawn[other])))
+                other: {"by": value - values[other], **interval(drawn[name] - drawn[other])}
                 for other in statistics
                 if other != name
             }

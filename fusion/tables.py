@@ -6,7 +6,7 @@ from fusion.classes import CLASSES
 
 
 def markdown(table: dict[str, Any]) -> str:
-    """Of condition -> fusion -> metric -> mean, low, high, count: means with half of their interval."""
+    """Of condition -> fusion -> metric -> mean, low, high, count: means with half of their interval, if any."""
     lines = []
     for condition, by_fusion in table.items():
         metrics = list(next(iter(by_fusion.values())))
@@ -16,11 +16,21 @@ def markdown(table: dict[str, Any]) -> str:
             cells = []
             for metric in metrics:
                 one = by_metric.get(metric)
-                half = (one["high"] - one["low"]) / 2.0 if one else 0.0
-                cells.append(f"{one['mean']:.3g} ± {half:.1g}" if one else "")
+                cells.append(_mean(one) if one else "")
             lines.append(f"| {name} | {' | '.join(cells)} |")
         lines.append("")
     return "\n".join(lines)
+
+
+def _mean(one: dict[str, Any]) -> str:
+    half = "" if one["low"] is None else f" ± {(one['high'] - one['low']) / 2.0:.1g}"
+    return f"{one['mean']:.3g}{half}"
+
+
+def _interval(one: dict[str, Any], sign: str = "") -> str:
+    if one["low"] is None:
+        return "too few frames for an interval"
+    return f"{one['low']:{sign}.3f} to {one['high']:{sign}.3f}"
 
 
 def detection_markdown(table: dict[str, Any]) -> str:
@@ -33,10 +43,7 @@ def detection_markdown(table: dict[str, Any]) -> str:
         lines.append(f"\n## Detection, AP50, {condition} ({frames} frames: {boxes})\n")
         lines += [f"| fusion | {' | '.join(kinds)} |", "|---" * (len(kinds) + 1) + "|"]
         for name, by_kind in by_fusion.items():
-            cells = [
-                f"{one['AP50']:.3f} ({one['low']:.3f} to {one['high']:.3f})" if one["boxes"] else ""
-                for one in by_kind.values()
-            ]
+            cells = [f"{one['AP50']:.3f} ({_interval(one)})" if one["boxes"] else "" for one in by_kind.values()]
             lines.append(f"| {name} | {' | '.join(cells)} |")
         for name, by_kind in by_fusion.items():
             lines += _leads(f"Detection, {condition}: AP50 of {name} minus that of", by_kind)
@@ -53,9 +60,7 @@ def segmentation_markdown(table: dict[str, Any]) -> str:
         lines += [f"| fusion | mean | {' | '.join(names)} |", "|---" * (len(names) + 2) + "|"]
         for name, one in by_fusion.items():
             cells = [f"{one['IoU'][kind]:.3f}" if kind in one["IoU"] else "" for kind in names]
-            lines.append(
-                f"| {name} | {one['mean']:.3f} ({one['low']:.3f} to {one['high']:.3f}) | {' | '.join(cells)} |"
-            )
+            lines.append(f"| {name} | {one['mean']:.3f} ({_interval(one)}) | {' | '.join(cells)} |")
         for name, one in by_fusion.items():
             lines += _leads(f"Segmentation, {condition}: mean IoU of {name} minus that of", {"mean": one})
     return "\n".join(lines) + "\n"
@@ -70,6 +75,6 @@ def _leads(title: str, by_kind: dict[str, Any]) -> list[str]:
     lines += [f"| on the same frames | {' | '.join(by_kind)} |", "|---" * (len(by_kind) + 1) + "|"]
     for other in others:
         leads = [one.get("ahead of", {}).get(other) for one in by_kind.values()]
-        cells = [f"{lead['by']:+.3f} ({lead['low']:+.3f} to {lead['high']:+.3f})" if lead else "" for lead in leads]
+        cells = [f"{lead['by']:+.3f} ({_interval(lead, '+')})" if lead else "" for lead in leads]
         lines.append(f"| {other} | {' | '.join(cells)} |")
     return lines

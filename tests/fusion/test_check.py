@@ -44,3 +44,25 @@ def test_labels_of_public_sets_are_read_too_and_every_frame_once(tmp_path: Path,
     assert read == ["0000", "0001", "0002", "0003"]
     row = [cell.strip() for cell in capsys.readouterr().out.split("│")]
     assert row[row.index("64x48 (4)") :][:3] == ["64x48 (4)", "4", "3"]  # size, with twin, with labels
+
+
+def test_thermal_frames_in_colour_are_a_warning_and_swapped_folders_another(tmp_path: Path):
+    write(tmp_path / "grey", count=2, seed=0, width=64, height=48)
+    write(tmp_path / "palette", count=2, seed=0, width=64, height=48)
+    write(tmp_path / "swapped", count=2, seed=0, width=64, height=48)
+    for name in ("0000", "0001"):
+        thermal = cv2.imread(str(tmp_path / "palette" / "thermal" / f"{name}.png"), cv2.IMREAD_GRAYSCALE)
+        cv2.imwrite(str(tmp_path / "palette/thermal" / f"{name}.png"), cv2.applyColorMap(thermal, cv2.COLORMAP_JET))
+        (tmp_path / "grey" / "thermal" / f"{name}.png").unlink()  # grey with three channels is as good as with one
+        cv2.imwrite(str(tmp_path / "grey" / "thermal" / f"{name}.jpg"), cv2.cvtColor(thermal, cv2.COLOR_GRAY2BGR))
+    (tmp_path / "swapped" / "rgb").rename(tmp_path / "away")
+    (tmp_path / "swapped" / "thermal").rename(tmp_path / "swapped" / "rgb")
+    (tmp_path / "away").rename(tmp_path / "swapped" / "thermal")
+    result = run(tmp_path / "grey", tmp_path / "palette", tmp_path / "swapped")
+    assert result.returncode == 0
+    coloured, swapped = result.stderr.splitlines()
+    assert coloured.startswith("fusion.check: warning: 2 of 2 thermal frames are in colour")
+    assert coloured.endswith(f"({tmp_path / 'palette' / 'thermal' / '0000.png'})")
+    assert swapped.startswith(
+        "fusion.check: warning: 2 of 2 pairs have a thermal frame in colour and a grey visible one"
+    )

@@ -79,6 +79,16 @@ def test_the_same_seed_gives_the_same_night_and_another_one_another(pairs, tmp_p
     assert one == same != other
 
 
+def test_no_night_comes_to_lie_beside_its_day(pairs, tmp_path):
+    (tmp_path / "set").mkdir()
+    test = pairs.rename(tmp_path / "set" / "test")  # its pairs are called test/NAME, so that OUT/test is where they lie
+    before = {path: path.read_bytes() for path in test.rglob("*.png")}
+    done = run("--data", test, "--out", tmp_path / "set")
+    assert done.returncode == 1
+    assert done.stderr == f"fusion.darken: {test / 'ir'} holds lit frames: give another --out\n"
+    assert {path: path.read_bytes() for path in test.rglob("*.png")} == before
+
+
 def test_wrong_folders_give_one_line(pairs, tmp_path):
     (tmp_path / "file").write_text("")
     for arguments in (("--data", tmp_path / "none", "--out", tmp_path / "night"),

@@ -225,3 +225,36 @@ def test_a_scene_in_another_weather_stays_on_its_side():
     weathers = [[Pair(f"{folder}/{name}", Path("v"), Path("t")) for name in names] for folder in ("night", "fog")]
     held = [{pair.name.split("/")[1] for pair in split(pairs, 0.2)[1]} for pairs in weathers]
     assert held[0] == held[1] != set()
+
+
+def test_temperatures_as_floats_are_stretched_like_counts(tmp_path):
+    picture(tmp_path / "vi" / "a.png")
+    (tmp_path / "ir").mkdir()
+    kelvin = (280.0 + 0.01 * np.arange(24 * 32)).reshape(24, 32).astype(np.float32)
+    cv2.imwrite(str(tmp_path / "ir" / "a.tif"), kelvin)
+    (pair,) = read_pairs(tmp_path)
+    thermal = load(pair).thermal
+    assert (thermal.dtype, int(thermal.min()), int(thermal.max())) == (np.uint8, 0, 255)
+    assert abs(int(thermal[12, 0]) - 128) < 4
+    cv2.imwrite(str(tmp_path / "ir" / "a.tif"), kelvin / np.float32(1000.0))  # whatever their unit
+    assert np.abs(load(pair).thermal.astype(int) - thermal).max() <= 1
+    cv2.imwrite(str(tmp_path / "ir" / "a.tif"), np.full_like(kelvin, 300.0))
+    assert not load(pair).thermal.any()
+    for bad in (np.nan, np.inf):
+        kelvin[3, 4] = bad
+        cv2.imwrite(str(tmp_path / "ir" / "a.tif"), kelvin)
+        with pytest.raises(FusionError, match=r"a\.tif holds values that are no numbers"):
+            load(pair)
+
+
+def test_a_visible_frame_of_16_bits_uses_them(tmp_path):
+    picture(tmp_path / "ir" / "a.png", channels=1)
+    (tmp_path / "vi").mkdir()
+    frame = np.random.default_rng(0).integers(0, 65536, (24, 32, 3)).astype(np.uint16)
+    cv2.imwrite(str(tmp_path / "vi" / "a.png"), frame)
+    (pair,) = read_pairs(tmp_path)
+    assert np.array_equal(load(pair).visible[..., ::-1], frame >> 8)
+    for bits in (10, 12):
+        cv2.imwrite(str(tmp_path / "vi" / "a.png"), frame >> (16 - bits))
+        with pytest.raises(FusionError, match=r"a\.png has 16 bits per channel and no value above \d+: it would"):
+            load(pair)

@@ -12,7 +12,7 @@ import torch
 
 from fusion import FusionError, detection, redrawing, robustness
 from fusion.cache import EnsembleCache
-from fusion.data import Pair, load, read_pairs, reduce
+from fusion.data import Pair, load, read_pairs, reduce, split
 from fusion.ensemble import draw, source_checksum
 from fusion.evaluate import condition_of, detections, evaluate, metric_rows, perception
 from fusion.labelled import labels_of
@@ -37,6 +37,7 @@ def test_an_evaluation_writes_tables_per_condition_with_intervals(tmp_path):
     metrics = result["metrics"]
     assert set(metrics) == {"all", "day", "night", "fog"}
     assert metrics["night"]["student sim"]["EN"]["count"] == 2
+    assert metrics["day"]["student sim"]["EN"]["low"] is None
     en = metrics["all"]["student sim"]["EN"]
     assert en["low"] < en["mean"] < en["high"]
     # Averages are nearest to both sources in the mean square: a law, not an observation.
@@ -79,6 +80,58 @@ def test_without_labels_a_detector_is_refused_and_so_is_a_missing_one(tmp_path):
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 1
     assert done.stderr.startswith("fusion.evaluate: no folder")
+
+
+def test_a_malformed_label_is_told_before_hours_of_metrics(tmp_path, monkeypatch):
+    write_pairs(tmp_path / "set", ["1", "2"])
+    (tmp_path / "set" / "labels").mkdir()
+    (tmp_path / "set" / "labels" / "1.txt").write_text("0 0.5 0.5 0.25 0.5\n")
+    (tmp_path / "set" / "labels" / "2.txt").write_text("0 0.5 half 0.25 0.5\n")
+    monkeypatch.setattr("fusion.detection.Detector", lambda path: path)
+    monkeypatch.setattr("fusion.evaluate.metric_rows", lambda *_: pytest.fail("metrics came first"))
+    with pytest.raises(FusionError, match=r"2\.txt:1: not 'class x y width height'"):
+        evaluate([tmp_path / "set"], tmp_path / "out", detector=tmp_path / "any.onnx")
+
+
+def test_what_is_measured_is_written_before_what_may_still_fail(tmp_path, monkeypatch):
+    def broken(*_):
+        raise FusionError("no detection today")
+
+    write_pairs(tmp_path / "set", ["1"])
+    (tmp_path / "set" / "labels").mkdir()
+    (tmp_path / "set" / "labels" / "1.txt").write_text("0 0.5 0.5 0.25 0.5\n")
+    monkeypatch.setattr("fusion.detection.Detector", lambda path: path)
+    monkeypatch.setattr("fusion.evaluate.detections", broken)
+    with pytest.raises(FusionError, match="no detection today"):
+        evaluate([tmp_path / "set"], tmp_path / "out", detector=tmp_path / "any.onnx")
+    assert len((tmp_path / "out" / "metrics.csv").read_text().splitlines()) == 1 + 7
+
+
+def test_frames_that_training_saw_are_left_out_where_a_share_is_held_out(tmp_path, monkeypatch, capsys):
+    write_pairs(tmp_path / "set", names := [f"street{number}x" for number in range(12)])
+    for side in ("train", "test"):
+        write_pairs(tmp_path / "whole" / side, ["a"])
+    monkeypatch.setattr("fusion.evaluate.metric_rows", lambda pairs, *_: [{"pair": p.visible.stem, "condition": "", "fusion": "visible", "EN": 1.0} for p in pairs])  # fmt: skip # noqa: E501
+    monkeypatch.setattr("fusion.evaluate.fusions", lambda weights: {})
+    monkeypatch.setattr("fusion.evaluate.perception", lambda: None)
+
+    def measured(folder: Path, **options: object) -> list[str]:
+        evaluate([folder], tmp_path / "out", **options)
+        return [row["pair"] for row in csv.DictReader((tmp_path / "out" / "metrics.csv").open())]
+
+    held = [pair.name for pair in split(read_pairs(tmp_path / "set"), 0.4)[1]]
+    assert 1 < len(held) < 12
+    assert measured(tmp_path / "set") == sorted(names)
+    assert measured(tmp_path / "set", held_out=0.4) == held
+    assert measured(tmp_path / "set", held_out=0.4, every=2) == held[::2]
+    assert measured(tmp_path / "set", held_out=1.0) == sorted(names)
+    assert capsys.readouterr().err == ""
+    for folder in (tmp_path / "whole", tmp_path / "whole" / "test"):  # whatever the share, and also by itself
+        assert measured(folder, held_out=0.0) == ["a"]
+    with pytest.raises(FusionError, match="no held-out pair at a share of 0: give a larger --held-out"):
+        measured(tmp_path / "set", held_out=0.0)
+    measured(tmp_path / "whole", weights=["runs/student.safetensors"])
+    assert "2 pairs, 1 of them on the training side of a split by 0.1" in capsys.readouterr().err
 
 
 def test_what_a_detector_lacks_is_told_before_hours_of_metrics(tmp_path, monkeypatch):
@@ -180,6 +233,18 @@ def test_frames_of_one_drive_redrawn_together_leave_more_room():
     assert np.std(alone) == pytest.approx(np.sqrt(0.6 * 0.4 / 60), rel=0.1)
 
 
+def test_one_block_alone_has_no_interval():
+    statistics = {"visible": lambda times: float(times.sum()), "student sim": lambda times: 2.0 * float(times.sum())}
+    for frames, block in ((1, 1), (12, 12), (10, 12)):
+        table = redrawing.judged(statistics, frames, "AP50", block)
+        assert table["visible"] == {"AP50": frames, "low": None, "high": None}
+        assert table["student sim"]["ahead of"] == {"visible": {"by": frames, "low": None, "high": None}}
+    text = detection_markdown({"fog": {name: {"pedestrian": one | {"frames": 10, "boxes": 7}} for name, one in table.items()}})  # fmt: skip # noqa: E501
+    assert "| visible | 10.000 (too few frames for an interval) |" in text
+    assert "| visible | +10.000 (too few frames for an interval) |" in text
+    assert redrawing.judged(statistics, 13, "AP50", 12)["visible"]["low"] is not None
+
+
 def test_a_detectors_output_becomes_boxes_in_pixels():
     out = np.zeros((85, 22, 22), np.float32)
     out[0, 11, 5], out[5, 11, 5] = 1.0, 1.0  # a person whose centre is at the corner of cell (11, 5)
@@ -216,7 +281,7 @@ def test_a_student_is_compared_with_its_teacher_on_held_out_pairs(tmp_path):
         samples = torch.stack([clear, (clear.int() + 1).clamp(max=255).byte()])
         cache.append({pair.name: samples}, {pair.name: source_checksum(pair)})
     with pytest.raises(FusionError, match="no held-out pair has an ensemble"):
-        evaluate([tmp_path / "drawn"], tmp_path / "out", ensembles=tmp_path / "ensembles", held_out=0.0)
+        evaluate([tmp_path / "drawn"], tmp_path / "out", ensembles=tmp_path / "ensembles")
     result = evaluate([tmp_path / "drawn"], tmp_path / "out", ensembles=tmp_path / "ensembles", held_out=1.0)
     share = result["of teacher"]
     assert share["teacher, mean"]["EN"] == 1.0
@@ -225,7 +290,9 @@ def test_a_student_is_compared_with_its_teacher_on_held_out_pairs(tmp_path):
     rows = list(csv.DictReader((tmp_path / "out" / "teacher.csv").open()))
     distance = {row["fusion"]: float(row["distance"]) for row in rows if row["pair"] == rows[0]["pair"]}
     assert distance["teacher, mean"] == 0.0 < distance["teacher, one draw"] < distance["visible"]
-    assert "4 held-out pairs" in (tmp_path / "out" / "summary.md").read_text()
+    assert "## Against the teacher (4 pairs)" in (tmp_path / "out" / "summary.md").read_text()  # whatever training saw
+    evaluate([tmp_path / "drawn"], tmp_path / "out", every=3, ensembles=tmp_path / "ensembles", held_out=1.0)
+    assert "## Against the teacher (2 pairs)" in (tmp_path / "out" / "summary.md").read_text()
 
 
 @pytest.fixture

@@ -16,8 +16,8 @@ def run(monkeypatch: pytest.MonkeyPatch, *options: object) -> None:
     main()
 
 
-def video(path: Path, frames: list[np.ndarray]) -> Path:
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 20.0, (frames[0].shape[1], frames[0].shape[0]))
+def video(path: Path, frames: list[np.ndarray], rate: float = 20.0) -> Path:
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), rate, (frames[0].shape[1], frames[0].shape[0]))
     for frame in frames:
         writer.write(frame)
     writer.release()
@@ -60,7 +60,12 @@ def test_two_videos_are_fused_frame_by_frame_as_long_as_both_last(tmp_path, monk
     visible = video(tmp_path / "v.mp4", [one.visible[..., ::-1].copy() for one in drawn])
     thermal = video(tmp_path / "t.mp4", [np.repeat(one.thermal[..., None], 3, axis=2) for one in drawn[:2]])
     run(monkeypatch, "--visible", visible, "--thermal", thermal, "--out", tmp_path / "fused.mp4")
-    assert "2 fused frames" in capsys.readouterr().out
+    said = f"2 fused frames in {tmp_path / 'fused.mp4'}; the thermal video ended after 2 of 3 frames\n"
+    assert capsys.readouterr().out == said
+    run(monkeypatch, "--visible", thermal, "--thermal", visible, "--out", tmp_path / "y.mp4")
+    assert "; the visible video ended after 2 of 3 frames" in capsys.readouterr().out
+    run(monkeypatch, "--visible", visible, "--thermal", visible, "--out", tmp_path / "y.mp4")
+    assert "ended" not in capsys.readouterr().out
     back = cv2.VideoCapture(str(tmp_path / "fused.mp4"))
     assert (back.get(cv2.CAP_PROP_FRAME_COUNT), back.get(cv2.CAP_PROP_FPS)) == (2, 20.0)
     other = video(tmp_path / "o.mp4", [np.zeros((24, 32, 3), np.uint8)])
@@ -70,6 +75,37 @@ def test_two_videos_are_fused_frame_by_frame_as_long_as_both_last(tmp_path, monk
     with pytest.raises(SystemExit, match=r"x\.mp4 cannot be written whole"):
         run(monkeypatch, "--visible", visible, "--thermal", thermal, "--out", tmp_path / "x.mp4")
     assert not list(tmp_path.glob("*x*"))
+
+
+def test_videos_of_another_rate_are_refused(tmp_path, monkeypatch):
+    frames = [np.full((48, 64, 3), 40 * number, np.uint8) for number in range(3)]
+    names = ("v", 30.0), ("ntsc", 29.97), ("t", 25.0)
+    visible, ntsc, thermal = (video(tmp_path / f"{name}.mp4", frames, rate) for name, rate in names)
+    run(monkeypatch, "--visible", visible, "--thermal", ntsc, "--out", tmp_path / "fused.mp4")
+    says = r"v\.mp4 has 30 frames a second where .*t\.mp4 has 25 frames a second: bring both to one rate"
+    with pytest.raises(SystemExit, match=says):
+        run(monkeypatch, "--visible", visible, "--thermal", thermal, "--out", tmp_path / "x.mp4")
+
+
+def test_no_fused_frame_comes_to_lie_beside_its_sources(tmp_path, monkeypatch):
+    write(tmp_path / "set", count=1, seed=0, width=64, height=48)
+    rgb = tmp_path / "set" / "rgb"
+    cv2.imwrite(str(rgb / "0000.jpg"), cv2.imread(str(rgb / "0000.png")))
+    (rgb / "0000.png").unlink()
+    for kind in ("rgb", "thermal", "clear"):
+        with pytest.raises(SystemExit, match=f"{kind} holds frames that are to be fused: give another --out"):
+            run(monkeypatch, "--data", tmp_path / "set", "--out", tmp_path / "set" / kind)
+    assert [path.name for path in rgb.iterdir()] == ["0000.jpg"]
+
+
+def test_two_folders_are_fused_by_name(tmp_path, monkeypatch, capsys):
+    write(tmp_path, count=2, seed=0, width=64, height=48)
+    folders = ("--visible", tmp_path / "rgb", "--thermal", tmp_path / "thermal")
+    run(monkeypatch, *folders, "--out", tmp_path / "out")
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["0000.png", "0001.png"]
+    assert "2 fused frames" in capsys.readouterr().out
+    with pytest.raises(SystemExit, match="are two images, two videos or two folders"):
+        run(monkeypatch, *folders[:3], tmp_path / "thermal/0000.png", "--out", tmp_path / "out")
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,11 @@ def test_a_mean_is_told_with_half_of_its_interval_and_what_a_fusion_lacks_stays_
     ]
 
 
+def test_one_pair_alone_has_no_interval():
+    one = {"EN": {"mean": 6.789, "low": None, "high": None, "count": 1}}
+    assert "| visible | 6.79 |" in markdown({"night": {"visible": one}})
+
+
 def test_a_class_without_boxes_has_no_precision():
     found = {"AP50": 0.5, "low": 0.25, "high": 0.75, "frames": 2, "boxes": 3}
     none = {"AP50": None, "low": None, "high": None, "frames": 2, "boxes": 0}
