@@ -46,7 +46,7 @@ from results.scores import Failure, score
 from results.strips import strip_jpeg
 from results.ticks import Tick
 from scenarios.definition import ScenarioDefinition, load_scenario
-from scenarios.fitting import plan_route, title_of
+from scenarios.fitting import off_way, plan_route, title_of
 from scenarios.planner import RoutePlan, gps_plan
 from scenarios.routes import RouteSpec, select_routes
 from scenarios.stage import Stage
@@ -92,6 +92,8 @@ def run_episode(request: dict[str, Any], tell: Tell, server: Callable[[], Server
         tell({"event": "state", "text": "setting the stage"})
         stage = Stage(client, world, route, spec, driven, seed, free_port())
         stack.callback(stage.destroy)
+        for why in off_way(route, spec).values():
+            print(f"left out: {why}")
         drive = _Drive(request, address, client, world, stage, route, proxy, ambient_for(driven, spec), seed, tell)
         stack.callback(drive.destroy)
         drive.run()
@@ -115,7 +117,7 @@ def run_episode(request: dict[str, Any], tell: Tell, server: Callable[[], Server
         attempt=int(request["attempt"]),
         failure=drive.failure,
         error=drive.error,
-        route_name=title_of(spec),
+        route_name=title_of(spec, route),
         sensors=drive.sensors,
         clips=tuple(drive.clips),
         route_xy=tuple((float(x), float(y)) for x, y in route.xyz[::2, :2]),

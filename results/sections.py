@@ -142,7 +142,8 @@ def _route_section(
     cells = tuple(_cell(names[arm], [r for r in records if r.arm == arm], manifest) for arm in arms)
     return RouteSection(
         anchor=f"route-{index + 1}",
-        title=route.name or f"route {route.id}",
+        # A drive knows what of its route was left out.
+        title=next((r.route_name for r in records if r.route_name), route.name) or f"route {route.id}",
         route=route,
         length_m=records[0].route_length_m if records else None,
         cells=cells,

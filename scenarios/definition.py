@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -136,7 +137,8 @@ class ScenarioDefinition(_Strict):
             quick_routes = select_routes(routes, self.quick_routes)
         except ScenarioError as error:
             raise ScenarioError(f"{self.source}: quick_routes: {error}") from error
-        return quick_routes if quick and quick_routes else routes
+        chosen = quick_routes if quick and quick_routes else routes
+        return tuple(replace(route, leaves_out=True) for route in chosen) if self._drives_elsewhere else chosen
 
     def clear_twin(self) -> ScenarioDefinition:
         """The scenario of the `clear` arm: itself when it names none.

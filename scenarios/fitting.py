@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 import carla
+import numpy as np
 
 from scenarios.errors import ScenarioError
 from scenarios.hazards import HAZARDS, PARAMETERS
@@ -14,8 +15,9 @@ from scenarios.hazards.pedestrian import DIRECTIONS
 from scenarios.planner import RoutePlan, plan
 from scenarios.routes import RouteSpec, ScenarioSpec
 
-# A trigger point belongs to the route when it lies this near to it.
+# A trigger point belongs to the route when it lies this near to it; the leaderboard asks for its heading, too.
 TRIGGER_NEAR_M = 2.0
+TRIGGER_HEADING_DEG = 10.0
 
 
 def plan_route(carla_map: carla.Map, spec: RouteSpec) -> RoutePlan:
@@ -28,24 +30,54 @@ def plan_route(carla_map: carla.Map, spec: RouteSpec) -> RoutePlan:
 
 def triggers(route: RoutePlan, spec: RouteSpec) -> list[tuple[ScenarioSpec, float]]:
     """The scenarios that are staged, each with how far along the route (m) its trigger point is."""
-    placed = []
+    return _placed(route, spec)[0]
+
+
+def off_way(route: RoutePlan, spec: RouteSpec) -> dict[str, str]:
+    """Why scenarios of a benchmark's file that nightloop could stage are left out on this way, by their names."""
+    return _placed(route, spec)[1]
+
+
+def _placed(route: RoutePlan, spec: RouteSpec) -> tuple[list[tuple[ScenarioSpec, float]], dict[str, str]]:
+    placed: list[tuple[ScenarioSpec, float]] = []
+    unfit: dict[str, str] = {}
     for scenario in spec.scenarios:
         if scenario.type not in HAZARDS:
             continue
         _check_spelling(scenario)
         _check_values(scenario)
-        along_m, away_m = route.nearest(scenario.trigger.x, scenario.trigger.y)
-        where = f"{scenario.source}: trigger point of {scenario.name}"
-        if away_m > TRIGGER_NEAR_M:
-            raise ScenarioError(f"{where} is {away_m:.1f} m off the route")
-        distance_m = scenario.number("distance", 0.0)
-        if not 0.0 <= along_m + distance_m <= route.length_m:
-            raise ScenarioError(
-                f"{scenario.source}: {scenario.name} lies outside the route: its trigger point at {along_m:.0f} m "
-                f"and its distance of {distance_m:g} m, on a route of {route.length_m:.0f} m"
-            )
-        placed.append((scenario, along_m))
-    return placed
+        try:
+            placed.append((scenario, _trigger_m(route, scenario, heads_along=spec.leaves_out)))
+        except ScenarioError as error:
+            if not spec.leaves_out:
+                raise
+            unfit[scenario.name] = str(error)
+    return placed, unfit
+
+
+def _trigger_m(route: RoutePlan, scenario: ScenarioSpec, heads_along: bool) -> float:
+    """How far along the route (m) a trigger point is; ScenarioError where it does not fit."""
+    trigger = scenario.trigger
+    where = f"{scenario.source}: trigger point of {scenario.name}"
+    along_m, away_m = route.nearest(trigger.x, trigger.y)
+    if away_m > TRIGGER_NEAR_M:
+        raise ScenarioError(f"{where} is {away_m:.1f} m off the route")
+    if heads_along:
+        turns_deg = np.abs((route.yaw_deg - trigger.yaw + 180.0) % 360.0 - 180.0)
+        distances_m = np.hypot(route.xyz[:, 0] - trigger.x, route.xyz[:, 1] - trigger.y)
+        distances_m[turns_deg > TRIGGER_HEADING_DEG] = np.inf
+        nearest = int(np.argmin(distances_m))
+        if distances_m[nearest] > TRIGGER_NEAR_M:
+            raise ScenarioError(f"{where} has a yaw of {trigger.yaw:g}, not that of the route")
+        if abs(route.distance_m[nearest] - along_m) > 2.0 * TRIGGER_NEAR_M:  # the route crosses itself here
+            along_m = float(route.distance_m[nearest])
+    distance_m = scenario.number("distance", 0.0)
+    if not 0.0 <= along_m + distance_m <= route.length_m:
+        raise ScenarioError(
+            f"{scenario.source}: {scenario.name} lies outside the route: its trigger point at {along_m:.0f} m "
+            f"and its distance of {distance_m:g} m, on a route of {route.length_m:.0f} m"
+        )
+    return along_m
 
 
 def _check_spelling(scenario: ScenarioSpec) -> None:
@@ -69,9 +101,12 @@ def _check_values(scenario: ScenarioSpec) -> None:
             scenario.number(name, 0.0)
 
 
-def title_of(spec: RouteSpec) -> str:
+def title_of(spec: RouteSpec, route: RoutePlan | None = None) -> str:
     """What happens on a route, as far as it is staged, in the words of its file."""
-    return ", ".join(s.name if s.type in HAZARDS else f"{s.name} (left out)" for s in spec.scenarios)
+    unfit = off_way(route, spec) if route is not None else {}
+    return ", ".join(
+        s.name if s.type in HAZARDS and s.name not in unfit else f"{s.name} (left out)" for s in spec.scenarios
+    )
 
 
 def left_out(routes: Sequence[RouteSpec]) -> list[str]:

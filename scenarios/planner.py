@@ -16,21 +16,33 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.plan import GpsPlan, RoadOption
+from scenarios.anchors import anchors_of
 from scenarios.errors import ScenarioError
+from scenarios.lane_graph import (
+    SAMPLE_M,
+    LaneKey,
+    ahead_m,
+    is_passed,
+    key_of,
+    lane_graph,
+    lane_path,
+    neighbour,
+    neighbour_for_change,
+    rest_of_lane,
+)
 
 STEP_M = 1.0
-SAMPLE_M = 5.0
 LANE_CHANGE_M = 10.0
+# What CARLA's planner makes of every lane change, if the lane is long enough.
+SHORT_LANE_CHANGE_M = 5.0
 MISSED_M = 3.0
-# The nearest lane of a point that lies farther off every road is no lane that anybody meant.
-KEYPOINT_NEAR_M = 10.0
-# Costs as much as this way round; a lane change is worth it only where the network asks for one.
-LANE_CHANGE_COST_M = 40.0
+# Lane changes may lead this far past a key point: nobody drives back for it.
+LED_PAST_M = 25.0
 # Below this change of heading a junction is passed straight on (CARLA's own planner uses 35 deg as well).
 STRAIGHT_DEG = 35.0
 EARTH_RADIUS_M = 6378137.0
 
-LaneKey = tuple[int, int, int]  # road, section, lane of the OpenDRIVE
+Step = tuple[carla.Transform, RoadOption, bool]  # whether inside a junction
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,107 +118,111 @@ def gps_plan(route: RoutePlan, carla_map: carla.Map) -> GpsPlan:
 def _trace(
     carla_map: carla.Map, keypoints: Sequence[tuple[float, float, float]]
 ) -> list[tuple[carla.Transform, RoadOption]]:
-    graph = _lane_graph(carla_map)
-    anchors = []
-    for x, y, z in keypoints:
-        waypoint = carla_map.get_waypoint(carla.Location(x=x, y=y, z=z), project_to_road=True)
-        away_m = math.inf if waypoint is None else _flat_distance_m(waypoint, x, y)
-        if away_m > KEYPOINT_NEAR_M:
-            raise ScenarioError(f"key point ({x:.1f}, {y:.1f}) is {away_m:.0f} m from any road of {carla_map.name}")
-        anchors.append(waypoint)
-    steps: list[tuple[carla.Transform, RoadOption, bool]] = []
-    for start, end in pairwise(anchors):
+    graph = lane_graph(carla_map)
+    anchors = anchors_of(carla_map, graph, keypoints)
+    steps: list[Step] = []
+    start = anchors[0]
+    for before, end in pairwise(anchors):
+        if start is not before and key_of(start) == key_of(end) and is_passed(start, end):
+            continue  # a lane change has led past this key point, too
         try:
-            steps.extend(_walk(graph, start, end))
-            if steps[-1][0].location.distance(end.transform.location) > MISSED_M:
-                raise nx.NetworkXNoPath
-            # The last step may lie beyond the key point, from which the next part begins: nobody drives back for it.
-            if end is not anchors[-1] and len(steps) > 1 and _is_ahead(steps[-1][0].location, end.transform):
-                steps.pop()
+            walked, last = _walk(graph, start, end)
         except nx.NetworkXNoPath:
-            a, b = start.transform.location, end.transform.location
-            raise ScenarioError(
-                f"no way through {carla_map.name} from ({a.x:.1f}, {a.y:.1f}) to ({b.x:.1f}, {b.y:.1f})"
-            ) from None
+            raise _no_way(carla_map, start, end) from None
+        steps.extend(walked)
+        is_beyond = ahead_m(last, end) < -1.01 * STEP_M
+        away_m = last.transform.location.distance(end.transform.location)
+        if away_m > (LED_PAST_M if is_beyond else MISSED_M):
+            raise _no_way(carla_map, start, end)
+        if is_beyond:
+            start = last
+            continue
+        start = end
+        # The last step may lie beyond the key point, from which the next part begins.
+        if end is not anchors[-1] and len(steps) > 1 and _is_ahead(steps[-1][0].location, end.transform):
+            steps.pop()
     return _name_turns(steps)
 
 
-def _lane_graph(carla_map: carla.Map) -> nx.DiGraph:
-    """Nodes are lane sections; edges lead to what follows a lane and to neighbours one may change to."""
-    graph = nx.DiGraph()
-    for entry, follower in carla_map.get_topology():
-        length_m = SAMPLE_M * len(entry.next_until_lane_end(SAMPLE_M))
-        graph.add_edge(_key(entry), _key(follower), weight=length_m, change=None)
-    for waypoint in carla_map.generate_waypoints(SAMPLE_M):
-        graph.add_node(_key(waypoint))
-        for side in ("left", "right"):
-            neighbour = _neighbour(waypoint, side)
-            if neighbour is not None and not graph.has_edge(_key(waypoint), _key(neighbour)):
-                graph.add_edge(_key(waypoint), _key(neighbour), weight=LANE_CHANGE_COST_M, change=side)
-    return graph
+def _no_way(carla_map: carla.Map, start: carla.Waypoint, end: carla.Waypoint) -> ScenarioError:
+    a, b = start.transform.location, end.transform.location
+    return ScenarioError(f"no way through {carla_map.name} from ({a.x:.1f}, {a.y:.1f}) to ({b.x:.1f}, {b.y:.1f})")
 
 
-def _neighbour(waypoint: carla.Waypoint, side: str) -> carla.Waypoint | None:
-    """The lane beside this point that one may change to: marked so, of the same direction, for driving."""
-    if str(waypoint.lane_change).lower() not in (side, "both"):
-        return None
-    neighbour = waypoint.get_left_lane() if side == "left" else waypoint.get_right_lane()
-    if neighbour is None or neighbour.lane_type != carla.LaneType.Driving:
-        return None
-    return neighbour if neighbour.lane_id * waypoint.lane_id > 0 else None
-
-
-def _walk(
-    graph: nx.DiGraph, start: carla.Waypoint, end: carla.Waypoint
-) -> Iterator[tuple[carla.Transform, RoadOption, bool]]:
-    """Lane points from `start` to `end`: (transform, option, whether inside a junction)."""
-    path = _lane_path(graph, start, end)
-    place = 0
-    here = start
+def _walk(graph: nx.DiGraph, start: carla.Waypoint, end: carla.Waypoint) -> tuple[list[Step], carla.Waypoint]:
+    """The steps from `start` to `end`, and the waypoint of the last."""
+    path = lane_path(graph, start, end)
+    sides = [graph.edges[edge]["change"] for edge in pairwise(path)] + [None]
+    steps: list[Step] = []
+    place, here = 0, start
     while True:
-        change = graph.edges[path[place], path[place + 1]]["change"] if place + 1 < len(path) else None
-        yield here.transform, RoadOption.LANEFOLLOW, here.is_junction
-        neighbour = _neighbour(here, change) if change is not None else None
-        if neighbour is not None:
-            onward = neighbour.next(LANE_CHANGE_M)
-            there = next((w for w in onward if _key(w) in path[place + 1 :]), None)
-            if there is None:
-                raise ScenarioError(f"no room for a lane change at {_text(here)}")
-            option = RoadOption.CHANGELANELEFT if change == "left" else RoadOption.CHANGELANERIGHT
-            yield from ((t, option, False) for t in _between(here.transform, there.transform))
-            here, place = there, path.index(_key(there), place + 1)
+        steps.append((here.transform, RoadOption.LANEFOLLOW, here.is_junction))
+        side = sides[place]
+        beside = _beside(here, side) if side is not None else None
+        if beside is not None:
+            place, there = _changed(path, sides, place, beside, end)
+            option = RoadOption.CHANGELANELEFT if side == "left" else RoadOption.CHANGELANERIGHT
+            steps.extend((t, option, False) for t in _between(here.transform, there.transform))
+            here = there
             continue
-        if place == len(path) - 1 and _passed(here, end):
-            return
-        # On the way to a lane change one follows one's own lane.
-        last = place + 1 if change is not None else min(place + 4, len(path))
-        ahead = here.next(STEP_M)
-        # A lane shorter than a step may be jumped over.
-        found = next(((i, w) for i in range(place, last) for w in ahead if _key(w) == path[i]), None)
+        if place == len(path) - 1 and is_passed(here, end):
+            return steps, here
+        found = _onward(graph, path, place, here, side is not None)
         if found is None:
-            if place == len(path) - 1:
-                return
-            raise ScenarioError(f"the lanes of the map do not join at {_text(here)}")
+            return steps, here
         place, here = found
 
 
-def _lane_path(graph: nx.DiGraph, start: carla.Waypoint, end: carla.Waypoint) -> list[LaneKey]:
-    first, last = _key(start), _key(end)
-    if first == last and not _passed(start, end):
-        return [first]
-    if first not in graph or last not in graph:
-        raise nx.NetworkXNoPath
-    if first != last:
-        return nx.dijkstra_path(graph, first, last)
-    # The end lies behind the start on the same lane: once round.
-    onward = [n for n in graph.successors(first) if graph.edges[first, n]["change"] is None]
-    ways = [nx.dijkstra_path(graph, n, last) for n in onward if nx.has_path(graph, n, last)]
-    if not ways:
-        raise nx.NetworkXNoPath
-    return [first, *min(ways, key=lambda way: nx.path_weight(graph, way, "weight"))]
+def _beside(here: carla.Waypoint, side: str) -> carla.Waypoint | None:
+    """Where a lane change from here leads; None as long as there is a place ahead where the markings allow it."""
+    allowed = neighbour_for_change(here, side)
+    if allowed is not None or any(neighbour_for_change(w, side) for w in rest_of_lane(here, SAMPLE_M)):
+        return allowed
+    # The place lies behind the start: CARLA's planner changes lanes here, whatever the markings say.
+    return neighbour(here, side)
 
 
-def _name_turns(steps: list[tuple[carla.Transform, RoadOption, bool]]) -> list[tuple[carla.Transform, RoadOption]]:
+def _changed(
+    path: list[LaneKey], sides: list[str | None], place: int, beside: carla.Waypoint, end: carla.Waypoint
+) -> tuple[int, carla.Waypoint]:
+    """Where the lane change to `beside` ends: the place in the path and the waypoint."""
+    after = next(i for i in range(place, len(path)) if sides[i] is None)
+    changes = after - place
+    length_m = LANE_CHANGE_M
+    if after == len(path) - 1:
+        length_m = min(max(ahead_m(beside, end) / changes, SHORT_LANE_CHANGE_M), LANE_CHANGE_M)
+    if changes > 1:  # leave room for the others
+        length_m = min(length_m, len(rest_of_lane(beside, STEP_M)) * STEP_M / changes)
+    reach = next((i for i in range(place + 1, len(path)) if sides[i] is not None), len(path) - 1)
+    while length_m > 0.0:
+        onward = beside.next(length_m)
+        found = next(((i, w) for i in range(place + 1, reach + 1) for w in onward if key_of(w) == path[i]), None)
+        if found is not None:
+            return found
+        length_m -= STEP_M
+    return place + 1, beside
+
+
+def _onward(
+    graph: nx.DiGraph, path: list[LaneKey], place: int, here: carla.Waypoint, to_change: bool
+) -> tuple[int, carla.Waypoint] | None:
+    """A step along the path; None at the end of its last lane."""
+    # On the way to a lane change one follows one's own lane.
+    last = place + 1 if to_change else min(place + 4, len(path))
+    ahead = here.next(STEP_M)
+    # A lane shorter than a step may be jumped over.
+    found = next(((i, w) for i in range(place, last) for w in ahead if key_of(w) == path[i]), None)
+    if found is not None or place == len(path) - 1:
+        return found
+    # So may the lane of the path's end.
+    follower = graph.nodes[path[place + 1]].get("entry")
+    away_m = math.inf if follower is None else follower.transform.location.distance(here.transform.location)
+    if to_change or away_m > 2.0 * STEP_M:
+        raise ScenarioError(f"the lanes of the map do not join at {_text(here)}")
+    return place + 1, follower
+
+
+def _name_turns(steps: list[Step]) -> list[tuple[carla.Transform, RoadOption]]:
     """Give the points of each junction the manoeuvre that the change of heading across it means."""
     named = [(transform, option) for transform, option, _ in steps]
     begin = 0
@@ -235,27 +251,13 @@ def _between(a: carla.Transform, b: carla.Transform) -> Iterator[carla.Transform
         )
 
 
-def _flat_distance_m(waypoint: carla.Waypoint, x: float, y: float) -> float:
-    location = waypoint.transform.location
-    return math.hypot(location.x - x, location.y - y)
-
-
 def _xyz(transform: carla.Transform) -> tuple[float, float, float]:
     return transform.location.x, transform.location.y, transform.location.z
-
-
-def _passed(here: carla.Waypoint, end: carla.Waypoint) -> bool:
-    """Whether `here` is at `end` or beyond it on the same lane (s grows along lanes of negative id)."""
-    return (end.s - here.s) * (-1 if here.lane_id > 0 else 1) <= 1e-3
 
 
 def _is_ahead(location: carla.Location, place: carla.Transform) -> bool:
     forward = place.get_forward_vector()
     return bool((location.x - place.location.x) * forward.x + (location.y - place.location.y) * forward.y > 0.0)
-
-
-def _key(waypoint: carla.Waypoint) -> LaneKey:
-    return waypoint.road_id, waypoint.section_id, waypoint.lane_id
 
 
 def _text(waypoint: carla.Waypoint) -> str:

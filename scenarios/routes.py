@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import count
 from pathlib import Path
 
 from results.layout import file_name_of
@@ -113,6 +113,8 @@ class RouteSpec:
     scenarios: tuple[ScenarioSpec, ...] = ()
     weathers: tuple[RouteWeather, ...] = ()
     source: str = ""  # file:line
+    # Of a benchmark's file: scenarios that do not fit the way are left out, as the leaderboard does, not refused.
+    leaves_out: bool = False
 
 
 def parse_routes(path: str | Path) -> tuple[RouteSpec, ...]:
@@ -221,22 +223,31 @@ def _route(element: Element, path: Path) -> RouteSpec:
         raise ScenarioError(f"{source}: a route needs at least two points, found {len(points)}")
     scenarios = element.first("scenarios")
     staged = tuple(_scenario(s, path) for s in scenarios.all("scenario")) if scenarios else ()
-    names = Counter(scenario.name for scenario in staged)
-    twice = next((scenario for scenario in staged if names[scenario.name] > 1), None)
-    if twice is not None:
-        raise ScenarioError(
-            f"{twice.source}: scenario name {twice.name!r} is used twice in route {element.attributes['id']}"
-        )
     weathers = element.first("weathers")
     weather_elements = weathers.all("weather") if weathers else element.all("weather")
     return RouteSpec(
         id=element.attributes["id"],
         town=element.attributes["town"],
         keypoints=tuple(tuple(_number(p, axis, path) for axis in "xyz") for p in points),  # type: ignore[misc]
-        scenarios=staged,
+        scenarios=_each_name_once(staged),
         weathers=tuple(_weather(w, path) for w in weather_elements),
         source=source,
     )
+
+
+def _each_name_once(scenarios: tuple[ScenarioSpec, ...]) -> tuple[ScenarioSpec, ...]:
+    """A name's second scenario is "<name> (2)": the leaderboard's own files use some twice in a route."""
+    taken = {scenario.name for scenario in scenarios}
+    seen: set[str] = set()
+    named = []
+    for scenario in scenarios:
+        if scenario.name in seen:
+            free = next(name for n in count(2) if (name := f"{scenario.name} ({n})") not in taken)
+            taken.add(free)
+            scenario = replace(scenario, name=free)
+        seen.add(scenario.name)
+        named.append(scenario)
+    return tuple(named)
 
 
 def _scenario(element: Element, path: Path) -> ScenarioSpec:

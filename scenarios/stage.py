@@ -11,7 +11,7 @@ from results.ticks import Tick
 from scenarios.criteria import Criterion, criteria_for, read_signs
 from scenarios.definition import ScenarioDefinition
 from scenarios.errors import ScenarioError
-from scenarios.fitting import triggers
+from scenarios.fitting import off_way, triggers
 from scenarios.hazards import HAZARDS, Hazard, Place
 from scenarios.lights import RouteLights
 from scenarios.planner import RoutePlan
@@ -70,7 +70,10 @@ class Stage:
         assert isinstance(ego, carla.Vehicle)
         self.ego: carla.Vehicle = ego
         self._ego_half_length_m = half_length_m(ego)  # asks the server
-        self.skipped_scenarios: tuple[str, ...] = tuple(s.name for s in self.spec.scenarios if s.type not in HAZARDS)
+        unfit = off_way(self.plan, self.spec)
+        self.skipped_scenarios: tuple[str, ...] = tuple(
+            s.name for s in self.spec.scenarios if s.type not in HAZARDS or s.name in unfit
+        )
         placed = triggers(self.plan, self.spec)
         self.hazards: dict[str, Hazard] = {
             s.name: HAZARDS[s.type](Place(self.world, self.carla_map, self.plan, s, trigger_m, self._spawner))

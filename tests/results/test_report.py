@@ -168,6 +168,17 @@ def test_crashed_missing_and_failed_drives_are_shown_as_such(tmp_path: Path) -> 
     assert "Nothing was driven on this route" in text
 
 
+def test_a_route_has_the_name_that_its_drives_tell(tmp_path: Path) -> None:
+    """A scenario may turn out to lie beside the way only where the map is known."""
+    run = write_run(tmp_path, seeds=(0,))
+    summary.write(run)
+    kept = [path for path in tmp_path.rglob("record.json") if ROUTES[0].name in path.read_text()]
+    for path in kept:
+        path.write_text(path.read_text().replace(ROUTES[0].name, f"{ROUTES[0].name} (left out)"))
+    assert kept
+    assert f"{ROUTES[0].name} (left out)" in report.write(run).read_text()
+
+
 def test_names_from_outside_cannot_become_markup(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
     route = RouteEntry("r1", '<script>alert("$x$")</script>', "Elm02")

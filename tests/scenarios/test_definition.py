@@ -33,6 +33,12 @@ def test_night_fog_reaches_the_world_as_night_and_sixty_metres():
     assert load_scenario("day_clear").weather_parameters().fog_density == 0.0
 
 
+def test_a_benchmarks_file_may_hold_what_does_not_fit_its_way():
+    own = load_scenario("night_fog")
+    assert not any(route.leaves_out for route in own.load_routes())
+    assert all(route.leaves_out for route in own.on_routes(own.routes_path).load_routes())
+
+
 def test_quick_drives_the_two_pedestrian_routes():
     routes = load_scenario("night_fog").load_routes(quick=True)
     assert [route.id for route in routes] == ["1", "2"]

@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import carla
@@ -6,7 +7,7 @@ import pytest
 
 import scenarios.hazards
 from scenarios.errors import ScenarioError
-from scenarios.fitting import left_out, title_of, triggers
+from scenarios.fitting import left_out, off_way, title_of, triggers
 from scenarios.hazards import HAZARDS, PARAMETERS
 from scenarios.planner import plan
 from scenarios.routes import RouteSpec, ScenarioSpec, TriggerPoint
@@ -67,3 +68,37 @@ def test_parameters_of_hazards_are_those_that_their_code_reads():
         read = re.findall(r'spec\.(?:text|number|positive|choice)\(\s*"(\w+)"', source.read_text())
         assert set(read) == set(names)
         assert all(f"`{name}`" in source.read_text().split('"""')[1] for name in names)
+
+
+def moved(spec: RouteSpec, **trigger: float) -> RouteSpec:
+    (scenario,) = spec.scenarios
+    return replace(spec, scenarios=(replace(scenario, trigger=replace(scenario.trigger, **trigger)),))
+
+
+@pytest.mark.parametrize(
+    ("spec", "why"),
+    [
+        (moved(crossing(distance="12"), y=-170.0), "mine.xml:7: trigger point of Walker is 19.4 m off the route"),
+        (crossing(distance="90"), "mine.xml:7: Walker lies outside the route: its trigger point at 0 m and its dist"),
+    ],
+)
+def test_what_does_not_fit_its_way_is_refused_and_left_out_of_a_benchmarks_file(spec, why):
+    way = plan(carla.Map("Elm02", build_town("Elm02").opendrive), spec.keypoints)
+    with pytest.raises(ScenarioError, match=f"^{re.escape(why)}"):
+        triggers(way, spec)
+    benchmarks = replace(moved(spec, yaw=float(way.yaw_deg[0])), leaves_out=True)
+    assert triggers(way, benchmarks) == []
+    assert off_way(way, benchmarks)["Walker"].startswith(why)
+    assert title_of(benchmarks, way) == "Walker (left out)"
+
+
+def test_the_trigger_points_of_a_benchmarks_file_head_along_the_way():
+    spec = replace(crossing(distance="12"), leaves_out=True)
+    way = plan(carla.Map("Elm02", build_town("Elm02").opendrive), spec.keypoints)
+    along_deg = float(way.yaw_deg[0])
+    ((_, along_m),) = triggers(way, moved(spec, yaw=along_deg + 368.0))
+    assert along_m == pytest.approx(0.0, abs=1.0)
+    across = moved(spec, yaw=along_deg + 90.0)
+    assert triggers(way, across) == []
+    assert re.search(r"Walker has a yaw of -?[\d.]+, not that of the route$", off_way(way, across)["Walker"])
+    assert triggers(way, replace(across, leaves_out=False))

@@ -24,12 +24,12 @@ def server():
         yield connection
 
 
-def staged(server, scenario="night_clear", route_id="3", add: ScenarioSpec | None = None, **changes):
+def staged(server, scenario="night_clear", route_id="3", add: ScenarioSpec | None = None, leaves_out=False, **changes):
     client, world, _ = server
     definition = load_scenario(scenario).model_copy(update=changes)
     spec = next(route for route in definition.load_routes() if route.id == route_id)
     if add is not None:
-        spec = dataclasses.replace(spec, scenarios=(*spec.scenarios, add))
+        spec = dataclasses.replace(spec, scenarios=(*spec.scenarios, add), leaves_out=leaves_out)
     return Stage(client, world, plan(world.get_map(), spec.keypoints), spec, definition, 0, free_port())
 
 
@@ -119,6 +119,18 @@ def test_scenario_types_that_are_not_known_are_named_and_skipped(server):
     stage = staged(server, add=ScenarioSpec("Accident_1", "Accident", trigger))
     assert stage.skipped_scenarios == ("Accident_1",)
     stage.destroy()
+
+
+def test_what_lies_beside_the_way_of_a_benchmarks_route_is_skipped(server):
+    trigger = load_scenario("night_clear").load_routes()[2].scenarios[0].trigger
+    far = ScenarioSpec("Walker_9", "DynamicObjectCrossing", dataclasses.replace(trigger, x=trigger.x + 80.0))
+    stage = staged(server, add=far, leaves_out=True)
+    try:
+        assert stage.skipped_scenarios == ("Walker_9",)
+        assert "Walker_9" not in stage.hazards
+        assert stage.hazards
+    finally:
+        stage.destroy()
 
 
 def test_at_night_lamps_and_low_beams_burn_and_the_stopped_car_is_dark(server):

@@ -12,6 +12,7 @@ from scenarios.errors import ScenarioError
 from scenarios.planner import gps_plan, plan
 from scenarios.route_writer import lane_location
 from tests.scenarios.maps import elm02, street
+from tests.scenarios.odd_maps import fork, short_lane, solid_ahead
 
 
 def manoeuvres(route):
@@ -131,3 +132,54 @@ def test_the_gps_plan_leads_to_the_same_places():
     for (point, option), (x, y, _), (_, world_option) in zip(gps, route.xyz, route.points):
         assert math.dist(frame.xy(point["lat"], point["lon"]), (x, y)) < 0.02
         assert option == world_option
+
+
+def assert_leads_on(route, most_turn_deg=50.0):
+    """No step leads back or straight aside."""
+    steps = np.diff(route.xyz[:, :2], axis=0)
+    heading = np.degrees(np.arctan2(steps[:, 1], steps[:, 0]))
+    assert np.abs((heading - route.yaw_deg[1:] + 180) % 360 - 180).max() < most_turn_deg
+
+
+def test_a_lane_change_takes_what_room_is_left():
+    route = plan(street(), [(391.0, 1.75, 0.0), (398.0, 5.25, 0.0)])
+    assert tuple(route.xyz[-1, :2]) == pytest.approx((398.0, 5.25), abs=0.05)
+    assert_leads_on(route)
+
+
+def test_key_points_beside_one_another_are_no_dead_end():
+    """So Bench2Drive's routes write a lane change; CARLA's planner takes 5 m for it."""
+    route = plan(street(), [(100.0, 1.75, 0.0), (105.0, 5.25, 0.0), (110.0, 1.75, 0.0)])
+    assert tuple(route.xyz[-1, :2]) == pytest.approx((110.0, 1.75), abs=0.05)
+    assert_leads_on(route)
+
+
+def test_nobody_drives_back_for_key_points_that_a_lane_change_has_passed():
+    keypoints = [(100.0, 1.75, 0.0), (102.0, 5.25, 0.0), (104.0, 5.25, 0.0), (130.0, 5.25, 0.0)]
+    route = plan(street(), keypoints)
+    assert tuple(route.xyz[-1, :2]) == pytest.approx((130.0, 5.25), abs=1.01)
+    assert route.length_m == pytest.approx(31.0, abs=2.0)
+    assert_leads_on(route)
+
+
+def test_a_lane_change_that_was_allowed_before_the_start_is_made_at_once():
+    route = plan(solid_ahead(), [(250.0, 1.75, 0.0), (300.0, 5.25, 0.0)])
+    assert route.xyz[:12, 1].max() == pytest.approx(5.25, abs=0.05)
+    later = plan(solid_ahead(), [(150.0, 1.75, 0.0), (300.0, 5.25, 0.0)])
+    assert RoadOption.CHANGELANERIGHT in manoeuvres(later)
+
+
+def test_a_route_may_end_on_a_lane_shorter_than_a_step():
+    for start in np.arange(50.1, 51.0, 0.2):
+        route = plan(short_lane(), [(start, 1.75, 0.0), (100.3, 1.75, 0.0)])
+        assert route.xyz[-1, 0] == pytest.approx(100.2, abs=0.9)
+
+
+@pytest.mark.parametrize("exit_road", [4, 5])
+@pytest.mark.parametrize("aside_m", [0.1, 0.3, 0.5, 0.7])
+def test_a_key_point_where_lanes_part_means_the_one_that_leads_on(exit_road, aside_m):
+    """It lies on both, nearer to the one or the other."""
+    end = fork().get_waypoint_xodr(exit_road, -1, 60.0).transform.location
+    route = plan(fork(), [(50.0, 1.75, 0.0), (108.0, 1.75 + aside_m, 0.0), (end.x, end.y, 0.0)])
+    assert math.dist(route.xyz[-1, :2], (end.x, end.y)) < 1.1
+    assert_leads_on(route)
