@@ -21,6 +21,7 @@ from fusion.backbones import DEFAULT, Backbone, span_px
 from fusion.cache import EnsembleCache
 from fusion.contrast import stronger_contrast
 from fusion.data import Images, Pair, grey_bytes, load, read_folders, reduce, split
+from fusion.ensemble import check_sources, drawn_as
 from fusion.errors import FusionError
 from fusion.features import FeatureStatistics, draw_features, read_features
 from fusion.in_order import in_order
@@ -126,10 +127,8 @@ def read_scenes(folders: list[Path], cache: EnsembleCache, recipe: Recipe,
                 device: torch.device | str = "cpu") -> tuple[list[Scene], list[Scene]]:  # fmt: skip
     """(training, held out) scenes; with backbones, which lie on `device`, their feature statistics are drawn first
     where they are missing."""
-    from fusion.ensemble import check_sources
-
-    wanted = _drawn_pairs(folders, cache)
-    check_sources(wanted, cache)
+    wanted, drawn = _drawn_pairs(folders, cache)
+    check_sources([pair for pair in wanted if drawn[pair.name] == pair.name], cache)  # others are known by their files
     statistics = {}
     for name, samples in cache.ensembles():
         used = samples[: recipe.samples] if recipe.samples else samples
@@ -140,16 +139,17 @@ def read_scenes(folders: list[Path], cache: EnsembleCache, recipe: Recipe,
     features: dict[str, list[tuple[Tensor, Tensor]]] = {pair.name: [] for pair in wanted}
     for backbone in backbones:
         seen = dict(read_features(draw_features(cache, backbone, recipe.samples, device)))
-        average = _average(seen, [pair.name for pair in sides[0]])
+        average = _average(seen, [drawn[pair.name] for pair in sides[0]])
         for pair in wanted:
-            features[pair.name].append((seen[pair.name].mean, average.divide(seen[pair.name].variance)))
+            one = seen[drawn[pair.name]]
+            features[pair.name].append((one.mean, average.divide(one.variance)))
     labelled = recipe.label_gain > 0.0 or recipe.label_patches > 0.0
     signals = recipe.signal_gain > 0.0 or recipe.signal_patches > 0.0
     training, held = (
         [
             Scene(
                 images,
-                *statistics[images.name],
+                *statistics[drawn[images.name]],
                 tuple(features[images.name]),
                 _boxes(pair, images, labelled),
                 _signals(pair, images, signals),
@@ -169,20 +169,21 @@ def read_scenes(folders: list[Path], cache: EnsembleCache, recipe: Recipe,
 
 def data_digest(folders: list[Path], cache: EnsembleCache, held_out: float) -> str:
     """SHA-256 of what a run learns from and is measured on: the ensembles, and which pairs are on which side."""
-    sides = split(_drawn_pairs(folders, cache), held_out)
+    sides = split(_drawn_pairs(folders, cache)[0], held_out)
     names = [[pair.name for pair in side] for side in sides]
     return hashlib.sha256(json.dumps([cache.digest, names]).encode()).hexdigest()
 
 
-def _drawn_pairs(folders: list[Path], cache: EnsembleCache) -> tuple[Pair, ...]:
-    """The pairs of these folders that have an ensemble, in order of their names."""
+def _drawn_pairs(folders: list[Path], cache: EnsembleCache) -> tuple[tuple[Pair, ...], dict[str, str]]:
+    """The pairs of these folders that have an ensemble, and the names they were drawn under, in order of these."""
     pairs = {pair.name: pair for pair in read_folders(folders)}
-    wanted = tuple(pairs[name] for name in sorted(cache.sources) if name in pairs)
-    if not wanted:
+    drawn = drawn_as(tuple(pairs.values()), cache)
+    if not drawn:
         raise FusionError(
-            f"none of the ensembles in {cache.folder} belongs to a pair in {', '.join(map(str, folders))}"
+            f"none of the ensembles in {cache.folder} was drawn from a pair in {', '.join(map(str, folders))}: draw "
+            "them with fusion.ensemble"
         )
-    return wanted
+    return tuple(pairs[name] for name in drawn), drawn
 
 
 def _boxes(pair: Pair, images: Images, wanted: bool) -> tuple[Box, ...]:

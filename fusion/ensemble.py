@@ -50,6 +50,24 @@ def load_teacher(name_or_path: str, steps: int, eta: float, tile: int = 0, overl
     return ConditionalTeacher.load(path, steps, eta, tile, overlap)
 
 
+def drawn_as(pairs: Sequence[Pair], cache: EnsembleCache) -> dict[str, str]:
+    """Name of every pair that has an ensemble -> the name it was drawn under, in order of the latter.
+
+    A folder's pairs are named otherwise when it is given alone than when it is given beside another one: those whose
+    name the cache does not know are told by their files.
+    """
+    sources, names = cache.sources, {pair.name for pair in pairs}
+    found = {name: name for name in names & sources.keys()}
+    left: dict[str, list[str]] = {}
+    for name in sorted(sources.keys() - names, reverse=True):
+        left.setdefault(sources[name], []).append(name)
+    unknown = [pair for pair in pairs if pair.name not in found] if left else []
+    for pair, checksum in zip(unknown, in_order(source_checksum, unknown, "checking pairs")):
+        if left.get(checksum):
+            found[pair.name] = left[checksum].pop()
+    return dict(sorted(found.items(), key=lambda item: item[1]))
+
+
 def check_sources(pairs: Sequence[Pair], cache: EnsembleCache) -> None:
     """FusionError where the files of a pair are not those that the teacher was shown: a set that was rendered anew has
     other frames under the same names."""
@@ -83,7 +101,8 @@ def draw(pairs: tuple[Pair, ...], teacher: Teacher, cache: EnsembleCache, device
             raise FusionError(
                 f"{pair.visible} or its partners changed since the ensembles in {cache.folder} were drawn"
             )
-    missing = [pair for pair in pairs if pair.name not in have]
+    known = drawn_as(pairs, cache)
+    missing = [pair for pair in pairs if pair.name not in known]
     with bar("drawing", len(pairs)) as advance:
         advance(len(pairs) - len(missing))
         for first in range(0, len(missing), SHARD_PAIRS):

@@ -46,7 +46,7 @@ from fusion.backbones import Backbone, load_backbones, span_px, unit_features
 from fusion.batches import FeatureTarget, Recipe, Scene, data_digest, make_batch, read_scenes
 from fusion.cache import EnsembleCache
 from fusion.checkpoint import load_checkpoint, save_checkpoint
-from fusion.data import Images, evenly, grey_bytes
+from fusion.data import Images, evenly, grey_bytes, read_folders
 from fusion.errors import FusionError
 from fusion.files import append, make_folder, write_image, write_text
 from fusion.losses import charbonnier, edge_loss, evidence_weight, feature_loss, label_weight, pixel_loss
@@ -212,8 +212,8 @@ def train(folders: list[Path], ensembles: Path, out: Path, recipe: Recipe, log_e
         backbone.to(processes.device)
     with processes.first_alone():  # it draws the feature statistics that are missing; the others find them
         training, held = read_scenes(folders, cache, recipe, backbones, processes.device)
-    if processes.is_first and not held:
-        say_nothing_is_held_out()
+    if processes.is_first:
+        say_what_is_trained_on(len(training), len(held), len(read_folders(folders)))
     torch.manual_seed(recipe.seed)
     student = load_student(locate(recipe.init)).train().requires_grad_(True) if recipe.init else Student()
     student.config = replace(student.config, thermal=int(recipe.thermal))
@@ -280,6 +280,15 @@ def start_folder(out: Path, settings: dict[str, Any]) -> None:
     make_folder(out)
     (out / "log.csv").unlink(missing_ok=True)
     write_text(out / "recipe.json", json.dumps(settings, indent=1) + "\n")
+
+
+def say_what_is_trained_on(training: int, held: int, pairs: int) -> None:
+    """An ensemble draw that was interrupted would pass unnoticed otherwise."""
+    without = pairs - training - held
+    lack = f"; {without} of the data's {pairs} pairs have no ensemble" if without else ""
+    print(f"training on {training} pairs, {held} held out{lack}", flush=True)
+    if not held:
+        say_nothing_is_held_out()
 
 
 def say_nothing_is_held_out() -> None:

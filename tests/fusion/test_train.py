@@ -13,7 +13,7 @@ import torch
 from fusion import FusionError, FusionProxy
 from fusion.batches import make_batch
 from fusion.cache import EnsembleCache, as_bytes
-from fusion.data import load, read_pairs
+from fusion.data import load, read_folders, read_pairs
 from fusion.ensemble import draw, load_teacher
 from fusion.patches import inside
 from fusion.synthetic import write
@@ -250,6 +250,33 @@ def test_pairs_that_changed_since_the_draw_are_named(tmp_path):
     changed.write_bytes(changed.read_bytes() + b"\0")
     with pytest.raises(FusionError, match=r"0001\.png or its partners changed"):
         train([tmp_path / "drawn"], tmp_path / "cache", tmp_path / "run", SMALL)
+
+
+def test_an_ensemble_is_found_though_its_folder_is_given_beside_another(drawn, ensembles, tmp_path, capsys):
+    write(tmp_path / "night", count=2, seed=9, width=128, height=96)
+    recipe, folders = replace(SMALL, steps=2), [drawn, tmp_path / "night"]
+    alone = train([drawn], ensembles, tmp_path / "alone", recipe)
+    assert capsys.readouterr().out.startswith("training on 6 pairs, 0 held out\n")
+    beside = train(folders, ensembles, tmp_path / "beside", recipe)
+    said = "training on 6 pairs, 0 held out; 2 of the data's 8 pairs have no ensemble\n"
+    assert capsys.readouterr().out.startswith(said)
+    both = EnsembleCache.create(tmp_path / "both", SETTINGS)
+    draw(read_folders(folders), Reference(), both)
+    again = train([drawn], tmp_path / "both", tmp_path / "again", recipe)
+    for name, tensor in alone.state_dict().items():
+        assert torch.equal(tensor, beside.state_dict()[name]), name
+        assert torch.equal(tensor, again.state_dict()[name]), name
+    with pytest.raises(FusionError, match="none of the ensembles in .* was drawn from a pair in .*other"):
+        write(tmp_path / "other", count=1, seed=99, width=128, height=96)
+        train([tmp_path / "other", tmp_path / "night"], ensembles, tmp_path / "none", recipe)
+
+
+def test_a_draw_goes_on_with_another_folder_and_leaves_what_is_drawn(drawn, ensembles, tmp_path):
+    write(tmp_path / "night", count=2, seed=9, width=128, height=96)
+    shutil.copytree(ensembles, tmp_path / "ensembles")
+    draw(read_folders([drawn, tmp_path / "night"]), Reference(), EnsembleCache.open(tmp_path / "ensembles"))
+    names = [*EnsembleCache.open(ensembles).sources, "night/0000", "night/0001"]
+    assert sorted(EnsembleCache.open(tmp_path / "ensembles").sources) == sorted(names)
 
 
 def run(module: str, *arguments: object) -> subprocess.CompletedProcess[str]:
