@@ -180,5 +180,5 @@ def _check_tensor(name: str, tensor: Tensor, channels: tuple[int, ...]) -> None:
     if math.isnan(low) or math.isnan(high):
         raise FusionError(f"a {name} tensor lies in [0, 1]; this one has NaN")
     if not (low >= 0.0 and high <= 1.0):
-        mend = ": divide it by 255" if 0.0 <= low and 1.0 < high <= 255.0 else ""
+        mend = ": divide it by 255" if low >= 0.0 and 1.0 < high <= 255.0 else ""
         raise FusionError(f"a {name} tensor lies in [0, 1]; this one has values from {low:g} to {high:g}{mend}")

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from fusion.errors import FusionError
 from fusion.files import read_arrays, whole
-from fusion.teacher.diffusion import Diffusion, DiffusionConfig
+from fusion.teacher.diffusion import Diffusion, DiffusionConfig, check_steps
 from fusion.teacher.network import NetworkConfig, TeacherNetwork
 from fusion.teacher.tiles import in_tiles
 
@@ -79,12 +79,13 @@ class ConditionalTeacher:
         if KIND not in metadata:
             raise FusionError(f"{path} does not hold a teacher")
         sizes = json.loads(metadata[KIND])
+        diffusion = DiffusionConfig(**sizes["diffusion"])
+        check_steps(steps, diffusion.train_steps)  # before the network, which takes seconds
         network = TeacherNetwork(NetworkConfig.from_dict(sizes["network"]))
         try:
             network.load_state_dict({name: torch.from_numpy(array) for name, array in arrays.items()})
         except RuntimeError as error:
             raise FusionError(f"teacher {path} has another shape: {' '.join(str(error).split())[:160]}") from None
-        diffusion = DiffusionConfig(**sizes["diffusion"])
         return cls(network, diffusion, steps, eta, hashlib.sha256(path.read_bytes()).hexdigest(), tile, overlap)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from fusion import FusionError, FusionProxy
+from fusion import FusionError, FusionProxy, ensemble
 from fusion.batches import make_batch
 from fusion.cache import EnsembleCache, as_bytes
 from fusion.data import load, read_folders, read_pairs
@@ -137,6 +137,24 @@ def test_an_earlier_student_may_stand_in_the_teachers_place(drawn, tmp_path):
         assert int((kept - torch.from_numpy(painted).int()).abs().max()) <= 1
     with pytest.raises(FusionError, match="no weights 'nobody'"):
         load_teacher("student:nobody", steps=1, eta=1.0)
+
+
+@pytest.mark.parametrize(
+    ("teacher", "options", "expected"),
+    [
+        ("student:sim", ["--samples", "4"], {"samples": 1, "scale": 1}),
+        ("student:sim", ["--scale", "2"], {"samples": 1, "scale": 2}),
+        ("reference", [], {"samples": 1, "steps": 3, "scale": 4}),
+    ],
+)
+def test_an_ensemble_is_drawn_as_its_teacher_needs_it(drawn, tmp_path, monkeypatch, teacher, options, expected):
+    words = ["--data", drawn, "--teacher", teacher, "--out", tmp_path / "ensembles", "--limit", "1", *options]
+    monkeypatch.setattr(sys, "argv", ["", *map(str, words)])
+    ensemble.main()
+    cache = EnsembleCache.open(tmp_path / "ensembles")
+    assert expected.items() <= cache.settings.items()
+    ((_, samples),) = cache.ensembles()
+    assert samples.shape == (1, 3, 96 // expected["scale"], 128 // expected["scale"])
 
 
 def test_what_is_labelled_comes_nearer_to_its_clear_twin(drawn, ensembles, tmp_path):
@@ -266,8 +284,8 @@ def test_an_ensemble_is_found_though_its_folder_is_given_beside_another(drawn, e
     for name, tensor in alone.state_dict().items():
         assert torch.equal(tensor, beside.state_dict()[name]), name
         assert torch.equal(tensor, again.state_dict()[name]), name
-    with pytest.raises(FusionError, match="none of the ensembles in .* was drawn from a pair in .*other"):
-        write(tmp_path / "other", count=1, seed=99, width=128, height=96)
+    write(tmp_path / "other", count=1, seed=99, width=128, height=96)
+    with pytest.raises(FusionError, match=r"none of the ensembles in .* was drawn from a pair in .*other"):
         train([tmp_path / "other", tmp_path / "night"], ensembles, tmp_path / "none", recipe)
 
 
