@@ -164,7 +164,21 @@ def read_scenes(folders: list[Path], cache: EnsembleCache, recipe: Recipe,
         raise FusionError(
             "--signal-gain and --signal-patches need recordings with tags and clear twins: no lit signal is seen"
         )
+    _check_twins(training, recipe)
     return training, held
+
+
+def _check_twins(training: list[Scene], recipe: Recipe) -> None:
+    """A term that no pair takes part in would be asked for in vain. Defaults and 0 ask for nothing."""
+    twins = [scene.images.clear is not None for scene in training]
+    if recipe.lambda_contrast > 0.0 and all(twins):
+        raise FusionError("--lambda-contrast needs pairs without a clear twin: all that are trained on have one")
+    if any(twins):
+        return
+    for name in ("lambda_twin", "evidence_gain", "label_gain"):
+        if getattr(recipe, name) not in (0.0, getattr(Recipe, name)):
+            flag = f"--{name.replace('_', '-')}"
+            raise FusionError(f"{flag} is about clear twins: no pair that is trained on has one; leave it out")
 
 
 def data_digest(folders: list[Path], cache: EnsembleCache, held_out: float) -> str:

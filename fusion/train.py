@@ -255,6 +255,8 @@ def train(folders: list[Path], ensembles: Path, out: Path, recipe: Recipe, log_e
             for kept, new in zip(average.parameters(), student.parameters()):
                 kept.lerp_(new, 1.0 - decay)
         done = step + 1
+        if processes.is_first and step == first:
+            say_first_step(done, recipe.steps, started)
         if done % log_every == 0 or done == recipe.steps:
             terms = processes.average_terms(terms)
             stop_at_nan(terms["loss"], done)
@@ -293,6 +295,11 @@ def say_what_is_trained_on(training: int, held: int, pairs: int) -> None:
 
 def say_nothing_is_held_out() -> None:
     print("no pair is held out, for want of pairs or of --held-out: psnr is that of training pairs", file=sys.stderr)
+
+
+def say_first_step(step: int, steps: int, started: float) -> None:
+    """The next sign of life is a log line, which may be long in coming."""
+    print(f"{step:6d}  of {steps} steps  {time.monotonic() - started:.1f} s", flush=True)
 
 
 def stop_at_nan(loss: float, step: int) -> None:

@@ -37,7 +37,7 @@ from fusion.teacher.conditional import ConditionalTeacher, save_teacher
 from fusion.teacher.diffusion import PREDICTIONS, Diffusion, DiffusionConfig
 from fusion.teacher.network import NetworkConfig, TeacherNetwork
 from fusion.teacher.views import masked_example, twin_example
-from fusion.train import forget_after, log, say_nothing_is_held_out, start_folder, stop_at_nan
+from fusion.train import forget_after, log, say_first_step, say_nothing_is_held_out, start_folder, stop_at_nan
 
 
 @dataclass(frozen=True)
@@ -205,6 +205,8 @@ def train(folders: list[Path], out: Path, recipe: Recipe, log_every: int = 200, 
                 kept.lerp_(new, 1.0 - decay)
         recent.append(total)
         done = step + 1
+        if step == first:
+            say_first_step(done, recipe.steps, started)
         if done % log_every == 0 or done == recipe.steps:
             stop_at_nan(float(np.mean(recent)), done)
             teacher = ConditionalTeacher(copy.deepcopy(average), schedule)

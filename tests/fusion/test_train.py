@@ -1,7 +1,9 @@
 import json
+import re
 import shutil
 import subprocess
 import sys
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -76,7 +78,7 @@ def test_a_run_is_not_resumed_on_other_ensembles_or_other_pairs(drawn, tmp_path)
     train([drawn], tmp_path / "ensembles", tmp_path / "run", SMALL, stop_after=0)
 
     def refused(data: Path, ensembles: Path) -> None:
-        with pytest.raises(FusionError, match=r"checkpoint\.pt was made with data_sha256 = ") as caught:
+        with pytest.raises(FusionError, match=r"checkpoint\.pt was made with other ensembles or pairs") as caught:
             train([data], ensembles, tmp_path / "run", SMALL, resume=True, stop_after=1)
         assert "\n" not in str(caught.value)
 
@@ -122,6 +124,26 @@ def test_without_thermal_frames_a_student_learns_what_the_visible_ones_give(draw
     assert not torch.equal(without["thermal"], seeing["thermal"])
     with pytest.raises(FusionError, match="--missing-share is about thermal frames"):
         train([drawn], ensembles, tmp_path / "none", replace(recipe, missing_share=0.1))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "clear", "says"),
+    [
+        ({"lambda_contrast": 10.0}, True, "--lambda-contrast needs pairs without a clear twin"),
+        ({"lambda_twin": 2.0}, False, "--lambda-twin is about clear twins"),
+        ({"evidence_gain": 3.0}, False, "--evidence-gain is about clear twins"),
+        ({"lambda_twin": 0.0, "evidence_gain": 0.0, "lambda_contrast": 10.0}, False, None),
+        ({}, False, None),
+    ],
+)
+def test_a_term_that_no_pair_takes_part_in_is_refused(drawn, tmp_path, wrong, clear, says):
+    shutil.copytree(drawn, tmp_path / "pairs")
+    if not clear:
+        shutil.rmtree(tmp_path / "pairs" / "clear")
+    cache = EnsembleCache.create(tmp_path / "ensembles", {**SETTINGS, "teacher": "noisy"})
+    draw(read_pairs(tmp_path / "pairs"), Noisy(), cache)
+    with pytest.raises(FusionError, match=says) if says else nullcontext():
+        read_scenes([tmp_path / "pairs"], cache, replace(SMALL, **wrong))
 
 
 def test_an_earlier_student_may_stand_in_the_teachers_place(drawn, tmp_path):
@@ -223,6 +245,11 @@ def test_a_folder_with_another_run_is_left_alone(drawn, ensembles, tmp_path):
         train([drawn], ensembles, tmp_path / "run", recipe)
     with pytest.raises(FusionError, match="made with seed = 0, not 1"):
         train([drawn], ensembles, tmp_path / "run", Recipe(**{**recipe.__dict__, "seed": 1}), resume=True)
+    weights = tmp_path / "run" / "student.safetensors"
+    longer, way_on = replace(recipe, steps=3), f"to train on, give --init {re.escape(str(weights))} and another --out$"
+    with pytest.raises(FusionError, match=f"made with steps = 2, not 3: {way_on}"):
+        train([drawn], ensembles, tmp_path / "run", longer, resume=True)
+    train([drawn], ensembles, tmp_path / "longer", replace(longer, init=str(weights)))
     with pytest.raises(FusionError, match="no run to resume"):
         train([drawn], ensembles, tmp_path / "other", recipe, resume=True)
     (tmp_path / "run" / "checkpoint.pt").write_bytes(b"half of")
