@@ -133,7 +133,7 @@ def main() -> None:
         required=True,
         help="weights of a teacher, folder of an unconditional diffusers model, student:NAME, or 'reference'",
     )
-    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True, help="folder of the ensembles, new or begun alike")
     parser.add_argument(
         "--samples", type=int, default=8, help="K, per pair (default: 8; always 1 where they would all be alike)"
     )

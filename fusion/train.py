@@ -57,6 +57,7 @@ from fusion.shape import CELL_PX
 from fusion.statistics import resample
 from fusion.student import Student
 from fusion.weights import locate
+from fusion.weights.arrays import load_arrays
 from fusion.weights.tensors import load_student, save_student
 
 __all__ = ["Recipe", "Scene", "held_out_psnr", "make_batch", "read_scenes", "train"]
@@ -203,6 +204,8 @@ def train(folders: list[Path], ensembles: Path, out: Path, recipe: Recipe, log_e
         raise FusionError(f"a batch of {recipe.batch} cannot be shared evenly by {processes.count} processes")
     if recipe.missing_share > 0.0 and not recipe.thermal:
         raise FusionError("--missing-share is about thermal frames: with --no-thermal there are none")
+    if recipe.init:
+        load_arrays(locate(recipe.init))  # told now, not after all pairs are read
     cache = EnsembleCache.open(ensembles)
     scale = int(cache.settings["scale"])
     if CELL_PX % scale:
@@ -328,11 +331,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m fusion.train", description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, nargs="+", required=True, help="folders of pairs")
     parser.add_argument("--ensembles", type=Path, required=True, help="cache that fusion.ensemble drew for them")
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--resume", action="store_true")
-    parser.add_argument("--log-every", type=int, default=50, help="steps between log lines and checkpoints")
-    parser.add_argument("--device", default="cpu", help="cpu or cuda; with torchrun, each process takes its own card")
-    parser.add_argument("--workers", type=int, default=0, help="processes that make batches ahead (GPU: 4 to 8)")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the run")
+    parser.add_argument("--resume", action="store_true", help="go on with the run in --out after its last checkpoint")
+    parser.add_argument(
+        "--log-every", type=int, default=50, help="steps between log lines and checkpoints (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--device", default="cpu", help="cpu (default) or cuda; with torchrun, each process takes its own card"
+    )
+    parser.add_argument(
+        "--workers", type=int, default=0, help="processes that make batches ahead (default: 0; GPU: 4 to 8)"
+    )
     add_options(parser, Recipe())
     options = vars(parser.parse_args())
     recipe = from_options(Recipe(), options)

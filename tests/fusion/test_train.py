@@ -100,7 +100,8 @@ def test_a_student_may_start_from_given_weights(drawn, ensembles, tmp_path):
     second = train([drawn], ensembles, tmp_path / "second", Recipe(**{**one_small_step, "init": given}))
     assert held_out_psnr(second, scenes, 4) == pytest.approx(held_out_psnr(first, scenes, 4), abs=0.05)
     with pytest.raises(FusionError, match="no weights"):
-        train([drawn], ensembles, tmp_path / "third", Recipe(**{**one_small_step, "init": "nowhere.safetensors"}))
+        # Told before a pair is read: here there is none.
+        train([tmp_path], ensembles, tmp_path / "third", Recipe(**{**one_small_step, "init": "nowhere.safetensors"}))
 
 
 def test_without_thermal_frames_a_student_learns_what_the_visible_ones_give(drawn, ensembles, tmp_path):
