@@ -258,8 +258,6 @@ def train(folders: list[Path], ensembles: Path, out: Path, recipe: Recipe, log_e
             for kept, new in zip(average.parameters(), student.parameters()):
                 kept.lerp_(new, 1.0 - decay)
         done = step + 1
-        if processes.is_first and step == first:
-            say_first_step(done, recipe.steps, started)
         if done % log_every == 0 or done == recipe.steps:
             terms = processes.average_terms(terms)
             stop_at_nan(terms["loss"], done)
@@ -269,6 +267,8 @@ def train(folders: list[Path], ensembles: Path, out: Path, recipe: Recipe, log_e
                 figures = f"loss {terms['loss']:.4f}  psnr {terms['held_out_psnr_db']:.2f} dB"
                 print(f"{done:6d}  {figures}  {time.monotonic() - started:.0f} s", flush=True)
                 save_checkpoint(out, parts, settings, done)
+        elif processes.is_first and step == first:
+            say_first_step(done, recipe.steps, started)
         if processes.is_first and (done % (10 * log_every) == 0 or done == recipe.steps):
             write_image(out / f"samples-{done:06d}.png", sample_grid(average, shown, scale))
         if stop_after is not None and done >= stop_after:
@@ -291,7 +291,7 @@ def say_what_is_trained_on(training: int, held: int, pairs: int) -> None:
     """An ensemble draw that was interrupted would pass unnoticed otherwise."""
     without = pairs - training - held
     lack = f"; {without} of the data's {pairs} pairs have no ensemble" if without else ""
-    print(f"training on {training} pairs, {held} held out{lack}", flush=True)
+    print(f"training on {training} pairs, {held} held out{lack}", file=sys.stderr, flush=True)
     if not held:
         say_nothing_is_held_out()
 

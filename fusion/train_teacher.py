@@ -207,8 +207,6 @@ def train(folders: list[Path], out: Path, recipe: Recipe, log_every: int = 200, 
                 kept.lerp_(new, 1.0 - decay)
         recent.append(total)
         done = step + 1
-        if step == first:
-            say_first_step(done, recipe.steps, started)
         if done % log_every == 0 or done == recipe.steps:
             stop_at_nan(float(np.mean(recent)), done)
             teacher = ConditionalTeacher(copy.deepcopy(average), schedule)
@@ -220,6 +218,8 @@ def train(folders: list[Path], out: Path, recipe: Recipe, log_every: int = 200, 
             save_checkpoint(out, parts, settings, done)
             figures = f"loss {row['loss']:.4f}  psnr {row['held_out_psnr_db']:.2f} dB"
             print(f"{done:6d}  {figures}  {time.monotonic() - started:.0f} s", flush=True)
+        elif step == first:
+            say_first_step(done, recipe.steps, started)
         if stop_after is not None and done >= stop_after:
             return average
     save_teacher(average, schedule, out / "teacher.safetensors")

@@ -133,12 +133,16 @@ def test_without_thermal_frames_a_student_learns_what_the_visible_ones_give(draw
         ({"lambda_contrast": 10.0}, True, "--lambda-contrast needs pairs without a clear twin"),
         ({"lambda_twin": 2.0}, False, "--lambda-twin is about clear twins"),
         ({"evidence_gain": 3.0}, False, "--evidence-gain is about clear twins"),
+        ({"label_gain": 2.0}, False, "--label-gain is about clear twins"),
         ({"lambda_twin": 0.0, "evidence_gain": 0.0, "lambda_contrast": 10.0}, False, None),
         ({}, False, None),
     ],
 )
 def test_a_term_that_no_pair_takes_part_in_is_refused(drawn, tmp_path, wrong, clear, says):
     shutil.copytree(drawn, tmp_path / "pairs")
+    (tmp_path / "pairs" / "labels").mkdir()
+    for pair in read_pairs(drawn):
+        (tmp_path / "pairs" / "labels" / f"{pair.visible.stem}.txt").write_text("0 0.25 0.25 0.5 0.5\n")
     if not clear:
         shutil.rmtree(tmp_path / "pairs" / "clear")
     cache = EnsembleCache.create(tmp_path / "ensembles", {**SETTINGS, "teacher": "noisy"})
@@ -302,10 +306,12 @@ def test_an_ensemble_is_found_though_its_folder_is_given_beside_another(drawn, e
     write(tmp_path / "night", count=2, seed=9, width=128, height=96)
     recipe, folders = replace(SMALL, steps=2), [drawn, tmp_path / "night"]
     alone = train([drawn], ensembles, tmp_path / "alone", recipe)
-    assert capsys.readouterr().out.startswith("training on 6 pairs, 0 held out\n")
+    said = capsys.readouterr()
+    assert said.err.startswith("training on 6 pairs, 0 held out\n")
+    assert said.out.startswith("     1  of 2 steps  ")
     beside = train(folders, ensembles, tmp_path / "beside", recipe)
     said = "training on 6 pairs, 0 held out; 2 of the data's 8 pairs have no ensemble\n"
-    assert capsys.readouterr().out.startswith(said)
+    assert capsys.readouterr().err.startswith(said)
     both = EnsembleCache.create(tmp_path / "both", SETTINGS)
     draw(read_folders(folders), Reference(), both)
     again = train([drawn], tmp_path / "both", tmp_path / "again", recipe)
