@@ -34,6 +34,7 @@ from fusion.batches import Recipe, Scene, data_digest, read_scenes
 from fusion.cache import EnsembleCache
 from fusion.checkpoint import NAME as CHECKPOINT
 from fusion.data import read_folders, split
+from fusion.ensemble import drawn_as
 from fusion.errors import FusionError
 from fusion.files import write_text
 from fusion.metrics import grey, structural_similarity
@@ -148,8 +149,9 @@ def ablate(folders: list[Path], ensembles: Path, out: Path, recipe: Recipe, seed
     if unknown:
         raise FusionError(f"no variant '{unknown[0]}': there are {'; '.join(variants)}")
     chosen = {name: variant for name, variant in variants.items() if not only or name in only}
-    drawn = EnsembleCache.open(ensembles).sources
-    if not split([pair for pair in read_folders(folders) if pair.name in drawn], recipe.held_out)[1]:
+    pairs = read_folders(folders)
+    drawn = drawn_as(pairs, EnsembleCache.open(ensembles))
+    if not split([pair for pair in pairs if pair.name in drawn], recipe.held_out)[1]:
         raise FusionError("no pair is held out to measure on: give more pairs, or a larger --held-out")
     results: dict[tuple[str, int], dict[str, float]] = {}
     for seed in seeds:

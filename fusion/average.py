@@ -14,6 +14,7 @@ import torch
 
 from fusion import limits
 from fusion.errors import FusionError
+from fusion.files import make_folder
 from fusion.student import Student
 from fusion.weights import locate
 from fusion.weights.tensors import load_student, save_student
@@ -21,6 +22,8 @@ from fusion.weights.tensors import load_student, save_student
 
 def average(one: Student, other: Student, share: float) -> Student:
     """share * one + (1 - share) * other, weight by weight; both must have the same sizes."""
+    if one.config.thermal != other.config.thermal:
+        raise FusionError("a student with thermal frames and one that has learnt without them cannot be averaged")
     if one.config != other.config:
         raise FusionError(f"students of different sizes cannot be averaged: {one.config} and {other.config}")
     mixed = Student(one.config)
@@ -39,7 +42,10 @@ def main() -> None:
     try:
         limits.check({"share": options.share})
         students = [load_student(locate(name)) for name in options.weights]
-        save_student(average(students[0], students[1], options.share), options.out)
+        mixed = average(students[0], students[1], options.share)
+        make_folder(options.out.parent)
+        save_student(mixed, options.out)
+        print(f"student in {options.out}")
     except FusionError as error:
         sys.exit(f"fusion.average: {error}")
 

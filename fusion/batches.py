@@ -21,12 +21,14 @@ from fusion.backbones import DEFAULT, Backbone, span_px
 from fusion.cache import EnsembleCache
 from fusion.contrast import stronger_contrast
 from fusion.data import Images, Pair, grey_bytes, load, read_folders, reduce, split
+from fusion.ensemble import check_sources, drawn_as
 from fusion.errors import FusionError
 from fusion.features import FeatureStatistics, draw_features, read_features
 from fusion.in_order import in_order
 from fusion.labelled import Box, labels_of, read_boxes
 from fusion.losses import luminance
 from fusion.patches import box_origin, inside, patch_origin
+from fusion.recipe import option
 from fusion.shape import CELL_PX
 from fusion.signals import read_signals
 from fusion.statistics import RunningMean, confidence, pixel_statistics, pixel_weight, resample, routing
@@ -39,44 +41,44 @@ LEAST_BOX_PX = 6
 class Recipe:
     """What decides the student's weights, besides the data."""
 
-    steps: int = 2000
-    batch: int = 4
-    patch_px: int = 96
-    learning_rate: float = 2e-3
-    ema: float = 0.995
-    tau_pix: float = 0.005
-    tau_feat: float = 0.5
-    lambda_feat: float = 0.1
-    lambda_edge: float = 0.2
-    lambda_twin: float = 1.0
-    lambda_contrast: float = 0.0
-    contrast_gain: float = 1.0  # how much stronger than in the thermal frame a warm thing should come out
-    contrast_detail: float = 0.0  # how much of its contrast with what is close by comes on top
-    lambda_flicker: float = 0.0
-    evidence_gain: float = 1.0
-    evidence_patches: float = 0.5  # share of the patches that are laid where the thermal frame shows a thing
-    label_gain: float = 0.0  # how much more L_twin asks for where a person or a vehicle is labelled
-    label_patches: float = 0.0  # share of the patches that are laid at a labelled person or vehicle
-    signal_gain: float = 0.0  # how much more L_twin asks for where a signal's lamp is lit
-    signal_patches: float = 0.0  # share of the patches that are laid at a lit signal, one frame in seven has one
-    pixel_weighting: bool = True
-    routing: bool = True  # off: every backbone teaches alike, everywhere
-    backbones: str = DEFAULT
-    context_px: int = 64  # how much of the frame around a patch the backbones see with it
-    thermal: bool = True  # off: it sees the visible frame's luminance instead, to learn what can be had without heat
-    samples: int = 0  # how many of the K samples to use; 0 is all
-    anchor_share: float = 0.1  # share of clear frames, whose target is the frame itself
-    missing_share: float = 0.0  # share of frames without their thermal half, whose target is the frame itself
-    drift_px: float = 3.0
-    drift_deg: float = 0.5
-    parallax_px: float = 0.0
-    polarity_share: float = 0.0
-    motion_blur_px: float = 0.0
-    rolling_frames: float = 0.0
-    held_out: float = 0.1
-    init: str = ""  # weights to start from, by name or path; none is the identity
-    bf16: bool = False
-    seed: int = 0
+    steps: int = option(2000, "training steps")
+    batch: int = option(4, "frames per step")
+    patch_px: int = option(96, "side of the patch of a frame that the loss looks at, in pixels")
+    learning_rate: float = option(2e-3, "highest learning rate, reached after a twentieth of the steps")
+    ema: float = option(0.995, "decay per step of the weights' moving average, 0 to 1")
+    tau_pix: float = option(0.005, "variance of the samples, in [0, 1] squared, at which a pixel's weight is 1/e")
+    tau_feat: float = option(0.5, "variance, in means of the data, by which backbones are told apart: small is strict")
+    lambda_feat: float = option(0.1, "weight of L_feat, what the backbones see; 0 loads none")
+    lambda_edge: float = option(0.2, "weight of L_edge, edges that are lost")
+    lambda_twin: float = option(1.0, "weight of L_twin, the clear twin")
+    lambda_contrast: float = option(0.0, "weight of L_contrast, warm things where there is no clear twin")
+    contrast_gain: float = option(1.0, "how much stronger than in the thermal frame a warm thing should come out")
+    contrast_detail: float = option(0.0, "how much of its contrast with what is close by comes on top")
+    lambda_flicker: float = option(0.0, "weight of L_flicker, what changes from a frame to the next")
+    evidence_gain: float = option(1.0, "how much more L_twin asks for where the thermal frame shows a thing")
+    evidence_patches: float = option(0.5, "share of the patches that are laid where the thermal frame shows a thing")
+    label_gain: float = option(0.0, "how much more L_twin asks for where a person or a vehicle is labelled")
+    label_patches: float = option(0.0, "share of the patches that are laid at a labelled person or vehicle")
+    signal_gain: float = option(0.0, "how much more L_twin asks for where a signal's lamp is lit")
+    signal_patches: float = option(0.0, "share of the patches that are laid at a lit signal")
+    pixel_weighting: bool = option(True, "pixels count less where the samples disagree")
+    routing: bool = option(True, "backbones teach where they agree with themselves, otherwise all alike everywhere")
+    backbones: str = option(DEFAULT, "frozen networks of L_feat, separated by commas")
+    context_px: int = option(64, "how much of the frame around a patch the backbones see with it, in pixels")
+    thermal: bool = option(True, "off: it sees the visible frame's luminance in place of the thermal frame, ever after")
+    samples: int = option(0, "how many of the K drawn samples to use, 0 for all")
+    anchor_share: float = option(0.1, "share of clear frames, whose target is the frame itself")
+    missing_share: float = option(0.0, "share of frames without their thermal half, whose target is the frame itself")
+    drift_px: float = option(3.0, "most drift of the thermal frame, in pixels, up to 30")
+    drift_deg: float = option(0.5, "most rotation of the thermal frame, in degrees, up to 10")
+    parallax_px: float = option(0.0, "most sideways shift of the thermal frame at the bottom row, in pixels")
+    polarity_share: float = option(0.0, "share of thermal frames that are inverted, black for hot")
+    motion_blur_px: float = option(0.0, "longest motion blur of the thermal frame, in pixels")
+    rolling_frames: float = option(0.0, "by how many frames, 0 to 1, the thermal frame's last row may be early or late")
+    held_out: float = option(0.1, "share of the pairs that is not trained on but measured")
+    init: str = option("", "weights to start from, by name or path; none is the identity")
+    bf16: bool = option(False, "the network computes in bfloat16")
+    seed: int = option(0, "of every random choice")
 
     @property
     def disturbance(self) -> Disturbance:
@@ -126,10 +128,8 @@ def read_scenes(folders: list[Path], cache: EnsembleCache, recipe: Recipe,
                 device: torch.device | str = "cpu") -> tuple[list[Scene], list[Scene]]:  # fmt: skip
     """(training, held out) scenes; with backbones, which lie on `device`, their feature statistics are drawn first
     where they are missing."""
-    from fusion.ensemble import check_sources
-
-    wanted = _drawn_pairs(folders, cache)
-    check_sources(wanted, cache)
+    wanted, drawn = _drawn_pairs(folders, cache)
+    check_sources([pair for pair in wanted if drawn[pair.name] == pair.name], cache)  # others are known by their files
     statistics = {}
     for name, samples in cache.ensembles():
         used = samples[: recipe.samples] if recipe.samples else samples
@@ -140,16 +140,17 @@ def read_scenes(folders: list[Path], cache: EnsembleCache, recipe: Recipe,
     features: dict[str, list[tuple[Tensor, Tensor]]] = {pair.name: [] for pair in wanted}
     for backbone in backbones:
         seen = dict(read_features(draw_features(cache, backbone, recipe.samples, device)))
-        average = _average(seen, [pair.name for pair in sides[0]])
+        average = _average(seen, [drawn[pair.name] for pair in sides[0]])
         for pair in wanted:
-            features[pair.name].append((seen[pair.name].mean, average.divide(seen[pair.name].variance)))
+            one = seen[drawn[pair.name]]
+            features[pair.name].append((one.mean, average.divide(one.variance)))
     labelled = recipe.label_gain > 0.0 or recipe.label_patches > 0.0
     signals = recipe.signal_gain > 0.0 or recipe.signal_patches > 0.0
     training, held = (
         [
             Scene(
                 images,
-                *statistics[images.name],
+                *statistics[drawn[images.name]],
                 tuple(features[images.name]),
                 _boxes(pair, images, labelled),
                 _signals(pair, images, signals),
@@ -164,25 +165,40 @@ def read_scenes(folders: list[Path], cache: EnsembleCache, recipe: Recipe,
         raise FusionError(
             "--signal-gain and --signal-patches need recordings with tags and clear twins: no lit signal is seen"
         )
+    _check_twins(training, recipe)
     return training, held
+
+
+def _check_twins(training: list[Scene], recipe: Recipe) -> None:
+    """A term that no pair takes part in would be asked for in vain. Defaults and 0 ask for nothing."""
+    twins = [scene.images.clear is not None for scene in training]
+    if recipe.lambda_contrast > 0.0 and all(twins):
+        raise FusionError("--lambda-contrast needs pairs without a clear twin: all that are trained on have one")
+    if any(twins):
+        return
+    for name in ("lambda_twin", "evidence_gain", "label_gain"):
+        if getattr(recipe, name) not in (0.0, getattr(Recipe, name)):
+            flag = f"--{name.replace('_', '-')}"
+            raise FusionError(f"{flag} is about clear twins: no pair that is trained on has one; leave it out")
 
 
 def data_digest(folders: list[Path], cache: EnsembleCache, held_out: float) -> str:
     """SHA-256 of what a run learns from and is measured on: the ensembles, and which pairs are on which side."""
-    sides = split(_drawn_pairs(folders, cache), held_out)
+    sides = split(_drawn_pairs(folders, cache)[0], held_out)
     names = [[pair.name for pair in side] for side in sides]
     return hashlib.sha256(json.dumps([cache.digest, names]).encode()).hexdigest()
 
 
-def _drawn_pairs(folders: list[Path], cache: EnsembleCache) -> tuple[Pair, ...]:
-    """The pairs of these folders that have an ensemble, in order of their names."""
+def _drawn_pairs(folders: list[Path], cache: EnsembleCache) -> tuple[tuple[Pair, ...], dict[str, str]]:
+    """The pairs of these folders that have an ensemble, and the names they were drawn under, in order of these."""
     pairs = {pair.name: pair for pair in read_folders(folders)}
-    wanted = tuple(pairs[name] for name in sorted(cache.sources) if name in pairs)
-    if not wanted:
+    drawn = drawn_as(tuple(pairs.values()), cache)
+    if not drawn:
         raise FusionError(
-            f"none of the ensembles in {cache.folder} belongs to a pair in {', '.join(map(str, folders))}"
+            f"none of the ensembles in {cache.folder} was drawn from a pair in {', '.join(map(str, folders))}: draw "
+            "them with fusion.ensemble"
         )
-    return wanted
+    return tuple(pairs[name] for name in drawn), drawn
 
 
 def _boxes(pair: Pair, images: Images, wanted: bool) -> tuple[Box, ...]:

@@ -38,10 +38,18 @@ def load_checkpoint(folder: Path, parts: Mapping[str, Any], settings: Mapping[st
         ) from None
     for name, value in json.loads(json.dumps(settings)).items():
         if before.get(name) != value:
-            raise FusionError(f"{path} was made with {name} = {before.get(name)!r}, not {value!r}")
+            raise FusionError(_another_run(path, name, before.get(name), value))
     try:
         for name, part in parts.items():
             part.load_state_dict(state[name])
     except (RuntimeError, KeyError, ValueError) as error:
         raise FusionError(f"{path} does not fit this network: {str(error).splitlines()[0]}") from None
     return int(state["step"])
+
+
+def _another_run(path: Path, name: str, before: Any, now: Any) -> str:
+    if name == "data_sha256":
+        return f"{path} was made with other ensembles or pairs than those of now: give them again, or another --out"
+    weights = next(iter(sorted(path.parent.glob("*.safetensors"))), None)
+    on = f": to train on, give --init {weights} and another --out" if name == "steps" and weights else ""
+    return f"{path} was made with {name} = {before!r}, not {now!r}{on}"

@@ -1,12 +1,12 @@
 """Draws an ensemble of fused images for every pair and keeps it on disk.
 
-    python -m fusion.ensemble --data DIR --teacher runs/teacher/teacher.safetensors --out DIR [--samples 8] [--steps 8]
+    python -m fusion.ensemble --data DIR --teacher runs/teacher/teacher.safetensors --out DIR [--samples 8] [--steps 3]
 
-`--teacher FOLDER` with an unconditional DDPM of `diffusers` samples the posterior (fusion.teacher.posterior; take 25
-steps or more). `--teacher reference` puts the clear twin itself in the teacher's place (one sample, no variances): the
-baseline without diffusion. `--teacher student:NAME` puts an earlier student there, by name or path: a new one keeps
-what it paints and learns from other terms of the loss (give `--samples 1 --scale 1`). A draw that was interrupted goes
-on where it stopped.
+`--teacher FOLDER` with an unconditional DDPM of `diffusers` samples the posterior (fusion.teacher.posterior; it takes
+25 steps). `--teacher reference` puts the clear twin itself in the teacher's place (one sample, no variances): the
+baseline without diffusion. `--teacher student:NAME` puts an earlier student there, by name or path (one sample, at
+scale 1): a new one keeps what it paints and learns from other terms of the loss. A draw that was interrupted goes on
+where it stopped.
 """
 
 import argparse
@@ -27,6 +27,7 @@ from fusion.progress import bar
 from fusion.teacher import Teacher
 
 SHARD_PAIRS = 16
+STUDENT = "student:"
 
 
 def load_teacher(name_or_path: str, steps: int, eta: float, tile: int = 0, overlap: int = 32) -> Teacher:
@@ -36,10 +37,10 @@ def load_teacher(name_or_path: str, steps: int, eta: float, tile: int = 0, overl
         from fusion.teacher.reference import Reference
 
         return Reference()
-    if name_or_path.startswith("student:"):
+    if name_or_path.startswith(STUDENT):
         from fusion.teacher.earlier import EarlierStudent
 
-        return EarlierStudent.load(name_or_path.removeprefix("student:"))
+        return EarlierStudent.load(name_or_path.removeprefix(STUDENT))
     path = Path(name_or_path)
     if path.is_dir():
         from fusion.teacher.posterior import PosteriorTeacher
@@ -48,6 +49,24 @@ def load_teacher(name_or_path: str, steps: int, eta: float, tile: int = 0, overl
     from fusion.teacher.conditional import ConditionalTeacher
 
     return ConditionalTeacher.load(path, steps, eta, tile, overlap)
+
+
+def drawn_as(pairs: Sequence[Pair], cache: EnsembleCache) -> dict[str, str]:
+    """Name of every pair that has an ensemble -> the name it was drawn under, in order of the latter.
+
+    A folder's pairs are named otherwise when it is given alone than when it is given beside another one: those whose
+    name the cache does not know are told by their files.
+    """
+    sources, names = cache.sources, {pair.name for pair in pairs}
+    found = {name: name for name in names & sources.keys()}
+    left: dict[str, list[str]] = {}
+    for name in sorted(sources.keys() - names, reverse=True):
+        left.setdefault(sources[name], []).append(name)
+    unknown = [pair for pair in pairs if pair.name not in found] if left else []
+    for pair, checksum in zip(unknown, in_order(source_checksum, unknown, "checking pairs")):
+        if left.get(checksum):
+            found[pair.name] = left[checksum].pop()
+    return dict(sorted(found.items(), key=lambda item: item[1]))
 
 
 def check_sources(pairs: Sequence[Pair], cache: EnsembleCache) -> None:
@@ -83,7 +102,8 @@ def draw(pairs: tuple[Pair, ...], teacher: Teacher, cache: EnsembleCache, device
             raise FusionError(
                 f"{pair.visible} or its partners changed since the ensembles in {cache.folder} were drawn"
             )
-    missing = [pair for pair in pairs if pair.name not in have]
+    known = drawn_as(pairs, cache)
+    missing = [pair for pair in pairs if pair.name not in known]
     with bar("drawing", len(pairs)) as advance:
         advance(len(pairs) - len(missing))
         for first in range(0, len(missing), SHARD_PAIRS):
@@ -113,18 +133,31 @@ def main() -> None:
         required=True,
         help="weights of a teacher, folder of an unconditional diffusers model, student:NAME, or 'reference'",
     )
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--samples", type=int, default=8, help="K")
-    parser.add_argument("--steps", type=int, default=8, help="DDIM steps")
-    parser.add_argument("--eta", type=float, default=1.0)
-    parser.add_argument("--scale", type=int, default=4, help="the teacher sees frames reduced by this factor")
-    parser.add_argument("--tile", type=int, default=0, metavar="PX", help="sample frames larger than this in tiles")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the ensembles, new or begun alike")
+    parser.add_argument(
+        "--samples", type=int, default=8, help="K, per pair (default: 8; always 1 where they would all be alike)"
+    )
+    parser.add_argument("--steps", type=int, help="DDIM steps (default: 3; with a folder of diffusers 25)")
+    parser.add_argument("--eta", type=float, default=1.0, help="of DDIM: 0 adds no noise between steps (default: 1.0)")
+    parser.add_argument(
+        "--scale", type=int, help="the teacher sees frames reduced by this factor (default: 4; with student:NAME 1)"
+    )
+    parser.add_argument(
+        "--tile", type=int, default=0, metavar="PX", help="sample frames larger than this in tiles (default: 0, whole)"
+    )
     parser.add_argument("--overlap", type=int, default=32, metavar="PX", help="of neighbouring tiles (default: 32)")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--limit", type=int, default=0, help="every n-th pair so that at most this many are drawn")
-    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--seed", type=int, default=0, help="of the samples (default: 0)")
+    parser.add_argument(
+        "--limit", type=int, default=0, help="every n-th pair so that at most this many are drawn (default: 0, all)"
+    )
+    parser.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
     options = parser.parse_args()
     try:
+        of_student = options.teacher.startswith(STUDENT)
+        if options.steps is None:
+            options.steps = 25 if Path(options.teacher).is_dir() else 3
+        if options.scale is None:
+            options.scale = 1 if of_student else 4
         limits.check(vars(options), samples=1)
         pairs = read_folders(options.data)
         if 0 < options.limit < len(pairs):
@@ -136,7 +169,7 @@ def main() -> None:
             teacher.to(options.device)
         settings = {
             "teacher": teacher.identity,
-            "samples": 1 if options.teacher == "reference" else options.samples,
+            "samples": 1 if of_student or options.teacher == "reference" else options.samples,
             "steps": options.steps,
             "eta": options.eta,
             "seed": options.seed,

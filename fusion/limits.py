@@ -15,6 +15,8 @@ SHARES = (
     "anchor_share", "ema", "eta", "evidence_patches", "held_out", "label_patches", "least_mean", "masked_share",
     "missing_share", "polarity_share", "rolling_frames", "share", "signal_patches",
 )  # fmt: skip
+MOST = {"drift_deg": 10.0, "drift_px": 30.0}
+"""Limits of the drift between two cameras that the student is meant to bear: `augment.Disturbance`."""
 POSITIVE = ("emphasis", "learning_rate", "tau_feat", "tau_pix")
 NOT_NEGATIVE = (
     "contrast_detail", "contrast_gain", "drift_deg", "drift_px", "evidence_gain", "label_gain", "lambda_contrast",
@@ -40,6 +42,8 @@ def check(options: Mapping[str, Any], **least: int) -> None:
             raise FusionError(f"{flag} {value} is not between 0 and 1")
         elif name in POSITIVE and not 0.0 < value < math.inf:
             raise FusionError(f"{flag} is more than 0, not {value:g}")
+        elif name in MOST and value > MOST[name]:
+            raise FusionError(f"{flag} is at most {MOST[name]:g}, not {value:g}")
         elif name in NOT_NEGATIVE and not 0.0 <= value < math.inf:
             raise FusionError(f"{flag} is 0 or more, not {value:g}")
 

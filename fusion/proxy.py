@@ -56,7 +56,7 @@ class FusionProxy:
 
             self.student = student.eval()
             self._learnt = arrays_of(student)
-        self._checksum, self._precision, self._backend = checksum, precision, backend
+        self._checksum, self._precision, self._backend, self._threads = checksum, precision, backend, threads
         self._bytes = BytePath(self._learnt, threads)
         self._refuse_early()
 
@@ -81,17 +81,22 @@ class FusionProxy:
         learnt = load_arrays(path)
         student: Student | StudentArrays = learnt
         if str(device) != "cpu":
-            try:
-                from fusion.weights.tensors import student_of
-
-                student = student_of(learnt).to(device)
-            except (RuntimeError, AssertionError, ImportError) as error:
-                raise FusionError(f"device {str(device)!r} cannot be used: {str(error).splitlines()[0]}") from None
+            student = _student_on(learnt, device)
         proxy = cls(student, weights.checksum(path), precision, backend, threads)
-        # Kernels are compiled, or read from their cache, here: the first frame must not be slower than the others.
-        blank = np.zeros((8, 8, 4), np.uint8)
-        proxy._bytes.fuse(blank, np.eye(8, dtype=np.uint8) * np.uint8(255), red=2)
+        proxy._warm_up()
         return proxy
+
+    def _warm_up(self) -> None:
+        """Kernels are compiled, or read from their cache, here: the first frame must not be slower than the others."""
+        blank = np.zeros((8, 8, 4), np.uint8)
+        self._bytes.fuse(blank, np.eye(8, dtype=np.uint8) * np.uint8(255), red=2)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Threads and recorded graphs cannot be copied: a copy, in another process too, is made anew on its device."""
+        student = self.__dict__.get("student")
+        device = "cpu" if student is None else str(student.curves.device)
+        settings = (self._checksum, self._precision, self._backend, self._threads)
+        return _made_again, (type(self), self._learnt, device, settings)
 
     @property
     def checksum(self) -> str:
@@ -126,7 +131,9 @@ class FusionProxy:
 
     def to(self, device: "str | torch.device") -> "FusionProxy":
         """Moves the network for tensors; arrays are fused on the CPU only."""
-        self.student.to(device)
+        student = self.student
+        with _usable(device):
+            student.to(device)
         # Its copy in half precision, recorded graphs and what depends on a frame's size lie where it was.
         self.__dict__.pop("_tensors", None)
         self._refuse_early()
@@ -152,6 +159,29 @@ class FusionProxy:
         if torch is not None and isinstance(visible, torch.Tensor):
             return self._tensors.fuse_frames(visible, thermal, bgr=channel_order == "bgr")
         raise FusionError(f"visible is a NumPy array or a torch tensor, not {type(visible).__name__}")
+
+
+def _made_again(
+    kind: type[FusionProxy], learnt: StudentArrays, device: str, settings: tuple[str, str, str, int]
+) -> FusionProxy:
+    proxy = kind(learnt if device == "cpu" else _student_on(learnt, device), *settings)
+    proxy._warm_up()
+    return proxy
+
+
+def _student_on(learnt: StudentArrays, device: "str | torch.device") -> "Student":
+    with _usable(device):
+        from fusion.weights.tensors import student_of
+
+        return student_of(learnt).to(device)
+
+
+@contextmanager
+def _usable(device: "str | torch.device") -> Iterator[None]:
+    try:
+        yield
+    except (RuntimeError, AssertionError, ImportError) as error:
+        raise FusionError(f"device {str(device)!r} cannot be used: {str(error).splitlines()[0]}") from None
 
 
 @contextmanager

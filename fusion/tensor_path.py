@@ -6,6 +6,7 @@ are written once instead of once per bin.
 """
 
 import copy
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -176,5 +177,8 @@ def _check_tensor(name: str, tensor: Tensor, channels: tuple[int, ...]) -> None:
     if tensor.numel() == 0:
         return
     low, high = (float(value) for value in torch.aminmax(tensor.detach()))
-    if not (low >= 0.0 and high <= 1.0):  # also true of NaN
-        raise FusionError(f"a {name} tensor lies in [0, 1]; this one has NaN or values from {low:g} to {high:g}")
+    if math.isnan(low) or math.isnan(high):
+        raise FusionError(f"a {name} tensor lies in [0, 1]; this one has NaN")
+    if not (low >= 0.0 and high <= 1.0):
+        mend = ": divide it by 255" if low >= 0.0 and 1.0 < high <= 255.0 else ""
+        raise FusionError(f"a {name} tensor lies in [0, 1]; this one has values from {low:g} to {high:g}{mend}")

@@ -46,7 +46,7 @@ from fusion.backbones import Backbone, load_backbones, span_px, unit_features
 from fusion.batches import FeatureTarget, Recipe, Scene, data_digest, make_batch, read_scenes
 from fusion.cache import EnsembleCache
 from fusion.checkpoint import load_checkpoint, save_checkpoint
-from fusion.data import Images, evenly, grey_bytes
+from fusion.data import Images, evenly, grey_bytes, read_folders
 from fusion.errors import FusionError
 from fusion.files import append, make_folder, write_image, write_text
 from fusion.losses import charbonnier, edge_loss, evidence_weight, feature_loss, label_weight, pixel_loss
@@ -57,6 +57,7 @@ from fusion.shape import CELL_PX
 from fusion.statistics import resample
 from fusion.student import Student
 from fusion.weights import locate
+from fusion.weights.arrays import load_arrays
 from fusion.weights.tensors import load_student, save_student
 
 __all__ = ["Recipe", "Scene", "held_out_psnr", "make_batch", "read_scenes", "train"]
@@ -203,6 +204,8 @@ def train(folders: list[Path], ensembles: Path, out: Path, recipe: Recipe, log_e
         raise FusionError(f"a batch of {recipe.batch} cannot be shared evenly by {processes.count} processes")
     if recipe.missing_share > 0.0 and not recipe.thermal:
         raise FusionError("--missing-share is about thermal frames: with --no-thermal there are none")
+    if recipe.init:
+        load_arrays(locate(recipe.init))  # told now, not after all pairs are read
     cache = EnsembleCache.open(ensembles)
     scale = int(cache.settings["scale"])
     if CELL_PX % scale:
@@ -212,8 +215,8 @@ def train(folders: list[Path], ensembles: Path, out: Path, recipe: Recipe, log_e
         backbone.to(processes.device)
     with processes.first_alone():  # it draws the feature statistics that are missing; the others find them
         training, held = read_scenes(folders, cache, recipe, backbones, processes.device)
-    if processes.is_first and not held:
-        say_nothing_is_held_out()
+    if processes.is_first:
+        say_what_is_trained_on(len(training), len(held), len(read_folders(folders)))
     torch.manual_seed(recipe.seed)
     student = load_student(locate(recipe.init)).train().requires_grad_(True) if recipe.init else Student()
     student.config = replace(student.config, thermal=int(recipe.thermal))
@@ -264,6 +267,8 @@ def train(folders: list[Path], ensembles: Path, out: Path, recipe: Recipe, log_e
                 figures = f"loss {terms['loss']:.4f}  psnr {terms['held_out_psnr_db']:.2f} dB"
                 print(f"{done:6d}  {figures}  {time.monotonic() - started:.0f} s", flush=True)
                 save_checkpoint(out, parts, settings, done)
+        elif processes.is_first and step == first:
+            say_first_step(done, recipe.steps, started)
         if processes.is_first and (done % (10 * log_every) == 0 or done == recipe.steps):
             write_image(out / f"samples-{done:06d}.png", sample_grid(average, shown, scale))
         if stop_after is not None and done >= stop_after:
@@ -282,8 +287,22 @@ def start_folder(out: Path, settings: dict[str, Any]) -> None:
     write_text(out / "recipe.json", json.dumps(settings, indent=1) + "\n")
 
 
+def say_what_is_trained_on(training: int, held: int, pairs: int) -> None:
+    """An ensemble draw that was interrupted would pass unnoticed otherwise."""
+    without = pairs - training - held
+    lack = f"; {without} of the data's {pairs} pairs have no ensemble" if without else ""
+    print(f"training on {training} pairs, {held} held out{lack}", file=sys.stderr, flush=True)
+    if not held:
+        say_nothing_is_held_out()
+
+
 def say_nothing_is_held_out() -> None:
     print("no pair is held out, for want of pairs or of --held-out: psnr is that of training pairs", file=sys.stderr)
+
+
+def say_first_step(step: int, steps: int, started: float) -> None:
+    """The next sign of life is a log line, which may be long in coming."""
+    print(f"{step:6d}  of {steps} steps  {time.monotonic() - started:.1f} s", flush=True)
 
 
 def stop_at_nan(loss: float, step: int) -> None:
@@ -312,11 +331,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m fusion.train", description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, nargs="+", required=True, help="folders of pairs")
     parser.add_argument("--ensembles", type=Path, required=True, help="cache that fusion.ensemble drew for them")
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--resume", action="store_true")
-    parser.add_argument("--log-every", type=int, default=50, help="steps between log lines and checkpoints")
-    parser.add_argument("--device", default="cpu", help="cpu or cuda; with torchrun, each process takes its own card")
-    parser.add_argument("--workers", type=int, default=0, help="processes that make batches ahead (GPU: 4 to 8)")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the run")
+    parser.add_argument("--resume", action="store_true", help="go on with the run in --out after its last checkpoint")
+    parser.add_argument(
+        "--log-every", type=int, default=50, help="steps between log lines and checkpoints (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--device", default="cpu", help="cpu (default) or cuda; with torchrun, each process takes its own card"
+    )
+    parser.add_argument(
+        "--workers", type=int, default=0, help="processes that make batches ahead (default: 0; GPU: 4 to 8)"
+    )
     add_options(parser, Recipe())
     options = vars(parser.parse_args())
     recipe = from_options(Recipe(), options)

@@ -32,37 +32,37 @@ from fusion.errors import FusionError
 from fusion.files import write_image
 from fusion.in_order import in_order
 from fusion.prefetch import batches
-from fusion.recipe import add_options, from_options
-from fusion.teacher.conditional import ConditionalTeacher, save_teacher
+from fusion.recipe import add_options, from_options, option
+from fusion.teacher.conditional import ConditionalTeacher, check_teacher, save_teacher
 from fusion.teacher.diffusion import PREDICTIONS, Diffusion, DiffusionConfig
 from fusion.teacher.network import NetworkConfig, TeacherNetwork
 from fusion.teacher.views import masked_example, twin_example
-from fusion.train import forget_after, log, say_nothing_is_held_out, start_folder, stop_at_nan
+from fusion.train import forget_after, log, say_first_step, say_nothing_is_held_out, start_folder, stop_at_nan
 
 
 @dataclass(frozen=True)
 class Recipe:
     """What decides the weights, besides the data. The defaults fit a CPU; docs/fusion.md has a GPU's."""
 
-    steps: int = 3000
-    batch: int = 8
-    accumulate: int = 1  # parts that a batch is computed in, one after the other: less memory, the same gradient
-    crop: int = 64
-    scale: int = 4
-    learning_rate: float = 5e-4
-    ema: float = 0.995
-    masked_share: float = 0.25
-    least_mean: float = 0.2  # a frame darker than this, without a clear twin, is no clean image to learn from
-    prediction: str = "sample"
-    emphasis: float = 2.0
-    init: str = ""  # teacher to start from; its sizes are taken over
-    channels: str = "16,32,64,96"
-    layers: int = 1
-    attention: bool = False
-    held_out: float = 0.1
-    seed: int = 0
-    device: str = "cpu"
-    bf16: bool = False
+    steps: int = option(3000, "training steps")
+    batch: int = option(8, "crops per step")
+    accumulate: int = option(1, "parts that a batch is computed in, one by one: less memory, the same gradient")
+    crop: int = option(64, "side of the crops, in pixels of the reduced frame")
+    scale: int = option(4, "frames are reduced by this factor first")
+    learning_rate: float = option(5e-4, "highest learning rate, reached after a twentieth of the steps")
+    ema: float = option(0.995, "decay per step of the weights' moving average, 0 to 1")
+    masked_share: float = option(0.25, "share of masked conditional examples among pairs with a clear twin")
+    least_mean: float = option(0.2, "mean in [0, 1] below which a frame without a clear twin is not learnt from")
+    prediction: str = option("sample", "what the network predicts: sample, epsilon or v_prediction")
+    emphasis: float = option(2.0, "above 1, noisy steps are trained more often")
+    init: str = option("", "teacher to start from, by path; its sizes are taken over")
+    channels: str = option("16,32,64,96", "of the U-Net's levels, multiples of 8 separated by commas")
+    layers: int = option(1, "of the U-Net per level")
+    attention: bool = option(False, "self-attention in the U-Net")
+    held_out: float = option(0.1, "share of the pairs that is not trained on but measured")
+    seed: int = option(0, "of every random choice")
+    device: str = option("cpu", "cpu or cuda")
+    bf16: bool = option(False, "the network computes in bfloat16")
 
 
 @dataclass(frozen=True)
@@ -140,6 +140,8 @@ def train(folders: list[Path], out: Path, recipe: Recipe, log_every: int = 200, 
     sizes, schedule = _sizes(recipe.channels), DiffusionConfig(prediction=recipe.prediction, emphasis=recipe.emphasis)
     if recipe.prediction not in PREDICTIONS:
         raise FusionError(f"--prediction is one of {', '.join(PREDICTIONS)}, not '{recipe.prediction}'")
+    if recipe.init:
+        check_teacher(Path(recipe.init))  # told now, not after all pairs are read
     sides = split(read_folders(folders), recipe.held_out)
     training, held = (
         list(in_order(lambda pair: read_example(pair, recipe.scale), side, "reading pairs")) for side in sides
@@ -216,6 +218,8 @@ def train(folders: list[Path], out: Path, recipe: Recipe, log_every: int = 200, 
             save_checkpoint(out, parts, settings, done)
             figures = f"loss {row['loss']:.4f}  psnr {row['held_out_psnr_db']:.2f} dB"
             print(f"{done:6d}  {figures}  {time.monotonic() - started:.0f} s", flush=True)
+        elif step == first:
+            say_first_step(done, recipe.steps, started)
         if stop_after is not None and done >= stop_after:
             return average
     save_teacher(average, schedule, out / "teacher.safetensors")
@@ -225,10 +229,17 @@ def train(folders: list[Path], out: Path, recipe: Recipe, log_every: int = 200, 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m fusion.train_teacher", description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, nargs="+", required=True, help="folders of pairs")
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--resume", action="store_true")
-    parser.add_argument("--log-every", type=int, default=200, help="steps between log lines, samples and checkpoints")
-    parser.add_argument("--workers", type=int, default=0, help="processes that make batches ahead (GPU: 4 to 8)")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the run")
+    parser.add_argument("--resume", action="store_true", help="go on with the run in --out after its last checkpoint")
+    parser.add_argument(
+        "--log-every",
+        type=int,
+        default=200,
+        help="steps between log lines, samples and checkpoints (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--workers", type=int, default=0, help="processes that make batches ahead (default: 0; GPU: 4 to 8)"
+    )
     add_options(parser, Recipe())
     options: dict[str, Any] = vars(parser.parse_args())
     recipe = from_options(Recipe(), options)

@@ -3,6 +3,7 @@
 import inspect
 import json
 import logging
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,11 @@ class VisionModel(nn.Module):
 
 def from_transformers(name: str) -> FrozenModule:
     """The vision part of a model, by its name on the hub (found in the cache when offline) or by its folder."""
+    if "/" not in name and not Path(name).is_dir():  # the hub would be asked for half a minute, in vain
+        raise FusionError(
+            f"no backbone '{name}': there are efficientnet-lite0[@block4], vgg16[@conv4_3], package.module:factory, "
+            "and what transformers loads as OWNER/NAME or from a folder"
+        )
     try:
         from transformers import AutoModel
     except ImportError:
@@ -103,4 +109,4 @@ def _preprocessor(name: str) -> str | Path | None:
 
 
 def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]
+    return textwrap.shorten(str(error), 200, placeholder=" ...")  # at a space: addresses stay whole

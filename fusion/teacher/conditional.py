@@ -4,15 +4,17 @@ import hashlib
 import json
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
+from numpy.typing import NDArray
 from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional as F
 
 from fusion.errors import FusionError
 from fusion.files import read_arrays, whole
-from fusion.teacher.diffusion import Diffusion, DiffusionConfig
+from fusion.teacher.diffusion import Diffusion, DiffusionConfig, check_steps
 from fusion.teacher.network import NetworkConfig, TeacherNetwork
 from fusion.teacher.tiles import in_tiles
 
@@ -73,19 +75,30 @@ class ConditionalTeacher:
     def load(
         cls, path: Path, steps: int = 8, eta: float = 1.0, tile: int = 0, overlap: int = 32
     ) -> "ConditionalTeacher":
-        if not path.is_file():
-            raise FusionError(f"no teacher {path}")
-        metadata, arrays = read_arrays(path, "teacher")
-        if KIND not in metadata:
-            raise FusionError(f"{path} does not hold a teacher")
-        sizes = json.loads(metadata[KIND])
+        sizes, arrays = _read(path)
+        diffusion = DiffusionConfig(**sizes["diffusion"])
+        check_steps(steps, diffusion.train_steps)  # before the network, which takes seconds
         network = TeacherNetwork(NetworkConfig.from_dict(sizes["network"]))
         try:
             network.load_state_dict({name: torch.from_numpy(array) for name, array in arrays.items()})
         except RuntimeError as error:
             raise FusionError(f"teacher {path} has another shape: {' '.join(str(error).split())[:160]}") from None
-        diffusion = DiffusionConfig(**sizes["diffusion"])
         return cls(network, diffusion, steps, eta, hashlib.sha256(path.read_bytes()).hexdigest(), tile, overlap)
+
+
+def check_teacher(path: Path) -> None:
+    """Raises FusionError where the file holds no teacher, without making its network."""
+    _read(path)
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    """Sizes and weights."""
+    if not path.is_file():
+        raise FusionError(f"no teacher {path}")
+    metadata, arrays = read_arrays(path, "teacher")
+    if KIND not in metadata:
+        raise FusionError(f"{path} does not hold a teacher")
+    return json.loads(metadata[KIND]), arrays
 
 
 def save_teacher(network: TeacherNetwork, diffusion: DiffusionConfig, path: Path) -> None:

@@ -32,6 +32,12 @@ class DiffusionConfig:
     emphasis: float = 1.0
 
 
+def check_steps(steps: int, most: int) -> None:
+    """A sampler cannot visit more steps than the schedule has."""
+    if not 1 <= steps <= most:
+        raise FusionError(f"--steps is 1 to {most} for this teacher, not {steps}")
+
+
 def _schedule(config: DiffusionConfig) -> dict[str, object]:
     return {
         "num_train_timesteps": config.train_steps,
@@ -79,8 +85,7 @@ class Diffusion:
         scheduler: Any = load_diffusers().DDIMScheduler(
             **_schedule(self.config), timestep_spacing="trailing", set_alpha_to_one=True
         )
-        if not 1 <= steps <= self.config.train_steps:
-            raise FusionError(f"--steps is 1 to {self.config.train_steps} for this teacher, not {steps}")
+        check_steps(steps, self.config.train_steps)
         scheduler.set_timesteps(steps)
         shape = (condition.shape[0], 3, *condition.shape[2:])
         image = torch.randn(shape, generator=generator).to(condition)

@@ -24,6 +24,7 @@ from torch.nn import functional as F
 
 from fusion.errors import FusionError
 from fusion.losses import luminance
+from fusion.teacher.diffusion import check_steps
 from fusion.teacher.library import load_diffusers
 from fusion.teacher.tiles import in_tiles
 
@@ -64,6 +65,7 @@ class PosteriorTeacher:
                  overlap: int = 32, checksum: str = "untrained") -> None:  # fmt: skip
         self._unet = unet.eval().requires_grad_(False)
         self._kept: Tensor = scheduler.alphas_cumprod
+        check_steps(steps, len(self._kept))
         self._prediction = str(scheduler.config.prediction_type)
         self._multiple = 2 ** (len(unet.config.block_out_channels) - 1)
         self._steps, self._eta, self._rounds = steps, eta, rounds
@@ -89,8 +91,6 @@ class PosteriorTeacher:
         shape = (n, 3, *v.shape[-2:])
         image = torch.randn(shape, generator=generator).to(v)
         count = len(self._kept)
-        if not 1 <= self._steps <= count:
-            raise FusionError(f"--steps is 1 to {count} for this teacher, not {self._steps}")
         visited = [round(count - index * count / self._steps) - 1 for index in range(self._steps)]  # from pure noise on
         for step, before in zip(visited, [*visited[1:], -1]):
             kept = self._kept[step].to(image)

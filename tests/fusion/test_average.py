@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 import torch
@@ -37,6 +38,9 @@ def test_every_weight_is_the_mean_with_the_share_of_the_first():
 def test_students_of_different_sizes_are_refused():
     with pytest.raises(FusionError, match="different sizes"):
         average(drawn(1), Student(), 0.5)
+    blind = Student(replace(SMALL, thermal=0))
+    with pytest.raises(FusionError, match="one that has learnt without them"):
+        average(drawn(1), blind, 0.5)
 
 
 def test_the_command_writes_weights_that_load_and_names_a_bad_share(tmp_path):
@@ -50,13 +54,12 @@ def test_the_command_writes_weights_that_load_and_names_a_bad_share(tmp_path):
         tmp_path / "1.safetensors",
         tmp_path / "2.safetensors",
     ]
-    done = subprocess.run([*command, "--share", "0.5", "--out", tmp_path / "mean.safetensors"], check=False)
-    assert done.returncode == 0
+    mean = tmp_path / "new" / "mean.safetensors"
+    done = subprocess.run([*command, "--share", "0.5", "--out", mean], check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"student in {mean}\n"
     expected = average(drawn(1), drawn(2), 0.5).state_dict()
-    assert all(
-        torch.allclose(weight, expected[name])
-        for name, weight in load_student(tmp_path / "mean.safetensors").state_dict().items()
-    )
+    assert all(torch.allclose(weight, expected[name]) for name, weight in load_student(mean).state_dict().items())
     bad = subprocess.run(
         [*command, "--share", "1.5", "--out", tmp_path / "x"], check=False, capture_output=True, text=True
     )

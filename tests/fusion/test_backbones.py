@@ -157,6 +157,10 @@ def test_vision_models_of_transformers_load_from_a_local_folder(tmp_path, kind):
         ("vgg16@conv1_3", "conv1_1 to conv5_3"),
         ("vgg16=nowhere.h5", "nowhere.h5 cannot be read"),
         ("./no-such-folder", "cannot be loaded by transformers"),
+        (
+            "efficentnet-lite0",
+            r"no backbone 'efficentnet-lite0': there are efficientnet-lite0\[@block4\], vgg16.* OWNER/NAME",
+        ),
     ],
 )
 def test_what_cannot_be_loaded_is_named_in_one_line(specs, says, monkeypatch):

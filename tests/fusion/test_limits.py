@@ -23,6 +23,9 @@ from fusion.errors import FusionError
         ("tau_pix", 0.0),
         ("learning_rate", float("inf")),
         ("lambda_feat", -1.0),
+        ("drift_px", 31.0),
+        ("drift_deg", 10.5),
+        ("drift_px", float("inf")),
         ("device", "foo"),
     ],
 )

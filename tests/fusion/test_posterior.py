@@ -68,6 +68,11 @@ def test_a_folder_that_is_no_unconditional_model_is_named(tmp_path, prior):
         PosteriorTeacher.load(tmp_path)
 
 
+def test_more_steps_than_the_prior_has_are_refused_when_it_is_loaded(prior):
+    with pytest.raises(FusionError, match="--steps is 1 to 100 for this teacher, not 101"):
+        load_teacher(str(prior), steps=101, eta=1.0)
+
+
 def test_tiles_cover_every_pixel_and_a_local_network_does_not_notice_them():
     assert tile_starts(100, 40, 10) == [0, 30, 60]
     assert tile_starts(40, 40, 10) == [0]

@@ -1,3 +1,5 @@
+import copy
+import pickle
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -173,6 +175,25 @@ def test_a_machine_or_mode_that_is_not_there_is_named_in_one_line(options, says)
     assert "\n" not in str(refusal.value)
 
 
+def test_a_device_that_is_not_there_is_named_when_a_proxy_is_moved(proxy):
+    with pytest.raises(FusionError, match="device 'cuda:99' cannot be used") as refusal:
+        proxy.to("cuda:99")
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda proxy: pickle.loads(pickle.dumps(proxy))])
+@pytest.mark.parametrize("options", [{}, {"threads": 3, "precision": "fp16"}])
+def test_a_copied_proxy_fuses_to_the_same_bytes(copied, options):
+    proxy = FusionProxy.from_pretrained("sim", **options)
+    frames, tensors = make_frames(48, 80, 4), (torch.rand(1, 3, 48, 80), torch.rand(1, 1, 48, 80))
+    expected = proxy(*frames), proxy(*tensors)
+    other = copied(proxy)
+    assert np.array_equal(other(*frames), expected[0])
+    assert torch.equal(other(*tensors), expected[1])
+    assert other.checksum == proxy.checksum
+    assert "meta" in proxy.to("meta").__reduce__()[1]  # where the copy will be made
+
+
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
 def test_a_proxy_that_is_moved_leaves_nothing_behind(precision):
     proxy = FusionProxy.from_pretrained("sim", precision=precision)
@@ -288,8 +309,9 @@ TENSOR, HEAT = torch.rand(1, 3, 32, 40), torch.rand(1, 1, 32, 40)
         (TENSOR, HEAT[..., 1:], r"needs \(1, 1, 32, 40\)"),
         (TENSOR[0], HEAT, r"\(B, 3, H, W\)"),
         (TENSOR.mul(255).byte(), HEAT, "floating point"),
-        (TENSOR * 255.0, HEAT, r"\[0, 1\]"),
-        (TENSOR.masked_fill(TENSOR > 0.9, torch.nan), HEAT, "NaN"),
+        (TENSOR * 255.0, HEAT, r"a visible tensor lies in \[0, 1\]; this one has values from .*: divide it by 255$"),
+        (TENSOR - 0.5, HEAT, r"\[0, 1\]; this one has values from -0\.[0-9]+ to 0\.[0-9]+$"),
+        (TENSOR.masked_fill(TENSOR > 0.9, torch.nan), HEAT, "this one has NaN$"),
         (TENSOR, HEAT.masked_fill(HEAT > 0.9, torch.nan), "NaN"),
     ],
 )

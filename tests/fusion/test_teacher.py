@@ -182,6 +182,21 @@ def test_as_many_steps_as_the_schedule_has_and_no_more(steps):
         Diffusion(DiffusionConfig()).sample(None, torch.zeros(1, 4, 8, 8), steps, 1.0, generator)
 
 
+def test_a_teacher_to_start_from_is_looked_for_before_a_pair_is_read(tmp_path):
+    with pytest.raises(FusionError, match=r"no teacher nowhere\.safetensors"):
+        train([tmp_path / "no pairs"], tmp_path / "out", Recipe(init="nowhere.safetensors"))
+
+
+def test_steps_that_no_draw_can_have_leave_no_folder(tmp_path, monkeypatch):
+    write(tmp_path / "drawn", count=1, seed=0, width=64, height=48)
+    save_teacher(make_network(), DiffusionConfig(), tmp_path / "teacher.safetensors")
+    words = ["--data", tmp_path / "drawn", "--teacher", tmp_path / "teacher.safetensors", "--out", tmp_path / "out"]
+    monkeypatch.setattr(sys, "argv", ["", *map(str, words), "--steps", "2000"])
+    with pytest.raises(SystemExit, match="--steps is 1 to 1000 for this teacher, not 2000"):
+        ensemble.main()
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.fixture
 def broken_diffusers(tmp_path, monkeypatch):
     """A `diffusers` that does not load and tells what had been said by then."""

@@ -1,7 +1,9 @@
 import json
+import re
 import shutil
 import subprocess
 import sys
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,10 +12,10 @@ import numpy as np
 import pytest
 import torch
 
-from fusion import FusionError, FusionProxy
+from fusion import FusionError, FusionProxy, ensemble
 from fusion.batches import make_batch
 from fusion.cache import EnsembleCache, as_bytes
-from fusion.data import load, read_pairs
+from fusion.data import load, read_folders, read_pairs
 from fusion.ensemble import draw, load_teacher
 from fusion.patches import inside
 from fusion.synthetic import write
@@ -76,7 +78,7 @@ def test_a_run_is_not_resumed_on_other_ensembles_or_other_pairs(drawn, tmp_path)
     train([drawn], tmp_path / "ensembles", tmp_path / "run", SMALL, stop_after=0)
 
     def refused(data: Path, ensembles: Path) -> None:
-        with pytest.raises(FusionError, match=r"checkpoint\.pt was made with data_sha256 = ") as caught:
+        with pytest.raises(FusionError, match=r"checkpoint\.pt was made with other ensembles or pairs") as caught:
             train([data], ensembles, tmp_path / "run", SMALL, resume=True, stop_after=1)
         assert "\n" not in str(caught.value)
 
@@ -98,7 +100,8 @@ def test_a_student_may_start_from_given_weights(drawn, ensembles, tmp_path):
     second = train([drawn], ensembles, tmp_path / "second", Recipe(**{**one_small_step, "init": given}))
     assert held_out_psnr(second, scenes, 4) == pytest.approx(held_out_psnr(first, scenes, 4), abs=0.05)
     with pytest.raises(FusionError, match="no weights"):
-        train([drawn], ensembles, tmp_path / "third", Recipe(**{**one_small_step, "init": "nowhere.safetensors"}))
+        # Told before a pair is read: here there is none.
+        train([tmp_path], ensembles, tmp_path / "third", Recipe(**{**one_small_step, "init": "nowhere.safetensors"}))
 
 
 def test_without_thermal_frames_a_student_learns_what_the_visible_ones_give(drawn, ensembles, tmp_path):
@@ -124,6 +127,30 @@ def test_without_thermal_frames_a_student_learns_what_the_visible_ones_give(draw
         train([drawn], ensembles, tmp_path / "none", replace(recipe, missing_share=0.1))
 
 
+@pytest.mark.parametrize(
+    ("wrong", "clear", "says"),
+    [
+        ({"lambda_contrast": 10.0}, True, "--lambda-contrast needs pairs without a clear twin"),
+        ({"lambda_twin": 2.0}, False, "--lambda-twin is about clear twins"),
+        ({"evidence_gain": 3.0}, False, "--evidence-gain is about clear twins"),
+        ({"label_gain": 2.0}, False, "--label-gain is about clear twins"),
+        ({"lambda_twin": 0.0, "evidence_gain": 0.0, "lambda_contrast": 10.0}, False, None),
+        ({}, False, None),
+    ],
+)
+def test_a_term_that_no_pair_takes_part_in_is_refused(drawn, tmp_path, wrong, clear, says):
+    shutil.copytree(drawn, tmp_path / "pairs")
+    (tmp_path / "pairs" / "labels").mkdir()
+    for pair in read_pairs(drawn):
+        (tmp_path / "pairs" / "labels" / f"{pair.visible.stem}.txt").write_text("0 0.25 0.25 0.5 0.5\n")
+    if not clear:
+        shutil.rmtree(tmp_path / "pairs" / "clear")
+    cache = EnsembleCache.create(tmp_path / "ensembles", {**SETTINGS, "teacher": "noisy"})
+    draw(read_pairs(tmp_path / "pairs"), Noisy(), cache)
+    with pytest.raises(FusionError, match=says) if says else nullcontext():
+        read_scenes([tmp_path / "pairs"], cache, replace(SMALL, **wrong))
+
+
 def test_an_earlier_student_may_stand_in_the_teachers_place(drawn, tmp_path):
     teacher = load_teacher("student:sim", steps=1, eta=1.0)
     assert teacher.identity.removeprefix("student-") in FusionProxy.from_pretrained("sim").checksum
@@ -137,6 +164,24 @@ def test_an_earlier_student_may_stand_in_the_teachers_place(drawn, tmp_path):
         assert int((kept - torch.from_numpy(painted).int()).abs().max()) <= 1
     with pytest.raises(FusionError, match="no weights 'nobody'"):
         load_teacher("student:nobody", steps=1, eta=1.0)
+
+
+@pytest.mark.parametrize(
+    ("teacher", "options", "expected"),
+    [
+        ("student:sim", ["--samples", "4"], {"samples": 1, "scale": 1}),
+        ("student:sim", ["--scale", "2"], {"samples": 1, "scale": 2}),
+        ("reference", [], {"samples": 1, "steps": 3, "scale": 4}),
+    ],
+)
+def test_an_ensemble_is_drawn_as_its_teacher_needs_it(drawn, tmp_path, monkeypatch, teacher, options, expected):
+    words = ["--data", drawn, "--teacher", teacher, "--out", tmp_path / "ensembles", "--limit", "1", *options]
+    monkeypatch.setattr(sys, "argv", ["", *map(str, words)])
+    ensemble.main()
+    cache = EnsembleCache.open(tmp_path / "ensembles")
+    assert expected.items() <= cache.settings.items()
+    ((_, samples),) = cache.ensembles()
+    assert samples.shape == (1, 3, 96 // expected["scale"], 128 // expected["scale"])
 
 
 def test_what_is_labelled_comes_nearer_to_its_clear_twin(drawn, ensembles, tmp_path):
@@ -205,6 +250,11 @@ def test_a_folder_with_another_run_is_left_alone(drawn, ensembles, tmp_path):
         train([drawn], ensembles, tmp_path / "run", recipe)
     with pytest.raises(FusionError, match="made with seed = 0, not 1"):
         train([drawn], ensembles, tmp_path / "run", Recipe(**{**recipe.__dict__, "seed": 1}), resume=True)
+    weights = tmp_path / "run" / "student.safetensors"
+    longer, way_on = replace(recipe, steps=3), f"to train on, give --init {re.escape(str(weights))} and another --out$"
+    with pytest.raises(FusionError, match=f"made with steps = 2, not 3: {way_on}"):
+        train([drawn], ensembles, tmp_path / "run", longer, resume=True)
+    train([drawn], ensembles, tmp_path / "longer", replace(longer, init=str(weights)))
     with pytest.raises(FusionError, match="no run to resume"):
         train([drawn], ensembles, tmp_path / "other", recipe, resume=True)
     (tmp_path / "run" / "checkpoint.pt").write_bytes(b"half of")
@@ -250,6 +300,35 @@ def test_pairs_that_changed_since_the_draw_are_named(tmp_path):
     changed.write_bytes(changed.read_bytes() + b"\0")
     with pytest.raises(FusionError, match=r"0001\.png or its partners changed"):
         train([tmp_path / "drawn"], tmp_path / "cache", tmp_path / "run", SMALL)
+
+
+def test_an_ensemble_is_found_though_its_folder_is_given_beside_another(drawn, ensembles, tmp_path, capsys):
+    write(tmp_path / "night", count=2, seed=9, width=128, height=96)
+    recipe, folders = replace(SMALL, steps=2), [drawn, tmp_path / "night"]
+    alone = train([drawn], ensembles, tmp_path / "alone", recipe)
+    said = capsys.readouterr()
+    assert said.err.startswith("training on 6 pairs, 0 held out\n")
+    assert said.out.startswith("     1  of 2 steps  ")
+    beside = train(folders, ensembles, tmp_path / "beside", recipe)
+    said = "training on 6 pairs, 0 held out; 2 of the data's 8 pairs have no ensemble\n"
+    assert capsys.readouterr().err.startswith(said)
+    both = EnsembleCache.create(tmp_path / "both", SETTINGS)
+    draw(read_folders(folders), Reference(), both)
+    again = train([drawn], tmp_path / "both", tmp_path / "again", recipe)
+    for name, tensor in alone.state_dict().items():
+        assert torch.equal(tensor, beside.state_dict()[name]), name
+        assert torch.equal(tensor, again.state_dict()[name]), name
+    write(tmp_path / "other", count=1, seed=99, width=128, height=96)
+    with pytest.raises(FusionError, match=r"none of the ensembles in .* was drawn from a pair in .*other"):
+        train([tmp_path / "other", tmp_path / "night"], ensembles, tmp_path / "none", recipe)
+
+
+def test_a_draw_goes_on_with_another_folder_and_leaves_what_is_drawn(drawn, ensembles, tmp_path):
+    write(tmp_path / "night", count=2, seed=9, width=128, height=96)
+    shutil.copytree(ensembles, tmp_path / "ensembles")
+    draw(read_folders([drawn, tmp_path / "night"]), Reference(), EnsembleCache.open(tmp_path / "ensembles"))
+    names = [*EnsembleCache.open(ensembles).sources, "night/0000", "night/0001"]
+    assert sorted(EnsembleCache.open(tmp_path / "ensembles").sources) == sorted(names)
 
 
 def run(module: str, *arguments: object) -> subprocess.CompletedProcess[str]:
