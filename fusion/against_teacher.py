@@ -7,6 +7,7 @@ the mean of all draws, which is what the student was asked for.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from fusion.backbones import Backbone
 from fusion.cache import EnsembleCache
 from fusion.data import Pair, load, reduce, split
-from fusion.ensemble import check_sources
+from fusion.ensemble import check_sources, drawn_as
 from fusion.errors import FusionError
 from fusion.metrics import all_metrics, grey
 from fusion.naive import Bytes, Fusion
@@ -29,10 +30,12 @@ DISTANCE = "distance"
 
 
 def held_out_pairs(pairs: Sequence[Pair], cache: EnsembleCache, held_out: float) -> tuple[Pair, ...]:
-    """The pairs with an ensemble that a trainer with this share held out; all of them where the share is 1. Raises
-    FusionError where their frames are not those that the teacher was shown."""
-    drawn = [pair for pair in pairs if pair.name in cache.sources]
-    chosen = split(drawn, held_out)[1]
+    """The pairs with an ensemble that a trainer with this share held out; all of them where the share is 1. They bear
+    the names that they were drawn under. Raises FusionError where their frames are not those that the teacher was
+    shown."""
+    drawn = drawn_as(pairs, cache)
+    held = split([pair for pair in pairs if pair.name in drawn], held_out)[1]
+    chosen = tuple(replace(pair, name=drawn[pair.name]) for pair in held)
     if not chosen:
         raise FusionError(f"no held-out pair has an ensemble in {cache.folder}: give its data, or a larger --held-out")
     check_sources(chosen, cache)
