@@ -37,23 +37,21 @@ def whole(least: int, most: int) -> Callable[[str], int]:
 
 def seconds(text: str) -> float:
     """Reads a time that is more than nothing and has an end."""
-    try:
-        value = float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
-    if not 0.0 < value <= 86_400.0:
-        raise argparse.ArgumentTypeError(f"{text} is not a time of up to a day, in seconds")
-    return value
+    return _more_than_nothing(text, 86_400.0, "a time of up to a day, in seconds")
 
 
 def metres(text: str) -> float:
     """Reads a distance that is more than nothing and has an end."""
+    return _more_than_nothing(text, 1e6, "a distance of up to 1,000 km, in metres")
+
+
+def _more_than_nothing(text: str, most: float, what: str) -> float:
     try:
         value = float(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
-    if not 0.0 < value <= 1e6:
-        raise argparse.ArgumentTypeError(f"{text} is not a distance of up to 1,000 km, in metres")
+    if not 0.0 < value <= most:
+        raise argparse.ArgumentTypeError(f"{text} is not {what}")
     return value
 
 
