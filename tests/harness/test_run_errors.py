@@ -175,6 +175,7 @@ def test_one_line_and_the_right_exit_code(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)  # of an agent that is loaded
     (tmp_path / "broken.py").write_text("class Agent:\n    def setup(self, config)\n        pass\n")
     (tmp_path / "installed.py").write_text(INSTALLED)
     scenario = tiny.scenario_file(tmp_path)
