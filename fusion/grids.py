@@ -36,10 +36,9 @@ class GridNetwork:
     _memory: Floats
     _learnt: Floats
 
-    def run(self, met: Meeting, arrivals: int, part: int = 0, parts: int = 1) -> int:
-        """seen -> grid, in `parts` that run at the same time. Returns how many will have arrived when it is done."""
+    def run(self, met: Meeting, arrivals: int, part: int, parts: int) -> None:
+        """Part number `part` of seen -> grid, while others run the rest; `arrivals`: at the meeting so far."""
         run_steps(self._steps, self._memory, self._learnt, met, arrivals, part, parts)
-        return arrivals + parts * len(self._steps)
 
 
 class GridMaker:

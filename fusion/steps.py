@@ -65,12 +65,16 @@ def one_block(layers: dict[str, Layer]) -> tuple[dict[str, Placed], Floats]:
         for part in (layer.weights, layer.bias):
             starts.append(end)
             parts.append((end, part.ravel()))
-            end += -(-part.size // _LINE) * _LINE
+            end += _whole_lines(part.size)
         placed[name] = Placed(layer, *starts)
     block = aligned(end)
     for start, part in parts:
         block[start : start + part.size] = part
     return placed, block
+
+
+def _whole_lines(floats: int) -> int:
+    return -(-floats // _LINE) * _LINE
 
 
 class Program:
@@ -83,7 +87,7 @@ class Program:
     def image(self, rows: int, columns: int, channels: int) -> Image:
         """Room for one more."""
         image = Image(self._size, rows, columns, channels)
-        self._size += -(-rows * columns * channels // _LINE) * _LINE
+        self._size += _whole_lines(rows * columns * channels)
         return image
 
     def convolve(
@@ -99,15 +103,13 @@ class Program:
         )  # fmt: skip
         return out
 
-    def add_doubled(self, small: Image, out: Image) -> Image:
+    def add_doubled(self, small: Image, out: Image) -> None:
         """out += small at twice its size."""
         self._add(_ADD_DOUBLED, small, out)
-        return out
 
-    def add_scene(self, placed: Placed, out: Image) -> Image:
+    def add_scene(self, placed: Placed, out: Image) -> None:
         """See `convolution.add_scene`."""
         self._add(_ADD_SCENE, out, out, weights=placed.weights, bias=placed.bias)
-        return out
 
     def _add(self, does: int, source: Image, out: Image, bordered: bool = True, **others: int) -> None:
         row = dict.fromkeys(STEP.names or (), 0) | others | {"does": does, "bordered": bordered}

@@ -197,8 +197,8 @@ class _Drive:
         config = request["config"]
         plans = gps_plan(self._route, self._stage.carla_map), self._route.points
         own = config["agent"] in BUILT_IN
-        told = config["agent_config"] if own else config_told(config["agent_config"], _name_of(request))
-        settings = address.host, address.port, told, *plans, self._stage.ego, _plan_spacing_m(config)
+        agent_config = config["agent_config"] if own else config_told(config["agent_config"], _name_of(request))
+        settings = address.host, address.port, agent_config, *plans, self._stage.ego, _plan_spacing_m(config)
         is_leaderboard_1 = self._metric == "leaderboard-1.0" and not own
         agent: Any
         if python := request.get("agent_python"):
