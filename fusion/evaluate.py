@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 
 from fusion import against_teacher, detection, limits, robustness
 from fusion.backbones import Backbone, load_backbone
+from fusion.batches import Recipe
 from fusion.cache import EnsembleCache
 from fusion.classes import CLASSES, known_to, read_classes
 from fusion.classes import labels_of as classes_of
@@ -45,7 +46,7 @@ from fusion.segmentation import Segment, Segmenter, ious, overlaps
 from fusion.tables import detection_markdown, markdown, segmentation_markdown
 
 PERCEPTION = "efficientnet-lite0"
-HELD_OUT = 0.1
+HELD_OUT = Recipe.held_out
 """The share that the trainers hold out unless told otherwise."""
 
 
