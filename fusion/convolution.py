@@ -81,7 +81,7 @@ class Sums:
         return self._builder.load(self._builder.bitcast(address, self._vector.as_pointer()), align=4)
 
     def add_products(self, line: Any, step: Any, kernel: Any, taps: Any, span: Any) -> None:
-        """Of `span` inputs from `line` on, those of the next pixel `step` further, with rows of weights from `taps` on."""
+        """Of `span` inputs from `line` on (the next pixel's `step` further) with as many rows of weights."""
         builder = self._builder
         across = len(self.cells[0]) * VECTOR
         with cgutils.for_range(builder, span) as along:

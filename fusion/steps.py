@@ -129,7 +129,7 @@ class Program:
         self._steps.append(tuple(int(row[name]) for name in STEP.names or ()))
 
     def finished(self, parts: int) -> tuple[NDArray[np.void], Floats, Floats]:
-        """For `run_steps` in so many parts or fewer: the steps, memory for them, and room (parts, floats) of each part."""
+        """For `run_steps` in so many parts or fewer: the steps, their memory, and room (parts, floats) of each part."""
         floats = _whole_lines(self._room)
         return np.array(self._steps, STEP), aligned(self._size), aligned(parts * floats).reshape(parts, floats)
 

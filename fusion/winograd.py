@@ -73,8 +73,9 @@ def _spread(context, x, rows, columns, spread, to, plane):  # type: ignore[no-un
 
         lines = []
         for row in range(4):
-            places = [builder.add(builder.extract_value(rows, row), builder.extract_value(columns, k)) for k in range(4)]
-            lines.append(seen_through([builder.load(_at(builder, source, place), align=4) for place in places]))
+            line = builder.gep(source, [builder.extract_value(rows, row)])
+            places = [builder.extract_value(columns, column) for column in range(4)]
+            lines.append(seen_through([builder.load(_at(builder, line, place), align=4) for place in places]))
         for column in range(4):
             for row, value in enumerate(seen_through([line[column] for line in lines])):
                 place = builder.mul(plane, ir.Constant(plane.type, 4 * row + column))
@@ -84,9 +85,7 @@ def _spread(context, x, rows, columns, spread, to, plane):  # type: ignore[no-un
 
 
 @intrinsic  # type: ignore[untyped-decorator]
-def _gather(
-    context, products, at, plane, bias, channel, extra, with_extra, relu, out, places, with_right, with_below
-):  # type: ignore[no-untyped-def]
+def _gather(context, products, at, plane, bias, channel, extra, with_extra, relu, out, places, with_right, with_below):  # type: ignore[no-untyped-def]
     """A' m A + bias (+ extra) for `_LANES` channels of a square, whose four `places` (a tuple) in `out` are filled
     but for those beyond the image's right or lower end."""
     index, flag = types.intp, types.boolean
