@@ -208,7 +208,7 @@ def slice_rows(visible: Words, thermal: Bytes, grid: Floats, curves: Floats, fus
             for i in range(np.uintp(0), np.uintp(count), np.uintp(4)):
                 _fuse_four(line, np.uintp(lanes), place, shares, values, mixed, np.uintp(i))  # type: ignore[call-arg]
             for i in range(count):
-                out[i] = (mixed[i] & _COLOURS) | (frame[i] & ~_COLOURS)
+                out[i] = mixed[i] | (frame[i] & ~_COLOURS)
 
 
 @numba.njit(nogil=True, inline="always")
