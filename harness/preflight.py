@@ -6,7 +6,7 @@ import argparse
 import contextlib
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import carla
@@ -50,15 +50,8 @@ def asked(options: argparse.Namespace, definition: ScenarioDefinition, routes: t
         check_routes(definition, routes)
     with agent_environment(definition.routes_path, options.metric):
         outside = _loaded_agent(options)
-    # Imported late: numba and torch take seconds, which a mistyped option should not cost.
-    from sensors.thermal.presets import preset
-
     thermal = options.thermal or definition.thermal_preset
-    try:
-        preset(thermal)
-    except (KeyError, ValueError) as error:
-        where = f"--thermal {thermal}" if options.thermal else f"{definition.source}: thermal"
-        raise HarnessError(f"{where}: {str(error).strip(chr(39))}") from error
+    own_thermal = _thermal_files(options, (definition, twin), routes)
     from fusion import weights
 
     weights_file = weights.locate(options.weights)
@@ -68,7 +61,6 @@ def asked(options: argparse.Namespace, definition: ScenarioDefinition, routes: t
         load_student(weights_file)  # in the hope of an error
     scenario_files = (Path(definition.source), Path(twin.source), definition.routes_path)
     agent = agent_files(options.agent, options.agent_config, outside)
-    own_thermal = [Path(thermal)] if Path(thermal).is_file() else []
     config = RunConfig(
         scenario=definition.name,
         scenario_checksum=checksum(*scenario_files),
@@ -162,6 +154,33 @@ def _check_fog_table(options: argparse.Namespace, definitions: Sequence[Scenario
                 table.fog_density(definition.fog.visibility_m)
     except FogTableError as error:
         raise HarnessError(f"--fog-table: {error}") from error
+
+
+def _thermal_files(
+    options: argparse.Namespace, definitions: Sequence[ScenarioDefinition], routes: Sequence[RouteSpec]
+) -> list[Path]:
+    """The preset's file and its table of materials, where it is no preset of ours. Makes one camera in the hope of an
+    error."""
+    # Imported late: numba takes seconds, which a mistyped option should not cost.
+    from harness.air import ambient_for
+    from sensors.thermal import ThermalCamera, preset
+
+    own = definitions[0]
+    name = options.thermal or own.thermal_preset
+    try:
+        config = preset(name)
+    except ValueError as error:
+        where = f"--thermal {name}" if options.thermal else f"{own.source}: thermal"
+        raise HarnessError(f"{where}: {error}") from error
+    for definition in definitions:
+        try:
+            airs = [ambient_for(definition, definition.weather_parameters(route)) for route in routes]
+        except ValueError as error:
+            raise HarnessError(f"{definition.source}: {error}") from error
+    # Where puddles lie is found by what may have to be compiled first.
+    ThermalCamera(config, config.width, config.height, config.fov_deg, replace(airs[0], puddles=0.0))
+    named = [name] if Path(name).is_file() else []
+    return [Path(file) for file in (*named, *([config.materials] if config.materials else []))]
 
 
 def agent_files(agent: str, agent_config: str, outside: Examined | None = None) -> list[Path]:

@@ -26,23 +26,29 @@ THERMAL = "sensor.camera.thermal"
 KINDS = {RGB: (RGB, INSTANCES, DEPTH), THERMAL: (INSTANCES, DEPTH)}
 """What is spawned for each type of camera. A thermal camera that is declared has a place and lens of its own."""
 
+MOST_HELD = 16
+"""Images of one sensor that wait for somebody to read them: a program that only ticks would else keep them all."""
+
 
 class RigError(RuntimeError):
     """A camera could not be set up or sent no frame; one line that names it."""
 
 
 class _Inbox:
-    """Where the client's streaming threads put images and the loop picks them up."""
+    """Where the client's streaming threads put images and the loop picks them up, MOST_HELD of a sensor at most."""
 
     def __init__(self) -> None:
         self._arrival = threading.Condition()
-        self._images: dict[tuple[str, str, int], carla.Image] = {}
+        self._images: dict[tuple[str, str], dict[int, carla.Image]] = {}
         self._wanted_from = 0
 
     def put(self, camera: str, kind: str, image: carla.Image) -> None:
         with self._arrival:
             if image.frame >= self._wanted_from:
-                self._images[camera, kind, image.frame] = image
+                held = self._images.setdefault((camera, kind), {})
+                held[image.frame] = image
+                if len(held) > MOST_HELD:
+                    del held[min(held)]
                 self._arrival.notify_all()
 
     def take(
@@ -52,23 +58,26 @@ class _Inbox:
 
         May be called more than once for a frame, for its other images.
         """
-        wanted = [(camera, kind, frame) for camera, kind in sources]
         deadline = time.monotonic() + timeout_s
         with self._arrival:
             self._wanted_from = frame
-            while missing := [key for key in wanted if key not in self._images]:
+            while missing := self._missing(sources, frame):
                 left = deadline - time.monotonic()
                 if left <= 0.0 or not self._arrival.wait(left):
-                    missing = [key for key in wanted if key not in self._images]
+                    missing = self._missing(sources, frame)
                     if not missing:
                         break
-                    camera, kind, _ = missing[0]
+                    camera, kind = missing[0]
                     more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
                     raise RigError(f"camera {camera!r}: {kind} sent no frame {frame} within {timeout_s:g} s{more}")
-            taken = {(camera, kind): self._images[camera, kind, frame] for camera, kind, _ in wanted}
-            got = set(wanted)
-            self._images = {k: image for k, image in self._images.items() if k[2] >= frame and k not in got}
+            taken = {source: self._images[source].pop(frame) for source in sources}
+            for held in self._images.values():
+                for old in [number for number in held if number < frame]:
+                    del held[old]
         return taken
+
+    def _missing(self, sources: Sequence[tuple[str, str]], frame: int) -> list[tuple[str, str]]:
+        return [source for source in sources if frame not in self._images.get(source, {})]
 
 
 class Rig:
@@ -125,7 +134,10 @@ class Rig:
         self._listening.begin(sensor, partial(self._inbox.put, name, kind))
 
     def frames(self, frame: int, timeout_s: float = 20.0) -> dict[str, CameraFrames]:
-        """The frames of exactly this world frame, by camera id; waits (wall clock) until all have come."""
+        """The frames of exactly this world frame, by camera id; waits (wall clock) until all have come.
+
+        Of frames that nobody has read the newest MOST_HELD are there.
+        """
         found = self.first_hits(frame, timeout_s)
         self._first_hits, self._first_hits_of = {}, -1
         coloured = [(name, RGB) for name, camera in self._declared.items() if camera["type"] == RGB]

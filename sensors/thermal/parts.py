@@ -78,8 +78,11 @@ def vehicle_part(x, y, z, ex, ey, ez, up, heat):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(error_model="numpy", inline="never", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def person_part(x, y, z, ex, ey, ez, heat, rider):  # type: ignore[no-untyped-def]
-    """Kelvin above the air at box position (x, y, z) of a walker, or of a rider in the box of the cycle."""
+def person_part(x, y, z, ex, ey, ez, heat, warmed, rider):  # type: ignore[no-untyped-def]
+    """Kelvin above the air at box position (x, y, z) of a walker, or of a rider in the box of the cycle.
+
+    warmed: by how much sun and sky have changed the clothes; skin keeps its temperature.
+    """
     uz = z / ez
     if rider:
         # The rider fills the box from the pedals up: the head is the same share of its upper part.
@@ -98,7 +101,7 @@ def person_part(x, y, z, ex, ey, ez, heat, rider):  # type: ignore[no-untyped-de
         return heat[HANDS]
     if uz > _f(0.0):
         # One layer, tight over chest and shoulders: warmer there than at the loose hem.
-        return cover * (_f(1.0) + _f(0.35) * uz)
+        return warmed + cover * (_f(1.0) + _f(0.35) * uz)
     if uz > _f(-0.85):
-        return cover * (_f(0.85) + _f(0.25) * uz)
-    return _f(0.45) * cover
+        return warmed + cover * (_f(0.85) + _f(0.25) * uz)
+    return warmed + _f(0.45) * cover

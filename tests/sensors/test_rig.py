@@ -6,12 +6,13 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import carla
 import numpy as np
 import pytest
 
-from sensors.rig import Rig, RigError
+from sensors.rig import MOST_HELD, Rig, RigError, _Inbox
 from sensors.thermal import Ambient, HeatTracker, ThermalCamera, reproject
 from simulator.proofs.traffic import synchronous
 from tests.simulator.serving import RunningServer, running_server
@@ -114,6 +115,16 @@ def test_a_missing_frame_is_an_error_that_names_the_camera(world):
     with pytest.raises(RigError, match=rf"'Front'.* no frame {frame + 5} within 0.2 s"):
         rig.frames(frame + 5, timeout_s=0.2)
     rig.destroy()
+
+
+def test_what_nobody_reads_is_not_kept_for_ever():
+    inbox, source = _Inbox(), ("Front", "depth")
+    for frame in range(100):
+        inbox.put(*source, SimpleNamespace(frame=frame))
+    assert sum(len(held) for held in inbox._images.values()) == MOST_HELD
+    assert inbox.take([source], 99 - MOST_HELD // 2, 0.1)[source].frame == 99 - MOST_HELD // 2
+    assert inbox.take([source], 99, 0.1)[source].frame == 99
+    assert not inbox._images[source]
 
 
 def test_destroying_the_rig_removes_its_sensors_and_may_be_done_twice(world):
