@@ -186,7 +186,8 @@ class World(
         centre, front, forward = outlook(self.bodies.rows, cars)
         drives = self.bodies.drives
         drives["light"][cars] = self.zones.at(centre, front, forward)
-        drives["speed_limit_kmh"][cars] = self.limits.kmh(centre, drives["speed_limit_kmh"][cars])
+        places = np.column_stack([centre, self.bodies.rows["z"][cars]])
+        drives["speed_limit_kmh"][cars] = self.limits.kmh(places, drives["speed_limit_kmh"][cars])
 
     def _apply_friction_triggers(self) -> None:
         triggers = self.groups().triggers
