@@ -57,6 +57,21 @@ def test_lanes_join_without_gap_or_kink(town: tuple[str, OpenDrive, carla.Map]) 
             assert abs((here.pitch - there.pitch + 180.0) % 360.0 - 180.0) < 1.5
 
 
+def test_one_cannot_change_lanes_over_the_centre_of_a_junctions_roads(town: tuple[str, OpenDrive, carla.Map]) -> None:
+    inner = [w for w in town[2].generate_waypoints(4.0) if w.is_junction and w.lane_id == -1]
+    assert inner
+    for waypoint in inner:
+        assert waypoint.left_lane_marking.type == carla.LaneMarkingType.NONE
+        assert not waypoint.lane_change & carla.LaneChange.Left
+
+
+def test_one_can_walk_along_every_lane_in_whole_metres(town: tuple[str, OpenDrive, carla.Map]) -> None:
+    """The client fails where nothing is left after whole steps."""
+    for start, _ in town[2].get_topology():
+        for step_m in (0.5, 1.0, 2.0, 5.0, 10.0):
+            assert start.next_until_lane_end(step_m)
+
+
 def test_each_town_is_what_its_name_says(town: tuple[str, OpenDrive, carla.Map]) -> None:
     name, made, carla_map = town
     kinds = {landmark.type for landmark in carla_map.get_all_landmarks()}
