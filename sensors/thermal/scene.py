@@ -62,7 +62,7 @@ def thermal_world(ambient: Ambient, band: Band, seed: int, materials: Mapping[in
     """The tables. `sky`: radiance by the sine of elevation 0..1 in SKY_STEPS steps, through fog and rain."""
     air = float(band.radiance(ambient.air_k))
     clear = atmosphere.sky_clearness(np.linspace(0.0, 1.0, SKY_STEPS + 1), ambient)
-    sky = air + (float(band.radiance(ambient.sky_k)) - air) * clear
+    sky = air * (1.0 - ambient.sky_deficit * clear)
     tile = pattern_tile(seed)
     return World(
         ambient,
