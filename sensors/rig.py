@@ -14,7 +14,7 @@ import carla
 import numpy as np
 from numpy.typing import NDArray
 
-from sensors.frames import CameraFrames, decode
+from sensors.frames import CameraFrames, decode, tags_and_panes
 from sensors.listening import Listening
 
 __all__ = ["CameraFrames", "Rig", "RigError"]
@@ -23,6 +23,8 @@ RGB = "sensor.camera.rgb"
 INSTANCES = "sensor.camera.instance_segmentation"
 DEPTH = "sensor.camera.depth"
 THERMAL = "sensor.camera.thermal"
+PANES = "panes"
+"""An attribute of the embedded server's instance camera alone: whether it marks what is glass."""
 KINDS = {RGB: (RGB, INSTANCES, DEPTH), THERMAL: (INSTANCES, DEPTH)}
 """What is spawned for each type of camera. A thermal camera that is declared has a place and lens of its own."""
 
@@ -111,6 +113,7 @@ class Rig:
             for camera in self._declared.values()
             for kind in KINDS[camera["type"]]
         ]
+        self._panes_told = any(blueprint.has_attribute(PANES) for _, _, blueprint, _ in wanted)
         try:
             for name, kind, blueprint, pose in wanted:
                 self._spawn(world, ego, name, kind, blueprint, pose)
@@ -152,7 +155,8 @@ class Rig:
             sources = [(name, kind) for name in self._declared for kind in (INSTANCES, DEPTH)]
             images = self._inbox.take(sources, frame, timeout_s)
             self._first_hits = {
-                name: _decode(name, images[name, INSTANCES], images[name, DEPTH]) for name in self._declared
+                name: _decode(name, images[name, INSTANCES], images[name, DEPTH], self._panes_told)
+                for name in self._declared
             }
             self._first_hits_of = frame
         return dict(self._first_hits)
@@ -189,14 +193,17 @@ def _described(
     for key, value in rgb_attributes.items():
         if kind == RGB or key.startswith(("lens_", "sensor_tick")):
             settings[key] = value
+    if kind == INSTANCES:
+        settings[PANES] = "true"
     for key, value in settings.items():
         if blueprint.has_attribute(key):
             blueprint.set_attribute(key, value)
     return blueprint, pose
 
 
-def _decode(name: str, instances: carla.Image, depth: carla.Image) -> CameraFrames:
-    tags, ids, depth_m, panes = decode(_pixels(instances), _pixels(depth))
+def _decode(name: str, instances: carla.Image, depth: carla.Image, panes_told: bool) -> CameraFrames:
+    labels, ids, depth_m = decode(_pixels(instances), _pixels(depth))
+    tags, panes = tags_and_panes(labels) if panes_told else (labels, None)
     return CameraFrames(
         id=name,
         frame=depth.frame,

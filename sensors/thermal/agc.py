@@ -23,7 +23,7 @@ class Agc:
     range is spread evenly over the counts whatever their pixels (Boson's "linear percent"): small warm things keep
     their distance from the wide road. max_gain: most grey levels per count. tail_share: share of the pixels ignored
     at either end. skip_top: share of the picture's height, from its top, that the histogram leaves out (region of
-    interest): else a clear sky, 20 K below everything, takes half of the greys. smoothing_s: time constant of the
+    interest): else a clear sky, far below everything, takes half of the greys. smoothing_s: time constant of the
     mapping. polarity: whether hot is white or black.
     """
 

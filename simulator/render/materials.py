@@ -82,7 +82,7 @@ class Texture(IntEnum):
 class Pane(IntEnum):
     """What kind of glass a surface of the town is: glass has the tag of what it is set in.
 
-    The instance camera's alpha is 255 less this (CARLA's is 255 everywhere); `sensors.thermal.glazing` reads it.
+    An instance camera whose attribute `panes` is true shows it, see `encode`; `sensors.thermal.glazing` reads it.
     """
 
     NONE = 0

@@ -15,7 +15,7 @@ from simulator.render.antialias import smooth_edges
 from simulator.render.appearance import appearance
 from simulator.render.brightest import brightest
 from simulator.render.camera import CameraModel, Pinhole, pinhole
-from simulator.render.encode import encode_depth, encode_labels
+from simulator.render.encode import INSTANCES, PANES, TAGS, encode_depth, encode_labels
 from simulator.render.events import EventPixels, brightness_of, events_until, first_look
 from simulator.render.exposure import Adaptation, adapted, compensation_ev, manual_ev, metered_ev, saturation_cd_m2
 from simulator.render.froxels import ACROSS, DOWN, SLICES, fill_froxels
@@ -145,7 +145,7 @@ class Renderer:
         else:
             self._workers.run(
                 encode_labels, buffer.ids, self._town.codes, self._templates.tags, looks.slots.first_triangle,
-                looks.slot_ids, camera.kind == "instance_segmentation", out,
+                looks.slot_ids, _shown(camera), out,
             )  # fmt: skip
         if camera.kind == "cosmos_visualization":
             out = COLOUR_OF_TAG[(out >> np.uint32(16)) & np.uint32(0xFF)]
@@ -457,6 +457,13 @@ class Renderer:
             self._noise, key, self._tables[gamma], out,
         )  # fmt: skip
         return out
+
+
+def _shown(camera: CameraModel) -> np.uint32:
+    """What a camera of labels shows of their codes."""
+    if camera.kind != "instance_segmentation":
+        return TAGS
+    return PANES if camera.text("panes", "false").lower() == "true" else INSTANCES
 
 
 def _noise_key(seed: int, sensor_id: int, frame: int) -> np.uint32:
