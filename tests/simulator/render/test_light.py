@@ -191,6 +191,19 @@ def test_brake_lamps_are_brighter_than_tail_lamps(street: Renderer) -> None:
     assert brake[0] > 5.0 * brake[2]
 
 
+@pytest.mark.parametrize("yaw", [0.0, 180.0])
+@pytest.mark.parametrize("distance_m", [7.0, 15.0])
+def test_a_vehicle_stands_in_none_of_its_own_light(street: Renderer, yaw: float, distance_m: float) -> None:
+    def between_the_lamps(lights: int) -> float:
+        pose = scene.pose(distance_m + 2.2, 0.0, 0.0, yaw)
+        view = scene.view((1, "vehicle.test.car", pose, lights), weather=scene.NIGHT)
+        camera = CameraModel(320, 180, 90.0, "rgb", (("bloom_intensity", "0"),))
+        row, half = 90 + int(160 * 0.9 / distance_m), int(160 * 0.3 / distance_m)
+        return float(street.radiance(camera, EYE, view)[row - 3 : row + 4, 160 - half : 161 + half].max())
+
+    assert between_the_lamps(scene.BEAMS) < 1.5 * between_the_lamps(0)
+
+
 def test_street_lamps_light_the_road_beneath_them(street: Renderer) -> None:
     dark, lit = (luminance(street, scene.view(weather=scene.NIGHT, lamps_on=on)) for on in (0.0, 1.0))
     under_the_lamp = (90 + int(160 * 1.6 / 38.0), 160)
