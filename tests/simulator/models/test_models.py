@@ -7,6 +7,7 @@ from simulator.models import MODELS, model_of, palette_of
 from simulator.models.cycles import CYCLES
 from simulator.models.vehicles import VEHICLES
 from simulator.render.materials import SURFACES, Emission, Material
+from simulator.render.templates import tags_of
 from simulator.types import CityObjectLabel
 
 
@@ -79,6 +80,12 @@ def test_a_cyclist_pedals_and_is_a_rider_on_a_bicycle():
     assert not np.array_equal(model.frames[0].vertices, model.frames[2].vertices)
     tags = {SURFACES[Material(m)].tag for m in np.unique(model.frames[0].materials)}
     assert {CityObjectLabel.RIDER, CityObjectLabel.BICYCLE} <= tags
+
+
+@pytest.mark.parametrize("blueprint_id", [name for name, size in CYCLES.items() if size.kind in ("motorcycle", "scooter")])
+def test_a_motorcycle_is_a_motorcycle_from_fork_to_exhaust(blueprint_id):
+    tags = tags_of(model_of(blueprint_id).frames[0])
+    assert set(tags) == {CityObjectLabel.MOTORCYCLE, CityObjectLabel.RIDER}
 
 
 def test_a_traffic_light_faces_along_y_with_red_on_top_and_its_arm_over_the_lane():
