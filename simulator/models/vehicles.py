@@ -57,7 +57,7 @@ VEHICLES: dict[str, VehicleSize] = {
     "vehicle.nissan.patrol": VehicleSize(hulls.SUV, 4.60, 1.93, 1.85, wheel_radius=0.39),
     "vehicle.nissan.patrol_2021": VehicleSize(hulls.SUV, 5.57, 2.15, 2.05, wheel_radius=0.42),
     "vehicle.seat.leon": VehicleSize(hulls.HATCHBACK, 4.19, 1.82, 1.47, wheel_radius=0.33),
-    "vehicle.tesla.cybertruck": VehicleSize(hulls.WEDGE, 6.27, 2.39, 2.10, _TRUCK, 0.45),
+    "vehicle.tesla.cybertruck": VehicleSize(hulls.WEDGE, 6.27, 2.39, 2.10, wheel_radius=0.45),
     "vehicle.tesla.model3": VehicleSize(hulls.SEDAN, 4.79, 2.16, 1.49, wheel_radius=0.35),
     "vehicle.toyota.prius": VehicleSize(hulls.HATCHBACK, 4.51, 2.01, 1.52, wheel_radius=0.33),
     "vehicle.volkswagen.t2": VehicleSize(hulls.MICROBUS, 4.48, 2.07, 2.04, wheel_radius=0.33),

@@ -9,6 +9,7 @@ from simulator.models.vehicles import VEHICLES
 from simulator.render.materials import SURFACES, Emission, Material
 from simulator.render.templates import tags_of
 from simulator.types import CityObjectLabel
+from simulator.world.blueprints.catalogue import semantic_tags
 
 
 def centre_of(mesh, material):
@@ -80,6 +81,12 @@ def test_a_cyclist_pedals_and_is_a_rider_on_a_bicycle():
     assert not np.array_equal(model.frames[0].vertices, model.frames[2].vertices)
     tags = {SURFACES[Material(m)].tag for m in np.unique(model.frames[0].materials)}
     assert {CityObjectLabel.RIDER, CityObjectLabel.BICYCLE} <= tags
+
+
+def test_a_vehicle_is_drawn_with_the_tags_that_its_blueprint_tells():
+    for blueprint_id in [*VEHICLES, *CYCLES]:
+        drawn = set(np.concatenate([tags_of(frame) for frame in model_of(blueprint_id).frames]).tolist())
+        assert drawn == set(semantic_tags(blueprint_id)), blueprint_id
 
 
 @pytest.mark.parametrize("blueprint_id", [name for name, size in CYCLES.items() if size.kind in ("motorcycle", "scooter")])
