@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache, lru_cache
 
 from simulator.models.actor_model import ActorModel, actor_model
@@ -11,6 +12,7 @@ from simulator.models.poses import MARK, build_posed
 from simulator.models.props import PROPS, build_prop
 from simulator.models.signals import build_speed_limit, build_stop_sign, build_traffic_light, build_yield_sign
 from simulator.models.vehicles import VEHICLES, build_vehicle
+from simulator.world.blueprints.props import prop_tag
 
 SIGNALS: tuple[str, ...] = (
     "traffic.traffic_light",
@@ -37,6 +39,8 @@ def model_of(blueprint_id: str) -> ActorModel:
 
     Names from `poses.posed_name` are walkers in a pose.
     """
+    if blueprint_id.startswith("static.prop."):
+        return _prop(blueprint_id)
     if blueprint_id in MODELS:
         return _build(blueprint_id)
     if MARK in blueprint_id:
@@ -50,6 +54,13 @@ def model_of(blueprint_id: str) -> ActorModel:
 @lru_cache(maxsize=64)
 def _posed(name: str) -> ActorModel:
     return actor_model([build_posed(name)])
+
+
+@cache
+def _prop(blueprint_id: str) -> ActorModel:
+    """One tag for the whole thing, whatever its parts are made of: its actor's."""
+    shape = _build(blueprint_id if blueprint_id in PROPS else dict(FALLBACKS)["static."])
+    return replace(shape, tag=prop_tag(blueprint_id))
 
 
 @cache

@@ -32,6 +32,8 @@ class Model(Protocol):
     def extent(self) -> Vector3D: ...
     @property
     def centre(self) -> Vector3D: ...
+    @property
+    def tag(self) -> CityObjectLabel | None: ...
 
 
 class Templates:
@@ -79,6 +81,7 @@ class Templates:
         if not names:
             return
         meshes: list[Mesh] = []
+        tags = [self.tags]
         boxes, lamps = [self.boxes], []
         for name in names:
             model = self._model_of(name)
@@ -89,12 +92,14 @@ class Templates:
                         f"model {name} has {len(frame.triangles)} triangles, at most {(1 << LOCAL_BITS) - 1} fit"
                     )
                 meshes.append(frame)
+                tags.append(tags_of(frame, model.tag))
                 boxes.append(np.array([[*model.centre, *model.extent]], np.float32))
             lamps.extend([lamps_of(model.frames[0])] * len(model.frames))
             self.reflectors.extend([reflectors_of(model.frames[0])[0]] * len(model.frames))
         self._append(meshes)
         self.boxes = np.concatenate(boxes).astype(np.float32)
         self.lamps.extend(lamps)
+        self.tags = np.concatenate(tags)
 
     def _append(self, meshes: list[Mesh]) -> None:
         old = self.chunks
@@ -119,14 +124,15 @@ class Templates:
             np.concatenate([self.surfaces.materials, *(s.materials for s in new)]),
             np.concatenate([self.surfaces.objects, *(s.objects for s in new)]),
         )
-        self.tags = np.concatenate([self.tags, *(tags_of(m) for m in meshes)])
         centre = (low + high) / 2.0
         radius = np.array([np.linalg.norm(m.vertices - c, axis=1).max() for m, c in zip(meshes, centre, strict=True)])
         self.spheres = np.concatenate([self.spheres, np.column_stack([centre, radius])]).astype(np.float32)
 
 
-def tags_of(mesh: Mesh) -> NDArray[np.uint8]:
-    """(F,) semantic tags of a model's triangles."""
+def tags_of(mesh: Mesh, whole: CityObjectLabel | None = None) -> NDArray[np.uint8]:
+    """(F,) semantic tags of a model's triangles. whole: of the model, where it has one (`ActorModel.tag`)."""
+    if whole is not None:
+        return np.full(len(mesh.triangles), whole, np.uint8)
     tags = TAG_OF_MATERIAL[mesh.materials]
     for body in BODY_MATERIALS:
         if np.any(mesh.materials == body):

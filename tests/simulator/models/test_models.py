@@ -10,6 +10,7 @@ from simulator.render.materials import SURFACES, Emission, Material
 from simulator.render.templates import tags_of
 from simulator.types import CityObjectLabel
 from simulator.world.blueprints.catalogue import semantic_tags
+from simulator.world.blueprints.props import PROPS as PROP_TYPES
 
 
 def centre_of(mesh, material):
@@ -83,9 +84,10 @@ def test_a_cyclist_pedals_and_is_a_rider_on_a_bicycle():
     assert {CityObjectLabel.RIDER, CityObjectLabel.BICYCLE} <= tags
 
 
-def test_a_vehicle_is_drawn_with_the_tags_that_its_blueprint_tells():
-    for blueprint_id in [*VEHICLES, *CYCLES]:
-        drawn = set(np.concatenate([tags_of(frame) for frame in model_of(blueprint_id).frames]).tolist())
+def test_what_is_spawned_is_drawn_with_the_tags_that_its_blueprint_tells():
+    for blueprint_id in [*VEHICLES, *CYCLES, *PROP_TYPES]:
+        model = model_of(blueprint_id)
+        drawn = set(np.concatenate([tags_of(frame, model.tag) for frame in model.frames]).tolist())
         assert drawn == set(semantic_tags(blueprint_id)), blueprint_id
 
 
