@@ -100,7 +100,7 @@ def build_vehicle(blueprint_id: str) -> Mesh:
     if size.beacons:
         top = size.height - beacon_height
         x = hull.tail_x + hull.length * 0.45 if not size.cargo else hull.tail_x + 0.2 * hull.length - 0.6
-        slab(builder, (x - 0.12, -0.55, top - 0.02), (x + 0.12, 0.55, size.height), Material.RIGHT_INDICATOR)
+        slab(builder, (x - 0.12, -0.55, top - 0.02), (x + 0.12, 0.55, size.height), Material.BEACON)
     wheel_width = 0.62 * size.wheel_radius
     for x in (rear_x, front_x):
         at = (hull.half_width_at(x) if x > cab_tail else body_half_width) * 0.97 - wheel_width / 2.0

@@ -6,9 +6,11 @@ import pytest
 from simulator.models import MODELS, model_of, palette_of
 from simulator.models.cycles import CYCLES
 from simulator.models.vehicles import VEHICLES
+from simulator.render.lamp_table import lamp_table
+from simulator.render.lamps import lamps_of
 from simulator.render.materials import SURFACES, Emission, Material
 from simulator.render.templates import tags_of
-from simulator.types import CityObjectLabel
+from simulator.types import CityObjectLabel, VehicleLightState
 from simulator.world.blueprints.catalogue import semantic_tags
 from simulator.world.blueprints.props import PROPS as PROP_TYPES
 
@@ -53,9 +55,19 @@ def test_lamps_of_a_car_sit_where_drivers_look_for_them(blueprint_id):
     assert centre_of(mesh, Material.HEADLAMP)[0] > 0.4 * length
     assert centre_of(mesh, Material.TAIL_LAMP)[0] < -0.4 * length
     assert centre_of(mesh, Material.LEFT_INDICATOR)[1] < -0.2, "left is -y"
-    if not VEHICLES[blueprint_id].beacons:
-        assert centre_of(mesh, Material.RIGHT_INDICATOR)[1] > 0.2
+    assert centre_of(mesh, Material.RIGHT_INDICATOR)[1] > 0.2
     assert (mesh.materials == Material.CAR_GLASS).sum() >= 6
+
+
+def test_beacons_are_lit_by_special1_and_by_no_indicator():
+    lamps = lamps_of(model_of("vehicle.ford.ambulance").frames[0])
+    roof_m = 2.2
+    indicating = lamp_table([lamps], [int(VehicleLightState.RIGHT_BLINKER)], True)
+    assert len(indicating.point_kind)
+    assert indicating.point_centre[:, 2].max() < roof_m
+    hurrying = lamp_table([lamps], [int(VehicleLightState.SPECIAL_1)], True)
+    assert set(hurrying.point_kind) == {Emission.BEACON}
+    assert hurrying.point_centre[:, 2].min() > roof_m
 
 
 def test_a_walker_stands_on_both_sides_of_its_origin_and_strides():
