@@ -10,7 +10,7 @@ from simulator.models.cycles import CYCLES, build_cycle
 from simulator.models.people import WALKERS, build_walker
 from simulator.models.poses import MARK, build_posed
 from simulator.models.props import PROPS, build_prop
-from simulator.models.signals import build_speed_limit, build_stop_sign, build_traffic_light, build_yield_sign
+from simulator.models.signals import MAST_HALF_M, build_speed_limit, build_stop_sign, build_traffic_light, build_yield_sign
 from simulator.models.vehicles import VEHICLES, build_vehicle
 from simulator.world.blueprints.props import prop_tag
 
@@ -74,7 +74,7 @@ def _build(blueprint_id: str) -> ActorModel:
     if blueprint_id in PROPS:
         return actor_model([build_prop(blueprint_id)])
     if blueprint_id == "traffic.traffic_light":
-        return actor_model([build_traffic_light()])
+        return replace(actor_model([build_traffic_light()]), foot=MAST_HALF_M)
     if blueprint_id == "traffic.stop":
         return actor_model([build_stop_sign()])
     if blueprint_id == "traffic.yield":

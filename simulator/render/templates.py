@@ -34,6 +34,8 @@ class Model(Protocol):
     def centre(self) -> Vector3D: ...
     @property
     def tag(self) -> CityObjectLabel | None: ...
+    @property
+    def foot(self) -> Vector3D | None: ...
 
 
 class Templates:
@@ -41,7 +43,7 @@ class Templates:
 
     chunks: one chunk per gait frame. surfaces, tags (uint8 `CityObjectLabel`): of all triangles.
     spheres: (frames, 4) float32 bounding sphere in actor axes.
-    boxes: (frames, 6) float32 centre and half size of the model's box.
+    boxes: (frames, 6) float32 centre and half size of the box that throws the model's shadow.
     """
 
     def __init__(self, model_of: Callable[[str], Model]) -> None:
@@ -93,7 +95,7 @@ class Templates:
                     )
                 meshes.append(frame)
                 tags.append(tags_of(frame, model.tag))
-                boxes.append(np.array([[*model.centre, *model.extent]], np.float32))
+                boxes.append(_shadow_box(model))
             lamps.extend([lamps_of(model.frames[0])] * len(model.frames))
             self.reflectors.extend([reflectors_of(model.frames[0])[0]] * len(model.frames))
         self._append(meshes)
@@ -127,6 +129,11 @@ class Templates:
         centre = (low + high) / 2.0
         radius = np.array([np.linalg.norm(m.vertices - c, axis=1).max() for m, c in zip(meshes, centre, strict=True)])
         self.spheres = np.concatenate([self.spheres, np.column_stack([centre, radius])]).astype(np.float32)
+
+
+def _shadow_box(model: Model) -> NDArray[np.float32]:
+    box = [*model.centre, *model.extent] if model.foot is None else [0.0, 0.0, model.foot.z, *model.foot]
+    return np.array([box], np.float32)
 
 
 def tags_of(mesh: Mesh, whole: CityObjectLabel | None = None) -> NDArray[np.uint8]:

@@ -242,6 +242,37 @@ def test_a_car_darkens_the_ground_beside_it_and_throws_a_shadow(street: Renderer
     assert with_car[opposite] == pytest.approx(without[opposite], rel=0.02)
 
 
+def test_a_signals_arm_and_a_rider_throw_no_shadow_of_their_whole_box() -> None:
+    ground = ((20.0, 0.0, -0.05), (40.0, 30.0, 0.05), scene.Material.CURB, 0)
+    renderer = Renderer(scene.plain(ground), threads=1)
+    weather = WeatherParameters(cloudiness=0.0, sun_altitude_angle=60.0, sun_azimuth_angle=0.0)
+    above = (20.0, 0.0, 60.0, -90.0, 0.0, 0.0)
+    camera = CameraModel(320, 180, 30.0, "rgb")
+
+    def darkened_m2(*actors: str) -> float:
+        view = scene.view(*((k, name, scene.pose(20.0, 0.0, 0.0), 0) for k, name in enumerate(actors)), weather=weather)
+        bare = luminance(renderer, scene.view(weather=weather), above, camera)
+        mask = renderer.image(0, CameraModel(320, 180, 30.0, "depth"), above, view)[..., 1] > 0
+        dark = luminance(renderer, view, above, camera) < 0.8 * bare
+        return float((dark & mask).sum()) * (60.0 * 2.0 * math.tan(math.radians(15.0)) / 320.0) ** 2
+
+    assert 0.1 < darkened_m2("traffic.traffic_light") < 2.0
+    assert 0.2 < darkened_m2("vehicle.kawasaki.ninja") < 3.0
+
+
+def test_a_bird_s_eye_sees_the_shadows_of_vehicles() -> None:
+    ground = ((0.0, 0.0, -0.05), (200.0, 200.0, 0.05), scene.Material.CURB, 0)
+    renderer = Renderer(scene.plain(ground), threads=1, model_of=scene.model_of)
+    weather = WeatherParameters(cloudiness=0.0, sun_altitude_angle=30.0, sun_azimuth_angle=-90.0)
+    above, camera = (0.0, 0.0, 150.0, -90.0, 0.0, 0.0), CameraModel(640, 360, 90.0, "rgb")
+    bare = luminance(renderer, scene.view(weather=weather), above, camera)
+    view = scene.view((1, "vehicle.test.car", scene.pose(40.0, 0.0, 0.0), 0), weather=weather)
+    darker = luminance(renderer, view, above, camera) < 0.6 * bare
+    per_m = 320.0 / 150.0
+    row, column = 180 - round(40.0 * per_m), 320 + round(1.7 * per_m)
+    assert darker[row - 1 : row + 2, column].any()
+
+
 def test_surfaces_have_structure_and_instances_their_own_colours(street: Renderer) -> None:
     view = scene.view((1, "vehicle.test.car", scene.pose(10.0, 0.0, 0.0), 0))
     red = luminance(street, view)
