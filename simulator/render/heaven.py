@@ -37,7 +37,7 @@ def sky_tile(width, air, texels, first_texel, tile):  # type: ignore[no-untyped-
         aureole = wide * F(0.02) + (F(6.0) if toward > F(0.9995) else F(0))
         red, green, blue = red + aureole * c[0, 0], green + aureole * c[0, 1], blue + aureole * c[0, 2]
         # no cloud is seen through eight optical depths of fog
-        if air.cover > F(0.02) and dz > F(0.01) and air.extinction * F(FOG_LAYER_M) < F(8) * dz:
+        if air.cover > F(0.02) and dz > F(0.01) and air.extinction * (F(FOG_LAYER_M) - air.fog_from * dz) < F(8) * dz:
             flat = F(0.13) / (dz + F(0.12))
             u, v = dx * flat, dy * flat
             density = sample(texels, first_texel, CLOUD_LAYER, u, v, np.int32(0)) * F(1.0 / 255.0)

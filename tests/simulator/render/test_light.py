@@ -122,6 +122,21 @@ def test_fog_sends_the_own_headlamps_back_into_the_camera(street: Renderer) -> N
     assert ahead(int(VehicleLightState.HIGH_BEAM), thick) > 1.5 * ahead(scene.BEAMS, thick)
 
 
+@pytest.mark.parametrize("night", [False, True])
+def test_fog_begins_at_its_distance(street: Renderer, night: bool) -> None:
+    # CARLA's ClearNight: fog_density 60, fog_distance 75
+    clear = replace(scene.NIGHT if night else scene.DAY, fog_distance=0.0)
+    beyond, here = replace(clear, fog_density=60.0, fog_distance=75.0), replace(clear, fog_density=60.0)
+    car = (1, "vehicle.test.car", scene.pose(-2.0, 0.0, 0.0), scene.BEAMS)
+    seen = [luminance(street, scene.view(car, weather=weather, lamps_on=1.0)) for weather in (clear, beyond, here)]
+    road = np.s_[110:170, 60:260]  # up to 13 m
+    far = np.s_[89:92, 150:170]
+    near, foggy = (float(np.mean(np.abs(other[road] / seen[0][road] - 1.0))) for other in seen[1:])
+    assert near < 0.1
+    assert foggy > 10.0 * near
+    assert abs(float(seen[1][far].mean() / seen[0][far].mean()) - 1.0) > 0.02
+
+
 def weber_contrast(renderer: Renderer, view: object, actor: int) -> float:
     """Of an actor against what surrounds it on the picture."""
     mask = mask_of(renderer, actor, view)
@@ -250,11 +265,13 @@ def test_a_signals_arm_and_a_rider_throw_no_shadow_of_their_whole_box() -> None:
     camera = CameraModel(320, 180, 30.0, "rgb")
 
     def darkened_m2(*actors: str) -> float:
-        view = scene.view(*((k, name, scene.pose(20.0, 0.0, 0.0), 0) for k, name in enumerate(actors)), weather=weather)
-        bare = luminance(renderer, scene.view(weather=weather), above, camera)
-        mask = renderer.image(0, CameraModel(320, 180, 30.0, "depth"), above, view)[..., 1] > 0
+        view = scene.view(
+            *((k, name, scene.pose(20.0, 0.0, 0.0), 0) for k, name in enumerate(actors, 1)), weather=weather, lamps=0
+        )
+        bare = luminance(renderer, scene.view(weather=weather, lamps=0), above, camera)
+        ground_seen = renderer.image(0, replace(camera, kind="instance_segmentation"), above, view)[..., 1] == 0
         dark = luminance(renderer, view, above, camera) < 0.8 * bare
-        return float((dark & mask).sum()) * (60.0 * 2.0 * math.tan(math.radians(15.0)) / 320.0) ** 2
+        return float((dark & ground_seen).sum()) * (60.0 * 2.0 * math.tan(math.radians(15.0)) / 320.0) ** 2
 
     assert 0.1 < darkened_m2("traffic.traffic_light") < 2.0
     assert 0.2 < darkened_m2("vehicle.kawasaki.ninja") < 3.0
@@ -265,8 +282,8 @@ def test_a_bird_s_eye_sees_the_shadows_of_vehicles() -> None:
     renderer = Renderer(scene.plain(ground), threads=1, model_of=scene.model_of)
     weather = WeatherParameters(cloudiness=0.0, sun_altitude_angle=30.0, sun_azimuth_angle=-90.0)
     above, camera = (0.0, 0.0, 150.0, -90.0, 0.0, 0.0), CameraModel(640, 360, 90.0, "rgb")
-    bare = luminance(renderer, scene.view(weather=weather), above, camera)
-    view = scene.view((1, "vehicle.test.car", scene.pose(40.0, 0.0, 0.0), 0), weather=weather)
+    bare = luminance(renderer, scene.view(weather=weather, lamps=0), above, camera)
+    view = scene.view((1, "vehicle.test.car", scene.pose(40.0, 0.0, 0.0), 0), weather=weather, lamps=0)
     darker = luminance(renderer, view, above, camera) < 0.6 * bare
     per_m = 320.0 / 150.0
     row, column = 180 - round(40.0 * per_m), 320 + round(1.7 * per_m)
