@@ -290,6 +290,17 @@ def test_a_bird_s_eye_sees_the_shadows_of_vehicles() -> None:
     assert darker[row - 1 : row + 2, column].any()
 
 
+@pytest.mark.parametrize("fov_deg", [10.0, 60.0, 120.0])
+def test_the_sun_is_half_a_degree_wide_or_a_pixel(street: Renderer, fov_deg: float) -> None:
+    weather = WeatherParameters(cloudiness=0.0, sun_altitude_angle=30.0, sun_azimuth_angle=0.0, fog_density=0.0)
+    camera = CameraModel(320, 180, fov_deg, "rgb")
+    seen = luminance(street, scene.view(weather=weather), (0.0, 0.0, 30.0, 30.0, 0.0, 0.0), camera)
+    disc = seen > 20.0 * np.median(seen)
+    pixel_deg = math.degrees(2.0 * math.tan(math.radians(fov_deg / 2.0)) / 320.0)
+    assert 1 <= disc.sum()
+    assert math.sqrt(disc.sum() * 4.0 / math.pi) * pixel_deg <= max(0.6, 2.4 * pixel_deg)
+
+
 def test_surfaces_have_structure_and_instances_their_own_colours(street: Renderer) -> None:
     view = scene.view((1, "vehicle.test.car", scene.pose(10.0, 0.0, 0.0), 0))
     red = luminance(street, view)
