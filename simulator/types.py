@@ -285,7 +285,7 @@ class WeatherParameters:
     sun_azimuth_angle: float = 45.0
     sun_altitude_angle: float = 45.0
     fog_density: float = 0.0
-    fog_distance: float = 0.75
+    fog_distance: float = 0.0
     fog_falloff: float = 0.1
     wetness: float = 0.0
     scattering_intensity: float = 1.0

@@ -65,6 +65,7 @@ class Material(IntEnum):
     WATER = 53
     PLASTIC_WHITE = 54
     METAL_RED = 55
+    BEACON = 56
 
 
 class Texture(IntEnum):
@@ -105,6 +106,7 @@ class Emission(IntEnum):
     SIGNAL_GREEN = 8
     WINDOW = 9
     SHEETING = 10
+    BEACON = 11
 
 
 class Palette(IntEnum):
@@ -185,6 +187,7 @@ SURFACES: dict[Material, Surface] = {
     Material.WATER: Surface(Tag.WATER, (0.02, 0.03, 0.04), gloss=0.9),
     Material.PLASTIC_WHITE: Surface(Tag.STATIC, (0.75, 0.75, 0.75), gloss=0.2),
     Material.METAL_RED: Surface(Tag.STATIC, (0.50, 0.02, 0.03), gloss=0.2),
+    Material.BEACON: Surface(Tag.CAR, (0.02, 0.06, 0.40), gloss=0.4, emission=Emission.BEACON),
 }
 
 PANES: dict[Material, Pane] = {

@@ -291,7 +291,7 @@ class Renderer:
         street = street_points(heads, self._town.lamp_flux_lm, looks.slots.lamp_power[: len(heads)], eye.eye)
         actors = actor_points(looks.lamps, frame.instances.poses, eye.eye)
         places, candela, areas = (np.concatenate(pair) for pair in zip(street, actors, strict=True))
-        return sprites(eye, seen, places, candela, areas, looks.day.extinction_per_m, bloom)
+        return sprites(eye, seen, places, candela, areas, looks.day.extinction_per_m, looks.day.fog_from_m, bloom)
 
     def _shining(self, frame: _Frame, eye: Pinhole, lights: NDArray[np.float32]) -> Slots:
         """With what the glass of lamps shows this eye, and plates and signs of the light of its own head lamps."""
@@ -300,7 +300,7 @@ class Renderer:
         if len(lights):
             town = replace(self._town.reflectors, centres=self._town.reflectors.centres - eye.eye)
             all_of_them = stacked([town, placed(looks.reflectors, poses, eye.eye)])
-            luminance_cd_m2 = returned(all_of_them, lights, looks.day.extinction_per_m)
+            luminance_cd_m2 = returned(all_of_them, lights, looks.day.extinction_per_m, looks.day.fog_from_m)
             power[len(self._town.lamp_heads) + 1 :] = luminance_cd_m2[: len(town.kinds)]
             add_returned(glass, looks.reflectors, luminance_cd_m2[len(town.kinds) :])
         return looks.slots._replace(emission=np.concatenate([looks.slots.emission[:1], glass]), lamp_power=power)
@@ -326,7 +326,7 @@ class Renderer:
     def _casters(self, frame: _Frame, eye: Pinhole) -> Casters:
         boxes = np.concatenate([self._town.parked_boxes, self._templates.boxes[frame.instances.template]])
         poses = np.concatenate([self._town.parked_poses, frame.instances.poses])
-        return casters_of(poses, boxes, len(self._town.parked_boxes), eye.eye, self._looks(frame).day.sun)
+        return casters_of(poses, boxes, len(self._town.parked_boxes), eye.eye, self._looks(frame).day.sun, float(eye.focal_px))
 
     def _radiance(
         self, frame: _Frame, eye: Pinhole, seen: VisibilityBuffer, camera: CameraModel
@@ -343,7 +343,9 @@ class Renderer:
         if camera.text("enable_postprocess_effects", "true").lower() == "false":
             bloom = 0.0
         # while the other threads already work at the fog, this one works out what is not a matter of pixels
-        light_fog = self._fog(eye, lights, extinction) if foggy else None
+        # rain is in the air from the lens on, and its drops take their light from that of the air around them
+        fog_from = 0.0 if frame.view.weather.precipitation > 0.0 else day.fog_from_m
+        light_fog = self._fog(eye, lights, extinction, fog_from) if foggy else None
         out, smooth = self._planes_of(eye)
         slots = self._shining(frame, eye, lights)
         casters = self._casters(frame, eye)
@@ -354,8 +356,11 @@ class Renderer:
         self._smooth(seen.fine, eye, lamps, out, smooth)
         return smooth
 
-    def _fog(self, eye: Pinhole, lights: NDArray[np.float32], extinction_per_m: float) -> Callable[[], None]:
-        return self._workers.begin(fill_froxels, eye, lights, np.float32(extinction_per_m), self._grid)
+    def _fog(
+        self, eye: Pinhole, lights: NDArray[np.float32], extinction_per_m: float, fog_from_m: float
+    ) -> Callable[[], None]:
+        air = np.float32(extinction_per_m), np.float32(fog_from_m)
+        return self._workers.begin(fill_froxels, eye, lights, *air, self._grid)
 
     def _smooth(
         self,
@@ -404,7 +409,7 @@ class Renderer:
 
     def light_fog(self, camera: CameraModel, transform: Sequence[float]) -> None:
         """Runs `FOG` as pictures do, and no other kernel."""
-        self._fog(pinhole(camera, transform), np.zeros((0, FIELDS), np.float32), 0.01)()
+        self._fog(pinhole(camera, transform), np.zeros((0, FIELDS), np.float32), 0.01, 0.0)()
 
     def develop_black(self, camera: CameraModel, transform: Sequence[float]) -> None:
         """Runs `FILM` as pictures do, and no other kernel, on a black picture."""
