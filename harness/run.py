@@ -87,6 +87,8 @@ def run(options: argparse.Namespace, console: Console) -> int:
     _claim(folder, config, definition, routes, options.resume)
 
     todo = [spec for spec in episodes_of(config) if not folder.episode(spec.route_id, spec.arm, spec.seed).is_finished]
+    for episode in folder.finished_episodes():
+        read_episode(episode)  # in the hope of an error: what is damaged is told before the rest is driven
     total = len(episodes_of(config))
     folder.episodes.mkdir(exist_ok=True)
 
@@ -402,10 +404,11 @@ def _line_of(outcome: Outcome, folder: RunFolder) -> str:
     record = read_episode(folder.episode(request["route_id"], request["arm"], request["seed"]))
     if record.is_crash:
         return f"{job.name}: {record.status}: {record.error} (log: {job.log})"
-    score = record.score(request["config"]["metric_version"])
+    judged = record.judged_by(version := request["config"]["metric_version"])
+    score = record.score(version)
     return (
-        f"{job.name}: {record.status}, driving score {score.driving_score:.1f}, route {score.route_completion:.0f} %, "
-        f"{_count(len(record.infractions), 'infraction')}, {record.tick_count} ticks "
+        f"{job.name}: {judged.status}, driving score {score.driving_score:.1f}, route {score.route_completion:.0f} %, "
+        f"{_count(len(judged.infractions), 'infraction')}, {record.tick_count} ticks "
         f"in {record.duration_system_s:.0f} s"
     )
 

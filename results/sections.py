@@ -102,8 +102,9 @@ def arm_names(manifest: Manifest) -> tuple[ArmName, ...]:
 def route_sections(folder: RunFolder, manifest: Manifest, records: Sequence[EpisodeRecord]) -> tuple[RouteSection, ...]:
     strips_left = MAX_STRIPS
     sections = []
+    judged = [record.judged_by(manifest.metric_version) for record in records]
     for index, route in enumerate(manifest.routes):
-        own = [record for record in records if record.route_id == route.id]
+        own = [record for record in judged if record.route_id == route.id]
         section = _route_section(folder, manifest, index, route, own, strips_left)
         strips_left -= sum(bool(infraction.strip) for infraction in section.infractions)
         sections.append(section)
@@ -133,7 +134,8 @@ def _route_section(
     arms = list(manifest.arms)
     names = {name.name: name for name in arm_names(manifest)}
     driven = [
-        DrivenTrace(record.arm, record.seed, trace_of(_ticks(episode)))
+        # What was driven beyond Bench2Drive's cap is no part of the drive by its rule.
+        DrivenTrace(record.arm, record.seed, trace_of(_ticks(episode)[: record.tick_count]))
         for record in records
         if (episode := _folder_of(folder, record)).ticks.is_file()
     ]
@@ -212,7 +214,7 @@ def _cell(arm: ArmName, records: Sequence[EpisodeRecord], manifest: Manifest) ->
         sum(s.driving_score for s in scores) / len(manifest.seeds),
         sum(s.route_completion for s in scores) / len(manifest.seeds),
         sum(s.infraction_penalty for s in scores) / len(manifest.seeds),
-        tuple(record.judged_by(manifest.metric_version).status for record in records) + ("missing",) * missing,
+        tuple(record.status for record in records) + ("missing",) * missing,
     )
 
 

@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -21,7 +22,19 @@ from results.manifest import RouteEntry, write_manifest
 from results.record import write_episode
 from results.scores import Failure
 from results.strips import Moment, strip_jpeg, strip_picture
-from tests.results.synthetic import ARMS, LARGE, ROUTES, SMALL, completion, drive, event, manifest, record, write_run
+from tests.results.synthetic import (
+    ARMS,
+    LARGE,
+    ROUTES,
+    SMALL,
+    completion,
+    drive,
+    event,
+    manifest,
+    record,
+    tick_cap,
+    write_run,
+)
 
 VOID = {"meta", "img", "br", "link", "input", "hr"}
 
@@ -166,6 +179,17 @@ def test_crashed_missing_and_failed_drives_are_shown_as_such(tmp_path: Path) -> 
     assert "Failed - Agent got blocked" in text
     assert "Unfinished run" in text
     assert "Nothing was driven on this route" in text
+
+
+def test_what_bench2drives_rule_does_not_count_is_not_on_its_page(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    write_manifest(folder, replace(manifest(routes=ROUTES[:1], seeds=(0,)), metric_version="bench2drive"))
+    early, late = (event(EventKind.COLLISION_PEDESTRIAN, time_s) for time_s in (100.5, 210.5))
+    long = record(ROUTES[0].id, "rgb", events=(early, tick_cap(60.0), late, completion(100.0)), tick_count=4400)
+    write_episode(folder.episode(ROUTES[0].id, "rgb", 0), long, [])
+    text = report.write(folder).read_text()
+    assert "100.5 s: <b>collision with a pedestrian" in text
+    assert "210.5 s" not in text
 
 
 def test_a_route_has_the_name_that_its_drives_tell(tmp_path: Path) -> None:
