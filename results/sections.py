@@ -42,6 +42,10 @@ WORDS: Mapping[EventKind, str] = {
 }
 
 
+MISSING = "missing"
+"""In place of the status of a drive that is not there."""
+
+
 @dataclass(frozen=True)
 class ArmName:
     name: str
@@ -67,7 +71,7 @@ class Infraction:
 
 @dataclass(frozen=True)
 class Cell:
-    """One arm on one route: `driving_score` is the mean over seeds, None if nothing was driven."""
+    """One arm on one route: `driving_score` is the mean over the seeds driven, None if none was."""
 
     arm: ArmName
     driving_score: float | None
@@ -204,22 +208,22 @@ def _infractions(
 
 
 def _cell(arm: ArmName, records: Sequence[EpisodeRecord], manifest: Manifest) -> Cell:
-    """Means over all seeds of the run: a missing one counts as zero, as everywhere."""
+    """Means over the seeds that were driven, as the picture of the routes has them; a missing one is named."""
     if not records:
         return Cell(arm, None, None, None, ())
     scores = [record.score(manifest.metric_version) for record in records]
     missing = len(manifest.seeds) - len(records)
     return Cell(
         arm,
-        sum(s.driving_score for s in scores) / len(manifest.seeds),
-        sum(s.route_completion for s in scores) / len(manifest.seeds),
-        sum(s.infraction_penalty for s in scores) / len(manifest.seeds),
-        tuple(record.status for record in records) + ("missing",) * missing,
+        sum(s.driving_score for s in scores) / len(scores),
+        sum(s.route_completion for s in scores) / len(scores),
+        sum(s.infraction_penalty for s in scores) / len(scores),
+        tuple(record.status for record in records) + (MISSING,) * missing,
     )
 
 
 def _difference(cells: Sequence[Cell]) -> float | None:
-    scores = {cell.arm.name: cell.driving_score for cell in cells}
+    scores = {cell.arm.name: cell.driving_score for cell in cells if MISSING not in cell.statuses}
     baseline, treatment = scores.get(BASELINE), scores.get(TREATMENT)
     return None if baseline is None or treatment is None else treatment - baseline
 

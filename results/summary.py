@@ -24,7 +24,7 @@ from results.scores import METRIC_VERSIONS
 
 BASELINE, TREATMENT, CEILING = "rgb", "fused", "clear"
 
-_SCORE_NAMES = ("driving_score", "route_completion", "infraction_penalty")
+SCORE_NAMES = ("driving_score", "route_completion", "infraction_penalty")
 
 
 def write(folder: RunFolder) -> dict[str, Any]:
@@ -173,8 +173,7 @@ def _means(records: Sequence[EpisodeRecord], version: str, total: int) -> dict[s
     """Three independent means, as the leaderboard has them: the first is not the product of the other two."""
     scores = [record.score(version) for record in records]
     return {
-        name: _rounded(sum(getattr(score, name) for score in scores) / total) if total else None
-        for name in _SCORE_NAMES
+        name: _rounded(sum(getattr(score, name) for score in scores) / total) if total else None for name in SCORE_NAMES
     }
 
 
@@ -182,13 +181,11 @@ def _paired(manifest: Manifest, records: Sequence[EpisodeRecord]) -> dict[str, A
     """Treatment minus baseline, None where the run has not both arms."""
     if not {BASELINE, TREATMENT} <= manifest.arms.keys():
         return None
-    headline = _difference(manifest, records, manifest.metric_version)
     return _rounded(
         {
             "baseline": BASELINE,
             "treatment": TREATMENT,
-            **headline,
-            "without_crashed": _difference(manifest, records, manifest.metric_version, without_crashed=True),
+            **_both_ways(manifest, records, manifest.metric_version),
             "metrics": {version: _difference(manifest, records, version) for version in METRIC_VERSIONS},
         }
     )
@@ -208,7 +205,7 @@ def _droplets(manifest: Manifest, records: Sequence[EpisodeRecord]) -> list[dict
                 "arm": arm,
                 **droplets,
                 **_means(of_arm(records, arm), version, manifest.expected_episodes),
-                "paired": _difference(manifest, records, version, treatment=arm),
+                "paired": _both_ways(manifest, records, version, treatment=arm),
                 "recovery": _recovery(manifest, records, version, treatment=arm),
             }
         )
@@ -238,7 +235,22 @@ def _between(
 ) -> dict[str, Any] | None:
     if not {baseline, treatment} <= manifest.arms.keys():
         return None
-    return _difference(manifest, records, manifest.metric_version, baseline=baseline, treatment=treatment)
+    return _both_ways(manifest, records, manifest.metric_version, baseline=baseline, treatment=treatment)
+
+
+def _both_ways(
+    manifest: Manifest,
+    records: Sequence[EpisodeRecord],
+    version: str,
+    treatment: str = TREATMENT,
+    baseline: str = BASELINE,
+) -> dict[str, Any]:
+    """With crashed and missing drives as zeros, and without them."""
+    found = _difference(manifest, records, version, treatment=treatment, baseline=baseline)
+    of = [record for record in records if record.arm in (baseline, treatment)]
+    is_whole = len(of) == 2 * manifest.expected_episodes and not any(record.is_crash for record in of)
+    without = found if is_whole else _difference(manifest, records, version, True, treatment, baseline)
+    return {**found, "without_crashed": without}
 
 
 def _difference(
