@@ -96,8 +96,8 @@ def _pair(axes: Axes, level: float, scores: Mapping[str, Sequence[float]], arms:
     levels = {arm: level + shift for arm, shift in _shifts(means).items()}
     if is_driven and abs(means["fused"] - means["rgb"]) > 4.0:
         arrow = {"arrowstyle": "-|>", "color": MUTED, "linewidth": 1.6, "shrinkA": 6, "shrinkB": 6}
-        ends = [(means[arm], levels[arm]) for arm in ("fused", "rgb")]
-        axes.annotate("", *ends, arrowprops=arrow)
+        to, start = ((means[arm], levels[arm]) for arm in ("fused", "rgb"))
+        axes.annotate("", to, start, arrowprops=arrow)
     for arm, mean in means.items():
         colour = figure.arm_colour(arm, arms)
         if len(scores[arm]) > 1:

@@ -115,7 +115,8 @@ def score(events: Iterable[Event], completion: float, version: str = DEFAULT_VER
     if (cut := cut_by_rule(events, version)) is not None:
         events, completion = cut, completion_of(cut)
     penalty = infraction_penalty(events, version)
-    return Score(*(round(value, DIGITS) for value in (completion * penalty, completion, penalty)), version)
+    driving_score, route_completion, factor = (round(v, DIGITS) for v in (completion * penalty, completion, penalty))
+    return Score(driving_score, route_completion, factor, version)
 
 
 def infraction_penalty(events: Iterable[Event], version: str) -> float:

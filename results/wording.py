@@ -291,7 +291,7 @@ def _cautions(summary: Mapping[str, Any]) -> list[str]:
     if any(crashed.values()):
         told = ", ".join(f"{count} in {name}" for name, count in crashed.items() if count)
         cautions.append(f"Crashed episodes count as zero: {told}.")
-    if paired and (any(missing.values()) or are_left_out(summary)):
+    if paired and not early and (any(missing.values()) or are_left_out(summary)):
         without = paired["without_crashed"]
         cautions.append(
             "Without the crashed and missing episodes no pair is left."

@@ -211,7 +211,8 @@ def test_an_unfinished_run_shows_no_difference_that_its_title_forbids(tmp_path: 
     rows = re.findall(r"<tr>\s*<td><a.*?</tr>", text, flags=re.S)
     assert ["+50.0" in row for row in rows] == [True, False]  # the first route is driven with all seeds
     assert "100.0<span" in rows[1]  # as in the picture: the mean of what is driven
-    assert text.count("+50.0") == 2  # that, and average minus rgb
+    assert text.count("+50.0") == 4  # that, and average minus rgb with its interval
+    assert "+25.0" not in text
 
 
 def test_small_p_values_are_not_called_nothing(tmp_path: Path) -> None:

@@ -77,11 +77,12 @@ def test_p_values_of_six_routes_that_all_gain() -> None:
 
 
 def test_ties_have_exact_p_values() -> None:
-    """By hand: of the 64 ways to sign six equal ranks, 1 + 6 have at most one that is negative."""
-    of = scores({str(i): [-50.0 if i == 0 else 50.0] for i in range(6)})
+    """By hand: of the 2**16 ways to sign 16 equal ranks, 1 + 16 + 120 have at most two that are negative."""
+    of = scores({str(i): [-50.0 if i < 2 else 50.0] for i in range(16)})
     result = paired(dict.fromkeys(of, 0.0), of)
     assert result is not None
-    assert result.p_wilcoxon == result.p_sign == 2 * 7 / 64
+    assert result.p_wilcoxon == 2 * (1 + 16 + 120) / 2**16
+    assert result.p_sign == pytest.approx(result.p_wilcoxon)
     untied = scores({str(i): [(-1.0 if i == 1 else 1.0) * (i + 1)] for i in range(6)})  # rank 2 is negative
     result = paired(dict.fromkeys(untied, 0.0), untied)
     assert result is not None
