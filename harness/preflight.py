@@ -14,7 +14,7 @@ import carla
 from agents.loader import BUILT_IN, is_thinned_here, load_agent_class, neighbours
 from agents.outside.process import Examined, examine, find_python
 from harness.agent_environment import agent_environment
-from harness.arms import ARMS, COMPARED_ARMS, Arm, fused_with_droplets, parse_arms
+from harness.arms import ARMS, COMPARED_ARMS, CONTROLLED, Arm, fused_with_droplets, parse_arms
 from harness.config import RunConfig, checksum
 from harness.errors import HarnessError
 from harness.server import EMBEDDED
@@ -37,7 +37,11 @@ class Asked:
 
 def asked(options: argparse.Namespace, definition: ScenarioDefinition, routes: tuple[RouteSpec, ...]) -> Asked:
     """Reads a command's options; the first thing that is wrong with them is raised."""
-    arms = _arms(options.arms, definition, options.quick)
+    from fusion import weights
+
+    weights_file = weights.locate(options.weights)
+    is_controlled = weights.is_copy_of(weights_file, CONTROLLED)
+    arms = _arms(options, definition, is_controlled)
     twin = definition.clear_twin()
     if options.fog_table:
         _check_fog_table(options, (definition, twin))
@@ -52,9 +56,6 @@ def asked(options: argparse.Namespace, definition: ScenarioDefinition, routes: t
         outside = _loaded_agent(options)
     thermal = options.thermal or definition.thermal_preset
     own_thermal = _thermal_files(options, (definition, twin), routes)
-    from fusion import weights
-
-    weights_file = weights.locate(options.weights)
     if not weights.is_shipped(weights_file):
         from fusion.weights.tensors import load_student
 
@@ -119,10 +120,11 @@ def _check_plan_spacing(options: argparse.Namespace, is_thinned_here: bool) -> N
         )
 
 
-def _arms(text: str | None, definition: ScenarioDefinition, quick: bool) -> tuple[Arm, ...]:
+def _arms(options: argparse.Namespace, definition: ScenarioDefinition, is_controlled: bool) -> tuple[Arm, ...]:
     """What is called the agent's ceiling by clear day must not be driven in the scenario's own weather."""
+    text = options.arms
     if text is None:
-        return default_arms(definition, quick)
+        return default_arms(definition, options.quick, is_controlled)
     arms, fog = parse_arms(text), definition.fog
     for arm in arms:
         if arm.clear_twin and definition.clear is None:
@@ -134,12 +136,12 @@ def _arms(text: str | None, definition: ScenarioDefinition, quick: bool) -> tupl
     return arms
 
 
-def default_arms(definition: ScenarioDefinition, quick: bool) -> tuple[Arm, ...]:
+def default_arms(definition: ScenarioDefinition, quick: bool, is_controlled: bool = True) -> tuple[Arm, ...]:
     """All that the scenario has: clear where it names its twin and, unless it is a quick look, its other droplets and
-    the control without a thermal camera."""
+    the control without a thermal camera, if the run's weights have one."""
     others = definition.fog.other_droplet_radii_um if definition.fog and not quick else ()
     known = [arm for arm in ARMS.values() if definition.clear is not None or not arm.clear_twin]
-    control = () if quick else (COMPARED_ARMS["restored"],)
+    control = () if quick or not is_controlled else (COMPARED_ARMS["restored"],)
     return (*known, *(fused_with_droplets(radius_um) for radius_um in others), *control)
 
 
