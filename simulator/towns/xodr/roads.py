@@ -52,7 +52,7 @@ def add_border(builder: MeshBuilder, outermost: Strip, terrain: Terrain) -> None
     on_ground = ~(bridge[:-1] | bridge[1:])
     for a, b, material, wanted in (
         (edge, foot, Material.GRASS, on_ground),
-        (edge + up * 0.9, edge - up * DECK_M, Material.CONCRETE, ~on_ground),
+        (edge + up * 0.9, edge - up * DECK_M, Material.CONCRETE_BRIDGE, ~on_ground),
     ):
         quads = np.stack([a[:-1], b[:-1], b[1:], a[1:]], axis=1)[wanted]
         if len(quads):
@@ -66,7 +66,7 @@ def add_soffits(builder: MeshBuilder, lane: Strip, terrain: Terrain) -> None:
     wanted = bridge[:-1] & bridge[1:]
     if wanted.any():
         a, b = lane.points(0.0, -DECK_M), lane.points(1.0, -DECK_M)
-        builder.quads(np.stack([a[:-1], b[:-1], b[1:], a[1:]], axis=1)[wanted], Material.CONCRETE)
+        builder.quads(np.stack([a[:-1], b[:-1], b[1:], a[1:]], axis=1)[wanted], Material.CONCRETE_BRIDGE)
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,5 +158,5 @@ def add_barrier_piece(builder: MeshBuilder, a: Array, b: Array, height_m: float,
     rails_a = [a + across * y + [0.0, 0.0, z] for y, z in profile]
     rails_b = [b + across * y + [0.0, 0.0, z] for y, z in profile]
     quads = [[rails_a[k], rails_a[k + 1], rails_b[k + 1], rails_b[k]] for k in range(3)]
-    builder.quads(quads, Material.CONCRETE)
-    builder.quads([rails_a, rails_b], Material.CONCRETE)
+    builder.quads(quads, Material.CONCRETE_WALL)
+    builder.quads([rails_a, rails_b], Material.CONCRETE_WALL)
