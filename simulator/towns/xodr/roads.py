@@ -93,7 +93,8 @@ class JunctionPlan:
 
         Edge lines are painted along the outside of the junction, lines between lanes where only their road runs.
         """
-        return self._at(self.shared if between_lanes else cv2.erode(self.closed, np.ones((5, 5), np.uint8)), xy)
+        inner = cv2.erode(self.closed, np.ones((5, 5), np.uint8)).astype(np.uint8)
+        return self._at(self.shared if between_lanes else inner, xy)
 
     def paves(self, xy: Array) -> NDArray[np.bool_]:
         """(n,): where there is a carriageway of the junction, or a gap between such that is filled."""

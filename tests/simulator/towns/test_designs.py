@@ -8,7 +8,6 @@ import carla
 import networkx as nx
 import numpy as np
 import pytest
-
 from scipy.spatial import cKDTree
 
 from simulator.render.materials import Material
