@@ -10,7 +10,13 @@ from simulator.models.cycles import CYCLES, build_cycle
 from simulator.models.people import WALKERS, build_walker
 from simulator.models.poses import MARK, build_posed
 from simulator.models.props import PROPS, build_prop
-from simulator.models.signals import MAST_HALF_M, build_speed_limit, build_stop_sign, build_traffic_light, build_yield_sign
+from simulator.models.signals import (
+    MAST_HALF_M,
+    build_speed_limit,
+    build_stop_sign,
+    build_traffic_light,
+    build_yield_sign,
+)
 from simulator.models.vehicles import VEHICLES, build_vehicle
 from simulator.world.blueprints.props import prop_tag
 

@@ -22,7 +22,8 @@ class Lamps:
 
     kinds: (n,) uint8 `Emission`. centres: (n, 3) float32. areas_m2: (n,) float32.
     normals: (n, 3) float32, outward mean direction (away from the middle of the model); zero when the glass faces all
-    around. strength: of its headlamps over those of a car. front_m, back_m: x of the model's foremost and rearmost point.
+    around. strength: of its headlamps over those of a car. front_m, back_m: x of the model's foremost and rearmost
+    point.
     """
 
     kinds: NDArray[np.uint8]

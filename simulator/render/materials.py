@@ -66,6 +66,10 @@ class Material(IntEnum):
     PLASTIC_WHITE = 54
     METAL_RED = 55
     BEACON = 56
+    CONCRETE_WALL = 57
+    CONCRETE_BRIDGE = 58
+    CONCRETE_GROUND = 59
+    LANE_PAINT_YELLOW = 60
 
 
 class Texture(IntEnum):
@@ -188,6 +192,10 @@ SURFACES: dict[Material, Surface] = {
     Material.PLASTIC_WHITE: Surface(Tag.STATIC, (0.75, 0.75, 0.75), gloss=0.2),
     Material.METAL_RED: Surface(Tag.STATIC, (0.50, 0.02, 0.03), gloss=0.2),
     Material.BEACON: Surface(Tag.CAR, (0.02, 0.06, 0.40), gloss=0.4, emission=Emission.BEACON),
+    Material.CONCRETE_WALL: Surface(Tag.WALLS, (0.38, 0.38, 0.37), Texture.PLASTER),
+    Material.CONCRETE_BRIDGE: Surface(Tag.BRIDGE, (0.38, 0.38, 0.37), Texture.PLASTER),
+    Material.CONCRETE_GROUND: Surface(Tag.GROUND, (0.38, 0.38, 0.37), Texture.PLASTER),
+    Material.LANE_PAINT_YELLOW: Surface(Tag.ROAD_LINES, (0.60, 0.40, 0.05), Texture.ASPHALT, 0.1),
 }
 
 PANES: dict[Material, Pane] = {

@@ -326,7 +326,9 @@ class Renderer:
     def _casters(self, frame: _Frame, eye: Pinhole) -> Casters:
         boxes = np.concatenate([self._town.parked_boxes, self._templates.boxes[frame.instances.template]])
         poses = np.concatenate([self._town.parked_poses, frame.instances.poses])
-        return casters_of(poses, boxes, len(self._town.parked_boxes), eye.eye, self._looks(frame).day.sun, float(eye.focal_px))
+        return casters_of(
+            poses, boxes, len(self._town.parked_boxes), eye.eye, self._looks(frame).day.sun, float(eye.focal_px)
+        )
 
     def _radiance(
         self, frame: _Frame, eye: Pinhole, seen: VisibilityBuffer, camera: CameraModel

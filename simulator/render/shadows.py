@@ -28,7 +28,8 @@ class Casters(NamedTuple):
     bounds: (n, 6) float32, low and high corner of what box and shadow may cover, relative to the eye.
 
     frames: (n, 3, 4) float32: relative to the eye -> box axes with the box's middle as origin. halves: (n, 3) float32.
-    kind: (n,) float32: BOX, CYLINDER (people and riders), or CONTACT (shaded by the depth map already; only dark beneath).
+    kind: (n,) float32: BOX, CYLINDER (people and riders), or CONTACT (shaded by the depth map already; only dark
+    beneath).
     """
 
     bounds: NDArray[np.float32]

@@ -103,7 +103,9 @@ def test_what_is_spawned_is_drawn_with_the_tags_that_its_blueprint_tells():
         assert drawn == set(semantic_tags(blueprint_id)), blueprint_id
 
 
-@pytest.mark.parametrize("blueprint_id", [name for name, size in CYCLES.items() if size.kind in ("motorcycle", "scooter")])
+@pytest.mark.parametrize(
+    "blueprint_id", [name for name, size in CYCLES.items() if size.kind in ("motorcycle", "scooter")]
+)
 def test_a_motorcycle_is_a_motorcycle_from_fork_to_exhaust(blueprint_id):
     tags = tags_of(model_of(blueprint_id).frames[0])
     assert set(tags) == {CityObjectLabel.MOTORCYCLE, CityObjectLabel.RIDER}

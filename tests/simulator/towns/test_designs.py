@@ -8,9 +8,12 @@ import carla
 import networkx as nx
 import numpy as np
 import pytest
+from scipy.spatial import cKDTree
 
+from simulator.render.materials import Material
 from simulator.towns.designs import compose_fell, compose_mere, compose_ring
 from simulator.towns.xodr.records import OpenDrive
+from simulator.towns.xodr.world import town_from_opendrive
 from simulator.towns.xodr.writer import write_opendrive
 
 DESIGNS = {"Fell01": (compose_fell, 3), "Mere01": (compose_mere, 5), "Ring01": (compose_ring, 2)}
@@ -70,6 +73,22 @@ def test_one_can_walk_along_every_lane_in_whole_metres(town: tuple[str, OpenDriv
     for start, _ in town[2].get_topology():
         for step_m in (0.5, 1.0, 2.0, 5.0, 10.0):
             assert start.next_until_lane_end(step_m)
+
+
+def test_no_verge_grows_where_the_other_roads_of_a_junction_go_on() -> None:
+    compose, seed = DESIGNS["Ring01"]
+    built = town_from_opendrive(write_opendrive(compose("Ring01", seed)), "Ring01")
+    corners = built.mesh.vertices[built.mesh.triangles].astype(float)
+    middle = corners.mean(axis=1)
+    # narrow strips that begin level with the road: verges; the meadow below is made of large cells
+    high = corners[:, :, 2].max(axis=1) > built.ground_height_m(middle[:, :2]) - 0.005
+    verge = np.flatnonzero((built.mesh.materials == Material.GRASS) & high)
+    lanes = built.lanes
+    distance, nearest = cKDTree(lanes.xyz[:, :2]).query(middle[verge, :2])
+    on_it = verge[distance < lanes.width_m[nearest] / 2 - 1.0]
+    sides = corners[on_it]
+    area_m2 = np.linalg.norm(np.cross(sides[:, 1] - sides[:, 0], sides[:, 2] - sides[:, 0]), axis=1).sum() / 2
+    assert area_m2 < 0.5
 
 
 def test_each_town_is_what_its_name_says(town: tuple[str, OpenDrive, carla.Map]) -> None:
