@@ -16,7 +16,7 @@ from sensors.thermal.glazing import FIRST_ROW
 from sensors.thermal.heat import ActorState
 from sensors.thermal.lookup import PATTERN_SCALES_M, ground_pattern, lay_pattern, pairs, pattern_tile, scratch_for
 from sensors.thermal.materials import SKY_TAG, SurfaceMaterial
-from sensors.thermal.parts import EXHAUST, part_table, person_part, pipe_share, vehicle_part
+from sensors.thermal.parts import part_table, person_part, vehicle_part
 from sensors.thermal.radiometry import LOWEST_K, STEP_K, Band
 from sensors.thermal.temperature import (
     EMISSIVITY,
@@ -186,7 +186,7 @@ def _radiance(  # type: ignore[no-untyped-def]
     for v in range(height):
         _geometry(v, depth_m, endless, pose, focal, row)
         _surfaces(tags[v], panes[v], depth_m[v], surfaces, kinds, row)
-        _actors(kinds, instances[v], pose, focal, actor_of, frames, extents, parts, air_k, row)
+        _actors(kinds, instances[v], pose, actor_of, frames, extents, parts, air_k, row)
         lay_pattern(tile, row[_X], row[_Y], row[_Z], patch, zero, scratch, row[_GRAIN])
         lay_pattern(tile, row[_X], row[_Y], row[_Z], drift, _f(0.5), scratch, row[_WIDE])
         _warm(row)
@@ -226,7 +226,7 @@ def _surfaces(tags, panes, depth_m, surfaces, kinds, row):  # type: ignore[no-un
 
 
 @numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _actors(kinds, instances, pose, focal, actor_of, frames, extents, parts, air_k, row):  # type: ignore[no-untyped-def]
+def _actors(kinds, instances, pose, actor_of, frames, extents, parts, air_k, row):  # type: ignore[no-untyped-def]
     """Warms the pixels of vehicles and people; moves their sample position."""
     one, half, zero = _f(1.0), _f(0.5), _f(0.0)
     px, py, pz = pose[0, 3], pose[1, 3], pose[2, 3]
@@ -253,8 +253,6 @@ def _actors(kinds, instances, pose, focal, actor_of, frames, extents, parts, air
                 x, y, z, up = zero, e[1], half * e[2], zero
                 row[_UP, u] = up
             warmth, glass = vehicle_part(x, y, z, e[0], e[1], e[2], up, parts[k])
-            pixel_m = row[_RANGE, u] / (row[_LENGTH, u] * focal)
-            warmth += pipe_share(x, y, z, e[0], e[1], e[2], pixel_m, parts[k]) * (parts[k, EXHAUST] - warmth)
             row[_KELVIN, u] += warmth
             if glass > half:
                 row[_KELVIN, u] = air_k + warmth

@@ -203,9 +203,7 @@ def test_a_walker_and_the_exhaust_of_a_running_car_are_warm(world):
     ego = spawn_ego(world)
     library = world.get_blueprint_library()
     walker = world.spawn_actor(library.find("walker.pedestrian.0003"), ahead_of(world, ego, 10.0, 1.0))
-    beside = ahead_of(world, ego, 7.0, 0.3)  # near enough for the mouth of a pipe to fill a pixel
-    beside.location -= 2.5 * beside.get_right_vector()
-    car = world.spawn_actor(library.find("vehicle.audi.a2"), beside)
+    car = world.spawn_actor(library.find("vehicle.audi.a2"), ahead_of(world, ego, 18.0, 0.3))
     rig, tracker = Rig(world, ego, [FRONT]), HeatTracker(world, NIGHT, seed=1)
     camera = ThermalCamera("ideal", 320, 180, 90.0, NIGHT, seed=1)
     for _ in range(12):

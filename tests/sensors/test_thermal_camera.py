@@ -101,37 +101,6 @@ def test_warmth_sits_at_the_front_of_a_running_car_and_follows_it_as_it_turns():
         assert (grille > 12.0) == towards_us
 
 
-def pipe_m2(type_id: str, x: float, width: int) -> tuple[float, int]:
-    """Area (m2) times kelvin that hot exhausts add to a rear view from x metres, over their kelvin; and hot blobs."""
-    thing = replace(SALOON, x=x, yaw_deg=0.0)
-    shot = frames((thing,), width, width * 9 // 16)
-    ideal = replace(preset("ideal"), width=width, height=width)
-    hot, cold = (
-        ThermalCamera(ideal, width, width * 9 // 16, 90.0, NIGHT)
-        .image(shot, [actor(thing, 9, type_id, HeatState(exhaust_k=kelvin))])
-        .kelvin
-        for kelvin in (40.0, 0.0)
-    )
-    more = np.where(hot - cold > 4.1, hot - cold, 0.0)  # the floor is 4 K warmer by it
-    pixel_m = (x - SALOON.extent[0]) / (width / 2)
-    blobs = cv2.connectedComponents((more > 0).astype(np.uint8))[0] - 1
-    return float(more.sum() * pixel_m**2 / 40.0), blobs
-
-
-def test_a_tail_pipe_is_as_large_as_one_and_most_cars_have_one():
-    both, two = pipe_m2("vehicle.ford.mustang", 5.0, 1280)
-    one, single = pipe_m2("vehicle.nissan.micra", 5.0, 1280)
-    assert (two, single) == (2, 1)
-    assert both == pytest.approx(2 * math.pi * 0.03**2, rel=0.2)
-    assert one == pytest.approx(math.pi * 0.03**2, rel=0.2)
-
-
-def test_a_tail_pipe_does_not_blink_as_the_car_drives_away():
-    seen = [pipe_m2("vehicle.nissan.micra", 5.0 + 0.37 * step, 160)[0] for step in range(12)]
-    assert min(seen) > 0.5 * math.pi * 0.03**2
-    assert max(seen) < 1.5 * math.pi * 0.03**2
-
-
 def test_an_instance_is_matched_by_where_it_is_not_by_its_number():
     near, far = replace(SALOON, instance=4711), replace(SALOON, x=40.0, y=6.0, instance=9)
     shot = frames((near, far))
