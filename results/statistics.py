@@ -12,10 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import comb
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 # (route id, seed) -> score
 Scores = Mapping[tuple[str, int], float]
@@ -177,7 +177,9 @@ def _units(routes: Sequence[NDArray]) -> int:
 
 def _interval(resampled: NDArray, units: int) -> tuple[float, float]:
     """95 % interval from resampled means of `units` (at least two) things."""
-    tail = stats.norm.cdf(-np.sqrt(units / (units - 1)) * stats.t.ppf(0.975, units - 1))
+    from scipy.special import ndtr, stdtrit
+
+    tail = ndtr(-np.sqrt(units / (units - 1)) * stdtrit(units - 1, 0.975))
     low, high = np.quantile(resampled, (tail, 1.0 - tail))
     return float(low), float(high)
 
@@ -185,10 +187,15 @@ def _interval(resampled: NDArray, units: int) -> tuple[float, float]:
 def _p_sign(route_means: NDArray) -> float:
     """Two-sided exact sign test; routes without a difference say nothing and are left out."""
     up, down = int((route_means > 0).sum()), int((route_means < 0).sum())
-    return 1.0 if up + down == 0 else float(stats.binomtest(up, up + down).pvalue)
+    as_few_as_these = sum(comb(up + down, k) for k in range(min(up, down) + 1))
+    return min(1.0, 2.0 * as_few_as_these / 2.0 ** (up + down))
 
 
 def _p_wilcoxon(route_means: NDArray) -> float:
     """Two-sided signed-rank test (exact up to 50 routes without ties), zeros left out as in the sign test."""
     moved = route_means[route_means != 0]
-    return float(stats.wilcoxon(moved).pvalue) if len(moved) else 1.0
+    if len(moved) < 2:
+        return 1.0
+    from scipy import stats  # loads for a second
+
+    return float(stats.wilcoxon(moved).pvalue)
