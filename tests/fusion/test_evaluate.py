@@ -274,7 +274,7 @@ def test_simple_fusions():
 
 
 def test_a_student_is_compared_with_its_teacher_on_held_out_pairs(tmp_path):
-    write_twins(tmp_path / "drawn", count=4, seed=0, width=160, height=96)
+    write_twins(tmp_path / "drawn", count=4, seed=0, width=96, height=64)
     settings = {"teacher": "reference", "samples": 2, "steps": 1, "eta": 1.0, "seed": 0, "scale": 2}
     cache = EnsembleCache.create(tmp_path / "ensembles", settings)
     pairs = read_pairs(tmp_path / "drawn")
@@ -296,7 +296,7 @@ def test_a_student_is_compared_with_its_teacher_on_held_out_pairs(tmp_path):
     assert "## Against the teacher (4 pairs)" in (tmp_path / "out" / "summary.md").read_text()  # whatever training saw
     evaluate([tmp_path / "drawn"], tmp_path / "out", every=3, ensembles=tmp_path / "ensembles", held_out=1.0)
     assert "## Against the teacher (2 pairs)" in (tmp_path / "out" / "summary.md").read_text()
-    write_twins(tmp_path / "beside", count=1, seed=1, width=160, height=96)  # now the drawn ones have longer names
+    write_twins(tmp_path / "beside", count=1, seed=1, width=96, height=64)  # now the drawn ones have longer names
     folders = [tmp_path / "drawn", tmp_path / "beside"]
     evaluate(folders, tmp_path / "out", ensembles=tmp_path / "ensembles", held_out=1.0)
     assert "## Against the teacher (4 pairs)" in (tmp_path / "out" / "summary.md").read_text()

@@ -211,7 +211,7 @@ def test_what_is_labelled_comes_nearer_to_its_clear_twin(drawn, ensembles, tmp_p
 
 
 def test_lit_signals_come_nearer_to_their_clear_twin(drawn, ensembles, tmp_path):
-    recipe = replace(SMALL, steps=60, patch_px=64, signal_gain=2000.0, signal_patches=0.5)
+    recipe = replace(SMALL, steps=30, patch_px=64, signal_gain=2000.0, signal_patches=0.5)
     with pytest.raises(FusionError, match="no lit signal is seen"):
         read_scenes([drawn], EnsembleCache.open(ensembles), recipe)
     tagged = tmp_path / "tagged"
