@@ -32,9 +32,10 @@ import psutil
 
 from agents.libraries import seed_libraries
 from agents.loader import BUILT_IN, load_agent_class, make_agent
+from harness.air import ambient_for
 from harness.arms import ARMS
 from harness.cameras import Cameras
-from harness.episode import ambient_for, prepared_world
+from harness.episode import prepared_world
 from harness.kernels import compile_kernels
 from harness.loop import PATIENCE_S, STEP_S, WARM_UP_TICKS
 from harness.sensors import CAMERA, AgentSensors, check_declared
@@ -125,7 +126,7 @@ def measured(scenario: str, agent_name: str, arm: str, ticks: int, threads: int,
         pairs = load.pairs(declared)
         declared = [s for s in declared if s["type"] != CAMERA] + pairs
         proxy = FusionProxy.from_pretrained(threads=threads)
-        air = ambient_for(definition, spec)
+        air = ambient_for(definition, stage.weather)
         cameras = Cameras(world, stage.ego, pairs, ARMS[arm].fused, proxy, "adk", air, 0)
         stack.callback(cameras.destroy)
         sensors = AgentSensors(world, stage.ego, declared, PATIENCE_S)

@@ -26,7 +26,7 @@ class BytePath:
     def __init__(self, learnt: StudentArrays, threads: int = 1) -> None:
         curves = learnt.guide_table()
         self._curves = {red: np.ascontiguousarray(curves[[red, 1, 2 - red, 3]]) for red in (0, 2)}
-        self._grids = GridMaker(learnt)
+        self._grids = GridMaker(learnt, threads)
         self._threads = threads
         self._crew = Crew(threads - 1, "fusion") if threads > 1 else None
         self._kept = threading.local()

@@ -23,9 +23,9 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float32]
 
 VECTOR = 16
-_WIDE = bool(llvmlite.binding.get_host_cpu_features().get("avx512f", False))
+WIDE = bool(llvmlite.binding.get_host_cpu_features().get("avx512f", False))
 # Pixels and sixteens of a tile. 32 registers of 16 floats hold 24 sums; 16 registers of 8 floats hold 5 sums of 16.
-_SUMS = {1: 10, 3: 8, 4: 5} if _WIDE else {1: 5}
+SUMS = {1: 10, 3: 8, 4: 5} if WIDE else {1: 5}
 _FLAGS = ("contract", "nsz", "reassoc")
 FAST = set(_FLAGS)
 
@@ -38,6 +38,8 @@ class Layer:
     bias: Floats
     size: int
     stride: int
+    by_squares: bool = False
+    """Packed for `winograd`, not for the kernels here."""
 
 
 def padded_channels(channels: int) -> int:
@@ -49,7 +51,7 @@ def pack(weight: Floats, bias: Floats, stride: int, inputs: int) -> Layer:
     """weight (outputs, inputs, size, size) and bias (outputs,); `inputs`: channels of the image with their padding."""
     outputs, depth, size, _ = weight.shape
     sixteens = padded_channels(outputs) // VECTOR
-    per_group = max(count for count in _SUMS if sixteens % count == 0)
+    per_group = max(count for count in SUMS if sixteens % count == 0)
     full = np.zeros((sixteens * VECTOR, size, size, inputs), np.float32)
     full[:outputs, :, :, :depth] = weight.transpose(0, 2, 3, 1)
     groups = full.reshape(sixteens // per_group, per_group * VECTOR, size * size * inputs)
@@ -63,6 +65,41 @@ def aligned(count: int) -> Floats:
     room = np.zeros(count + VECTOR, np.float32)
     skip = -room.ctypes.data % 64 // 4
     return room[skip : skip + count]
+
+
+class Sums:
+    """Those of one tile of `pixels` by `sixteens` times 16 output channels, in vector registers; for intrinsics."""
+
+    def __init__(self, builder: Any, pixels: int, sixteens: int) -> None:
+        self._builder, self._vector = builder, ir.VectorType(ir.FloatType(), VECTOR)
+        self.cells = [[cgutils.alloca_once(builder, self._vector) for _ in range(sixteens)] for _ in range(pixels)]
+
+    def load(self, address: Any, *steps: Any) -> Any:
+        """Sixteen floats from there on."""
+        for step in steps:
+            address = self._builder.gep(address, [step])
+        return self._builder.load(self._builder.bitcast(address, self._vector.as_pointer()), align=4)
+
+    def add_products(self, line: Any, step: Any, kernel: Any, taps: Any, span: Any) -> None:
+        """Of `span` inputs from `line` on (the next pixel's `step` further) with as many rows of weights."""
+        builder = self._builder
+        across = len(self.cells[0]) * VECTOR
+        with cgutils.for_range(builder, span) as along:
+            tap = builder.add(taps, builder.mul(along.index, ir.Constant(taps.type, across)))
+            places = [ir.Constant(taps.type, part * VECTOR) for part in range(len(self.cells[0]))]
+            factors = [self.load(kernel, tap, place) for place in places]
+            for pixel, cells in enumerate(self.cells):
+                place = builder.add(along.index, builder.mul(step, ir.Constant(step.type, pixel)))
+                value = self._splat(builder.load(builder.gep(line, [place])))
+                for cell, factor in zip(cells, factors, strict=True):
+                    product = builder.fmul(value, factor, flags=_FLAGS)
+                    builder.store(builder.fadd(builder.load(cell), product, flags=_FLAGS), cell)
+
+    def _splat(self, value: Any) -> Any:
+        unset = ir.Constant(self._vector, ir.Undefined)
+        zeros = ir.Constant(ir.VectorType(ir.IntType(32), VECTOR), [0] * VECTOR)
+        one = self._builder.insert_element(unset, value, ir.Constant(ir.IntType(32), 0))
+        return self._builder.shuffle_vector(one, unset, zeros)
 
 
 def _tile(pixels: int, sixteens: int) -> Any:
@@ -103,44 +140,25 @@ def _tile(pixels: int, sixteens: int) -> Any:
             def number(value):  # type: ignore[no-untyped-def]
                 return ir.Constant(at.type, value)
 
-            def load(address, steps):  # type: ignore[no-untyped-def]
-                for move in steps:
-                    address = builder.gep(address, [move])
-                return builder.load(builder.bitcast(address, vector.as_pointer()), align=4)
-
-            def splat(value):  # type: ignore[no-untyped-def]
-                unset = ir.Constant(vector, ir.Undefined)
-                zeros = ir.Constant(ir.VectorType(ir.IntType(32), VECTOR), [0] * VECTOR)
-                one = builder.insert_element(unset, value, ir.Constant(ir.IntType(32), 0))
-                return builder.shuffle_vector(one, unset, zeros)
-
             source, kernel, constants = pointer(0), pointer(6), pointer(8)
             beside, result = pointer(10), pointer(12)
-            cells = [[cgutils.alloca_once(builder, vector) for _ in range(sixteens)] for _ in range(pixels)]
+            sums = Sums(builder, pixels, sixteens)
+            load, cells = sums.load, sums.cells
             for part in range(sixteens):
-                start = load(constants, [channel, number(part * VECTOR)])
+                start = load(constants, channel, number(part * VECTOR))
                 for pixel in range(pixels):
                     builder.store(start, cells[pixel][part])
             span = builder.mul(size, depth)
             with cgutils.for_range(builder, size) as down:
                 line = builder.gep(source, [builder.add(at, builder.mul(down.index, row))])
                 taps = builder.add(first, builder.mul(builder.mul(down.index, span), number(sixteens * VECTOR)))
-                with cgutils.for_range(builder, span) as along:
-                    tap = builder.add(taps, builder.mul(along.index, number(sixteens * VECTOR)))
-                    factors = [load(kernel, [tap, number(part * VECTOR)]) for part in range(sixteens)]
-                    for pixel in range(pixels):
-                        place = builder.add(along.index, builder.mul(step, number(pixel)))
-                        value = splat(builder.load(builder.gep(line, [place])))
-                        for part in range(sixteens):
-                            product = builder.fmul(value, factors[part], flags=_FLAGS)
-                            total = builder.fadd(builder.load(cells[pixel][part]), product, flags=_FLAGS)
-                            builder.store(total, cells[pixel][part])
+                sums.add_products(line, step, kernel, taps, span)
             zero = ir.Constant(vector, [0.0] * VECTOR)
             with builder.if_then(with_extra):
                 for pixel in range(pixels):
                     for part in range(sixteens):
                         place = [out_at, number(part * VECTOR), builder.mul(width, number(pixel))]
-                        total = builder.fadd(builder.load(cells[pixel][part]), load(beside, place))
+                        total = builder.fadd(builder.load(cells[pixel][part]), load(beside, *place))
                         builder.store(total, cells[pixel][part])
             for pixel in range(pixels):
                 for part in range(sixteens):
@@ -157,7 +175,7 @@ def _tile(pixels: int, sixteens: int) -> Any:
     return tile
 
 
-_PIXELS_1, _PIXELS_3, _PIXELS_4 = _SUMS[1], _SUMS.get(3, 1), _SUMS.get(4, 1)
+_PIXELS_1, _PIXELS_3, _PIXELS_4 = SUMS[1], SUMS.get(3, 1), SUMS.get(4, 1)
 _tile_1, _tile_3, _tile_4 = _tile(_PIXELS_1, 1), _tile(_PIXELS_3, 3), _tile(_PIXELS_4, 4)
 _pixel_1, _pixel_3, _pixel_4 = _tile(1, 1), _tile(1, 3), _tile(1, 4)
 

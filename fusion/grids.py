@@ -18,6 +18,7 @@ from fusion.slicing import lane_order
 from fusion.small_view import CHANNELS
 from fusion.steps import Image, Program, one_block, run_steps
 from fusion.weights.arrays import StudentArrays
+from fusion.winograd import pack_positions
 
 Floats = NDArray[np.float32]
 
@@ -34,26 +35,32 @@ class GridNetwork:
     grid: Floats
     _steps: NDArray[np.void]
     _memory: Floats
+    _rooms: Floats
     _learnt: Floats
 
     def run(self, met: Meeting, arrivals: int, part: int, parts: int) -> None:
         """Part number `part` of seen -> grid, while others run the rest; `arrivals`: at the meeting so far."""
-        run_steps(self._steps, self._memory, self._learnt, met, arrivals, part, parts)
+        run_steps(self._steps, self._memory, self._rooms, self._learnt, met, arrivals, part, parts)
 
 
 class GridMaker:
-    """Networks of one student, for frames whose red is at index 0 or at 2. May be asked from several threads."""
+    """Networks of one student, for frames whose red is at index 0 or at 2. May be asked from several threads.
 
-    def __init__(self, learnt: StudentArrays) -> None:
+    Each of them can be run in `parts` parts or fewer.
+    """
+
+    def __init__(self, learnt: StudentArrays, parts: int = 1) -> None:
         arrays, bins, coarse = learnt.arrays, learnt.config.bins, learnt.config.coarse
         layers: dict[str, Layer] = {}
-        for name, (inputs, _, _, stride) in convolutions_of(learnt.config).items():
+        for name, (inputs, _, size, stride) in convolutions_of(learnt.config).items():
             weight, bias = arrays[f"network.{name}.weight"], arrays[f"network.{name}.bias"]
             seen = CHANNELS if name == "stem" else padded_channels(inputs)
             if name == "head":
                 for red in (0, 2):
                     lanes = (np.arange(bins)[:, None] * LANES + lane_order(red)).ravel()
                     layers[f"head {red}"] = pack(weight[lanes], bias[lanes], stride, seen)
+            elif size == 3 and stride == 1:
+                layers[name] = pack_positions(weight, bias, seen)
             else:
                 layers[name] = pack(weight, bias, stride, seen)
         width = padded_channels(coarse)
@@ -62,6 +69,7 @@ class GridMaker:
         scene_bias[:coarse] = arrays["network.scene.bias"]
         layers["scene"] = Layer(scene, scene_bias, size=1, stride=1)
         self._placed, self._learnt = one_block(layers)
+        self._parts = parts
         self._blocks = [f"coarse.{number}" for number in range(learnt.config.blocks)]
         self._kept = threading.local()
 
@@ -111,5 +119,5 @@ class GridMaker:
         head = placed[f"head {red}"]
         grid = program.image(rows // 2, columns // 2, head.channels)
         program.convolve(head, fine, grid, relu=False, bordered=False)
-        steps, memory = program.finished()
-        return GridNetwork(seen.of(memory), grid.of(memory), steps, memory, self._learnt)
+        steps, memory, rooms = program.finished(self._parts)
+        return GridNetwork(seen.of(memory), grid.of(memory), steps, memory, rooms, self._learnt)

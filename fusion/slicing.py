@@ -30,6 +30,7 @@ TILE_CELLS = 16
 """A tile's part of the grid is (16 + 2) cells of 512 bytes with eight bins: 9 KiB."""
 
 _TILE_PX = TILE_CELLS * CELL_PX
+_BYTE32, _FLOOR = np.uint32(0xFF), np.float32(COLOUR_FLOOR * 255.0)
 _COLOURS, _THIRD, _BYTE = np.uint32(0xFFFFFF), np.uint32(24), np.uintp(0xFF)
 
 # Contraction to fused multiply-adds and reordering are all that is let loose: NaN and infinity keep their meaning.
@@ -54,14 +55,16 @@ def _mask(lanes: Any) -> ir.Constant:
 
 
 @intrinsic  # type: ignore[untyped-decorator]
-def _fuse_four(context, line, lanes, cells, across, along, pixels, fused, at):  # type: ignore[no-untyped-def]
-    """Four pixels from `at` on: interpolates their maps from `line` (float32), applies them to `pixels` (uint32: three
-    channels and heat) and writes `fused` (uint32, its highest byte without meaning).
+def _fuse_four(context, line, lanes, cells, shares, values, fused, at):  # type: ignore[no-untyped-def]
+    """Four pixels from `at` on: interpolates their maps from `line` (float32), applies them to their `values` and
+    writes `fused` (uint32: three channels, the highest byte 0).
 
-    `lanes` is the length of a cell in the line, `cells` (int32) the place of each pixel's left cell and lower bin.
+    `lanes` is the length of a cell in the line, `cells` (int32) the place of each pixel's left cell and lower bin;
+    `shares` (4, tile) those of the left and the right cell's lower and of their upper bin; `values` (7, tile) three
+    channels and heat, 0..255, and the colour of each channel (`student.colour_of`), -255..255.
     """
     size = types.uintp
-    signature = types.void(line, size, cells, across, along, pixels, fused, size)
+    signature = types.void(line, size, cells, shares, values, fused, size)
     flags = tuple(sorted(_FAST))
 
     def generate(target, builder, signature, arguments):  # type: ignore[no-untyped-def]
@@ -76,96 +79,67 @@ def _fuse_four(context, line, lanes, cells, across, along, pixels, fused, at):  
         def add(one, other):  # type: ignore[no-untyped-def]
             return builder.fadd(one, other, flags=flags)
 
-        def lerp(one, other, share):  # type: ignore[no-untyped-def]
-            return add(one, builder.fmul(share, builder.fsub(other, one, flags=flags), flags=flags))
+        def times(one, other):  # type: ignore[no-untyped-def]
+            return builder.fmul(one, other, flags=flags)
 
-        def vector(address, kind, align):  # type: ignore[no-untyped-def]
-            return builder.load(builder.bitcast(address, kind.as_pointer()), align=align)
+        def vector(address, kind):  # type: ignore[no-untyped-def]
+            return builder.load(builder.bitcast(address, kind.as_pointer()), align=4)
 
         def shuffle(one, other, lanes):  # type: ignore[no-untyped-def]
             return builder.shuffle_vector(one, other, _mask(lanes))
 
-        word, float_ = ir.IntType(32), ir.FloatType()
-        floats, bytes_ = ir.VectorType(float_, 16), ir.VectorType(ir.IntType(8), 16)
-        unset = ir.Constant(floats, ir.Undefined)
-        white = ir.Constant(floats, [255.0] * 16)
-        at, lanes = arguments[7], arguments[1]
-        far_bin = size_of(LANES)
+        def splat(index, row, place, kind):  # type: ignore[no-untyped-def]
+            value = builder.load(offset(pointer(index), size_of(row * _TILE_PX), place))
+            unset = ir.Constant(kind, ir.Undefined)
+            return shuffle(builder.insert_element(unset, value, word(0)), unset, [0] * kind.count)
 
-        raw = vector(offset(pointer(5), at), bytes_, 4)
-        inputs = builder.uitofp(builder.zext(raw, ir.VectorType(word, 16)), floats)
-        colour = _colour(builder, inputs, add, shuffle, flags)
-        products = []
+        word, float_ = ir.IntType(32), ir.FloatType()
+        whole, four = ir.VectorType(float_, 16), ir.VectorType(float_, 4)
+        at, lanes = arguments[6], arguments[1]
+        line, cells = pointer(0), pointer(2)
+        sums, constants = [], []
         for pixel in range(4):
             here = builder.add(at, size_of(pixel))
-            cell = builder.zext(builder.load(offset(pointer(2), here)), at.type)
-            left = offset(pointer(0), cell)
-            right = offset(left, lanes)
+            left = offset(line, builder.zext(builder.load(offset(cells, here)), at.type))
+            corners = [left, offset(left, lanes), offset(left, size_of(LANES)), offset(left, lanes, size_of(LANES))]
+            map_ = times(vector(corners[0], whole), splat(3, 0, here, whole))
+            for corner in range(1, 4):
+                map_ = add(map_, times(vector(corners[corner], whole), splat(3, corner, here, whole)))
+            parts = [shuffle(map_, map_, range(4 * j, 4 * j + 4)) for j in range(4)]
+            total = times(parts[0], splat(4, 0, here, four))
+            for j in range(1, 4):
+                total = add(total, times(parts[j], splat(4, j, here, four)))
+            sums.append(total)
+            constants.append(parts)
 
-            def splat(index, here=here):  # type: ignore[no-untyped-def]
-                value = builder.load(offset(pointer(index), here))
-                return shuffle(builder.insert_element(unset, value, word(0)), unset, [0] * 16)
+        def upper(one, other):  # type: ignore[no-untyped-def]
+            return shuffle(one, other, [2, 6, 3, 7])
 
-            sideways, upwards = splat(3), splat(4)
-            near = lerp(vector(left, floats, 4), vector(right, floats, 4), sideways)
-            far = lerp(vector(offset(left, far_bin), floats, 4), vector(offset(right, far_bin), floats, 4), sideways)
-            # Each input meets its three outputs; 255 meets the constants and the share of colour, which are for [0, 1].
-            spread = [4 * pixel + j if k < 3 else 16 for j in range(4) for k in range(4)]
-            products.append(builder.fmul(lerp(near, far, upwards), shuffle(inputs, white, spread), flags=flags))
+        def lasts(j):  # type: ignore[no-untyped-def]
+            """The last lane of part j of each pixel."""
+            low, high = upper(constants[0][j], constants[1][j]), upper(constants[2][j], constants[3][j])
+            return shuffle(low, high, [2, 3, 6, 7])
 
-        def pair(one, other):  # type: ignore[no-untyped-def]
-            """Sums of the upper and the lower half of each, and their constants and share of colour at lanes 0..7."""
-            low = shuffle(one, other, [*range(8), *range(16, 24)])
-            high = shuffle(one, other, [*range(8, 16), *range(24, 32)])
-            return add(low, high), shuffle(one, other, [3, 7, 11, 15, 19, 23, 27, 31] * 2)
-
-        (sums_a, constants_a), (sums_b, constants_b) = pair(*products[:2]), pair(*products[2:])
-        quads = [4 * quad + lane for quad in (0, 2, 4, 6) for lane in range(4)]
-        low = shuffle(sums_a, sums_b, quads)
-        high = shuffle(sums_a, sums_b, [lane + 4 for lane in quads])
-        constants = shuffle(constants_a, constants_b, [*range(8), *range(16, 24)])
-        share = shuffle(constants, constants, [4 * pixel + 3 for pixel in range(4) for _ in range(4)])
-        constants = add(constants, builder.fmul(share, colour, flags=flags))
-        value = add(add(add(low, high), constants), ir.Constant(floats, [0.5] * 16))
-        black = ir.Constant(floats, [0.0] * 16)
-        value = builder.select(builder.fcmp_ordered(">", value, black), value, black)  # NaN too becomes black
-        value = builder.select(builder.fcmp_ordered("<", value, white), value, white)
-        rounded = builder.trunc(builder.fptoui(value, ir.VectorType(word, 16)), bytes_)
-        builder.store(rounded, builder.bitcast(offset(pointer(6), at), bytes_.as_pointer()), align=4)
+        low, high = shuffle(sums[0], sums[1], [0, 4, 1, 5]), shuffle(sums[2], sums[3], [0, 4, 1, 5])
+        thirds = upper(sums[0], sums[1]), upper(sums[2], sums[3])
+        channels = [shuffle(low, high, [0, 1, 4, 5]), shuffle(low, high, [2, 3, 6, 7]), shuffle(*thirds, [0, 1, 4, 5])]
+        share = lasts(3)
+        result = ir.Constant(ir.VectorType(word, 4), [0] * 4)
+        for k, channel in enumerate(channels):
+            colour = vector(offset(pointer(4), size_of((4 + k) * _TILE_PX), at), four)
+            value = add(channel, times(lasts(k), ir.Constant(four, [255.0] * 4)))
+            value = add(add(value, times(share, colour)), ir.Constant(four, [0.5] * 4))
+            black, white = ir.Constant(four, [0.0] * 4), ir.Constant(four, [255.0] * 4)
+            value = builder.select(builder.fcmp_ordered(">", value, black), value, black)  # NaN too becomes black
+            value = builder.select(builder.fcmp_ordered("<", value, white), value, white)
+            byte = builder.fptosi(value, result.type)
+            result = builder.or_(result, builder.shl(byte, ir.Constant(byte.type, [8 * k] * 4)))
+        builder.store(result, builder.bitcast(offset(pointer(5), at), result.type.as_pointer()), align=4)
 
     def size_of(value: int) -> ir.Constant:
         return ir.Constant(ir.IntType(types.uintp.bitwidth), value)  # type: ignore[attr-defined]
 
     return signature, generate
-
-
-def _colour(builder, inputs, add, shuffle, flags):  # type: ignore[no-untyped-def]
-    """`student.colour_of` of four pixels (16 floats of 0..255, every fourth of them heat, for which it is 0)."""
-    kind, floor = inputs.type, COLOUR_FLOOR * 255.0
-
-    def constant(value):  # type: ignore[no-untyped-def]
-        return ir.Constant(kind, [value] * 16)
-
-    def larger(one, other):  # type: ignore[no-untyped-def]
-        return builder.select(builder.fcmp_ordered(">", one, other), one, other)
-
-    def of_three(values, join):  # type: ignore[no-untyped-def]
-        """Joins the three channels of each pixel, in each of its lanes."""
-        second, third = (shuffle(values, values, [4 * p + k for p in range(4) for k in order])
-                         for order in ((1, 2, 0, 3), (2, 0, 1, 3)))  # fmt: skip
-        return join(join(values, second), third)
-
-    mean = builder.fmul(of_three(inputs, add), constant(1.0 / 3.0), flags=flags)
-    apart = builder.fsub(inputs, mean, flags=flags)
-    above = larger(builder.fsub(apart, constant(floor), flags=flags), constant(0.0))
-    below = larger(builder.fsub(constant(-floor), apart, flags=flags), constant(0.0))
-    most = of_three(add(above, below), larger)
-    # One quotient per pixel, in a vector of four: division is what takes long here.
-    few = ir.VectorType(ir.FloatType(), 4)
-    divisor = builder.fadd(shuffle(most, most, [0, 4, 8, 12]), ir.Constant(few, [floor] * 4), flags=flags)
-    quotient = builder.fdiv(ir.Constant(few, [1.0] * 4), divisor, flags=flags)
-    quotients = shuffle(quotient, quotient, [pixel for pixel in range(4) for _ in range(4)])
-    return builder.fmul(builder.fsub(above, below, flags=flags), quotients, flags=flags)
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy", fastmath=_FAST)
@@ -184,8 +158,8 @@ def slice_rows(visible: Words, thermal: Bytes, grid: Floats, curves: Floats, fus
     line = _aligned((TILE_CELLS + 2) * lanes)
     pixels, mixed = np.zeros(_TILE_PX, np.uint32), np.empty(_TILE_PX, np.uint32)
     left = np.zeros(_TILE_PX, np.float32)
-    across, along = np.zeros(_TILE_PX, np.float32), np.zeros(_TILE_PX, np.float32)
-    total = np.zeros(_TILE_PX, np.float32)
+    across, total = np.zeros(_TILE_PX, np.float32), np.zeros(_TILE_PX, np.float32)
+    shares, values = np.zeros((4, _TILE_PX), np.float32), np.zeros((7, _TILE_PX), np.float32)
     place = np.zeros(_TILE_PX, np.int32)
     for start in range(0, width, _TILE_PX):
         count = min(_TILE_PX, width - start)
@@ -210,12 +184,38 @@ def slice_rows(visible: Words, thermal: Bytes, grid: Floats, curves: Floats, fus
             for i in range(count):
                 guide = (half + half * total[i] / (one + abs(total[i]))) * last_bin
                 below = min(np.floor(guide), top_bin)
-                along[i] = guide - below
                 place[i] = np.int32(left[i] + below * per_bin)
-            for i in range(np.uintp(0), np.uintp(count), np.uintp(4)):
-                _fuse_four(line, np.uintp(lanes), place, across, along, pixels, mixed, np.uintp(i))  # type: ignore[call-arg]
+                up, right = guide - below, across[i]
+                both = up * right
+                shares[0, i] = one - right - (up - both)
+                shares[1, i] = right - both
+                shares[2, i] = up - both
+                shares[3, i] = both
             for i in range(count):
-                out[i] = (mixed[i] & _COLOURS) | (frame[i] & ~_COLOURS)
+                pixel = pixels[i]
+                first = np.float32(pixel & _BYTE32)
+                second = np.float32((pixel >> np.uint32(8)) & _BYTE32)
+                third = np.float32((pixel >> np.uint32(16)) & _BYTE32)
+                values[0, i], values[1, i], values[2, i] = first, second, third
+                values[3, i] = np.float32(pixel >> np.uint32(24))
+                mean = (first + second + third) * np.float32(1.0 / 3.0)
+                for_first = _beyond(first - mean)
+                for_second = _beyond(second - mean)
+                for_third = _beyond(third - mean)
+                most = max(max(abs(for_first), abs(for_second)), abs(for_third))
+                scale = np.float32(255.0) / (most + _FLOOR)
+                values[4, i], values[5, i], values[6, i] = for_first * scale, for_second * scale, for_third * scale
+            for i in range(np.uintp(0), np.uintp(count), np.uintp(4)):
+                _fuse_four(line, np.uintp(lanes), place, shares, values, mixed, np.uintp(i))  # type: ignore[call-arg]
+            for i in range(count):
+                out[i] = mixed[i] | (frame[i] & ~_COLOURS)
+
+
+@numba.njit(nogil=True, inline="always")
+def _beyond(difference: np.float32) -> np.float32:
+    """What is beyond the floor of colour, with its sign."""
+    zero = np.float32(0.0)
+    return max(difference - _FLOOR, zero) - max(-_FLOOR - difference, zero)
 
 
 @numba.njit(nogil=True, inline="always")

@@ -33,8 +33,8 @@ ARMS = {
     "clear": Arm("clear", fused=False, clear_twin=True, title="RGB, clear day (the agent's own ceiling)"),
 }
 
-WITHOUT_THERMAL = "sim_rgb"
-"""Weights that were taught as `sim` was, but without thermal frames."""
+CONTROLLED, WITHOUT_THERMAL = "sim", "sim_rgb"
+"""Weights, and those that were taught as these were but without thermal frames: the control of these and no others."""
 
 COMPARED_ARMS = {
     "restored": Arm("restored", True, False, "RGB restored by a network without thermal", weights=WITHOUT_THERMAL),

@@ -44,13 +44,14 @@ Fuse = Callable[..., NDArray[np.uint8]]
 class ThermalView:
     """What a thermal camera sees at one tick, made when somebody first asks for it.
 
-    hits: at the RGB camera; own: at the thermal camera, where that has a place of its own.
+    hits: at the RGB camera; own: at the thermal camera, where that has a place of its own; ambient: of that tick.
     """
 
     hits: CameraFrames
     own: CameraFrames | None
     actors: tuple[ActorState, ...]
     camera: ThermalCamera
+    ambient: Ambient
 
     @property
     def counts(self) -> NDArray[np.uint8]:
@@ -64,6 +65,8 @@ class ThermalView:
 
     @cached_property
     def _laid(self) -> tuple[NDArray[np.uint8], NDArray[np.bool_] | None]:
+        if self.camera.ambient is not self.ambient:
+            self.camera.ambient = self.ambient
         seen = self.camera.image(self.hits if self.own is None else self.own, self.actors)
         if self.own is None:
             return seen.counts, seen.valid
@@ -135,8 +138,11 @@ class Cameras:
         self._fused = fused
         self._fuse = fuse
         self._heat = HeatTracker(world, ambient, seed, ids_from)
+        # One world for all of them. The first one's noise is that of a camera that is alone.
         self._thermal = {
-            camera["id"]: _thermal_camera(config, self._own.get(camera["id"], camera), ambient, seed + number)
+            camera["id"]: _thermal_camera(
+                config, self._own.get(camera["id"], camera), ambient, seed, str(camera["id"]) if number else ""
+            )
             for number, camera in enumerate(declared)
         }
         self._first_frame = 0
@@ -144,6 +150,15 @@ class Cameras:
         # The first camera's last seconds, and what it has just seen, for the report.
         self._recent: deque[CameraView] = deque(maxlen=round(film_s * FRAMES_PER_S))
         self._latest: CameraView | None = None
+
+    @property
+    def ambient(self) -> Ambient:
+        return self._heat.ambient
+
+    @ambient.setter
+    def ambient(self, ambient: Ambient) -> None:
+        """A change of weather, from the next frame on."""
+        self._heat.ambient = ambient
 
     def begin(self, snapshot: carla.WorldSnapshot, timeout_s: float) -> None:
         """What asks for no RGB frame, while the server still makes them: heat and, where it is fused, thermal frames.
@@ -158,7 +173,7 @@ class Cameras:
         hits = {name: replace(h, frame=frame) for name, h in self._rig.first_hits(snapshot.frame, timeout_s).items()}
         for name, camera in self._thermal.items():
             own = hits[self._own[name]["id"]] if self._own else None
-            heat[name] = ThermalView(hits[name], own, actors, camera)
+            heat[name] = ThermalView(hits[name], own, actors, camera, self.ambient)
             if self._fused:
                 _ = heat[name].counts
         self._begun = snapshot.frame, heat
@@ -207,6 +222,9 @@ def _own_sensor(config: ThermalConfig, camera: Mapping[str, Any]) -> dict[str, A
     return sensor_at(config.place, camera, config.width, config.height, config.fov_deg)
 
 
-def _thermal_camera(config: ThermalConfig, sensor: Mapping[str, Any], ambient: Ambient, seed: int) -> ThermalCamera:
+def _thermal_camera(
+    config: ThermalConfig, sensor: Mapping[str, Any], ambient: Ambient, seed: int, name: str
+) -> ThermalCamera:
     """The camera over the frames of `sensor`: the RGB camera's dictionary, or the one of its own place."""
-    return ThermalCamera(config, int(sensor["width"]), int(sensor["height"]), float(sensor["fov"]), ambient, seed)
+    width, height, fov_deg = int(sensor["width"]), int(sensor["height"]), float(sensor["fov"])
+    return ThermalCamera(config, width, height, fov_deg, ambient, seed, name)

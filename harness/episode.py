@@ -31,6 +31,7 @@ from agents.published import data_provider
 from fusion.naive import like_proxy
 from fusion.proxy import FusionProxy
 from harness.agent_environment import agent_environment, config_told
+from harness.air import ambient_for
 from harness.arms import COMPARED_ARMS, arm_of
 from harness.cameras import LEADERBOARD_1_LENS, Cameras, strip_of
 from harness.errors import Ended, HarnessError
@@ -45,13 +46,13 @@ from results.record import Clip, EpisodeRecord, write_episode
 from results.scores import Failure, score
 from results.strips import strip_jpeg
 from results.ticks import Tick
-from scenarios.definition import ScenarioDefinition, load_scenario
+from scenarios.definition import load_scenario
 from scenarios.fitting import off_way, plan_route, title_of
 from scenarios.planner import RoutePlan, gps_plan
-from scenarios.routes import RouteSpec, select_routes
+from scenarios.routes import select_routes
 from scenarios.stage import Stage
 from sensors.fog_table import load_fog_table
-from sensors.thermal import Ambient, ambient_of
+from sensors.thermal import Ambient
 
 REPORT_EVERY_TICKS, REPORT_EVERY_S = 10, 1.0
 MOST_STRIPS = 12
@@ -94,7 +95,8 @@ def run_episode(request: dict[str, Any], tell: Tell, server: Callable[[], Server
         stack.callback(stage.destroy)
         for why in off_way(route, spec).values():
             print(f"left out: {why}")
-        drive = _Drive(request, address, client, world, stage, route, proxy, ambient_for(driven, spec), seed, tell)
+        air = ambient_for(driven, stage.weather)
+        drive = _Drive(request, address, client, world, stage, route, proxy, air, seed, tell)
         stack.callback(drive.destroy)
         drive.run()
         server_version = client.get_server_version()
@@ -369,17 +371,3 @@ def _generated_world(client: carla.Client, town: str) -> carla.World:
     except ValueError as error:
         raise HarnessError(f"the server has no map {town}: {error}") from error  # nor when it is asked again
     return client.generate_opendrive_world(opendrive, carla.OpendriveGenerationParameters(), False)
-
-
-def ambient_for(definition: ScenarioDefinition, spec: RouteSpec | None) -> Ambient:
-    """The air of a scenario, for the thermal camera."""
-    air = definition.ambient
-    return ambient_of(
-        definition.weather_parameters(spec),
-        air_temperature_c=air.air_temperature_c,
-        relative_humidity=air.relative_humidity,
-        wind_mps=air.wind_mps,
-        local_time_h=air.local_time_h,
-        visibility_m=definition.fog.visibility_m if definition.fog else None,
-        droplet_radius_um=definition.fog.droplet_radius_um if definition.fog else 5.0,
-    )

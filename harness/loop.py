@@ -8,6 +8,7 @@ from typing import Any
 
 import carla
 
+from harness.air import ambient_for
 from harness.cameras import Cameras
 from harness.errors import ServerError
 from harness.sensors import AgentSensors
@@ -73,9 +74,12 @@ class Loop:
         return Instant(snapshot, tick, seen, sensed, judgement.events(tick))
 
     def act(self, control: carla.VehicleControl) -> None:
-        """What the ego and everybody else do until the next tick."""
+        """What the ego and everybody else do until the next tick; the weather may change with the way."""
+        before = self._stage.weather
         self._stage.ego.apply_control(control)
         self._stage.step(self.ticks[-1].time_s)
+        if self._stage.weather is not before:
+            self._cameras.ambient = ambient_for(self._stage.definition, self._stage.weather)
 
     def finish(self) -> list[Event]:
         """Events that only the end of the route decides."""

@@ -6,7 +6,7 @@ import argparse
 import contextlib
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import carla
@@ -14,7 +14,7 @@ import carla
 from agents.loader import BUILT_IN, is_thinned_here, load_agent_class, neighbours
 from agents.outside.process import Examined, examine, find_python
 from harness.agent_environment import agent_environment
-from harness.arms import ARMS, COMPARED_ARMS, Arm, fused_with_droplets, parse_arms
+from harness.arms import ARMS, COMPARED_ARMS, CONTROLLED, Arm, fused_with_droplets, parse_arms
 from harness.config import RunConfig, checksum
 from harness.errors import HarnessError
 from harness.server import EMBEDDED
@@ -37,7 +37,11 @@ class Asked:
 
 def asked(options: argparse.Namespace, definition: ScenarioDefinition, routes: tuple[RouteSpec, ...]) -> Asked:
     """Reads a command's options; the first thing that is wrong with them is raised."""
-    arms = _arms(options.arms, definition, options.quick)
+    from fusion import weights
+
+    weights_file = weights.locate(options.weights)
+    is_controlled = weights.is_copy_of(weights_file, CONTROLLED)
+    arms = _arms(options, definition, is_controlled)
     twin = definition.clear_twin()
     if options.fog_table:
         _check_fog_table(options, (definition, twin))
@@ -50,25 +54,14 @@ def asked(options: argparse.Namespace, definition: ScenarioDefinition, routes: t
         check_routes(definition, routes)
     with agent_environment(definition.routes_path, options.metric):
         outside = _loaded_agent(options)
-    # Imported late: numba and torch take seconds, which a mistyped option should not cost.
-    from sensors.thermal.presets import preset
-
     thermal = options.thermal or definition.thermal_preset
-    try:
-        preset(thermal)
-    except (KeyError, ValueError) as error:
-        where = f"--thermal {thermal}" if options.thermal else f"{definition.source}: thermal"
-        raise HarnessError(f"{where}: {str(error).strip(chr(39))}") from error
-    from fusion import weights
-
-    weights_file = weights.locate(options.weights)
+    own_thermal = _thermal_files(options, (definition, twin), routes)
     if not weights.is_shipped(weights_file):
         from fusion.weights.tensors import load_student
 
         load_student(weights_file)  # in the hope of an error
     scenario_files = (Path(definition.source), Path(twin.source), definition.routes_path)
     agent = agent_files(options.agent, options.agent_config, outside)
-    own_thermal = [Path(thermal)] if Path(thermal).is_file() else []
     config = RunConfig(
         scenario=definition.name,
         scenario_checksum=checksum(*scenario_files),
@@ -127,10 +120,11 @@ def _check_plan_spacing(options: argparse.Namespace, is_thinned_here: bool) -> N
         )
 
 
-def _arms(text: str | None, definition: ScenarioDefinition, quick: bool) -> tuple[Arm, ...]:
+def _arms(options: argparse.Namespace, definition: ScenarioDefinition, is_controlled: bool) -> tuple[Arm, ...]:
     """What is called the agent's ceiling by clear day must not be driven in the scenario's own weather."""
+    text = options.arms
     if text is None:
-        return default_arms(definition, quick)
+        return default_arms(definition, options.quick, is_controlled)
     arms, fog = parse_arms(text), definition.fog
     for arm in arms:
         if arm.clear_twin and definition.clear is None:
@@ -142,12 +136,12 @@ def _arms(text: str | None, definition: ScenarioDefinition, quick: bool) -> tupl
     return arms
 
 
-def default_arms(definition: ScenarioDefinition, quick: bool) -> tuple[Arm, ...]:
+def default_arms(definition: ScenarioDefinition, quick: bool, is_controlled: bool = True) -> tuple[Arm, ...]:
     """All that the scenario has: clear where it names its twin and, unless it is a quick look, its other droplets and
-    the control without a thermal camera."""
+    the control without a thermal camera, if the run's weights have one."""
     others = definition.fog.other_droplet_radii_um if definition.fog and not quick else ()
     known = [arm for arm in ARMS.values() if definition.clear is not None or not arm.clear_twin]
-    control = () if quick else (COMPARED_ARMS["restored"],)
+    control = () if quick or not is_controlled else (COMPARED_ARMS["restored"],)
     return (*known, *(fused_with_droplets(radius_um) for radius_um in others), *control)
 
 
@@ -162,6 +156,33 @@ def _check_fog_table(options: argparse.Namespace, definitions: Sequence[Scenario
                 table.fog_density(definition.fog.visibility_m)
     except FogTableError as error:
         raise HarnessError(f"--fog-table: {error}") from error
+
+
+def _thermal_files(
+    options: argparse.Namespace, definitions: Sequence[ScenarioDefinition], routes: Sequence[RouteSpec]
+) -> list[Path]:
+    """The preset's file and its table of materials, where it is no preset of ours. Makes one camera in the hope of an
+    error."""
+    # Imported late: numba takes seconds, which a mistyped option should not cost.
+    from harness.air import ambient_for
+    from sensors.thermal import ThermalCamera, preset
+
+    own = definitions[0]
+    name = options.thermal or own.thermal_preset
+    try:
+        config = preset(name)
+    except ValueError as error:
+        where = f"--thermal {name}" if options.thermal else f"{own.source}: thermal"
+        raise HarnessError(f"{where}: {error}") from error
+    for definition in definitions:
+        try:
+            airs = [ambient_for(definition, definition.weather_parameters(route)) for route in routes]
+        except ValueError as error:
+            raise HarnessError(f"{definition.source}: {error}") from error
+    # Where puddles lie is found by what may have to be compiled first.
+    ThermalCamera(config, config.width, config.height, config.fov_deg, replace(airs[0], puddles=0.0))
+    named = [name] if Path(name).is_file() else []
+    return [Path(file) for file in (*named, *([config.materials] if config.materials else []))]
 
 
 def agent_files(agent: str, agent_config: str, outside: Examined | None = None) -> list[Path]:

@@ -27,7 +27,8 @@ import carla
 from agents.loader import load_agent_class, make_agent
 from fusion import FusionError
 from fusion.twins import gather
-from harness.episode import ambient_for, prepared_world
+from harness.air import ambient_for
+from harness.episode import prepared_world
 from harness.errors import EXIT_EPISODES_FAILED, HarnessError
 from harness.loop import PATIENCE_S, STEP_S, WARM_UP_TICKS
 from harness.options import Parser, given, path, seconds, whole, writable
@@ -162,7 +163,7 @@ def record_route(definition: ScenarioDefinition, spec: RouteSpec, options: argpa
         agent.set_world(world, stage.ego, route)
         sensors = AgentSensors(world, stage.ego, agent.sensors(), PATIENCE_S)
         stack.callback(sensors.destroy)
-        ambient = ambient_for(definition, spec)
+        ambient = ambient_for(definition, stage.weather)
         # Cameras work only on the ticks that are kept, counted from the first one after they listen.
         rig = Rig(world, stage.ego, [SENSOR], {"sensor_tick": f"{options.period * STEP_S:.3f}"})
         stack.callback(rig.destroy)
@@ -186,6 +187,8 @@ def record_route(definition: ScenarioDefinition, spec: RouteSpec, options: argpa
                 continue
             stage.ego.apply_control(agent.run_step(own, snapshot.timestamp.elapsed_seconds))
             stage.step(time_s)
+            if (now := ambient_for(definition, stage.weather)) != heat.ambient:
+                heat.ambient = thermal.ambient = now
             if tick.route_progress_m > route.length_m - 5.0:
                 break
         finish_drive(folder, kept)

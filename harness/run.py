@@ -22,7 +22,7 @@ from rich.text import Text
 
 from agents.loader import BUILT_IN, AgentLoadError
 from fusion.errors import FusionError
-from harness.arms import CHOICES, COMPARED_ARMS, Arm, arm_of
+from harness.arms import CHOICES, COMPARED_ARMS, CONTROLLED, Arm, arm_of
 from harness.config import EpisodeSpec, RunConfig, differences, episodes_of, extends
 from harness.errors import (
     EXIT_EPISODES_FAILED,
@@ -89,6 +89,8 @@ def run(options: argparse.Namespace, console: Console, held: ExitStack) -> int:
     _claim(folder, config, definition, routes, options.resume)
 
     todo = [spec for spec in episodes_of(config) if not folder.episode(spec.route_id, spec.arm, spec.seed).is_finished]
+    for episode in folder.finished_episodes():
+        read_episode(episode)  # in the hope of an error: what is damaged is told before the rest is driven
     total = len(episodes_of(config))
     folder.episodes.mkdir(exist_ok=True)
 
@@ -170,7 +172,8 @@ def _parser() -> argparse.ArgumentParser:
         "--arms",
         default=None,
         help=f"of {CHOICES}; default: rgb and fused, clear where the scenario names a twin, and unless --quick "
-        "is given the other droplets it names, and restored: RGB by the same network without a thermal camera",
+        "is given the other droplets it names, and with the weights sim restored: RGB by the same network taught "
+        "without a thermal camera, their control and no other weights'",
     )
     add(
         "--seeds",
@@ -179,7 +182,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help="run seeds 0..N-1 (default: 2; with --quick 1)",
     )
-    add("--quick", action="store_true", help="two routes, one seed")
+    add("--quick", action="store_true", help="two routes (or those of --routes-subset), one seed, rgb, fused and clear")
     add(
         "--routes",
         type=path,
@@ -231,7 +234,8 @@ def _parser() -> argparse.ArgumentParser:
         "--metric",
         default=DEFAULT_VERSION,
         choices=METRIC_VERSIONS,
-        help=f"headline score (default: {DEFAULT_VERSION})",
+        help=f"headline score (default: {DEFAULT_VERSION}); an agent's file also drives as on that leaderboard: "
+        "leaderboard-1.0 and bench2drive thin out its plan otherwise, bench2drive tells it so (IS_BENCH2DRIVE)",
     )
     add(
         "--workers",
@@ -266,16 +270,22 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _new_folder(options: argparse.Namespace, config: RunConfig) -> Path:
-    """`runs/<scenario>-<agent>-<date>`; with --resume the newest run of the same configuration."""
+    """`runs/<scenario>-<agent>-<date>`; with --resume the newest run of the same configuration, or else of a part."""
     runs = Path("runs")
     if options.resume:
+        parts = []
         for older in sorted(runs.glob(f"{config.scenario}-*"), reverse=True):
             try:
-                if read_manifest(RunFolder(older)).config_hash == config.hash:
-                    return older
+                held = read_manifest(RunFolder(older))
             except RecordError:
                 continue
-        raise HarnessError("--resume: no run of this configuration in runs/; name its folder with --out")
+            if held.config_hash == config.hash:
+                return older
+            if extends(config.to_dict(), dict(held.config)) and not differences(_versions(config), dict(held.versions)):
+                parts.append(older)
+        if parts:
+            return parts[0]
+        raise HarnessError("--resume: no run of this configuration in runs/, nor of a part; name its folder with --out")
     return runs / f"{config.scenario}-{Path(config.agent).stem}-{time.strftime('%Y%m%d-%H%M%S')}"
 
 
@@ -336,9 +346,15 @@ def _weather(definition: ScenarioDefinition, arm: Arm) -> str:
 
 
 def _weights_of_their_own(arms: Sequence[Arm]) -> dict[str, str]:
+    """And of those that they are the control of."""
     from fusion import weights
 
-    return {f"{arm.name}_sha256": weights.checksum(weights.locate(arm.weights)) for arm in arms if arm.weights}
+    told: dict[str, str] = {}
+    for arm in arms:
+        if arm.weights:
+            told[f"{arm.name}_sha256"] = weights.checksum(weights.locate(arm.weights))
+            told[f"{arm.name}_controls_sha256"] = weights.shipped_checksum(CONTROLLED)
+    return told
 
 
 def _droplets(definition: ScenarioDefinition, arms: Sequence[Arm]) -> dict[str, dict[str, float]]:
@@ -406,10 +422,11 @@ def _line_of(outcome: Outcome, folder: RunFolder) -> str:
     record = read_episode(folder.episode(request["route_id"], request["arm"], request["seed"]))
     if record.is_crash:
         return f"{job.name}: {record.status}: {record.error} (log: {job.log})"
-    score = record.score(request["config"]["metric_version"])
+    judged = record.judged_by(version := request["config"]["metric_version"])
+    score = record.score(version)
     return (
-        f"{job.name}: {record.status}, driving score {score.driving_score:.1f}, route {score.route_completion:.0f} %, "
-        f"{_count(len(record.infractions), 'infraction')}, {record.tick_count} ticks "
+        f"{job.name}: {judged.status}, driving score {score.driving_score:.1f}, route {score.route_completion:.0f} %, "
+        f"{_count(len(judged.infractions), 'infraction')}, {record.tick_count} ticks "
         f"in {record.duration_system_s:.0f} s"
     )
 
@@ -442,23 +459,42 @@ def _print_summary(figures: dict[str, Any], console: Console) -> None:
     if undriven := [name for name, count in counts.items() if count["driven"] < count["expected"]]:
         print(f"drives are missing and count as zero ({', '.join(undriven)}): no difference is to be read from these")
         return
+    if crashed := [name for name, count in counts.items() if count["crashed"]]:
+        print(f"drives crashed and count as zero above ({', '.join(crashed)}); pairs with them are left out below")
     if figures["paired"]:
-        _print_difference("fused - rgb", figures["paired"])
-    if figures.get("recovery_ratio") is not None:
-        print(f"recovered of what the weather took: {100 * figures['recovery_ratio']:.0f} %")
+        _print_difference("fused - rgb", figures["paired"]["without_crashed"])
+    if not {"rgb", "fused", "clear"} & set(crashed):
+        _print_recovery(figures["recovery"], figures["paired"])
     for entry in figures["droplets"] or ():
         if entry["arm"] != "fused":
-            _print_difference(f"{entry['arm']} - rgb", entry["paired"])
+            _print_difference(f"{entry['arm']} - rgb", entry["paired"]["without_crashed"])
     for entry in figures["other_fusions"]:
-        _print_difference(f"fused - {entry['arm']}", entry["fused_over"])
+        if entry["fused_over"]:
+            _print_difference(f"fused - {entry['arm']}", entry["fused_over"]["without_crashed"])
 
 
-def _print_difference(what: str, paired: dict[str, Any] | None) -> None:
-    if paired is None or paired["difference"] is None:
+def _print_difference(what: str, paired: dict[str, Any]) -> None:
+    if paired["difference"] is None:
+        print(f"{what}: no pair of drives that did not crash")
         return
     ends = paired["ci95"]
     interval = f"95 % interval [{ends[0]:+.1f}, {ends[1]:+.1f}]" if ends else "one pair has no interval"
-    print(f"{what}: {paired['difference']:+.1f} driving score, {interval}")
+    print(f"{what}: {paired['difference']:+.1f} driving score, {interval}{_too_few(paired)}")
+
+
+def _print_recovery(recovery: dict[str, Any] | None, paired: dict[str, Any] | None) -> None:
+    if recovery is None or paired is None:
+        return
+    if recovery["ratio"] is None:
+        print(f"recovered of what the weather took: no ratio, {recovery['reason']}")
+        return
+    ends = recovery["ci95"]
+    interval = f"95 % interval [{100 * ends[0]:.0f} %, {100 * ends[1]:.0f} %]" if ends else recovery["reason"]
+    print(f"recovered of what the weather took: {100 * recovery['ratio']:.0f} %, {interval}{_too_few(paired)}")
+
+
+def _too_few(paired: dict[str, Any]) -> str:
+    return f" ({_count(paired['routes'], 'route')}: too few to conclude from)" if paired["sample_too_small"] else ""
 
 
 def _raise_interrupt(*_: object) -> None:

@@ -11,6 +11,7 @@ goes on with the rest.
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import subprocess
 import sys
@@ -23,7 +24,8 @@ from typing import Any
 import carla
 import numpy as np
 
-from harness.episode import ambient_for, prepared_world
+from harness.air import ambient_for
+from harness.episode import prepared_world
 from harness.errors import HarnessError
 from harness.loop import PATIENCE_S
 from harness.options import Parser, path, whole, writable
@@ -34,6 +36,7 @@ from scenarios.errors import ScenarioError
 from scenarios.lights import RouteLights
 from scenarios.posed_scenes import Places, PosedScene, pose_scene
 from scenarios.spawning import Spawner
+from sensors.fog import THICKEST_FOG_VISIBILITY_M, THINNEST_FOG_VISIBILITY_M
 from sensors.rig import Rig
 from sensors.thermal import HeatTracker, ThermalCamera
 
@@ -145,8 +148,9 @@ def _drawn(definition: ScenarioDefinition, rng: np.random.Generator) -> Scenario
     changed: dict[str, Any] = {"ambient": air.model_copy(update={"air_temperature_c": air.air_temperature_c + spread})}
     if definition.fog is not None:
         factor = 2.0 ** float(rng.uniform(-FOG_FACTOR_LOG2, FOG_FACTOR_LOG2))
+        visibility_m = max(definition.fog.visibility_m * factor, THICKEST_FOG_VISIBILITY_M)
         fog = {
-            "visibility_m": definition.fog.visibility_m * factor,
+            "visibility_m": min(visibility_m, math.nextafter(THINNEST_FOG_VISIBILITY_M, 0.0)),
             "droplet_radius_um": float(rng.uniform(*DROPLET_RADII_UM)),
         }
         changed["fog"] = definition.fog.model_copy(update=fog)
@@ -170,7 +174,7 @@ def _look(
     world.set_weather(weather)
     client.apply_batch_sync(lights.begin(scene.ego.get_location(), weather, scene.unlit), False)
     world.tick()
-    ambient = ambient_for(definition, None)
+    ambient = ambient_for(definition, weather)
     heat = HeatTracker(world, ambient, options.seed)
     camera = ThermalCamera(paired_camera(options.thermal), WIDTH, HEIGHT, FOV_DEG, ambient, options.seed + number)
     rig = Rig(world, scene.ego, [SENSOR])

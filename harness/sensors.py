@@ -60,7 +60,7 @@ LIMITS = {
 
 
 _POSE = dict.fromkeys(("x", "y", "z", "roll", "pitch", "yaw"), (-math.inf, math.inf))
-_SIZES = dict.fromkeys(("width", "height"), (1.0, 8192.0))
+_SIZES = dict.fromkeys(("width", "height"), (2.0, 8192.0))  # what `sensors.thermal` finds slopes in
 _FOVS = dict.fromkeys(("fov", "horizontal_fov", "vertical_fov"), (1.0, 179.0))
 # kind -> least and most of what an agent may say of it; of the kinds that are not here the pose alone is read
 _BOUNDS = {CAMERA: {**_POSE, **_SIZES, "fov": _FOVS["fov"]}, "sensor.other.radar": {**_POSE, **_FOVS}}

@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import math
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -30,8 +30,12 @@ EXIT_USAGE = 2
 SAME_WAY_M = 10.0
 """Two servers plan a little differently along the same key points."""
 
-# What a run may have more of than another, and how its scores are counted, makes no drive another drive.
-_NO_DIFFERENCE = ("arms", "seeds", "route_ids", "metric_version")
+# What a run may have more of than another makes no drive another drive. Its metric version may: plan and lens of an
+# agent hang on it.
+_NO_DIFFERENCE = ("arms", "seeds", "route_ids")
+
+# What the thermal camera sees and what is made of it: no frame of rgb comes of these.
+_OF_FUSION = frozenset({"weights", "weights_checksum", "thermal_preset", "thermal_checksum"})
 
 
 @dataclass(frozen=True)
@@ -52,19 +56,24 @@ class Run:
         """Of each route that was driven: its path, x and y in m."""
         return {record.route_id: record.route_xy for record in self.records if record.route_xy}
 
-    def scores(self, arm: str, version: str) -> dict[tuple[str, int], float]:
+    def scores(self, arm: str, version: str, without_crashed: bool = False) -> dict[tuple[str, int], float]:
         """Of the drives that are there: those that are still to come are no zeros here."""
         there = {(record.route_id, record.seed) for record in self.records if record.arm == arm}
-        every = driving_scores(self.manifest, self.records, arm, version)
+        every = driving_scores(self.manifest, self.records, arm, version, without_crashed)
         return {key: score for key, score in every.items() if key in there}
+
+    def crashed(self, arm: str, keys: Collection[tuple[str, int]]) -> int:
+        """How many of these drives."""
+        return sum(r.arm == arm and r.is_crash and (r.route_id, r.seed) in keys for r in self.records)
 
 
 def compare(first: RunFolder, second: RunFolder, version: str = "", arms: Sequence[str] = ()) -> dict[str, Any]:
     """The difference of driving scores, second minus first, for each arm that both runs have.
 
     Pairs are drives of the same arm, route and seed. `gains` is the difference of what an arm gains over rgb: what
-    changed rgb itself (another agent, say) is no part of it. `version` is that of the score, by default that of the
-    first run.
+    changed rgb itself (another agent, say) is no part of it. Crashed drives count as zero; for an arm that has any,
+    `crashed` tells how many in each run, and `without_crashed` the difference without their pairs (None where none is
+    left). `version` is that of the score, by default that of the first run.
     RecordError says why the runs cannot be compared.
     """
     one, other = (Run(folder, *read_run(folder)) for folder in (first, second))
@@ -87,12 +96,18 @@ def compare(first: RunFolder, second: RunFolder, version: str = "", arms: Sequen
     if not any(found.values()):
         raise RecordError(f"{first.path} and {second.path} share no drive: same arm, route and seed")
     gains = {arm: _gains(one, other, arm, version) for arm in shared if arm != BASELINE}
+    crashed = {arm: _crashed(one, other, arm, version) for arm in shared}
+    crashed = {arm: counts for arm, counts in crashed.items() if any(counts)}
     return {
         "runs": [str(run.folder.path) for run in (one, other)],
         "metric_version": version,
         "differing": _differing(one.manifest, other.manifest),
         "arms": {arm: pair for arm, pair in found.items() if pair},
         "gains": {arm: pair for arm, pair in gains.items() if pair},
+        "crashed": crashed,
+        "without_crashed": {
+            arm: _paired(one.scores(arm, version, True), other.scores(arm, version, True)) for arm in crashed
+        },
     }
 
 
@@ -110,6 +125,12 @@ def _paired(first: Scores, second: Scores) -> dict[str, Any] | None:
         return None
     means = [statistics.mean({key: scores[key] for key in keys}) for scores in (first, second)]
     return {"driving_score": means, **asdict(found)}
+
+
+def _crashed(one: Run, other: Run, arm: str, version: str) -> list[int]:
+    """Of the drives that make pairs, in each run."""
+    keys = one.scores(arm, version).keys() & other.scores(arm, version).keys()
+    return [run.crashed(arm, keys) for run in (one, other)]
 
 
 def _gains(one: Run, other: Run, arm: str, version: str) -> dict[str, Any] | None:
@@ -135,7 +156,6 @@ def _differing(one: Manifest, other: Manifest) -> dict[str, list[Any]]:
 def _told(found: Mapping[str, Any], console: Console) -> None:
     first, second = found["runs"]
     rgb = found["arms"].get(BASELINE)
-    is_same_world = bool(rgb) and rgb["equal"] == rgb["pairs"]
 
     def tell(line: str) -> None:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
@@ -148,16 +168,33 @@ def _told(found: Mapping[str, Any], console: Console) -> None:
         table.add_column(heading, justify="left" if heading == "arm" else "right")
     for arm, pair in found["arms"].items():
         table.add_row(arm, *(f"{mean:.1f}" for mean in pair["driving_score"]), *_row(pair))
-    for arm, pair in () if is_same_world else found["gains"].items():
+    for arm, pair in found["gains"].items():
         table.add_row(f"{arm} - {BASELINE}", "", "", *_row(pair))
     console.print(table)
-    if is_same_world:
-        tell(f"{BASELINE} scores the same in all {rgb['pairs']} pairs: nothing but the other arms' frames differs.")
-    elif rgb:
-        differing = rgb["pairs"] - rgb["equal"]
-        tell(f"{BASELINE} differs in {differing} of {rgb['pairs']} pairs: more than the other arms' frames differs.")
+    for arm, counts in found["crashed"].items():
+        tell(_crashes(arm, counts, found["without_crashed"][arm]))
+    if rgb:
+        tell(_of_rgb(rgb, found["differing"]))
     if any(pair["routes"] < statistics.MIN_ROUTES for pair in found["arms"].values()):
         tell(f"Fewer than {statistics.MIN_ROUTES} routes: no difference can be told from chance.")
+
+
+def _crashes(arm: str, counts: Sequence[int], pair: Mapping[str, Any] | None) -> str:
+    crashed = " and ".join(f"{count} in {run}" for count, run in zip(counts, "AB") if count)
+    without = "no pair is left"
+    if pair:
+        difference, interval, _ = _row(pair)
+        without = f"B - A is {difference}, 95 % interval {interval}, pairs {pair['pairs']}"
+    return f"Crashed drives of {arm} count as zero, {crashed}. Without them {without}."
+
+
+def _of_rgb(rgb: Mapping[str, Any], differing: Mapping[str, Any]) -> str:
+    """Equal scores alone do not say that two runs are of one world."""
+    if rgb["equal"] < rgb["pairs"]:
+        count = rgb["pairs"] - rgb["equal"]
+        return f"{BASELINE} differs in {count} of {rgb['pairs']} pairs: more than the other arms' frames differs."
+    same = f"{BASELINE} scores the same in all {rgb['pairs']} pairs"
+    return f"{same}: nothing but the other arms' frames differs." if differing.keys() <= _OF_FUSION else f"{same}."
 
 
 def _row(pair: Mapping[str, Any]) -> tuple[str, str, str]:

@@ -13,6 +13,8 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from results import atomic
+
 Detail = str | int | float | bool | None
 
 
@@ -110,7 +112,7 @@ def outside_lanes_message(distance_m: float, percentage: float) -> str:
 def write_events(path: Path, events: Iterable[Event]) -> None:
     """One JSON object a line, keys sorted, so that equal events make equal files."""
     lines = (json.dumps(event.to_dict(), sort_keys=True, allow_nan=False) + "\n" for event in events)
-    path.write_text("".join(lines), encoding="utf-8")
+    atomic.write_text(path, "".join(lines))
 
 
 def read_events(path: Path) -> tuple[Event, ...]:

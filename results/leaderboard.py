@@ -1,8 +1,8 @@
 """The results file of one arm in the schema of the CARLA leaderboard 2.x, for the tools people already have.
 
 What differs from a file of the leaderboard itself: every file names its `metric_version`, a record names its `seed`
-(both are extra keys, which readers of the schema pass over), and a crashed episode scores zero whatever it had driven
-until then.
+(both are extra keys, which readers of the schema pass over), and a crashed episode scores zero and has no infractions
+whatever it had driven and done until then: rates per kilometre follow from the file's own records.
 """
 
 from __future__ import annotations
@@ -72,10 +72,12 @@ def to_json(manifest: Manifest, records: Sequence[EpisodeRecord], version: str |
 
 def infractions_per_km(records: Sequence[EpisodeRecord]) -> dict[str, float]:
     """By infraction key: number over the kilometres driven by all routes together (route length x completion, at least
-    1 m). Outside route lanes: the kilometres driven there, not divided (both as the leaderboard 2.x has it)."""
-    driven_km = sum(r.route_length_m / 1000.0 * r.completion / 100.0 for r in records)
+    1 m). Outside route lanes: the kilometres driven there, not divided (both as the leaderboard 2.x has it).
+    Crashed drives count in neither."""
+    counted = [record for record in records if not record.is_crash]
+    driven_km = sum(r.route_length_m / 1000.0 * r.completion / 100.0 for r in counted)
     counts = dict.fromkeys(INFRACTION_KINDS, 0.0)
-    for record in records:
+    for record in counted:
         for event in record.infractions:
             if event.kind is EventKind.OUTSIDE_ROUTE_LANES:
                 counts[event.kind] += float(event.details.get("distance_m") or 0.0) / 1000.0
@@ -86,18 +88,19 @@ def infractions_per_km(records: Sequence[EpisodeRecord]) -> dict[str, float]:
 
 def _record(manifest: Manifest, index: int, record: EpisodeRecord, score: Score) -> dict[str, Any]:
     infractions: dict[str, list[str]] = {kind.value: [] for kind in INFRACTION_KINDS}
-    for event in record.infractions:
+    counted = () if record.is_crash else record.infractions
+    for event in counted:
         infractions[event.kind.value].append(event.message)
     return {
         "index": index,
         "route_id": _route_id(manifest, record),
         "status": record.status,
-        "num_infractions": len(record.infractions),
+        "num_infractions": len(counted),
         "infractions": infractions,
         "scores": {
-            "score_route": round(score.route_completion, 6),
-            "score_penalty": round(score.infraction_penalty, 6),
-            "score_composed": round(score.driving_score, 6),
+            "score_route": score.route_completion,
+            "score_penalty": score.infraction_penalty,
+            "score_composed": score.driving_score,
         },
         "meta": {
             "route_length": round(record.route_length_m, 3),

@@ -16,6 +16,9 @@ from results.figure import GRID, INK, MUTED, PAPER
 from results.traces import Trace
 from results.wording import signed
 
+COINCIDING_POINTS = 1.5
+"""Dots whose scores are nearer than this cover one another."""
+
 
 @dataclass(frozen=True)
 class DrivenTrace:
@@ -34,8 +37,16 @@ class Mark:
     time_s: float
 
 
-def scores_svg(scores: Mapping[str, Sequence[float]], difference: float | None, ci95: Sequence[float] | None) -> str:
-    """Bars of the mean driving score per arm with a dot per drive; below, the paired difference with its interval."""
+def scores_svg(
+    scores: Mapping[str, Sequence[float]],
+    means: Mapping[str, float | None],
+    difference: float | None,
+    ci95: Sequence[float] | None,
+    left_out: str = "",
+) -> str:
+    """Bars of the mean driving score per arm with a dot per drive; below, the paired difference with its interval.
+
+    An arm that is still being driven has dots and no mean yet. `left_out`: what the difference was taken without."""
     arms = list(scores)
     with figure.style():
         longest = max(map(len, arms))
@@ -46,11 +57,11 @@ def scores_svg(scores: Mapping[str, Sequence[float]], difference: float | None, 
         fig = figure.canvas(width, height)
         axes = _placed(fig, left=left, top=4, width=span, height=bars)
         for number, arm in enumerate(arms):
-            mean, colour = float(np.mean(scores[arm])), figure.arm_colour(arm, arms)
-            axes.barh(number, mean, height=0.58, color=colour, linewidth=0)
+            mean, colour = means[arm], figure.arm_colour(arm, arms)
+            axes.barh(number, mean or 0.0, height=0.58, color=colour, linewidth=0)
             spread = _spread(number, scores[arm])
             axes.scatter(scores[arm], spread, s=20, color=INK, edgecolor=PAPER, linewidth=0.8, zorder=3, clip_on=False)
-            axes.text(103, number, f"{mean:.1f}", va="center", fontsize=17, fontweight="bold")
+            axes.text(103, number, _told(mean), va="center", fontsize=17, fontweight="bold")
             axes.text(-2, number, arm, va="center", ha="right", fontsize=14, fontweight="bold", color=colour)
         axes.set(
             xlim=(0, 100), ylim=(len(arms) - 0.5, -0.5), yticks=[], xlabel="driving score: mean, and a dot per drive"
@@ -58,43 +69,66 @@ def scores_svg(scores: Mapping[str, Sequence[float]], difference: float | None, 
         _quiet(axes)
         axes.grid(True, axis="x")
         if difference is not None:
-            _difference(_placed(fig, left=left, top=bars + 66, width=span, height=24), difference, ci95)
-        told = ", ".join(f"{arm} {np.mean(values):.1f}" for arm, values in scores.items())
+            _difference(_placed(fig, left=left, top=bars + 66, width=span, height=24), difference, ci95, left_out)
+        told = ", ".join(f"{arm} {_told(mean)}" for arm, mean in means.items())
         return figure.svg(fig, f"Mean driving score per arm: {told}", enlarged=1.55)
 
 
-def pairs_svg(routes: Sequence[tuple[str, Mapping[str, Sequence[float]]]], arms: Sequence[str]) -> str:
-    """One row per route: the mean of each arm, faint dots for single seeds, an arrow from RGB to fused."""
+def pairs_svg(routes: Sequence[tuple[str, Mapping[str, Sequence[float]]]], arms: Sequence[str], seeds: int) -> str:
+    """One row per route: the mean of each arm, faint dots for single seeds, an arrow from RGB to fused where both have
+    been driven with all seeds."""
     with figure.style():
         row_height = 46.0
         fig = figure.canvas(480, 40.0 + row_height * len(routes))
         axes = _placed(fig, left=8, top=4, width=460, height=row_height * len(routes))
         for row, (name, scores) in enumerate(routes):
             axes.text(0, row - 0.28, _shortened(name, 60), va="center", fontsize=12)
-            _pair(axes, row + 0.18, scores, arms)
+            _pair(axes, row + 0.18, scores, arms, seeds)
         axes.set(xlim=(0, 100), ylim=(len(routes) - 0.5, -0.5), yticks=[], xlabel="driving score")
         _quiet(axes)
         return figure.svg(fig, "Driving score of each route in each arm", enlarged=1.55)
 
 
-def _pair(axes: Axes, level: float, scores: Mapping[str, Sequence[float]], arms: Sequence[str]) -> None:
+def _pair(axes: Axes, level: float, scores: Mapping[str, Sequence[float]], arms: Sequence[str], seeds: int) -> None:
     axes.axhline(level, color=GRID, linewidth=0.8, zorder=0)
     means = {arm: float(np.mean(values)) for arm, values in scores.items() if len(values)}
-    if {"rgb", "fused"} <= means.keys() and abs(means["fused"] - means["rgb"]) > 4.0:
+    is_driven = {"rgb", "fused"} <= {arm for arm, values in scores.items() if len(values) == seeds}
+    levels = {arm: level + shift for arm, shift in _shifts(means).items()}
+    if is_driven and abs(means["fused"] - means["rgb"]) > 4.0:
         arrow = {"arrowstyle": "-|>", "color": MUTED, "linewidth": 1.6, "shrinkA": 6, "shrinkB": 6}
-        axes.annotate("", (means["fused"], level), (means["rgb"], level), arrowprops=arrow)
+        to, start = ((means[arm], levels[arm]) for arm in ("fused", "rgb"))
+        axes.annotate("", to, start, arrowprops=arrow)
     for arm, mean in means.items():
         colour = figure.arm_colour(arm, arms)
         if len(scores[arm]) > 1:
             axes.scatter(
                 scores[arm], [level] * len(scores[arm]), s=16, color=colour, alpha=0.5, linewidth=0, clip_on=False
             )
-        # A ring around what coincides with it, or a small dot on it, so that equal scores of the arms stay visible.
+        # A ring around what coincides with it, so that equal scores of the arms stay visible.
         size, face, edge = (150, "none", colour) if arm == "clear" else (72, colour, PAPER)
         if arm not in figure.KNOWN_ARMS:
             size = 30
         zorder = 3 if size > 30 else 4
-        axes.scatter(mean, level, s=size, facecolor=face, edgecolor=edge, linewidth=1.8, zorder=zorder, clip_on=False)
+        axes.scatter(
+            mean, levels[arm], s=size, facecolor=face, edgecolor=edge, linewidth=1.8, zorder=zorder, clip_on=False
+        )
+
+
+def _shifts(means: Mapping[str, float]) -> dict[str, float]:
+    """How far, in rows, dots that would hide one another stand above and below their line; the ring stays on it."""
+    dots = sorted((mean, number, arm) for number, (arm, mean) in enumerate(means.items()) if arm != "clear")
+    groups: list[list[tuple[float, int, str]]] = []
+    for dot in dots:
+        if groups and dot[0] - groups[-1][-1][0] < COINCIDING_POINTS:
+            groups[-1].append(dot)
+        else:
+            groups.append([dot])
+    shifts = dict.fromkeys(means, 0.0)
+    for group in groups:
+        step = min(0.17, 0.42 / max(len(group) - 1, 1))
+        for place, (_, _, arm) in enumerate(sorted(group, key=lambda dot: dot[1])):  # in the order of the arms
+            shifts[arm] = step * (place - (len(group) - 1) / 2)
+    return shifts
 
 
 def droplets_svg(droplets: Sequence[Mapping[str, Any]]) -> str:
@@ -188,7 +222,11 @@ def speed_svg(driven: Sequence[DrivenTrace], marks: Sequence[Mark], arms: Sequen
         return figure.svg(fig, "Speed over time of each arm", enlarged=1.25)
 
 
-def _difference(axes: Axes, difference: float, ci95: Sequence[float] | None) -> None:
+def _told(mean: float | None) -> str:
+    return "–" if mean is None else f"{mean:.1f}"
+
+
+def _difference(axes: Axes, difference: float, ci95: Sequence[float] | None, left_out: str) -> None:
     """A point with its interval on an axis about zero."""
     reach = max(10.0, *(abs(value) * 1.25 for value in (difference, *(ci95 or ()))))
     axes.axvline(0, color=INK, linewidth=1.2)
@@ -196,7 +234,7 @@ def _difference(axes: Axes, difference: float, ci95: Sequence[float] | None) -> 
         axes.plot(ci95, (0, 0), color=MUTED, linewidth=5, alpha=0.7, solid_capstyle="butt")
     axes.scatter(difference, 0, s=90, color=figure.arm_colour("fused", ()), edgecolor=PAPER, linewidth=1.2, zorder=3)
     axes.set(xlim=(-reach, reach), ylim=(-1, 1), yticks=[])
-    axes.set_xlabel("fused minus rgb, paired (bar: 95 % interval)")
+    axes.set_xlabel(f"fused minus rgb, paired (bar: 95 % interval){left_out}")
     axes.text(1.02, 0.5, signed(difference), transform=axes.transAxes, va="center", fontsize=17, fontweight="bold")
     axes.text(-0.016, 0.5, "difference", transform=axes.transAxes, va="center", ha="right", fontsize=12, color=MUTED)
     axes.text(0.0, 1.15, "RGB better", transform=axes.transAxes, fontsize=10.5, color=MUTED)
@@ -260,7 +298,7 @@ def _spread(row: int, values: Sequence[float]) -> NDArray:
     """Rows a little apart, so that equal scores stay countable; the same every time."""
     count = len(values)
     order = np.argsort(np.argsort(values, kind="stable"), kind="stable")
-    offsets = (order * 0.618034) % 1.0 - 0.5 if count > 1 else np.zeros(1)
+    offsets = (order * 0.618034) % 1.0 - 0.5 if count > 1 else np.zeros(count)
     return row + 0.36 * np.asarray(offsets)
 
 

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from results import atomic
-from results.events import Event, read_events, write_events
+from results.events import Event, EventKind, read_events, write_events
 from results.layout import EpisodeFolder
 from results.scores import (
     DEFAULT_VERSION,
@@ -25,6 +25,8 @@ from results.tick_cap import MOST_TICKS
 from results.ticks import Tick, write_ticks
 
 FORMAT = 1
+
+_COMPLETION_KINDS = (EventKind.ROUTE_COMPLETION, EventKind.ROUTE_COMPLETED)
 
 
 class RecordError(Exception):
@@ -148,14 +150,22 @@ def read_episode(folder: EpisodeFolder) -> EpisodeRecord:
         record = EpisodeRecord(**values)
         for version in METRIC_VERSIONS:
             record.score(version)  # events that no score can be made of
-        return record
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise RecordError(f"{folder.record}: not a readable episode record ({error})") from error
+    # A drive that has lost events would pass for a better or a worse one.
+    is_told = record.is_crash or any(event.kind in _COMPLETION_KINDS for event in record.events)
+    if not is_told or len(record.events) != kept.get("event_count", len(record.events)):
+        raise RecordError(
+            f"{folder.events}: not all events of the drive are there; take {folder.path} away, then --resume drives it "
+            "again"
+        )
+    return record
 
 
 def _to_json(record: EpisodeRecord) -> dict[str, Any]:
-    """All fields but the events, which have their own file."""
+    """All fields but the events, which have their own file, and how many there are in it."""
     kept = {"format": FORMAT} | {f.name: getattr(record, f.name) for f in fields(record) if f.name != "events"}
+    kept["event_count"] = len(record.events)
     kept["failure"] = record.failure.value if record.failure else None
     kept["clips"] = [asdict(clip) for clip in record.clips]
     kept["route_xy"] = [[round(x, 2), round(y, 2)] for x, y in record.route_xy]

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import jinja2
 
@@ -40,28 +41,34 @@ def write(folder: RunFolder) -> Path:
 
 
 def html(folder: RunFolder, manifest: Manifest, records: Sequence[EpisodeRecord]) -> str:
-    figures = summary.summarise(manifest, records)
+    found = summary.summarise(manifest, records)
+    figures = _readable(found)
     routes = sections.route_sections(folder, manifest, records)
     arms = sections.arm_names(manifest)
-    paired = figures["paired"] or {}
+    paired = figures["paired"]["without_crashed"] if figures["paired"] else {}
+    left_out = "; crashed drives left out" if wording.are_left_out(found) else ""
     return _template().render(
         manifest=manifest,
         summary=figures,
-        headline=wording.headline(figures),
+        headline=wording.headline(found),
         server_words="embedded simulator" if manifest.server.get("kind") == "embedded" else "CARLA server",
         arms=arms,
         arm_words=_ARM_WORDS | dict.fromkeys(manifest.droplets, _ARM_WORDS["fused"]),
         routes=routes,
         scores_svg=plots.scores_svg(
             {arm.name: _scores_of(manifest, records, arm.name) for arm in arms},
+            {arm.name: figures["arms"][arm.name]["driving_score"] for arm in arms},
             paired.get("difference"),
             paired.get("ci95"),
+            left_out,
         ),
         pairs_svg=plots.pairs_svg(
             # Several routes may have the same hazards.
             [(f"{route.route.id}: {route.title}", _seed_scores(manifest, records, route.route.id)) for route in routes],
             [arm.name for arm in arms],
+            len(manifest.seeds),
         ),
+        left_out=left_out,
         droplets_svg=plots.droplets_svg(figures["droplets"]) if len(figures["droplets"] or ()) > 1 else "",
         infraction_rows=sections.infraction_rows(manifest, figures),
         metric_versions=METRIC_VERSIONS,
@@ -71,7 +78,51 @@ def html(folder: RunFolder, manifest: Manifest, records: Sequence[EpisodeRecord]
 
 
 def _scores_of(manifest: Manifest, records: Sequence[EpisodeRecord], arm: str) -> list[float]:
-    return list(summary.driving_scores(manifest, records, arm, manifest.metric_version).values())
+    """Of the drives that are there."""
+    return [record.score(manifest.metric_version).driving_score for record in summary.of_arm(records, arm)]
+
+
+def _readable(found: Mapping[str, Any]) -> dict[str, Any]:
+    """A summary without means and differences of arms that are still being driven: zeros in place of what is to come
+    would make them, and there is nothing to be read from these."""
+    whole = {arm for arm, of in found["arms"].items() if of["episodes"]["driven"] == of["episodes"]["expected"]}
+    nothing = {"difference": None, "ci95": None}
+    no_scores = dict.fromkeys(summary.SCORE_NAMES)
+
+    def arm(name: str, of: Mapping[str, Any]) -> dict[str, Any]:
+        metrics = dict.fromkeys(METRIC_VERSIONS, no_scores)
+        return {**of} if name in whole else {**of, **no_scores, "success_rate": None, "metrics": metrics}
+
+    def pair(one: Mapping[str, Any] | None, *arms: str) -> Any:
+        if one is None or whole >= set(arms):
+            return one
+        return nothing | {"without_crashed": nothing, "metrics": dict.fromkeys(METRIC_VERSIONS, nothing)}
+
+    def recovery(one: Mapping[str, Any] | None, treatment: str) -> Any:
+        compared = {summary.BASELINE, treatment, summary.CEILING}
+        is_sound = not any(found["arms"][name]["episodes"]["crashed"] for name in compared & found["arms"].keys())
+        return one if whole >= compared and is_sound else None
+
+    def other(entry: Mapping[str, Any], pairs: Mapping[str, tuple[str, str]]) -> dict[str, Any]:
+        scores = {} if entry["arm"] in whole else no_scores
+        return {**entry, **scores, **{name: pair(entry[name], *arms) for name, arms in pairs.items()}}
+
+    baseline, treatment = summary.BASELINE, summary.TREATMENT
+    return {
+        **found,
+        "arms": {name: arm(name, of) for name, of in found["arms"].items()},
+        "paired": pair(found["paired"], baseline, treatment),
+        "recovery": recovery(found["recovery"], treatment),
+        "droplets": found["droplets"]
+        and [
+            other(entry, {"paired": (baseline, entry["arm"])}) | {"recovery": recovery(entry["recovery"], entry["arm"])}
+            for entry in found["droplets"]
+        ],
+        "other_fusions": [
+            other(entry, {"over_rgb": (baseline, entry["arm"]), "fused_over": (entry["arm"], treatment)})
+            for entry in found["other_fusions"]
+        ],
+    }
 
 
 def _seed_scores(manifest: Manifest, records: Sequence[EpisodeRecord], route_id: str) -> dict[str, list[float]]:
@@ -99,12 +150,18 @@ def _template() -> jinja2.Template:
         "interval": wording.interval,
         "percent": wording.percent,
         "fixed": _fixed,
+        "probability": _probability,
     }
     return environment.get_template("report.html.j2")
 
 
 def _fixed(value: float | None, digits: int = 1) -> str:
     return "–" if value is None else f"{value:.{digits}f}"
+
+
+def _probability(p: float) -> str:
+    """None is nothing."""
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
 
 
 def main(arguments: list[str] | None = None) -> int:

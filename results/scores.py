@@ -23,6 +23,10 @@ from results.events import Event, EventKind
 
 DEFAULT_VERSION = "leaderboard-2.0"
 
+DIGITS = 6
+"""Of a score, as `ROUND_DIGITS_SCORE` in the leaderboard's statistics_manager.py. Below lies the order in which the
+infractions happened: the same factors in another order have another product in floating point."""
+
 
 class Failure(str, Enum):
     """Why an episode ended without the route being driven to its end; the words after "Failed - " in a status."""
@@ -111,7 +115,8 @@ def score(events: Iterable[Event], completion: float, version: str = DEFAULT_VER
     if (cut := cut_by_rule(events, version)) is not None:
         events, completion = cut, completion_of(cut)
     penalty = infraction_penalty(events, version)
-    return Score(completion * penalty, completion, penalty, version)
+    driving_score, route_completion, factor = (round(v, DIGITS) for v in (completion * penalty, completion, penalty))
+    return Score(driving_score, route_completion, factor, version)
 
 
 def infraction_penalty(events: Iterable[Event], version: str) -> float:

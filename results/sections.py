@@ -42,6 +42,10 @@ WORDS: Mapping[EventKind, str] = {
 }
 
 
+MISSING = "missing"
+"""In place of the status of a drive that is not there."""
+
+
 @dataclass(frozen=True)
 class ArmName:
     name: str
@@ -67,7 +71,7 @@ class Infraction:
 
 @dataclass(frozen=True)
 class Cell:
-    """One arm on one route: `driving_score` is the mean over seeds, None if nothing was driven."""
+    """One arm on one route: `driving_score` is the mean over the seeds driven, None if none was."""
 
     arm: ArmName
     driving_score: float | None
@@ -102,8 +106,9 @@ def arm_names(manifest: Manifest) -> tuple[ArmName, ...]:
 def route_sections(folder: RunFolder, manifest: Manifest, records: Sequence[EpisodeRecord]) -> tuple[RouteSection, ...]:
     strips_left = MAX_STRIPS
     sections = []
+    judged = [record.judged_by(manifest.metric_version) for record in records]
     for index, route in enumerate(manifest.routes):
-        own = [record for record in records if record.route_id == route.id]
+        own = [record for record in judged if record.route_id == route.id]
         section = _route_section(folder, manifest, index, route, own, strips_left)
         strips_left -= sum(bool(infraction.strip) for infraction in section.infractions)
         sections.append(section)
@@ -133,7 +138,8 @@ def _route_section(
     arms = list(manifest.arms)
     names = {name.name: name for name in arm_names(manifest)}
     driven = [
-        DrivenTrace(record.arm, record.seed, trace_of(_ticks(episode)))
+        # What was driven beyond Bench2Drive's cap is no part of the drive by its rule.
+        DrivenTrace(record.arm, record.seed, trace_of(_ticks(episode)[: record.tick_count]))
         for record in records
         if (episode := _folder_of(folder, record)).ticks.is_file()
     ]
@@ -202,22 +208,22 @@ def _infractions(
 
 
 def _cell(arm: ArmName, records: Sequence[EpisodeRecord], manifest: Manifest) -> Cell:
-    """Means over all seeds of the run: a missing one counts as zero, as everywhere."""
+    """Means over the seeds that were driven, as the picture of the routes has them; a missing one is named."""
     if not records:
         return Cell(arm, None, None, None, ())
     scores = [record.score(manifest.metric_version) for record in records]
     missing = len(manifest.seeds) - len(records)
     return Cell(
         arm,
-        sum(s.driving_score for s in scores) / len(manifest.seeds),
-        sum(s.route_completion for s in scores) / len(manifest.seeds),
-        sum(s.infraction_penalty for s in scores) / len(manifest.seeds),
-        tuple(record.judged_by(manifest.metric_version).status for record in records) + ("missing",) * missing,
+        sum(s.driving_score for s in scores) / len(scores),
+        sum(s.route_completion for s in scores) / len(scores),
+        sum(s.infraction_penalty for s in scores) / len(scores),
+        tuple(record.status for record in records) + (MISSING,) * missing,
     )
 
 
 def _difference(cells: Sequence[Cell]) -> float | None:
-    scores = {cell.arm.name: cell.driving_score for cell in cells}
+    scores = {cell.arm.name: cell.driving_score for cell in cells if MISSING not in cell.statuses}
     baseline, treatment = scores.get(BASELINE), scores.get(TREATMENT)
     return None if baseline is None or treatment is None else treatment - baseline
 

@@ -3,7 +3,8 @@
 The same drives give byte-identical files, apart from wall-clock figures: `times` in the summary, `duration_system` in
 the leaderboard's schema.
 Crashed and missing episodes count as zero in every headline figure; next to it stands the same figure without them
-(`without_crashed`), since both readings are in use.
+(`without_crashed`), since both readings are in use. Neither the infractions nor the kilometres of a crashed drive
+count: what cannot be vouched for is no rate.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from results.scores import METRIC_VERSIONS
 
 BASELINE, TREATMENT, CEILING = "rgb", "fused", "clear"
 
-_SCORE_NAMES = ("driving_score", "route_completion", "infraction_penalty")
+SCORE_NAMES = ("driving_score", "route_completion", "infraction_penalty")
 
 
 def write(folder: RunFolder) -> dict[str, Any]:
@@ -32,7 +33,7 @@ def write(folder: RunFolder) -> dict[str, Any]:
     summary = summarise(manifest, records)
     for arm in manifest.arms:
         atomic.write_json(folder.leaderboard(arm), leaderboard.to_json(manifest, of_arm(records, arm)))
-    atomic.write_text(folder.routes_csv, routes_csv(records))
+    atomic.write_text(folder.routes_csv, routes_csv(records, manifest.metric_version))
     atomic.write_json(folder.summary, summary)
     return summary
 
@@ -118,8 +119,8 @@ def driving_scores(
     return {key: driven[key].score(version).driving_score if key in driven else 0.0 for key in expected}
 
 
-def routes_csv(records: Sequence[EpisodeRecord]) -> str:
-    """One line per episode, every metric version side by side."""
+def routes_csv(records: Sequence[EpisodeRecord], version: str) -> str:
+    """One line per episode, the scores of every metric version side by side; all else is as `version` judges it."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     kinds = [kind.value for kind in INFRACTION_KINDS]
@@ -130,14 +131,15 @@ def routes_csv(records: Sequence[EpisodeRecord]) -> str:
         + ["route_length_m", "duration_game_s", "ticks", "attempt", "error"]
     )
     for record in records:
-        scores = [record.score(version) for version in METRIC_VERSIONS]
-        counts = [sum(event.kind is kind for event in record.events) for kind in INFRACTION_KINDS]
+        scores = [record.score(rule) for rule in METRIC_VERSIONS]
+        judged = record.judged_by(version)
+        counts = [sum(event.kind is kind for event in judged.events) for kind in INFRACTION_KINDS]
         writer.writerow(
-            [record.route_id, record.route_name, record.town, record.arm, record.seed, record.status]
-            + [_rounded(scores[0].route_completion)]
+            [record.route_id, record.route_name, record.town, record.arm, record.seed, judged.status]
+            + [_rounded(record.score(version).route_completion)]
             + [_rounded(value) for s in scores for value in (s.driving_score, s.infraction_penalty)]
             + counts
-            + [round(record.route_length_m, 3), round(record.duration_game_s, 3), record.tick_count, record.attempt]
+            + [round(record.route_length_m, 3), round(judged.duration_game_s, 3), judged.tick_count, record.attempt]
             + [record.error]
         )
     return out.getvalue()
@@ -147,6 +149,7 @@ def _arm(manifest: Manifest, records: Sequence[EpisodeRecord]) -> dict[str, Any]
     version, total = manifest.metric_version, manifest.expected_episodes
     sound = [record for record in records if not record.is_crash]
     judged = [record.judged_by(version) for record in records]
+    counted = [record for record in judged if not record.is_crash]
     statuses = sorted({record.status for record in judged})
     return {
         **_means(records, version, total),
@@ -154,13 +157,13 @@ def _arm(manifest: Manifest, records: Sequence[EpisodeRecord]) -> dict[str, Any]
         "episodes": {"expected": total, "driven": len(records), "crashed": len(records) - len(sound)},
         "statuses": {status: sum(record.status == status for record in judged) for status in statuses},
         "infractions": {
-            kind.value: sum(event.kind is kind for record in judged for event in record.events)
+            kind.value: sum(event.kind is kind for record in counted for event in record.events)
             for kind in INFRACTION_KINDS
         },
         "infractions_per_km": leaderboard.infractions_per_km(judged),
-        "driven_km": _rounded(sum(r.route_length_m * r.completion / 1e5 for r in judged)),
-        "duration_game_s": _rounded(sum(record.duration_game_s for record in records)),
-        "ticks": sum(record.tick_count for record in records),
+        "driven_km": _rounded(sum(r.route_length_m * r.completion / 1e5 for r in counted)),
+        "duration_game_s": _rounded(sum(record.duration_game_s for record in judged)),
+        "ticks": sum(record.tick_count for record in judged),
         "without_crashed": {**_means(sound, version, len(sound)), "episodes": len(sound)},
         "metrics": {v: _means(records, v, total) for v in METRIC_VERSIONS},
     }
@@ -170,8 +173,7 @@ def _means(records: Sequence[EpisodeRecord], version: str, total: int) -> dict[s
     """Three independent means, as the leaderboard has them: the first is not the product of the other two."""
     scores = [record.score(version) for record in records]
     return {
-        name: _rounded(sum(getattr(score, name) for score in scores) / total) if total else None
-        for name in _SCORE_NAMES
+        name: _rounded(sum(getattr(score, name) for score in scores) / total) if total else None for name in SCORE_NAMES
     }
 
 
@@ -179,13 +181,11 @@ def _paired(manifest: Manifest, records: Sequence[EpisodeRecord]) -> dict[str, A
     """Treatment minus baseline, None where the run has not both arms."""
     if not {BASELINE, TREATMENT} <= manifest.arms.keys():
         return None
-    headline = _difference(manifest, records, manifest.metric_version)
     return _rounded(
         {
             "baseline": BASELINE,
             "treatment": TREATMENT,
-            **headline,
-            "without_crashed": _difference(manifest, records, manifest.metric_version, without_crashed=True),
+            **_both_ways(manifest, records, manifest.metric_version),
             "metrics": {version: _difference(manifest, records, version) for version in METRIC_VERSIONS},
         }
     )
@@ -205,7 +205,7 @@ def _droplets(manifest: Manifest, records: Sequence[EpisodeRecord]) -> list[dict
                 "arm": arm,
                 **droplets,
                 **_means(of_arm(records, arm), version, manifest.expected_episodes),
-                "paired": _difference(manifest, records, version, treatment=arm),
+                "paired": _both_ways(manifest, records, version, treatment=arm),
                 "recovery": _recovery(manifest, records, version, treatment=arm),
             }
         )
@@ -235,7 +235,22 @@ def _between(
 ) -> dict[str, Any] | None:
     if not {baseline, treatment} <= manifest.arms.keys():
         return None
-    return _difference(manifest, records, manifest.metric_version, baseline=baseline, treatment=treatment)
+    return _both_ways(manifest, records, manifest.metric_version, baseline=baseline, treatment=treatment)
+
+
+def _both_ways(
+    manifest: Manifest,
+    records: Sequence[EpisodeRecord],
+    version: str,
+    treatment: str = TREATMENT,
+    baseline: str = BASELINE,
+) -> dict[str, Any]:
+    """With crashed and missing drives as zeros, and without them."""
+    found = _difference(manifest, records, version, treatment=treatment, baseline=baseline)
+    of = [record for record in records if record.arm in (baseline, treatment)]
+    is_whole = len(of) == 2 * manifest.expected_episodes and not any(record.is_crash for record in of)
+    without = found if is_whole else _difference(manifest, records, version, True, treatment, baseline)
+    return {**found, "without_crashed": without}
 
 
 def _difference(

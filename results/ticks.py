@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,6 +11,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from results import atomic
 
 Vector = tuple[float, float, float]
 
@@ -112,8 +115,9 @@ def write_ticks(path: Path, ticks: Sequence[Tick]) -> None:
     actors = [actor for tick in ticks for actor in tick.actors]
     columns["actor_id"] = np.array([a.actor_id for a in actors], np.int64)
     columns["actor_state"] = np.array([(a.x, a.y, a.z, a.yaw, a.speed_mps) for a in actors], np.float64).reshape(-1, 5)
-    with path.open("wb") as file:
-        np.savez_compressed(file, **columns)  # type: ignore[arg-type]
+    file = io.BytesIO()
+    np.savez_compressed(file, **columns)  # type: ignore[arg-type]
+    atomic.write_bytes(path, file.getvalue())
 
 
 def read_ticks(path: Path) -> tuple[Tick, ...]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from results.statistics import MIN_ROUTES
 
-CONTROL = "restored"
-"""The arm that has what FusionProxy has but for the thermal frame."""
+CONTROL, CONTROLLED = "restored", "sim"
+"""The arm that has what these weights of FusionProxy have but for the thermal frame."""
+CEILING = "clear"
 MINUS = "−"
 _PER_CENT = "\N{NO-BREAK SPACE}%"
 
@@ -27,21 +28,27 @@ class Headline:
 def headline(summary: Mapping[str, Any]) -> Headline:
     paired = summary["paired"]
     sentences = [_scores(summary)]
+    crashed = _crashed(summary, *_compared(summary))
     early = [*filter(None, (_undriven(summary, arm) for arm in _compared(summary)))]
     if early:
         sentences += early
     elif paired and paired["difference"] is not None:
-        sentences.append(_difference(paired))
-    recovered = "" if early or any(_undriven(summary, arm) for arm in summary["arms"]) else _recovery(summary)
+        sentences.append(_difference(paired["without_crashed"], crashed))
+    recovered = "" if early or any(_undriven(summary, arm) for arm in summary["arms"]) else _recovered(summary)
     if recovered:
         sentences.append(recovered)
-    sentences += [_undriven(summary, entry["arm"]) or _other_droplets(entry) for entry in _others(summary)]
+    sentences += [_undriven(summary, entry["arm"]) or _other_droplets(summary, entry) for entry in _others(summary)]
     for entry in summary["other_fusions"]:
-        sentences += filter(None, [_undriven(summary, entry["arm"]) or _other_fusion(entry)])
-    title = _early_title(summary) if early else _title(summary)
+        sentences += filter(None, [_undriven(summary, entry["arm"]) or _other_fusion(summary, entry)])
+    title = _early_title(summary) if early else _title(summary) + ("; crashed drives left out" if crashed else "")
     if not summary["complete"]:
         title = f"Unfinished run: {title}"
     return Headline(title, tuple(sentences), tuple(_cautions(summary)))
+
+
+def are_left_out(summary: Mapping[str, Any]) -> bool:
+    """Whether the difference is without some pairs of which a drive crashed."""
+    return bool(_crashed(summary, *_compared(summary)))
 
 
 def _compared(summary: Mapping[str, Any]) -> tuple[str, ...]:
@@ -70,12 +77,14 @@ def percent(share: float) -> str:
 
 
 def _title(summary: Mapping[str, Any]) -> str:
-    agent, scenario, paired = _agent_name(summary["agent"]), summary["scenario"], summary["paired"]
+    """A crash says nothing about driving: it makes no finding."""
+    agent, scenario = _agent_name(summary["agent"]), summary["scenario"]
+    paired = summary["paired"] and summary["paired"]["without_crashed"]
     if not paired or paired["difference"] is None:
         return f"{agent} in {scenario}: driving scores without a comparison of RGB and fused"
     difference = paired["difference"]
-    points = f"{abs(difference):.1f} points"
-    if paired["worse"] == paired["better"] == 0:
+    points = f"{_size(difference)} points"
+    if paired["worse"] == paired["better"] == 0 and not (are_left_out(summary) and paired["sample_too_small"]):
         return f"Fused frames changed no score of {agent} in {scenario}"
     if paired["sample_too_small"]:
         routes = _counted(paired["routes"], "route")
@@ -89,10 +98,26 @@ def _title(summary: Mapping[str, Any]) -> str:
     return f"Fused frames {verb} {agent} {points} of driving score in {scenario}{_of_it_heat(summary)}"
 
 
+def _size(difference: float) -> str:
+    """Of a difference that is one, however small."""
+    size = f"{abs(difference):.1f}"
+    return size if float(size) else "less than 0.1"
+
+
+def _has_control(summary: Mapping[str, Any]) -> bool:
+    """Whether the control was taught as the run's weights were but for the thermal frames: then what is between them
+    is heat. Runs of before have no word of it but the weights' name."""
+    weights = summary["provenance"]["weights"]
+    controls = weights.get(f"{CONTROL}_controls_sha256")
+    return weights.get("name") == CONTROLLED if controls is None else weights.get("sha256") == controls
+
+
 def _of_it_heat(summary: Mapping[str, Any]) -> str:
     """What of a gain the thermal camera has part in: the network undoes darkness and fog without one, too."""
     entry = next((entry for entry in summary["other_fusions"] if entry["arm"] == CONTROL), None)
-    if entry is None or entry["fused_over"] is None or _undriven(summary, CONTROL):
+    if entry is None or entry["fused_over"] is None or not _has_control(summary) or _undriven(summary, CONTROL):
+        return ""
+    if _crashed(summary, CONTROL, *_compared(summary)):  # of other pairs than the gain
         return ""
     heat = entry["fused_over"]
     if heat["difference"] is None or heat["sample_too_small"] or summary["paired"]["difference"] < 0.0:
@@ -100,8 +125,8 @@ def _of_it_heat(summary: Mapping[str, Any]) -> str:
     if heat["includes_zero"]:
         return "; what heat adds to that cannot be told from chance"
     if heat["difference"] < 0.0:
-        return f"; without heat it had been {-heat['difference']:.1f} more"
-    by_heat = f"{heat['difference']:.1f}" if heat["difference"] < summary["paired"]["difference"] else "all"
+        return f"; without heat it had been {_size(heat['difference'])} more"
+    by_heat = _size(heat["difference"]) if heat["difference"] < summary["paired"]["difference"] else "all"
     return f", {by_heat} of them by heat"
 
 
@@ -112,12 +137,20 @@ def _agent_name(agent: str) -> str:
 
 def _scores(summary: Mapping[str, Any]) -> str:
     arms = summary["arms"]
-    told = ", ".join(f"{arms[arm]['driving_score']:.1f} in the {arm} arm" for arm in arms)
+    told = ", ".join(
+        f"{arms[arm]['driving_score']:.1f} in the {arm} arm" for arm in arms if not _undriven(summary, arm)
+    )
+    if not told:
+        return f"No arm is driven to its end yet ({summary['metric_version']})."
     return f"Driving score ({summary['metric_version']}, 0 to 100): {told}."
 
 
-def _difference(paired: Mapping[str, Any]) -> str:
+def _difference(paired: Mapping[str, Any], crashed: Collection[str]) -> str:
+    if paired["difference"] is None:
+        return "In every pair of the same route and seed a drive crashed: there is no difference to tell."
     base = f"Fused minus RGB over {_counted(paired['pairs'], 'pair')} of the same route and seed"
+    if crashed:
+        base += " that did not crash"
     counts = f"better in {paired['better']}, worse in {paired['worse']}, equal in {paired['equal']}"
     if paired["ci95"] is None:
         return f"{base}: {signed(paired['difference'])} points; {counts}; one pair has no interval."
@@ -128,8 +161,10 @@ def _difference(paired: Mapping[str, Any]) -> str:
     return f"{base}: {signed(paired['difference'])} points (95{_PER_CENT} interval {ends}, which {verdict}); {counts}."
 
 
-def _recovery(summary: Mapping[str, Any]) -> str:
+def _recovered(summary: Mapping[str, Any]) -> str:
     recovery = summary["recovery"]
+    if recovery and (crashed := _crashed(summary, *_compared(summary), CEILING)):
+        return f"There is no recovery ratio: drives crashed in the arms {', '.join(crashed)}."
     if not recovery:
         return ""
     if recovery["ratio"] is None:
@@ -168,26 +203,39 @@ def _undriven(summary: Mapping[str, Any], arm: str) -> str:
     return f"Of the {arm} arm {episodes['driven']} of {episodes['expected']} drives are there: too early to compare it."
 
 
-def _other_droplets(entry: Mapping[str, Any]) -> str:
-    paired = entry["paired"]
+def _crashed(summary: Mapping[str, Any], *arms: str) -> list[str]:
+    """Those of the arms that have crashed drives."""
+    return [arm for arm in arms if summary["arms"][arm]["episodes"]["crashed"]]
+
+
+def _left_out(summary: Mapping[str, Any], arm: str) -> str:
+    return ", crashed drives left out" if _crashed(summary, arm, *_compared(summary)) else ""
+
+
+def _other_droplets(summary: Mapping[str, Any], entry: Mapping[str, Any]) -> str:
+    paired = entry["paired"]["without_crashed"]
     fog = f"fog of droplets of {entry['radius_um']:g} um, in which infrared fades {fading(entry['lwir_over_visible'])}"
     if paired["difference"] is None:
         return f"In {fog}, there is no pair."
     ends = f"95{_PER_CENT} interval {interval(paired['ci95'])}" if paired["ci95"] else "one pair has no interval"
-    return f"In {fog}, fused minus RGB is {signed(paired['difference'])} points ({ends})."
+    left_out = _left_out(summary, entry["arm"])
+    return f"In {fog}, fused minus RGB is {signed(paired['difference'])} points ({ends}){left_out}."
 
 
-def _other_fusion(entry: Mapping[str, Any]) -> str:
-    paired, over_rgb = entry["fused_over"], entry["over_rgb"]
+def _other_fusion(summary: Mapping[str, Any], entry: Mapping[str, Any]) -> str:
+    paired, over_rgb = (found and found["without_crashed"] for found in (entry["fused_over"], entry["over_rgb"]))
     if paired is None or paired["difference"] is None:
         return ""
-    if entry["arm"] == CONTROL and over_rgb is not None and over_rgb["difference"] is not None:
+    left_out = _left_out(summary, entry["arm"])
+    is_control = entry["arm"] == CONTROL and _has_control(summary)
+    if is_control and over_rgb is not None and over_rgb["difference"] is not None:
         return (
             f"RGB restored by such a network without a thermal camera (the {CONTROL} arm) is "
             f"{signed(over_rgb['difference'])} points over RGB ({_ends(over_rgb)}); heat adds "
-            f"{signed(paired['difference'])} ({_ends(paired)})."
+            f"{signed(paired['difference'])} ({_ends(paired)}){left_out}."
         )
-    return f"Fused frames against the {entry['arm']} arm: {signed(paired['difference'])} points ({_ends(paired)})."
+    told = f"{signed(paired['difference'])} points ({_ends(paired)}){left_out}"
+    return f"Fused frames against the {entry['arm']} arm: {told}."
 
 
 def _ends(paired: Mapping[str, Any]) -> str:
@@ -204,6 +252,8 @@ def _droplet_cautions(summary: Mapping[str, Any]) -> list[str]:
     if any(_undriven(summary, entry["arm"]) for entry in _others(summary)):
         return []
     paired, entries = summary["paired"], summary["droplets"] or ()
+    if _crashed(summary, *_compared(summary), *(entry["arm"] for entry in _others(summary))):
+        return []
     own = next((entry for entry in entries if paired and entry["arm"] == paired["treatment"]), None)
     if own is None or paired["difference"] is None or paired["difference"] <= 0.0:
         return []
@@ -224,14 +274,16 @@ def _droplet_cautions(summary: Mapping[str, Any]) -> list[str]:
 
 def _cautions(summary: Mapping[str, Any]) -> list[str]:
     cautions = []
+    missing = {name: arm["episodes"]["expected"] - arm["episodes"]["driven"] for name, arm in summary["arms"].items()}
     paired = summary["paired"]
-    if paired and paired["difference"] is not None and paired["sample_too_small"]:
+    early = any(missing[arm] for arm in _compared(summary))
+    found = paired and (paired if early else paired["without_crashed"])
+    if found and found["difference"] is not None and found["sample_too_small"]:
         cautions.append(
-            f"{_counted(paired['routes'], 'route')} cannot support a conclusion in either direction: with fewer than "
+            f"{_counted(found['routes'], 'route')} cannot support a conclusion in either direction: with fewer than "
             f"{MIN_ROUTES} routes not even a gain on every one would be significant, and the interval is too narrow."
         )
     cautions += _droplet_cautions(summary)
-    missing = {name: arm["episodes"]["expected"] - arm["episodes"]["driven"] for name, arm in summary["arms"].items()}
     if any(missing.values()):
         told = ", ".join(f"{count} in {name}" for name, count in missing.items() if count)
         cautions.append(f"The run is not complete. Missing episodes count as zero: {told}.")
@@ -239,13 +291,14 @@ def _cautions(summary: Mapping[str, Any]) -> list[str]:
     if any(crashed.values()):
         told = ", ".join(f"{count} in {name}" for name, count in crashed.items() if count)
         cautions.append(f"Crashed episodes count as zero: {told}.")
-    if paired and (any(missing.values()) or any(crashed.values())):
+    if paired and not early and (any(missing.values()) or are_left_out(summary)):
         without = paired["without_crashed"]
         cautions.append(
             "Without the crashed and missing episodes no pair is left."
             if without["difference"] is None
             else f"Without them the difference is {signed(without['difference'])} points "
-            f"({interval(without['ci95'])}) over {_counted(without['pairs'], 'pair')}."
+            f"({interval(without['ci95'])}) over {_counted(without['pairs'], 'pair')}, with them as zeros "
+            f"{signed(paired['difference'])}."
         )
     return cautions
 

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError,
 from scenarios.errors import ScenarioError
 from scenarios.routes import RouteSpec, parse_routes, select_routes, weather_at
 from scenarios.yaml_lines import read_yaml
-from sensors.fog import fog_density
+from sensors.fog import THICKEST_FOG_VISIBILITY_M, THINNEST_FOG_VISIBILITY_M, fog_density
 from sensors.fog_table import FogTable
 
 SCENARIO_FOLDER = Path(__file__).parent
@@ -50,10 +50,12 @@ class Weather(_Strict):
 class Fog(_Strict):
     """`visibility_m` is the meteorological optical range; the droplets' effective radius decides what LWIR gains.
 
+    Its limits are those of CARLA's fog density: beyond them the RGB camera would show another fog than the thermal one.
+
     `other_droplet_radii_um` are those with which the fused arm is driven as well, so that no gain rests on one guess.
     """
 
-    visibility_m: float = Field(gt=5.0)
+    visibility_m: float = Field(ge=THICKEST_FOG_VISIBILITY_M, lt=THINNEST_FOG_VISIBILITY_M)
     droplet_radius_um: DropletRadius = 5.0
     other_droplet_radii_um: tuple[DropletRadius, ...] = ()
 
@@ -66,12 +68,15 @@ class Fog(_Strict):
 
 
 class Ambient(_Strict):
-    """The air that warms and cools what the thermal camera sees. `relative_humidity` is a share, 0..1."""
+    """The air that warms and cools what the thermal camera sees. `relative_humidity` is a share, 0..1.
+
+    `local_time_h` stands for the sun of the last day; where it is left out the weather's sun tells it.
+    """
 
     air_temperature_c: float = Field(ge=-40.0, le=50.0)
     relative_humidity: float = Field(ge=0.0, le=1.0)
-    wind_mps: float = Field(default=1.0, ge=0.0)
-    local_time_h: float = Field(default=12.0, ge=0.0, lt=24.0)
+    wind_mps: float = Field(default=1.0, ge=0.0, le=80.0)
+    local_time_h: float | None = Field(default=None, ge=0.0, lt=24.0)
 
 
 class Traffic(_Strict):

@@ -92,6 +92,11 @@ class Stage:
         self._client.apply_batch_sync(self._lights.begin(start.location, self._weather, self._unlit()), False)
         self._traffic.start()
 
+    @property
+    def weather(self) -> carla.WeatherParameters:
+        """The world's, until `step` sets another."""
+        return self._weather
+
     def criteria(self) -> tuple[Criterion, ...]:
         """Fresh criteria for this route."""
         return criteria_for(self.plan, self.carla_map, self.signs, self.definition.limits, self._ego_half_length_m)

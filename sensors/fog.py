@@ -14,7 +14,8 @@ CLEAR_VISIBILITY_M = 20_000.0
 """Visibility of a night without fog: a clean continental atmosphere."""
 
 THINNEST_FOG_VISIBILITY_M = 2_000.0
-THICKEST_FOG_RATIO = 0.0075
+THICKEST_FOG_VISIBILITY_M = 15.0
+THICKEST_FOG_RATIO = THICKEST_FOG_VISIBILITY_M / THINNEST_FOG_VISIBILITY_M
 """Visibility at fog density 100 over that at a density just above 0: 2000 m falls to 15 m."""
 
 

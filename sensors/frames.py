@@ -8,7 +8,8 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-LAST_PANE = 3
+TAG_BITS = 6
+"""Of R, in an image with panes. CARLA's tags end at 28."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,15 +36,19 @@ class CameraFrames:
 
 def decode(
     instances: NDArray[np.uint8], depth: NDArray[np.uint8]
-) -> tuple[NDArray[np.uint8], NDArray[np.uint16], NDArray[np.float32], NDArray[np.uint8]]:
-    """(H, W, 4) BGRA of the instance and depth cameras -> tags uint8, ids uint16, metres float32, panes uint8.
+) -> tuple[NDArray[np.uint8], NDArray[np.uint16], NDArray[np.float32]]:
+    """(H, W, 4) BGRA of the instance and depth cameras -> tags uint8, ids uint16, metres float32.
 
     CARLA: instance R = tag, G + 256 B = id; depth (R + 256 G + 65536 B) / (2^24 - 1) of 1000 m.
-    The instance camera's A is 255 on every CARLA server; the embedded one takes the kind of pane from it.
     """
-    found: tuple[NDArray[np.uint8], NDArray[np.uint16], NDArray[np.float32], NDArray[np.uint8]]
+    found: tuple[NDArray[np.uint8], NDArray[np.uint16], NDArray[np.float32]]
     found = _decode(_words(instances), _words(depth))
     return found
+
+
+def tags_and_panes(labels: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """(H, W) uint8 each, of the R that `decode` takes for tags, when the instance camera was asked for `panes`."""
+    return labels & np.uint8((1 << TAG_BITS) - 1), labels >> np.uint8(TAG_BITS)
 
 
 def _words(bgra: NDArray[np.uint8]) -> NDArray[np.uint32]:
@@ -58,13 +63,12 @@ def _decode(instances, depth):  # type: ignore[no-untyped-def]
     tags = np.empty((height, width), np.uint8)
     ids = np.empty((height, width), np.uint16)
     metres = np.empty((height, width), np.float32)
-    panes = np.empty((height, width), np.uint8)
     scale = 1000.0 / 16777215.0
     low, high = np.uint32(0xFF), np.uint32(0xFF00)
-    eight, sixteen, last_byte = np.uint32(8), np.uint32(16), np.uint32(24)
+    eight, sixteen = np.uint32(8), np.uint32(16)
     for v in range(height):
         labels, codes = instances[v], depth[v]
-        tag, name, metre, pane = tags[v], ids[v], metres[v], panes[v]
+        tag, name, metre = tags[v], ids[v], metres[v]
         for n in range(width):
             u = np.uint32(n)
             tag[u] = np.uint8(labels[u] >> sixteen)
@@ -73,10 +77,6 @@ def _decode(instances, depth):  # type: ignore[no-untyped-def]
             name[u] = np.uint16(((labels[u] >> eight) & low) | ((labels[u] & low) << eight))
         for n in range(width):
             u = np.uint32(n)
-            kind = np.uint8(low - (labels[u] >> last_byte))
-            pane[u] = kind if kind <= np.uint8(LAST_PANE) else np.uint8(0)
-        for n in range(width):
-            u = np.uint32(n)
             code = np.int32(((codes[u] >> sixteen) & low) | (codes[u] & high) | ((codes[u] & low) << sixteen))
             metre[u] = np.float32(np.float64(code) * scale)
-    return tags, ids, metres, panes
+    return tags, ids, metres

@@ -14,7 +14,7 @@ import carla
 import numpy as np
 from numpy.typing import NDArray
 
-from sensors.frames import CameraFrames, decode
+from sensors.frames import CameraFrames, decode, tags_and_panes
 from sensors.listening import Listening
 
 __all__ = ["CameraFrames", "Rig", "RigError"]
@@ -23,8 +23,13 @@ RGB = "sensor.camera.rgb"
 INSTANCES = "sensor.camera.instance_segmentation"
 DEPTH = "sensor.camera.depth"
 THERMAL = "sensor.camera.thermal"
+PANES = "panes"
+"""An attribute of the embedded server's instance camera alone: whether it marks what is glass."""
 KINDS = {RGB: (RGB, INSTANCES, DEPTH), THERMAL: (INSTANCES, DEPTH)}
 """What is spawned for each type of camera. A thermal camera that is declared has a place and lens of its own."""
+
+MOST_HELD = 16
+"""Images of one sensor that wait for somebody to read them: a program that only ticks would else keep them all."""
 
 
 class RigError(RuntimeError):
@@ -32,17 +37,20 @@ class RigError(RuntimeError):
 
 
 class _Inbox:
-    """Where the client's streaming threads put images and the loop picks them up."""
+    """Where the client's streaming threads put images and the loop picks them up, MOST_HELD of a sensor at most."""
 
     def __init__(self) -> None:
         self._arrival = threading.Condition()
-        self._images: dict[tuple[str, str, int], carla.Image] = {}
+        self._images: dict[tuple[str, str], dict[int, carla.Image]] = {}
         self._wanted_from = 0
 
     def put(self, camera: str, kind: str, image: carla.Image) -> None:
         with self._arrival:
             if image.frame >= self._wanted_from:
-                self._images[camera, kind, image.frame] = image
+                held = self._images.setdefault((camera, kind), {})
+                held[image.frame] = image
+                if len(held) > MOST_HELD:
+                    del held[min(held)]
                 self._arrival.notify_all()
 
     def take(
@@ -52,23 +60,26 @@ class _Inbox:
 
         May be called more than once for a frame, for its other images.
         """
-        wanted = [(camera, kind, frame) for camera, kind in sources]
         deadline = time.monotonic() + timeout_s
         with self._arrival:
             self._wanted_from = frame
-            while missing := [key for key in wanted if key not in self._images]:
+            while missing := self._missing(sources, frame):
                 left = deadline - time.monotonic()
                 if left <= 0.0 or not self._arrival.wait(left):
-                    missing = [key for key in wanted if key not in self._images]
+                    missing = self._missing(sources, frame)
                     if not missing:
                         break
-                    camera, kind, _ = missing[0]
+                    camera, kind = missing[0]
                     more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
                     raise RigError(f"camera {camera!r}: {kind} sent no frame {frame} within {timeout_s:g} s{more}")
-            taken = {(camera, kind): self._images[camera, kind, frame] for camera, kind, _ in wanted}
-            got = set(wanted)
-            self._images = {k: image for k, image in self._images.items() if k[2] >= frame and k not in got}
+            taken = {source: self._images[source].pop(frame) for source in sources}
+            for held in self._images.values():
+                for old in [number for number in held if number < frame]:
+                    del held[old]
         return taken
+
+    def _missing(self, sources: Sequence[tuple[str, str]], frame: int) -> list[tuple[str, str]]:
+        return [source for source in sources if frame not in self._images.get(source, {})]
 
 
 class Rig:
@@ -102,6 +113,7 @@ class Rig:
             for camera in self._declared.values()
             for kind in KINDS[camera["type"]]
         ]
+        self._panes_told = any(blueprint.has_attribute(PANES) for _, _, blueprint, _ in wanted)
         try:
             for name, kind, blueprint, pose in wanted:
                 self._spawn(world, ego, name, kind, blueprint, pose)
@@ -125,7 +137,10 @@ class Rig:
         self._listening.begin(sensor, partial(self._inbox.put, name, kind))
 
     def frames(self, frame: int, timeout_s: float = 20.0) -> dict[str, CameraFrames]:
-        """The frames of exactly this world frame, by camera id; waits (wall clock) until all have come."""
+        """The frames of exactly this world frame, by camera id; waits (wall clock) until all have come.
+
+        Of frames that nobody has read the newest MOST_HELD are there.
+        """
         found = self.first_hits(frame, timeout_s)
         self._first_hits, self._first_hits_of = {}, -1
         coloured = [(name, RGB) for name, camera in self._declared.items() if camera["type"] == RGB]
@@ -140,7 +155,8 @@ class Rig:
             sources = [(name, kind) for name in self._declared for kind in (INSTANCES, DEPTH)]
             images = self._inbox.take(sources, frame, timeout_s)
             self._first_hits = {
-                name: _decode(name, images[name, INSTANCES], images[name, DEPTH]) for name in self._declared
+                name: _decode(name, images[name, INSTANCES], images[name, DEPTH], self._panes_told)
+                for name in self._declared
             }
             self._first_hits_of = frame
         return dict(self._first_hits)
@@ -177,14 +193,17 @@ def _described(
     for key, value in rgb_attributes.items():
         if kind == RGB or key.startswith(("lens_", "sensor_tick")):
             settings[key] = value
+    if kind == INSTANCES:
+        settings[PANES] = "true"
     for key, value in settings.items():
         if blueprint.has_attribute(key):
             blueprint.set_attribute(key, value)
     return blueprint, pose
 
 
-def _decode(name: str, instances: carla.Image, depth: carla.Image) -> CameraFrames:
-    tags, ids, depth_m, panes = decode(_pixels(instances), _pixels(depth))
+def _decode(name: str, instances: carla.Image, depth: carla.Image, panes_told: bool) -> CameraFrames:
+    labels, ids, depth_m = decode(_pixels(instances), _pixels(depth))
+    tags, panes = tags_and_panes(labels) if panes_told else (labels, None)
     return CameraFrames(
         id=name,
         frame=depth.frame,

@@ -38,6 +38,7 @@ from simulator.wire.rpc import Connection, RpcError
 from simulator.wire.snapshot import LIGHTS_CHANGED, MAP_CHANGED, snapshot_payload
 from simulator.wire.streams import WORLD_STREAM, StreamServer
 from simulator.world.actor import Actor, ActorNotFound, Kind, SpawnError
+from simulator.world.attachment import Place
 from simulator.world.blueprints.catalogue import with_whole_numbers
 from simulator.world.events import StepEvents
 from simulator.world.obstacles import town_record
@@ -117,7 +118,12 @@ class Session:
         return record
 
     def spawn(
-        self, description: ActorDescription, transform: Transform, parent_id: int = 0, wanted_id: int = 0
+        self,
+        description: ActorDescription,
+        transform: Transform,
+        parent_id: int = 0,
+        wanted_id: int = 0,
+        place: Place | None = None,
     ) -> ActorRecord:
         """Raises SpawnError, be it about the place or about the attributes: a replay goes on without that actor."""
         description = with_whole_numbers(description)
@@ -132,7 +138,7 @@ class Session:
                 self.range_sensors.prepare()
         except ValueError as error:
             raise SpawnError(str(error)) from None
-        actor_id = self.world.spawn(description, transform, parent_id, wanted_id).id
+        actor_id = self.world.spawn(description, transform, parent_id, wanted_id, place).id
         if model is not None:
             self._models[actor_id] = model
         if ranging is not None:
@@ -315,9 +321,12 @@ class Session:
             self._tell(hit.sensor_actor_id, events, (payloads.collision(hit.own, hit.other, hit.impulse),), lossy=False)
 
     def _images(self, events: StepEvents, lossy: bool) -> list[Look]:
-        """The cameras' work: those that show no light first, they are done soon and others can go on with them."""
+        """The cameras' work: those that show no light first, they are done soon and others can go on with them.
+
+        In no-rendering mode too, as on a CARLA server: who listens to a camera waits for its images.
+        """
         watched = self._watched(self._models, events)
-        if not watched or self.world.settings.no_rendering_mode:
+        if not watched:
             return []
         # noise is drawn for the step of the episode, not the frame: what came before the episode leaves no trace
         view = replace(self.world.view(), frame=self.world.steps)

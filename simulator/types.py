@@ -6,7 +6,7 @@ A record travels as the array of its fields in the order written here (see `simu
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from enum import IntEnum, IntFlag
 from typing import Annotated, NamedTuple
 
@@ -285,13 +285,23 @@ class WeatherParameters:
     sun_azimuth_angle: float = 45.0
     sun_altitude_angle: float = 45.0
     fog_density: float = 0.0
-    fog_distance: float = 0.75
+    fog_distance: float = 0.0
     fog_falloff: float = 0.1
     wetness: float = 0.0
     scattering_intensity: float = 1.0
     mie_scattering_scale: float = 0.03
     rayleigh_scattering_scale: float = 0.0331
     dust_storm: float = 0.0
+
+    def with_defaults(self, town: WeatherParameters) -> WeatherParameters:
+        """As it is seen where a town has a weather of its own: -1, as in `carla.WeatherParameters.Default`, means that.
+
+        The sun's angles may well be -1; they are the town's where both are.
+        """
+        own = {f.name for f in fields(self) if getattr(self, f.name) == -1.0}
+        if not {"sun_azimuth_angle", "sun_altitude_angle"} <= own:
+            own -= {"sun_azimuth_angle", "sun_altitude_angle"}
+        return replace(self, **{name: getattr(town, name) for name in own}) if own else self
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sensors.frames import CameraFrames, decode
+from sensors.frames import CameraFrames, decode, tags_and_panes
 from sensors.thermal import ActorState, Ambient
 from sensors.thermal.heat import initial_heat
 from simulator.models import model_of
@@ -129,16 +129,17 @@ def luminance(render: Renderer, camera: CameraModel, eye: Pose, scene: SceneView
 
 
 def camera_frames(render: Renderer, camera: CameraModel, eye: Pose, scene: SceneView) -> CameraFrames:
-    """Tags, instances and depth as the thermal camera takes them."""
-    kinds = ("instance_segmentation", "depth")
+    """Tags, panes, instances and depth as the thermal camera takes them."""
+    kinds = (("instance_segmentation", (("panes", "true"),)), ("depth", ()))
     labels, depth = (
-        render.image(1, CameraModel(camera.width, camera.height, camera.fov_deg, kind), eye, scene) for kind in kinds
+        render.image(1, CameraModel(camera.width, camera.height, camera.fov_deg, *kind), eye, scene) for kind in kinds
     )
     pose = np.eye(4, dtype=np.float32)
     pose[:3, :3] = rotation_matrix(*eye[3:])
     pose[:3, 3] = eye[:3]
     nothing = np.empty((0, 0, 4), np.uint8)
-    tags, instances, depth_m, panes = decode(labels, depth)
+    coded, instances, depth_m = decode(labels, depth)
+    tags, panes = tags_and_panes(coded)
     return CameraFrames(
         "front", scene.frame, scene.elapsed_s, nothing, tags, instances, depth_m, pose, camera.fov_deg, panes
     )

@@ -31,6 +31,16 @@ def is_shipped(path: Path) -> bool:
     return path.resolve().parent == Path(__file__).resolve().parent
 
 
+def is_copy_of(path: Path, name: str) -> bool:
+    """Whether a located file holds the shipped weights of this name, whatever it is called itself."""
+    return checksum(path) == shipped_checksum(name)
+
+
+def shipped_checksum(name: str) -> str:
+    """Of what comes with the package, even where the working folder has a file of that name."""
+    return checksum(Path(__file__).parent / f"{name}.safetensors")
+
+
 def checksum(path: Path) -> str:
     """SHA-256 of the file, as 64 hexadecimal digits."""
     return hashlib.sha256(path.read_bytes()).hexdigest()

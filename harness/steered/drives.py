@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from agents.plan import RoadOption
 from agents.route import Pose, Progress, Route
 from fusion.proxy import FusionProxy
+from harness.air import ambient_for
 from harness.cameras import Cameras, CameraView
-from harness.episode import ambient_for, prepared_world
+from harness.episode import prepared_world
 from harness.errors import HarnessError
 from harness.loop import PATIENCE_S, Instant, Loop
 from harness.sensors import SPEEDOMETER, AgentSensors
@@ -94,7 +95,7 @@ class Drives:
             settings.needs_thermal,
             self._proxy,
             settings.thermal,
-            ambient_for(settings.definition, spec),
+            ambient_for(settings.definition, stage.weather),
             seed,
             ids_from=id_ - self._first_id,
             film_s=0.0,

@@ -23,7 +23,7 @@ class Agc:
     range is spread evenly over the counts whatever their pixels (Boson's "linear percent"): small warm things keep
     their distance from the wide road. max_gain: most grey levels per count. tail_share: share of the pixels ignored
     at either end. skip_top: share of the picture's height, from its top, that the histogram leaves out (region of
-    interest): else a clear sky, 20 K below everything, takes half of the greys. smoothing_s: time constant of the
+    interest): else a clear sky, far below everything, takes half of the greys. smoothing_s: time constant of the
     mapping. polarity: whether hot is white or black.
     """
 
@@ -48,8 +48,13 @@ class Agc:
             raise ValueError(f"AGC linear_share must lie in 0..1, got {self.linear_share}")
         if not 0.0 <= self.skip_top <= 0.9:
             raise ValueError(f"AGC skip_top must lie in 0..0.9, got {self.skip_top}")
-        if self.plateau <= 0.0 or self.max_gain <= 0.0 or self.smoothing_s < 0.0:
-            raise ValueError("AGC plateau and max_gain must be positive, smoothing_s not negative")
+        if not (self.plateau > 0.0 and self.max_gain > 0.0 and self.smoothing_s >= 0.0):
+            raise ValueError(
+                "AGC plateau and max_gain must be positive, smoothing_s not negative, got "
+                f"{self.plateau}, {self.max_gain} and {self.smoothing_s}"
+            )
+        if len(self.manual_c) != 2 or not -math.inf < self.manual_c[0] < self.manual_c[1] < math.inf:
+            raise ValueError(f"AGC manual_c must be (low, high), got {self.manual_c}")
 
 
 _COUNTS = np.arange(FULL_SCALE + 1, dtype=np.float64)

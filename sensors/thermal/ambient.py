@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     import carla
 
 ZERO_C_K = 273.15
+CLOSED_BY_CLOUDS = 0.84
+"""Of what a clear sky lacks of the air's radiation, by full cloud."""
 
 
 @dataclass(frozen=True)
@@ -58,12 +60,38 @@ class Ambient:
 
     @property
     def sky_k(self) -> float:
-        """Effective temperature of the sky overhead, above any fog: Swinbank's for a clear one, air under overcast.
+        """What surfaces exchange heat with: the sky above any fog, all of it, over all wavelengths.
+
+        What a camera sees of it is much colder, see `sky_deficit`.
 
         Swinbank (1963): 0.0552 T^1.5, kelvin. Cloud base near air temperature closes 84 % of the gap (Whiller's rule).
         """
         clear = 0.0552 * self.air_k**1.5
-        return self.air_k - (self.air_k - clear) * (1.0 - 0.84 * self.cloudiness / 100.0)
+        return self.air_k - (self.air_k - clear) * (1.0 - CLOSED_BY_CLOUDS * self.cloudiness / 100.0)
+
+    @property
+    def vapour_mbar(self) -> float:
+        """Pressure of water vapour; over water, by Magnus' formula with the constants of WMO's guide (No. 8)."""
+        t = self.air_temperature_c
+        return self.relative_humidity * 6.112 * math.exp(17.62 * t / (243.12 + t))
+
+    @property
+    def window_transmission(self) -> float:
+        """Share 0..1 of space that the clear air overhead lets through at 8-14 um: 1 - its emissivity.
+
+        Idso (1981), as in Kimball, Idso and Aase (1982): 0.24 + 2.98e-8 e^2 exp(3000 / T), e in mbar and T in kelvin
+        near the ground, of a black body at that T. At some 36 mbar, in the damp heat of the tropics, it reaches 1.
+        """
+        emissivity = 0.24 + 2.98e-8 * self.vapour_mbar**2 * math.exp(3000.0 / self.air_k)
+        return 1.0 - min(emissivity, 1.0)
+
+    @property
+    def sky_deficit(self) -> float:
+        """Share 0..1 of the air's black-body radiance at 8-14 um that the sky overhead lacks, above any fog.
+
+        Clouds whose base is 11 K colder than the air fill 84 % of it (Unsworth and Monteith 1975; in this band too).
+        """
+        return self.window_transmission * (1.0 - CLOSED_BY_CLOUDS * self.cloudiness / 100.0)
 
     @property
     def wet_bulb_k(self) -> float:

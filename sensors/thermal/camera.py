@@ -24,6 +24,9 @@ from sensors.thermal.presets import ThermalConfig, preset
 from sensors.thermal.radiometry import band
 from sensors.thermal.scene import radiance_at_lens, thermal_world
 
+SAME_FOV_DEG = 0.01
+"""Servers tell the field of view of a frame as float32."""
+
 
 @dataclass(frozen=True, eq=False)
 class ThermalFrame:
@@ -78,6 +81,8 @@ class ThermalCamera:
         config = preset(preset_or_config) if isinstance(preset_or_config, str) else preset_or_config
         if not all(isinstance(side, int | np.integer) and side > 0 for side in (width, height)):
             raise ValueError(f"thermal camera: width and height are whole numbers of pixels, got {width} x {height}")
+        if min(width, height) < 2:  # a surface's slope is found from the next pixel's depth
+            raise ValueError(f"thermal camera: frames need 2 pixels each way or more, got {width} x {height}")
         if not 0.0 < fov_deg < 180.0:
             raise ValueError(f"thermal camera: the field of view must lie in 0..180 degrees, got {fov_deg}")
         self.config = config
@@ -105,22 +110,29 @@ class ThermalCamera:
 
     @ambient.setter
     def ambient(self, ambient: Ambient) -> None:
-        """A change of weather: the tables are made anew, the detector keeps its memory."""
+        """A change of weather: the tables are made anew, the detector keeps its memory.
+
+        Skin and clothes of people are the `HeatTracker`'s: its ambient is to be set as well.
+        """
         self._world = thermal_world(ambient, self._band, self._seed, self._materials)
 
     def image(self, frames: CameraFrames, actors: Sequence[ActorState]) -> ThermalFrame:
         """The thermal frame of one tick; time runs as `frames.time_s` does, in simulation seconds."""
         if frames.tags.shape != self.shape:
             raise ValueError(f"thermal camera for {self.shape} got frames of {frames.tags.shape} from {frames.id!r}")
+        if not abs(frames.fov_deg - self.fov_deg) < SAME_FOV_DEG:
+            raise ValueError(
+                f"thermal camera for {self.fov_deg:g} degrees got frames of {frames.fov_deg:g} from {frames.id!r}"
+            )
         # the kernels use depth as an index: what is no number would be a place outside their tables
         near, far = frames.depth_m.min(), frames.depth_m.max()
         if not (near >= 0.0 and far < np.inf and np.isfinite(frames.transform).all()):
             raise ValueError(
                 f"thermal camera: frame {frames.frame} of {frames.id!r} has a depth or pose that is no number"
             )
-        if self._last is not None and self._detector.shutter_closed(frames.time_s):
-            self._last = replace(self._last, frame=frames.frame, frozen=True)
-            return self._last
+        frozen = self._last if self._detector.shutter_closed(frames.time_s) else None
+        if frozen is not None and self._mounting.delay_s == 0.0:
+            return self._repeated(frozen, frames.frame)
         radiance = radiance_at_lens(
             self._world,
             frames.tags,
@@ -137,10 +149,16 @@ class ThermalCamera:
             radiance, valid = seen_through(radiance, turned, frames.fov_deg)
         if self._mounting.delay_s > 0.0:
             radiance = self._delay(radiance, frames.time_s)
+            if frozen is not None:  # what comes in meanwhile is what a late camera shows once it is open again
+                return self._repeated(frozen, frames.frame)
         radiance = _resized(radiance, self._grid, cv2.INTER_AREA)
         counts = self._detector.expose(radiance, frames.frame, frames.time_s)
         grey = _resized(self._gain.grey(counts, frames.time_s), self.shape, cv2.INTER_LINEAR)
         self._last = ThermalFrame(grey, Measured(counts, self._detector, self.shape), frames.frame, valid=valid)
+        return self._last
+
+    def _repeated(self, frozen: ThermalFrame, frame: int) -> ThermalFrame:
+        self._last = replace(frozen, frame=frame, frozen=True)
         return self._last
 
 

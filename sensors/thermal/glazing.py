@@ -1,7 +1,7 @@
 """Windows: glass that stands between a heated room and the air, looks at the cold sky and mirrors it.
 
-Where glass is, the embedded simulator's instance camera tells by its alpha (`simulator.render.materials.Pane`). CARLA's
-has 255 everywhere: there a facade is wall throughout.
+Where glass is, the embedded simulator's instance camera tells the rig, which asks for it
+(`simulator.render.materials.Pane`). CARLA's cannot: there a facade is wall throughout.
 """
 
 from __future__ import annotations

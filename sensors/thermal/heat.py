@@ -24,6 +24,8 @@ ENGINE_WARM_UP_S = 240.0
 ENGINE_COOL_DOWN_S = 1500.0
 TYRE_S = 300.0
 BRAKE_COOL_S = 90.0
+SKIN_LIMIT_C = 35.0
+"""What skin settles at, at most, in air however hot: sweat cools it."""
 ENGINE_STOPS_AFTER_S = 300.0
 """A vehicle that has not moved for this long is taken to have been switched off."""
 
@@ -84,14 +86,11 @@ def bonnet_limit_k(type_id: str) -> float:
 def initial_heat(type_id: str, role_name: str, ambient: Ambient, seed: int, actor_id: int) -> HeatState:
     """The state in which an actor enters: people as they are, vehicles warm from the drive before unless parked."""
     draws = unit_draws(seed, actor_id, 3)
-    if type_id.startswith("walker.") or type_id.startswith((*BICYCLES, *MOTORCYCLES)):
-        person = person_heat(ambient, float(draws[0]))
-        if type_id.startswith("walker.") or type_id.startswith(BICYCLES):
-            return person
-        limit = bonnet_limit_k(type_id)
-        return replace(person, bonnet_k=limit * 2.0, exhaust_k=70.0, tyres_k=8.0, engine_on=True)
-    if "parked" in role_name or "static" in role_name:
-        return HeatState()
+    body = dressed(HeatState(), type_id, ambient, float(draws[0]))
+    if _is_person(type_id) or "parked" in role_name or "static" in role_name:
+        return body
+    if type_id.startswith(MOTORCYCLES):
+        return replace(body, bonnet_k=bonnet_limit_k(type_id) * 2.0, exhaust_k=70.0, tyres_k=8.0, engine_on=True)
     warm = 0.6 + 0.4 * float(draws[1])
     limit = bonnet_limit_k(type_id)
     exhaust = 0.0 if type_id.startswith(ELECTRIC) else 45.0
@@ -105,14 +104,23 @@ def initial_heat(type_id: str, role_name: str, ambient: Ambient, seed: int, acto
     )
 
 
+def dressed(heat: HeatState, type_id: str, ambient: Ambient, thickness: float) -> HeatState:
+    """The same actor with skin and clothes as this air leaves them; cars show none."""
+    if not type_id.startswith(("walker.", *BICYCLES, *MOTORCYCLES)):
+        return heat
+    body = person_heat(ambient, thickness)
+    return replace(heat, face_k=body.face_k, hands_k=body.hands_k, clothing_k=body.clothing_k)
+
+
 def person_heat(ambient: Ambient, thickness: float) -> HeatState:
     """Face 30-34 C that cools with cold and wind, hands more so, clothes 2..8 K above the air by their thickness 0..1.
 
-    The face loses about 0.13 K per kelvin below 20 C and falls with the logarithm of the wind (after Briggs 2017).
+    The face loses about 0.13 K per kelvin below 20 C and falls with the logarithm of the wind (after Briggs 2017). In
+    air that is hotter than skin gets it is below the air.
     """
     air = ambient.air_temperature_c
     face = 34.0 - 0.13 * max(0.0, 20.0 - air) - 1.1 * math.log1p(ambient.wind_mps)
-    face = max(face, air)
+    face = max(face, min(air, SKIN_LIMIT_C))
     hands = face - 0.22 * max(0.0, face - air)
     gradient = max(0.0, 33.0 - air)
     clothing = (0.24 - 0.14 * thickness) * gradient / (1.0 + 0.06 * ambient.wind_mps)
@@ -188,6 +196,20 @@ class HeatTracker:
         self._heat: dict[int, HeatState] = {}
         self._standing_s: dict[int, float] = {}
         self._time_s: float | None = None
+
+    @property
+    def ambient(self) -> Ambient:
+        return self._ambient
+
+    @ambient.setter
+    def ambient(self, ambient: Ambient) -> None:
+        """A change of weather: skin and clothes at once, engines and tyres stay as far above the air."""
+        self._ambient = ambient
+        for actor_id, heat in self._heat.items():
+            watched = self._watched[actor_id]
+            assert watched is not None
+            thickness = float(unit_draws(self._seed, actor_id - self._ids_from, 1)[0])
+            self._heat[actor_id] = dressed(heat, watched.type_id, ambient, thickness)
 
     def update(self, snapshot: carla.WorldSnapshot) -> tuple[ActorState, ...]:
         """All vehicles and walkers with their pose and heat at the snapshot's simulation time, by id."""

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sensors.thermal.lookup import of_counts
-from sensors.thermal.radiometry import Band
+from sensors.thermal.radiometry import HIGHEST_K, LOWEST_K, Band
 
 FULL_SCALE = 16383
 DRAW_BITS = 12
@@ -29,7 +29,8 @@ class Detector:
     netd_mk: temporal noise. column_mk, row_mk, pixel_mk: fixed pattern just after a shutter event (deviation).
     drift: how many times its own size the pattern has moved when the next event is due. lag_s: thermal time constant.
     blur_px: deviation of the optics' point spread in pixels (Airy disc of 10 um at f/1.0 on 12 um pixels, aberrations
-    included). dead_share: pixels replaced by their neighbour. scene_c: range of the 14 bits.
+    included). dead_share: pixels replaced by their neighbour. shutter_interval_s: infinite for a detector that never
+    shuts, whose pattern then stays as it is. scene_c: range of the 14 bits.
     """
 
     netd_mk: float = 50.0
@@ -51,10 +52,14 @@ class Detector:
                 raise ValueError(f"{name} must not be negative, got {value}")
             if not value <= _MOST.get(name, 1e6):
                 raise ValueError(f"{name} must be a number up to {_MOST.get(name, 1e6):g}, got {value}")
-        if len(self.scene_c) != 2 or not self.scene_c[0] < self.scene_c[1]:
-            raise ValueError(f"scene_c must be (low, high), got {self.scene_c}")
+        least, most = LOWEST_K - 273.15, HIGHEST_K - 273.15
+        if len(self.scene_c) != 2 or not least <= self.scene_c[0] < self.scene_c[1] <= most:
+            raise ValueError(f"scene_c must be (low, high) within {least:.0f}..{most:.0f} C, got {self.scene_c}")
         if not 0.0 <= self.shutter_freeze_s < self.shutter_interval_s:
-            raise ValueError("shutter_freeze_s must be shorter than shutter_interval_s")
+            raise ValueError(
+                "shutter_freeze_s must not be negative and be shorter than shutter_interval_s, got "
+                f"{self.shutter_freeze_s} and {self.shutter_interval_s}"
+            )
 
 
 def _normal_quantiles() -> NDArray[np.float32]:
@@ -94,15 +99,16 @@ class Microbolometer:
         self._low, self._per_count = low, (high - low) / FULL_SCALE
         self._slope = self.band.slope(300.0)
         rng = _philox(self.seed, self.sensor, 1)
-        self._phase_s = float(rng.random()) * self.detector.shutter_interval_s
+        phase, interval_s = float(rng.random()), self.detector.shutter_interval_s
+        self._phase_s = phase * interval_s if math.isfinite(interval_s) else 0.0
         dead = rng.random(self.shape) < self.detector.dead_share
         self._dead = np.argwhere(dead).astype(np.int32)
         self._kelvin_of = self.band.kelvin(low + np.arange(FULL_SCALE + 1) * self._per_count).astype(np.float32)
 
     def shutter_closed(self, time_s: float) -> bool:
         """Whether the camera is looking at its own shutter at this simulation time."""
-        since = (time_s + self._phase_s) % self.detector.shutter_interval_s
-        return since < self.detector.shutter_freeze_s
+        interval_s = self.detector.shutter_interval_s
+        return math.isfinite(interval_s) and (time_s + self._phase_s) % interval_s < self.detector.shutter_freeze_s
 
     def expose(self, radiance: NDArray[np.float32], frame: int, time_s: float) -> NDArray[np.uint16]:
         """(H, W) uint16 14-bit counts of a frame of radiance (W m-2 sr-1, float32) at the lens."""

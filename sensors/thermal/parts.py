@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 
 import numba
@@ -10,14 +11,20 @@ from numpy.typing import NDArray
 
 from sensors.thermal.heat import BICYCLES, MOTORCYCLES, ActorState
 
-BONNET, EXHAUST, TYRES, BRAKES, CABIN, FACE, HANDS, CLOTHING, LAMPS, TWO_WHEELS = range(10)
+BONNET, EXHAUST, TYRES, BRAKES, CABIN, FACE, HANDS, CLOTHING, LAMPS, TWO_WHEELS, TAIL_PIPE = range(11)
 _TWO_WHEELED = (*BICYCLES, *MOTORCYCLES)
+_PIPE_ON_EACH_SIDE = ("vehicle.dodge.charger", "vehicle.ford.mustang", "vehicle.lincoln.")
+
+PIPE_RADIUS_M = 0.03
+PIPE_UP_M = 0.30
+PIPE_ASIDE = 0.46
+"""Of half the width. The pipe's mouth; its size and place are ours."""
 
 _f = np.float32
 
 
 def part_table(actors: Sequence[ActorState]) -> NDArray[np.float32]:
-    """(n, 10) float32: each actor's heat in the order of the constants above."""
+    """(n, 11) float32: each actor's heat in the order of the constants above, then what it is."""
     rows = [
         (
             heat.bonnet_k,
@@ -30,15 +37,39 @@ def part_table(actors: Sequence[ActorState]) -> NDArray[np.float32]:
             heat.clothing_k,
             9.0 if heat.engine_on else 0.0,
             float(type_id.startswith(_TWO_WHEELED)),
+            _pipe_side(type_id),
         )
         for heat, type_id in ((actor.heat, actor.type_id) for actor in actors)
     ]
-    return np.array(rows, np.float32).reshape(-1, 10)
+    return np.array(rows, np.float32).reshape(-1, 11)
+
+
+def _pipe_side(type_id: str) -> float:
+    """Where the tail pipe of a model is: -1 left, 1 right, 0 one on each side. Left or right is drawn, once for all."""
+    if type_id.startswith(_PIPE_ON_EACH_SIDE):
+        return 0.0
+    return 1.0 if zlib.crc32(type_id.encode()) % 2 else -1.0
+
+
+@numba.njit(error_model="numpy", inline="never", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+def pipe_share(x, y, z, ex, ey, ez, pixel_m, heat):  # type: ignore[no-untyped-def]
+    """How much of a pixel at that position of a vehicle's box is the mouth of its tail pipe, 0..1.
+
+    pixel_m: how wide a pixel is there. A pipe smaller than that is a share of the one or two pixels nearest to it, so
+    that it does not blink as pixels meet it or not.
+    """
+    if x > _f(-0.90) * ex or heat[TWO_WHEELS] > _f(0.5):
+        return _f(0.0)
+    side, radius = heat[TAIL_PIPE], max(_f(PIPE_RADIUS_M), _f(0.71) * pixel_m)
+    across = (abs(y) if side == _f(0.0) else side * y) - _f(PIPE_ASIDE) * ey
+    above = z + ez - _f(PIPE_UP_M)
+    share = _f(PIPE_RADIUS_M) / radius
+    return share * share if across * across + above * above < radius * radius else _f(0.0)
 
 
 @numba.njit(error_model="numpy", inline="never", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def vehicle_part(x, y, z, ex, ey, ez, up, heat):  # type: ignore[no-untyped-def]
-    """(kelvin above the body, 1 if glass) at box position (x, y, z) of a car, van, lorry or bus.
+    """(kelvin above the body, 1 if glass) at box position (x, y, z) of a car, van, lorry or bus, tail pipe left out.
 
     ex, ey, ez: the box's half sizes (m); up: the normal's vertical share; heat: row of `part_table`.
     """
@@ -57,8 +88,6 @@ def vehicle_part(x, y, z, ex, ey, ez, up, heat):  # type: ignore[no-untyped-def]
             return _f(0.5) * heat[TYRES] + _f(0.6) * heat[BRAKES] * (_f(1.0) - rr), _f(0.0)
         if rr < _f(1.05):
             return heat[TYRES], _f(0.0)
-    if ux < _f(-0.90) and above_ground < _f(0.48) and uy > _f(0.30) and uy < _f(0.62):
-        return heat[EXHAUST], _f(0.0)
     lamp_height = uz > _f(-0.35) and uz < _f(0.12)
     if abs(ux) > _f(0.94) and uy > _f(0.48) and lamp_height:
         if ux > _f(0.0):
@@ -78,8 +107,11 @@ def vehicle_part(x, y, z, ex, ey, ez, up, heat):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(error_model="numpy", inline="never", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def person_part(x, y, z, ex, ey, ez, heat, rider):  # type: ignore[no-untyped-def]
-    """Kelvin above the air at box position (x, y, z) of a walker, or of a rider in the box of the cycle."""
+def person_part(x, y, z, ex, ey, ez, heat, warmed, rider):  # type: ignore[no-untyped-def]
+    """Kelvin above the air at box position (x, y, z) of a walker, or of a rider in the box of the cycle.
+
+    warmed: by how much sun and sky have changed the clothes; skin keeps its temperature.
+    """
     uz = z / ez
     if rider:
         # The rider fills the box from the pedals up: the head is the same share of its upper part.
@@ -98,7 +130,7 @@ def person_part(x, y, z, ex, ey, ez, heat, rider):  # type: ignore[no-untyped-de
         return heat[HANDS]
     if uz > _f(0.0):
         # One layer, tight over chest and shoulders: warmer there than at the loose hem.
-        return cover * (_f(1.0) + _f(0.35) * uz)
+        return warmed + cover * (_f(1.0) + _f(0.35) * uz)
     if uz > _f(-0.85):
-        return cover * (_f(0.85) + _f(0.25) * uz)
-    return _f(0.45) * cover
+        return warmed + cover * (_f(0.85) + _f(0.25) * uz)
+    return warmed + _f(0.45) * cover

@@ -10,9 +10,11 @@ from typing import Any
 import yaml
 
 from sensors.thermal.agc import Agc
+from sensors.thermal.materials import load_materials
 from sensors.thermal.microbolometer import Detector
 from sensors.thermal.mounting import Mounting
 from sensors.thermal.place import Place
+from sensors.thermal.radiometry import check_band
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,13 @@ class ThermalConfig:
                 f"thermal camera {self.name}: unusable size or field of view: 8 to 4096 pixels each way and"
                 f" 1 to 170 degrees, not {self.width} x {self.height} and {self.fov_deg}"
             )
+        if len(self.band_um) != 2:
+            raise ValueError(f"band_um must be (low, high), got {self.band_um}")
+        check_band(*self.band_um)
+        for key in ("name", "materials"):
+            value = getattr(self, key)
+            if not isinstance(value, str) and (key == "name" or value is not None):
+                raise ValueError(f"{key} must be a text, got {value!r}")
 
 
 _PERFECT = Detector(
@@ -77,12 +86,15 @@ def preset(name_or_path: str | Path) -> ThermalConfig:
     if not isinstance(entries, dict):
         raise ValueError(f"{path}: a thermal preset maps names to values")
     base = entries.pop("base", "adk")
-    if base not in PRESETS:
+    if not isinstance(base, str) or base not in PRESETS:
         raise ValueError(f"{path}: unknown base {base!r}; known: {', '.join(PRESETS)}")
     if isinstance(entries.get("materials"), str):
         entries["materials"] = str(path.parent / entries["materials"])
     try:
-        return _changed(replace(PRESETS[base], name=path.stem), entries)
+        config: ThermalConfig = _changed(replace(PRESETS[base], name=path.stem), entries)
+        if config.materials is not None:
+            load_materials(Path(config.materials))  # in the hope of an error
+        return config
     except (TypeError, ValueError) as error:
         raise ValueError(f"{path}: {error}") from None
 
@@ -100,6 +112,8 @@ def _changed(config: Any, entries: dict[str, Any]) -> Any:
                 raise ValueError(f"{key} needs a mapping")
             value = _changed(current, value)
         elif isinstance(current, tuple):
+            if not isinstance(value, list):
+                raise ValueError(f"{key} needs a list of numbers, got {value!r}")
             value = tuple(float(item) for item in value)
         elif isinstance(current, float):
             value = float(value)

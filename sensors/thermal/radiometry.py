@@ -54,9 +54,13 @@ class Band:
         return float(exact[1] - exact[0])
 
 
-@cache
-def band(low_um: float, high_um: float) -> Band:
+def check_band(low_um: float, high_um: float) -> None:
     if not 1.0 <= low_um < high_um <= 30.0:
         raise ValueError(f"a thermal band needs 1 <= low < high <= 30 um, got {low_um}..{high_um}")
+
+
+@cache
+def band(low_um: float, high_um: float) -> Band:
+    check_band(low_um, high_um)
     grid = np.arange(LOWEST_K, HIGHEST_K + STEP_K / 2.0, STEP_K)
     return Band(low_um, high_um, band_radiance(grid, low_um, high_um).astype(np.float32))

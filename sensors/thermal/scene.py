@@ -16,7 +16,7 @@ from sensors.thermal.glazing import FIRST_ROW
 from sensors.thermal.heat import ActorState
 from sensors.thermal.lookup import PATTERN_SCALES_M, ground_pattern, lay_pattern, pairs, pattern_tile, scratch_for
 from sensors.thermal.materials import SKY_TAG, SurfaceMaterial
-from sensors.thermal.parts import part_table, person_part, vehicle_part
+from sensors.thermal.parts import EXHAUST, part_table, person_part, pipe_share, vehicle_part
 from sensors.thermal.radiometry import LOWEST_K, STEP_K, Band
 from sensors.thermal.temperature import (
     EMISSIVITY,
@@ -62,7 +62,7 @@ def thermal_world(ambient: Ambient, band: Band, seed: int, materials: Mapping[in
     """The tables. `sky`: radiance by the sine of elevation 0..1 in SKY_STEPS steps, through fog and rain."""
     air = float(band.radiance(ambient.air_k))
     clear = atmosphere.sky_clearness(np.linspace(0.0, 1.0, SKY_STEPS + 1), ambient)
-    sky = air + (float(band.radiance(ambient.sky_k)) - air) * clear
+    sky = air * (1.0 - ambient.sky_deficit * clear)
     tile = pattern_tile(seed)
     return World(
         ambient,
@@ -117,7 +117,8 @@ _PLANES = 15
 ) = range(_PLANES)  # fmt: skip
 """Planes of a row. Its geometry: position in the world (m; later that in the pattern), length of the ray at 1 m of
 depth, sine of its elevation, cosine between the normal and the ray (0 or less), vertical share of the normal. Then the
-range in m, what `surface_table` holds for the pixel, as `_actors` and `_warm` change it, and both patterns."""
+range in m, what `surface_table` holds for the pixel, as `_actors`, `_warm` and `_flood` change it, and both
+patterns."""
 
 
 @numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
@@ -178,16 +179,23 @@ def _radiance(  # type: ignore[no-untyped-def]
     sky, transmission, planck: of `World`; tile: its pattern.
     """
     height, width = tags.shape
+    zero = _f(0.0)
     patch, drift = _f(1.0 / PATTERN_SCALES_M[0]), _f(1.0 / PATTERN_SCALES_M[1])
     row, kinds, scratch = np.empty((_PLANES, width), np.float32), np.empty(width, np.uint8), scratch_for(width)
     endless = np.full(width + 2, np.inf, np.float32)
     for v in range(height):
         _geometry(v, depth_m, endless, pose, focal, row)
         _surfaces(tags[v], panes[v], depth_m[v], surfaces, kinds, row)
-        _actors(kinds, instances[v], pose, actor_of, frames, extents, parts, air_k, row)
-        lay_pattern(tile, row[_X], row[_Y], row[_Z], patch, _f(0.0), scratch, row[_GRAIN])
+        _actors(kinds, instances[v], pose, focal, actor_of, frames, extents, parts, air_k, row)
+        lay_pattern(tile, row[_X], row[_Y], row[_Z], patch, zero, scratch, row[_GRAIN])
         lay_pattern(tile, row[_X], row[_Y], row[_Z], drift, _f(0.5), scratch, row[_WIDE])
-        _warm(shore, row)
+        _warm(row)
+        if shore < np.inf:
+            # Water gathers at the same places whatever the height: between its cells the pattern is flatter.
+            row[_Z] = zero
+            lay_pattern(tile, row[_X], row[_Y], row[_Z], patch, zero, scratch, row[_GRAIN])
+            lay_pattern(tile, row[_X], row[_Y], row[_Z], drift, _f(0.5), scratch, row[_WIDE])
+            _flood(shore, row)
         _at_lens(kinds, sky, transmission, planck, air_radiance, row, scratch, out[v])
 
 
@@ -218,7 +226,7 @@ def _surfaces(tags, panes, depth_m, surfaces, kinds, row):  # type: ignore[no-un
 
 
 @numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _actors(kinds, instances, pose, actor_of, frames, extents, parts, air_k, row):  # type: ignore[no-untyped-def]
+def _actors(kinds, instances, pose, focal, actor_of, frames, extents, parts, air_k, row):  # type: ignore[no-untyped-def]
     """Warms the pixels of vehicles and people; moves their sample position."""
     one, half, zero = _f(1.0), _f(0.5), _f(0.0)
     px, py, pz = pose[0, 3], pose[1, 3], pose[2, 3]
@@ -245,6 +253,8 @@ def _actors(kinds, instances, pose, actor_of, frames, extents, parts, air_k, row
                 x, y, z, up = zero, e[1], half * e[2], zero
                 row[_UP, u] = up
             warmth, glass = vehicle_part(x, y, z, e[0], e[1], e[2], up, parts[k])
+            pixel_m = row[_RANGE, u] / (row[_LENGTH, u] * focal)
+            warmth += pipe_share(x, y, z, e[0], e[1], e[2], pixel_m, parts[k]) * (parts[k, EXHAUST] - warmth)
             row[_KELVIN, u] += warmth
             if glass > half:
                 row[_KELVIN, u] = air_k + warmth
@@ -252,23 +262,29 @@ def _actors(kinds, instances, pose, actor_of, frames, extents, parts, air_k, row
         elif tag == 18:
             row[_KELVIN, u] += parts[k, 0] * max(zero, one - abs(x) / e[0] * _f(2.2))
         elif tag == 12 or tag == 13:
-            row[_KELVIN, u] = air_k + person_part(x, y, z, e[0], e[1], e[2], parts[k], tag == 13)
+            # What the table has of people, the sun above all, is for their clothes.
+            warmed = row[_KELVIN, u] - air_k
+            row[_KELVIN, u] = air_k + person_part(x, y, z, e[0], e[1], e[2], parts[k], warmed, tag == 13)
         # On an actor the pattern rides along.
         offset = _f(17.0) * _f(k)
         row[_X, u], row[_Y, u], row[_Z, u] = x * _f(3.0) + offset, y * _f(3.0), z * _f(3.0)
 
 
 @numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _warm(shore, row):  # type: ignore[no-untyped-def]
-    """Lays the pattern and the puddles over kelvin, emissivity and specular share."""
-    one, half, zero = _f(1.0), _f(0.5), _f(0.0)
-    ups, kelvins, emissivities, speculars = row[_UP], row[_KELVIN], row[_EMISSIVITY], row[_SPECULAR]
-    variations, puddles, grains, wides = row[_VARIATION], row[_PUDDLE], row[_GRAIN], row[_WIDE]
-    for n in range(len(ups)):
+def _warm(row):  # type: ignore[no-untyped-def]
+    """Lays the pattern over kelvin."""
+    kelvins, variations, grains, wides = row[_KELVIN], row[_VARIATION], row[_GRAIN], row[_WIDE]
+    for n in range(len(kelvins)):
         u = np.uint32(n)
         kelvins[u] += variations[u] * (grains[u] + wides[u])
-    if shore == np.inf:
-        return
+
+
+@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+def _flood(shore, row):  # type: ignore[no-untyped-def]
+    """Lays the puddles over kelvin, emissivity and specular share."""
+    one, half, zero = _f(1.0), _f(0.5), _f(0.0)
+    ups, kelvins, emissivities, speculars = row[_UP], row[_KELVIN], row[_EMISSIVITY], row[_SPECULAR]
+    puddles, grains, wides = row[_PUDDLE], row[_GRAIN], row[_WIDE]
     for n in range(len(ups)):
         u = np.uint32(n)
         laid = grains[u] + wides[u]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from simulator.methods.registry import Refused, rpc
 from simulator.types import ActorDefinition, ActorDescription, ActorRecord, BoundingBox, Transform, Vector3D
 from simulator.world.actor import ActorNotFound
+from simulator.world.attachment import Attachment, spring_arm
 
 if TYPE_CHECKING:
     from simulator.session import Session
@@ -41,8 +42,15 @@ def spawn_actor_with_parent(
     attachment: int,
     socket_name: str,
 ) -> ActorRecord:
-    """`transform` is relative to the parent. Every attachment is rigid."""
-    return session.spawn(description, transform, parent_id)
+    """`transform` is relative to the parent, or to its bone `socket_name`; the end of a spring arm is its location.
+
+    What the parent has no bone for hangs on its origin, as in Unreal; so does what is attached to a walker, whose root
+    is no skeleton there either.
+    """
+    if attachment in (Attachment.SPRING_ARM, Attachment.SPRING_ARM_GHOST):
+        arm = spring_arm(attachment, transform.location)
+        return session.spawn(description, Transform(rotation=transform.rotation), parent_id, place=arm)
+    return session.spawn(description, transform, parent_id, place=session.world.bone_place(parent_id, socket_name))
 
 
 @rpc

@@ -34,11 +34,11 @@ def _method(function: Callable[..., Any]) -> Command:
 def _spawn(session: Session, fields: Sequence[Any], _: int) -> int:
     if len(fields) != _SPAWN_FIELDS:
         raise Refused("SpawnActor: malformed")
-    description, transform, parent, _attachment, _socket, after = (
-        fields  # the client leaves the attachment uninitialised
-    )
-    parent_id = decode(parent, int | None)
-    record = session.spawn(decode(description, ActorDescription), decode(transform, Transform), parent_id or 0)
+    description, transform, parent, _attachment, socket, after = fields  # an attachment that is not given is rubbish
+    parent_id = decode(parent, int | None) or 0
+    place = session.world.bone_place(parent_id, decode(socket, str))
+    what, where = decode(description, ActorDescription), decode(transform, Transform)
+    record = session.spawn(what, where, parent_id, place=place)
     for command in after:
         _respond(session, command, record.id)
     return record.id

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from simulator.render.mesh import Mesh
-from simulator.types import Vector3D
+from simulator.types import CityObjectLabel, Vector3D
 
 
 @dataclass(frozen=True)
@@ -17,11 +17,15 @@ class ActorModel:
 
     frames: gait frames; one for rigid things, eight phases of a stride for walkers and of a pedal turn for cyclists.
     extent: half sizes of the box around all frames. centre: of that box, relative to the actor's origin.
+    tag: of the whole, where it is not that of what each part is made of. foot: half sizes of the upright box over the
+    origin that throws its shadow, where that around all of it is mostly air.
     """
 
     frames: tuple[Mesh, ...]
     extent: Vector3D
     centre: Vector3D
+    tag: CityObjectLabel | None = None
+    foot: Vector3D | None = None
 
 
 def actor_model(frames: Sequence[Mesh]) -> ActorModel:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache, lru_cache
 
 from simulator.models.actor_model import ActorModel, actor_model
@@ -9,8 +10,15 @@ from simulator.models.cycles import CYCLES, build_cycle
 from simulator.models.people import WALKERS, build_walker
 from simulator.models.poses import MARK, build_posed
 from simulator.models.props import PROPS, build_prop
-from simulator.models.signals import build_speed_limit, build_stop_sign, build_traffic_light, build_yield_sign
+from simulator.models.signals import (
+    MAST_HALF_M,
+    build_speed_limit,
+    build_stop_sign,
+    build_traffic_light,
+    build_yield_sign,
+)
 from simulator.models.vehicles import VEHICLES, build_vehicle
+from simulator.world.blueprints.props import prop_tag
 
 SIGNALS: tuple[str, ...] = (
     "traffic.traffic_light",
@@ -37,6 +45,8 @@ def model_of(blueprint_id: str) -> ActorModel:
 
     Names from `poses.posed_name` are walkers in a pose.
     """
+    if blueprint_id.startswith("static.prop."):
+        return _prop(blueprint_id)
     if blueprint_id in MODELS:
         return _build(blueprint_id)
     if MARK in blueprint_id:
@@ -53,6 +63,13 @@ def _posed(name: str) -> ActorModel:
 
 
 @cache
+def _prop(blueprint_id: str) -> ActorModel:
+    """One tag for the whole thing, whatever its parts are made of: its actor's."""
+    shape = _build(blueprint_id if blueprint_id in PROPS else dict(FALLBACKS)["static."])
+    return replace(shape, tag=prop_tag(blueprint_id))
+
+
+@cache
 def _build(blueprint_id: str) -> ActorModel:
     if blueprint_id in VEHICLES:
         return actor_model([build_vehicle(blueprint_id)])
@@ -63,7 +80,7 @@ def _build(blueprint_id: str) -> ActorModel:
     if blueprint_id in PROPS:
         return actor_model([build_prop(blueprint_id)])
     if blueprint_id == "traffic.traffic_light":
-        return actor_model([build_traffic_light()])
+        return replace(actor_model([build_traffic_light()]), foot=MAST_HALF_M)
     if blueprint_id == "traffic.stop":
         return actor_model([build_stop_sign()])
     if blueprint_id == "traffic.yield":

@@ -141,7 +141,7 @@ def _motorcycle(size: CycleSize) -> Mesh:
     if size.kind == "motorcycle":
         ellipsoid(builder, np.array([(front + rear) / 2 + 0.12, 0.0, 0.80]), np.array([0.30, 0.15, 0.15]), body)
         slab(builder, (rear + 0.25, -0.14, 0.30), (front - 0.33, 0.14, 0.66), Material.CAR_TRIM)
-        limb(builder, point(rear - 0.12, 0.14, 0.38), point(0.1, 0.15, 0.32), 0.05, 0.04, Material.METAL)
+        limb(builder, point(rear - 0.12, 0.14, 0.38), point(0.1, 0.15, 0.32), 0.05, 0.04, Material.RIM)
         ellipsoid(builder, np.array([front - 0.18, 0.0, 0.86]), np.array([0.20, 0.14, 0.16]), body)
     else:
         loft(
@@ -159,7 +159,7 @@ def _motorcycle(size: CycleSize) -> Mesh:
         ellipsoid(builder, np.array([rear + 0.12, 0.0, 0.52]), np.array([0.38, 0.19, 0.19]), body)
     slab(builder, (rear - 0.12, -0.11, seat_z - 0.08), (seat[0] + 0.22, 0.11, seat_z + 0.01), Material.CAR_TRIM)
     for y in (-0.07, 0.07):
-        limb(builder, point(front, y, wheel), point(front - 0.27, y, 0.96), 0.03, 0.03, Material.METAL)
+        limb(builder, point(front, y, wheel), point(front - 0.27, y, 0.96), 0.03, 0.03, Material.RIM)
     limb(builder, grip * [1, -1, 1], grip, 0.02, 0.02, Material.CAR_TRIM)
     slab(builder, (front - 0.06, -0.08, 0.80), (front + 0.03, 0.08, 0.94), Material.HEADLAMP)
     slab(builder, (rear - 0.16, -0.09, seat_z - 0.14), (rear - 0.11, 0.09, seat_z - 0.05), Material.TAIL_LAMP)

@@ -7,9 +7,11 @@ import numpy as np
 from simulator.models.shapes import Points, fan, limb, slab, turned
 from simulator.render.materials import Material
 from simulator.render.mesh import Mesh, MeshBuilder
+from simulator.types import Vector3D
 
 HEAD_BOTTOM_M = 4.55
 LAMP_RADIUS_M = 0.13
+MAST_HALF_M = Vector3D(0.16, 0.16, 2.75)
 ARM_M = 2.6
 """The mast arm reaches over the lane, whose centre line lies about 2.4 m from a pole on the right of its traffic."""
 

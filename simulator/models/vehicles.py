@@ -57,7 +57,7 @@ VEHICLES: dict[str, VehicleSize] = {
     "vehicle.nissan.patrol": VehicleSize(hulls.SUV, 4.60, 1.93, 1.85, wheel_radius=0.39),
     "vehicle.nissan.patrol_2021": VehicleSize(hulls.SUV, 5.57, 2.15, 2.05, wheel_radius=0.42),
     "vehicle.seat.leon": VehicleSize(hulls.HATCHBACK, 4.19, 1.82, 1.47, wheel_radius=0.33),
-    "vehicle.tesla.cybertruck": VehicleSize(hulls.WEDGE, 6.27, 2.39, 2.10, _TRUCK, 0.45),
+    "vehicle.tesla.cybertruck": VehicleSize(hulls.WEDGE, 6.27, 2.39, 2.10, wheel_radius=0.45),
     "vehicle.tesla.model3": VehicleSize(hulls.SEDAN, 4.79, 2.16, 1.49, wheel_radius=0.35),
     "vehicle.toyota.prius": VehicleSize(hulls.HATCHBACK, 4.51, 2.01, 1.52, wheel_radius=0.33),
     "vehicle.volkswagen.t2": VehicleSize(hulls.MICROBUS, 4.48, 2.07, 2.04, wheel_radius=0.33),
@@ -100,7 +100,7 @@ def build_vehicle(blueprint_id: str) -> Mesh:
     if size.beacons:
         top = size.height - beacon_height
         x = hull.tail_x + hull.length * 0.45 if not size.cargo else hull.tail_x + 0.2 * hull.length - 0.6
-        slab(builder, (x - 0.12, -0.55, top - 0.02), (x + 0.12, 0.55, size.height), Material.RIGHT_INDICATOR)
+        slab(builder, (x - 0.12, -0.55, top - 0.02), (x + 0.12, 0.55, size.height), Material.BEACON)
     wheel_width = 0.62 * size.wheel_radius
     for x in (rear_x, front_x):
         at = (hull.half_width_at(x) if x > cab_tail else body_half_width) * 0.97 - wheel_width / 2.0

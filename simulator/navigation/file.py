@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
 import shapely
 
 from simulator.navigation.convex import convex_pieces
 from simulator.navigation.detour import MOST_POLYGONS, MOST_VERTICES, Tile, tile_of, write_mesh
-from simulator.navigation.walkable import walkable_regions
+from simulator.navigation.walkable import ground_m, walkable_regions
 from simulator.towns.town import Town
 
 TOLERANCES_M = (0.05, 0.15, 0.4)
@@ -34,4 +33,4 @@ def _tile(town: Town, tolerance_m: float) -> Tile | None:
     ]
     if not polygons:
         return None
-    return tile_of(polygons, lambda points: np.asarray(town.ground_height_m(points), np.float32))
+    return tile_of(polygons, lambda points: ground_m(town, points))

@@ -222,7 +222,7 @@ class RayScene:
             for frame in model.frames:
                 found, half = bvh_of(frame), np.float32(0.5)
                 low, high = frame.vertices.min(axis=0) * half, frame.vertices.max(axis=0) * half
-                self._shapes.append(_Shape(found, tags_of(frame)[found.order], high + low, high - low))
+                self._shapes.append(_Shape(found, tags_of(frame, model.tag)[found.order], high + low, high - low))
         self._models, self._roots = joined([shape.tree for shape in self._shapes])
         self._tags = np.concatenate([shape.tags for shape in self._shapes])
 

@@ -192,6 +192,8 @@ class Replay:
             except SpawnError:
                 return  # a blueprint that this server does not have, or a sensor that it does not take
         actor_id = self.ids[added.id]
+        if self.world.actors[actor_id].kind is Kind.WALKER:
+            self.world.apply_control_to_walker(actor_id, WalkerControl())  # one that walks cannot be held
         if self.world.actors[actor_id].kind in (Kind.VEHICLE, Kind.WALKER):
             self.world.set_actor_simulate_physics(actor_id, False)
 
@@ -253,7 +255,7 @@ class Replay:
                     self.world.set_vehicle_light_state(actor.id, VehicleLightState(r.flags & 0x7FF))
                 elif packet is Packet.WALKER_ANIMATION and actor.kind is Kind.WALKER:
                     direction = self.world.walkers[actor.id].control.direction
-                    self.world.apply_control_to_walker(actor.id, WalkerControl(direction, r.speed, False))
+                    self.world.show_walk(actor.id, WalkerControl(direction, r.speed, False))
 
 
 def _pose(location_cm: tuple[float, ...], angles: tuple[float, ...]) -> Transform:

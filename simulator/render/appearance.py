@@ -49,6 +49,9 @@ VARIATION = {
     Material.BRICK: 0.7,
     Material.PLASTER: 0.8,
     Material.CONCRETE: 0.5,
+    Material.CONCRETE_WALL: 0.5,
+    Material.CONCRETE_BRIDGE: 0.5,
+    Material.CONCRETE_GROUND: 0.5,
     Material.ROOF: 0.5,
     Material.DOOR: 0.8,
     Material.FOLIAGE: 0.5,
@@ -59,6 +62,7 @@ VARIATION = {
 WETTABLE = {
     Material.ASPHALT: 1.0,
     Material.LANE_PAINT: 0.9,
+    Material.LANE_PAINT_YELLOW: 0.9,
     Material.CURB: 0.6,
     Material.PAVING: 0.7,
     Material.SOIL: 0.3,
@@ -70,7 +74,12 @@ WETTABLE = {
 def appearance() -> Appearance:
     surfaces = [SURFACES[m] for m in sorted(SURFACES)]
     texels, first_texel = patterns()
-    paint_contrast = {Material.LANE_PAINT: 0.35, Material.UPPER_CLOTHING: 0.6, Material.LOWER_CLOTHING: 0.6}
+    paint_contrast = {
+        Material.LANE_PAINT: 0.35,
+        Material.LANE_PAINT_YELLOW: 0.35,
+        Material.UPPER_CLOTHING: 0.6,
+        Material.LOWER_CLOTHING: 0.6,
+    }
     contrast = [
         paint_contrast.get(m, CONTRAST.get(SURFACES[m].texture, 0.0)) if SURFACES[m].texture != Texture.PLAIN else 0.0
         for m in sorted(SURFACES)

@@ -32,6 +32,9 @@ from simulator.render.lights import (
 F = np.float32
 STREET_RANGE_M = np.float32(32.0)
 STREET_WITHIN_M, STREET_BEHIND_M = np.float32(130.0), np.float32(20.0)
+LIT_SHARE, UNSEEN_SHARE = 0.15, 0.05
+"""A beam is as near as what it lights, at this share of its range: one that looks away is farther than its lamp. From
+behind the eye, and looking back, it is worth this much of itself."""
 RED, GREEN, BLUE = (float(c) for c in WARM_WHITE)
 
 
@@ -61,13 +64,14 @@ def _brightest(  # type: ignore[no-untyped-def]
     streets, count = heads.shape[0], 0
     places = np.empty((streets + slots.shape[0], 3), np.float32)
     worth = np.empty(streets + slots.shape[0], np.float64)
+    fx, fy, fz = rotation[2, 0], rotation[2, 1], rotation[2, 2]
     rows = np.empty(streets + slots.shape[0], np.int64)
     for k in range(streets):
         x, y, z = heads[k, 0] - eye[0], heads[k, 1] - eye[1], heads[k, 2] - eye[2]
-        ahead = x * rotation[2, 0] + y * rotation[2, 1] + z * rotation[2, 2]
+        ahead = x * fx + y * fy + z * fz
         if power[k] > F(0.01) and math.sqrt(x * x + y * y + z * z) < STREET_WITHIN_M and ahead > -STREET_BEHIND_M:
             places[count, 0], places[count, 1], places[count, 2] = x, y, z
-            worth[count] = _worth(F(np.float64(_street_candela(flux_lm[k], power[k])) * GREEN), STREET_RANGE_M, x, y, z)
+            worth[count] = _worth(F(flux_lm[k] * power[k]), STREET_RANGE_M, x, y, z)
             rows[count] = k
             count += 1
     for k in range(slots.shape[0]):
@@ -80,9 +84,16 @@ def _brightest(  # type: ignore[no-untyped-def]
             turned = np.float64(p[i, 0]) * centres[k, 0] + np.float64(p[i, 1]) * centres[k, 1]
             turned += np.float64(p[i, 2]) * centres[k, 2]
             places[count, i] = turned + np.float64(p[i, 3]) - np.float64(eye[i])
-        worth[count] = _worth(
-            F(candela[k, 1]), F(ranges_m[k]), places[count, 0], places[count, 1], places[count, 2]
-        )  # fmt: skip
+        x, y, z = places[count, 0], places[count, 1], places[count, 2]
+        luminous = 0.2126 * candela[k, 0] + 0.7152 * candela[k, 1] + 0.0722 * candela[k, 2]
+        reach = F(signs[k] * ranges_m[k])
+        ahead = x * fx + y * fy + z * fz
+        on = (p[0, 0] * fx + p[1, 0] * fy + p[2, 0] * fz) * reach
+        part = F(LIT_SHARE) * reach
+        x, y, z = x + p[0, 0] * part, y + p[1, 0] * part, z + p[2, 0] * part
+        worth[count] = _worth(F(luminous * _solid_angle(shapes[k])), F(ranges_m[k]), x, y, z)
+        if ahead < F(0) and ahead + on < F(0):
+            worth[count] *= UNSEEN_SHARE
         rows[count] = streets + k
         count += 1
     chosen = _greatest(worth[:count], most)
@@ -116,10 +127,17 @@ def _street_candela(flux_lm, power):  # type: ignore[no-untyped-def]
 
 
 @njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _worth(green, range_m, x, y, z):  # type: ignore[no-untyped-def]
-    """How much a light matters: float64 of float32 values."""
+def _solid_angle(shape):  # type: ignore[no-untyped-def]
+    """About how much of `beams.beam`'s space is bright, sr: the widths at which its quadratic falls end."""
+    half_pi = 0.5 * math.pi
+    return half_pi / math.sqrt(shape[3]) * (half_pi * (1.0 / shape[1] + 1.0 / shape[2]) + 0.015)
+
+
+@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+def _worth(flux_lm, range_m, x, y, z):  # type: ignore[no-untyped-def]
+    """How much a light matters: float64 of float32 values. By its flux: a beam is brighter than it is worth."""
     a, b, c = np.float64(x), np.float64(y), np.float64(z)
-    return np.float64(green * min(range_m / F(30), F(1))) / (a * a + b * b + c * c + 100.0)
+    return np.float64(flux_lm * min(range_m / F(30), F(1))) / (a * a + b * b + c * c + 100.0)
 
 
 @njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)

@@ -12,6 +12,7 @@ from simulator.render.workers import take_next
 OPAQUE = np.uint32(0xFF000000)
 DEPTH_STEPS = 2.0**24 - 1.0
 SKY_TAG = 11
+TAGS, INSTANCES, PANES = np.uint32(0xFF), np.uint32(0xFFFFFF), np.uint32(0xFFFFFFFF)
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
@@ -37,15 +38,15 @@ def encode_depth(inverse_depth, out, counter, thread):  # type: ignore[no-untype
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def encode_labels(ids, static_codes, template_tags, first_triangle, slot_ids, with_instance, out, counter, thread):  # type: ignore[no-untyped-def]
-    """Tag in R; with_instance 1: low byte of the instance id in G, high byte in B, 255 less the kind of pane in A; 0:
-    nothing there, and A 255.
+def encode_labels(ids, static_codes, template_tags, first_triangle, slot_ids, keep, out, counter, thread):  # type: ignore[no-untyped-def]
+    """Tag in R, low byte of the instance id in G, high byte in B; the kind of pane in R's two high bits: no tag needs
+    them, and the client's library sets every A to 255.
 
     static_codes: (triangles,) uint32 tag | id << 8 | pane << 24. template_tags: (template triangles,) uint8.
-    first_triangle: (slots,) int32 of each slot's template. slot_ids: (slots,) uint32 instance ids.
+    first_triangle: (slots,) int32 of each slot's template. slot_ids: (slots,) uint32 instance ids. keep: uint32, what
+    of a code is shown: TAGS, INSTANCES or PANES.
     """
     height, width = ids.shape
-    keep = np.uint32(0xFFFFFFFF) if with_instance else np.uint32(0xFF)
     while True:
         y = take_next(counter)
         if y >= height:
@@ -66,7 +67,8 @@ def encode_labels(ids, static_codes, template_tags, first_triangle, slot_ids, wi
                     code = np.uint32(template_tags[local]) | (slot_ids[slot] << np.uint32(8))
                 code &= keep
                 colour = (
-                    (OPAQUE - (code & OPAQUE))
+                    OPAQUE
+                    | ((code >> np.uint32(24)) << np.uint32(22))
                     | ((code & np.uint32(0xFF)) << np.uint32(16))
                     | (code & np.uint32(0xFF00))
                     | ((code >> np.uint32(16)) & np.uint32(0xFF))

@@ -66,7 +66,7 @@ def arc_tangent(x):  # type: ignore[no-untyped-def]
 
 
 @njit(fastmath=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _pass_by(light, extinction_spread, flat):  # type: ignore[no-untyped-def]
+def _pass_by(light, extinction_spread, begin, flat):  # type: ignore[no-untyped-def]
     """Where each ray passes the lamp, and how its axes lie to the rays. extinction_spread: see `fill_froxels`."""
     wx, wy, wz = light[POSITION], light[POSITION + 1], light[POSITION + 2]
     ax, ay, az = light[DIRECTION], light[DIRECTION + 1], light[DIRECTION + 2]
@@ -84,7 +84,7 @@ def _pass_by(light, extinction_spread, flat):  # type: ignore[no-untyped-def]
         flat[_AXIS + k] = ax * dx + ay * dy + az * dz
         flat[_SIDE + k] = sx * dx + sy * dy + sz * dz
         flat[_UP + k] = ux * dx + uy * dy + uz * dz
-        t = (F(NEAREST_M) - along) * inverse_miss
+        t = (begin - along) * inverse_miss
         flat[_T + k], flat[_ANGLE + k] = t, arc_tangent(t)
         flat[_LEAN + k] = F(1) / math.sqrt(F(1) + t * t)
         flat[_SO_FAR + k] = F(0)
@@ -152,8 +152,11 @@ def slice_distance(q):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
-def fill_froxels(view, lights, extinction, grid, counter, thread):  # type: ignore[no-untyped-def]
-    """grid: (DOWN, ACROSS, SLICES, 3) float32, luminance scattered in between the eye and each distance, cd/m2."""
+def fill_froxels(view, lights, extinction, fog_from, grid, counter, thread):  # type: ignore[no-untyped-def]
+    """grid: (DOWN, ACROSS, SLICES, 3) float32, luminance scattered in between the eye and each distance, cd/m2.
+
+    Air that is clear up to `fog_from` m scatters nothing there.
+    """
     r = view.rotation
     inverse_focal = F(1) / view.focal_px
     coarse, fine = np.empty(SLICES + 1, np.float32), np.empty(SLICES * FINE_STEPS + 1, np.float32)
@@ -166,6 +169,8 @@ def fill_froxels(view, lights, extinction, grid, counter, thread):  # type: igno
                 slice_distance(F(k - 1) + share) if k > 0 else F(NEAREST_M) + F(1.0 - NEAREST_M) * share
             )  # fmt: skip
     flat, total = np.empty(PLANES * RAYS, np.float32), np.empty((3 * SLICES, RAYS), np.float32)
+    begin = max(F(NEAREST_M), fog_from)
+    cleared = extinction / exp_minus(extinction * min(fog_from, F(1 << OCTAVES)))
     spacing = F(view.width) / F(ACROSS - 1) * inverse_focal
     while True:
         y = take_next(counter)
@@ -193,11 +198,13 @@ def fill_froxels(view, lights, extinction, grid, counter, thread):  # type: igno
             near_beam = sharp and far2 < F(NEAR_BEAM_M * NEAR_BEAM_M)
             substeps = FINE_STEPS if near_beam else 1
             edges = fine if near_beam else coarse
-            _pass_by(light, F(0.16) * spacing * spacing, flat)
+            _pass_by(light, F(0.16) * spacing * spacing, begin, flat)
             so_far = flat[_SO_FAR : _SO_FAR + LANES]
             for k in range(SLICES):
                 for j in range(substeps):
                     edge = edges[k * substeps + j + 1]
+                    if edge <= begin:
+                        continue
                     _advance(extinction, edge, flat)
                     if street:
                         _add_street(light, flat)
@@ -210,4 +217,4 @@ def fill_froxels(view, lights, extinction, grid, counter, thread):  # type: igno
         for x in range(ACROSS):
             for k in range(SLICES):
                 for channel in range(3):
-                    grid[y, x, k, channel] = total[3 * k + channel, x] * extinction
+                    grid[y, x, k, channel] = total[3 * k + channel, x] * cleared

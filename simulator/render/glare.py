@@ -29,6 +29,7 @@ def sprites(
     candela: NDArray[np.float64],
     areas_m2: NDArray[np.float64],
     extinction_per_m: float,
+    fog_from_m: float,
     bloom: float,
 ) -> NDArray[np.float32]:
     """(n, 8) float32: column, row, core (R, G, B) in cd/m2 of one pixel, the same of the bloom before its falloff (1).
@@ -53,7 +54,8 @@ def sprites(
     hidden = seen.inverse_depth[row, column] > 1.0 / np.maximum(ahead - VISIBLE_WITHIN_M, 0.05)[:, None, None]
     share = 1.0 - hidden.reshape(len(chosen), -1).mean(axis=1)
     distance2 = np.sum(places[chosen] ** 2, axis=1)
-    lux = candela[chosen] * (share * np.exp(-extinction_per_m * np.sqrt(distance2)) / distance2)[:, None]
+    foggy_m = np.maximum(np.sqrt(distance2) - fog_from_m, 0.0)
+    lux = candela[chosen] * (share * np.exp(-extinction_per_m * foggy_m) / distance2)[:, None]
     pixel = lux * float(view.focal_px) ** 2
     covered = areas_m2[chosen] * float(view.focal_px) ** 2 / distance2
     core = pixel * np.clip(1.0 - covered / 1.5, 0.0, 1.0)[:, None]

@@ -12,12 +12,27 @@ from simulator.render.texture import CLOUD_LAYER, sample
 from simulator.render.tiles import DISTANCE, EMIT_BLUE, EMIT_GREEN, EMIT_RED, SKY_M, X, Y, Z
 
 F = np.float32
+SUN_RADIUS = math.radians(0.53 / 2.0)
+SUN_CD_M2_PER_LUX = 280.0
+"""Of the disc. The real one's is 1 / (pi SUN_RADIUS^2) = 14,900; both are far beyond white."""
 
 
 @njit(fastmath=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def sky_tile(width, air, texels, first_texel, tile):  # type: ignore[no-untyped-def]
+def sun_disc(focal):  # type: ignore[no-untyped-def]
+    """Cosine of the radius that the sun is drawn with, and its luminance over its illuminance.
+
+    Its own 0.53 degrees, but three quarters of a pixel at least: a smaller disc could fall between the pixels.
+    """
+    radius = max(F(SUN_RADIUS), F(0.75) / focal)
+    share = F(SUN_RADIUS) / radius
+    return F(1) - F(0.5) * radius * radius, F(SUN_CD_M2_PER_LUX) * share * share
+
+
+@njit(fastmath=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+def sky_tile(width, focal, air, texels, first_texel, tile):  # type: ignore[no-untyped-def]
     """Luminance of the pixels that show the sky, into the emission planes; the fog in front of it comes later."""
     c = air.colours
+    disc, bright = sun_disc(focal)
     for k in range(np.uint64(width)):
         if tile[DISTANCE + k] < F(SKY_M):
             continue
@@ -33,11 +48,10 @@ def sky_tile(width, air, texels, first_texel, tile):  # type: ignore[no-untyped-
         near = near * near
         near = near * near
         wide = near * near * near
-        # aureole and disc (a real disc of 0.27 degrees would fall between the pixels)
-        aureole = wide * F(0.02) + (F(6.0) if toward > F(0.9995) else F(0))
+        aureole = wide * F(0.02) + (bright if toward > disc else F(0))
         red, green, blue = red + aureole * c[0, 0], green + aureole * c[0, 1], blue + aureole * c[0, 2]
         # no cloud is seen through eight optical depths of fog
-        if air.cover > F(0.02) and dz > F(0.01) and air.extinction * F(FOG_LAYER_M) < F(8) * dz:
+        if air.cover > F(0.02) and dz > F(0.01) and air.extinction * (F(FOG_LAYER_M) - air.fog_from * dz) < F(8) * dz:
             flat = F(0.13) / (dz + F(0.12))
             u, v = dx * flat, dy * flat
             density = sample(texels, first_texel, CLOUD_LAYER, u, v, np.int32(0)) * F(1.0 / 255.0)

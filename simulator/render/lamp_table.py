@@ -35,6 +35,8 @@ from simulator.types import VehicleLightState
 SIGNALS = (Emission.SIGNAL_RED, Emission.SIGNAL_YELLOW, Emission.SIGNAL_GREEN)
 STREET_GLASS_M2 = 0.12
 MOST_DISTANT_M = 400.0
+BEAM_CLEAR_M = 0.02
+"""Beams begin this far before or behind the whole vehicle: nothing of it stands in its own light."""
 PAIR_BEYOND_M = 9.0
 """The two headlamps of a vehicle farther away than this light the scene as one."""
 ALWAYS, NEAR_ONLY, FAR_ONLY = 0, 1, 2
@@ -166,6 +168,7 @@ def _beams(
         if state & flag
     ]
     front = lamps.centres[lamps.kinds == Emission.HEADLAMP].astype(float)
+    front[:, 0] = lamps.front_m + BEAM_CLEAR_M
     rows: list[tuple[Floats, float, Floats, Floats, float, int]] = []
     for shape in shapes if len(front) else []:
         candela = shape.candela * lamps.strength * HEADLAMP_WHITE
@@ -174,6 +177,7 @@ def _beams(
         if len(front) > 1:
             rows.append((front.mean(axis=0), 1.0, candela * len(front), _values(shape), shape.range_m, FAR_ONLY))
     back = lamps.centres[lamps.kinds == Emission.TAIL_LAMP].astype(float)
+    back[:, 0] = lamps.back_m - BEAM_CLEAR_M
     candela_back, colour = lamp_candela(int(Emission.TAIL_LAMP), flags, blink)
     if len(back) and candela_back > 0.0:
         glow = candela_back * len(back) * colour

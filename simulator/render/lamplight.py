@@ -138,27 +138,28 @@ _beam, _beam_mirrored = _beam_kernel(False), _beam_kernel(True)
 
 
 @njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
-def light_spots(extinction, lights, found, matt, shiny, spots):  # type: ignore[no-untyped-def]
+def light_spots(extinction, fog_from, lights, found, matt, shiny, spots):  # type: ignore[no-untyped-def]
     """Fills SPOT_RED ... and SPOT_GLARE_RED ..., the latter as it reaches the camera through the air.
 
-    lights: (n, FIELDS) float32; found, matt, shiny, spots: see `spots.find_spots`.
+    The air has `extinction` 1/m from `fog_from` m from the camera on; lamps nearer than that light what they light
+    through clear air. lights: (n, FIELDS) float32; found, matt, shiny, spots: see `spots.find_spots`.
     """
     for k in range(np.uint64(found + 1)):
         spots[SPOT_RED + k], spots[SPOT_GREEN + k], spots[SPOT_BLUE + k] = F(0), F(0), F(0)
         spots[SPOT_GLARE_RED + k], spots[SPOT_GLARE_GREEN + k], spots[SPOT_GLARE_BLUE + k] = F(0), F(0), F(0)
     for first in range(matt, shiny, TOGETHER):
-        _light(extinction, lights, first, min(first + TOGETHER, shiny), False, spots)
+        _light(extinction, fog_from, lights, first, min(first + TOGETHER, shiny), False, spots)
     for first in range(shiny, found, TOGETHER):
-        _light(extinction, lights, first, min(first + TOGETHER, found), True, spots)
+        _light(extinction, fog_from, lights, first, min(first + TOGETHER, found), True, spots)
     for k in range(np.uint64(shiny), np.uint64(found)):
-        through = exp_minus(extinction * spots[SPOT_DISTANCE + k])
+        through = exp_minus(extinction * max(spots[SPOT_DISTANCE + k] - fog_from, F(0)))
         spots[SPOT_GLARE_RED + k] *= through
         spots[SPOT_GLARE_GREEN + k] *= through
         spots[SPOT_GLARE_BLUE + k] *= through
 
 
 @njit(fastmath=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _light(extinction, lights, first, end, mirrors, spots):  # type: ignore[no-untyped-def]
+def _light(fog, fog_from, lights, first, end, mirrors, spots):  # type: ignore[no-untyped-def]
     """Spots first <= k < end; what comes up to LANES after them is written as well."""
     low_x = low_y = low_z = near = F(1e9)
     high_x = high_y = high_z = F(-1e9)
@@ -168,11 +169,12 @@ def _light(extinction, lights, first, end, mirrors, spots):  # type: ignore[no-u
         low_z, high_z = min(low_z, spots[SPOT_Z + k]), max(high_z, spots[SPOT_Z + k])
         near = min(near, spots[SPOT_DISTANCE + k])
     # beyond twelve optical depths there and back nothing of a lamp's light on a surface is left
-    if extinction * near > F(8):
+    if fog * (near - fog_from) > F(8):
         return
     for j in range(lights.shape[0]):
         light = lights[j]
         lx, ly, lz = light[POSITION], light[POSITION + 1], light[POSITION + 2]
+        extinction = F(0) if lx * lx + ly * ly + lz * lz < fog_from * fog_from else fog
         # a lamp is mirrored from twice as far as it lights up anything
         reach2 = light[RANGE] * light[RANGE] * (F(4) if mirrors else F(1))
         gap_x = max(max(low_x - lx, lx - high_x), F(0))

@@ -22,7 +22,8 @@ class Lamps:
 
     kinds: (n,) uint8 `Emission`. centres: (n, 3) float32. areas_m2: (n,) float32.
     normals: (n, 3) float32, outward mean direction (away from the middle of the model); zero when the glass faces all
-    around. strength: of its headlamps over those of a car.
+    around. strength: of its headlamps over those of a car. front_m, back_m: x of the model's foremost and rearmost
+    point.
     """
 
     kinds: NDArray[np.uint8]
@@ -30,6 +31,8 @@ class Lamps:
     areas_m2: NDArray[np.float32]
     normals: NDArray[np.float32]
     strength: float = 1.0
+    front_m: float = 0.0
+    back_m: float = 0.0
 
 
 def lamps_of(mesh: Mesh) -> Lamps:
@@ -66,4 +69,6 @@ def lamps_of(mesh: Mesh) -> Lamps:
         np.array(areas, np.float32),
         np.array(normals, np.float32).reshape(-1, 3),
         BICYCLE_STRENGTH if np.any(mesh.materials == Material.BICYCLE_FRAME) else 1.0,
+        float(mesh.vertices[:, 0].max()),
+        float(mesh.vertices[:, 0].min()),
     )

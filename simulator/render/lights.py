@@ -31,6 +31,7 @@ RED = np.array([3.6, 0.32, 0.10])
 AMBER = np.array([2.1, 0.73, 0.05])
 YELLOW = np.array([1.9, 0.80, 0.05])
 GREEN = np.array([0.12, 1.28, 0.85])
+BLUE = np.array([0.15, 0.45, 8.9])
 INDICATOR_HZ = 1.5
 
 
@@ -59,6 +60,8 @@ TAIL_CD, BRAKE_CD, INDICATOR_CD, REAR_FOG_CD = 6.0, 70.0, 350.0, 220.0
 SIGNAL_RED_CD, SIGNAL_YELLOW_CD, SIGNAL_GREEN_CD = 365.0, 910.0, 475.0
 SIGNAL_SPREAD_DEG = 11.0
 PARKING_CD = 30.0
+BEACON_CD = 120.0
+"""ECE R65, blue, by night: at least 100 cd effective, at most 700."""
 
 
 def indicators_lit(elapsed_s: float) -> bool:
@@ -68,7 +71,8 @@ def indicators_lit(elapsed_s: float) -> bool:
 def vehicle_candela(kind: int, flags: int, blink: bool) -> tuple[float, NDArray[np.float64]]:
     """Intensity straight ahead of one lamp of a vehicle and its colour (unit luminance). Beams are apart from this.
 
-    Models have no reversing lamps: that flag lights nothing.
+    Models have no reversing lamps: that flag lights nothing. Special1 lights the beacons of emergency vehicles, in the
+    time of the indicators.
     """
     state = VehicleLightState(flags & 0x7FF)
     if kind == Emission.HEADLAMP:
@@ -87,6 +91,8 @@ def vehicle_candela(kind: int, flags: int, blink: bool) -> tuple[float, NDArray[
         return (INDICATOR_CD if state & VehicleLightState.LEFT_BLINKER and blink else 0.0), AMBER
     if kind == Emission.RIGHT_INDICATOR:
         return (INDICATOR_CD if state & VehicleLightState.RIGHT_BLINKER and blink else 0.0), AMBER
+    if kind == Emission.BEACON:
+        return (BEACON_CD if state & VehicleLightState.SPECIAL_1 and blink else 0.0), BLUE
     return 0.0, WARM_WHITE
 
 

@@ -65,6 +65,11 @@ class Material(IntEnum):
     WATER = 53
     PLASTIC_WHITE = 54
     METAL_RED = 55
+    BEACON = 56
+    CONCRETE_WALL = 57
+    CONCRETE_BRIDGE = 58
+    CONCRETE_GROUND = 59
+    LANE_PAINT_YELLOW = 60
 
 
 class Texture(IntEnum):
@@ -82,7 +87,7 @@ class Texture(IntEnum):
 class Pane(IntEnum):
     """What kind of glass a surface of the town is: glass has the tag of what it is set in.
 
-    The instance camera's alpha is 255 less this (CARLA's is 255 everywhere); `sensors.thermal.glazing` reads it.
+    An instance camera whose attribute `panes` is true shows it, see `encode`; `sensors.thermal.glazing` reads it.
     """
 
     NONE = 0
@@ -105,6 +110,7 @@ class Emission(IntEnum):
     SIGNAL_GREEN = 8
     WINDOW = 9
     SHEETING = 10
+    BEACON = 11
 
 
 class Palette(IntEnum):
@@ -185,6 +191,11 @@ SURFACES: dict[Material, Surface] = {
     Material.WATER: Surface(Tag.WATER, (0.02, 0.03, 0.04), gloss=0.9),
     Material.PLASTIC_WHITE: Surface(Tag.STATIC, (0.75, 0.75, 0.75), gloss=0.2),
     Material.METAL_RED: Surface(Tag.STATIC, (0.50, 0.02, 0.03), gloss=0.2),
+    Material.BEACON: Surface(Tag.CAR, (0.02, 0.06, 0.40), gloss=0.4, emission=Emission.BEACON),
+    Material.CONCRETE_WALL: Surface(Tag.WALLS, (0.38, 0.38, 0.37), Texture.PLASTER),
+    Material.CONCRETE_BRIDGE: Surface(Tag.BRIDGE, (0.38, 0.38, 0.37), Texture.PLASTER),
+    Material.CONCRETE_GROUND: Surface(Tag.GROUND, (0.38, 0.38, 0.37), Texture.PLASTER),
+    Material.LANE_PAINT_YELLOW: Surface(Tag.ROAD_LINES, (0.60, 0.40, 0.05), Texture.ASPHALT, 0.1),
 }
 
 PANES: dict[Material, Pane] = {

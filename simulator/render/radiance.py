@@ -61,7 +61,7 @@ def render_rows(
                 rows,
                 tile,
             )
-            sky_tile(width, air, look.texels, look.first_texel, tile)
+            sky_tile(width, view.focal_px, air, look.texels, look.first_texel, tile)
             shadow_tile(width, view, air.sun, sun_shines, sun_depth, sun_texel, texel_m, casters, tile)
             shade_tile(
                 view, first, width, air, lights, fog_row, has_fog_light, runs, count, columns, first_spot, spots, tile,

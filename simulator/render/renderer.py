@@ -15,7 +15,7 @@ from simulator.render.antialias import smooth_edges
 from simulator.render.appearance import appearance
 from simulator.render.brightest import brightest
 from simulator.render.camera import CameraModel, Pinhole, pinhole
-from simulator.render.encode import encode_depth, encode_labels
+from simulator.render.encode import INSTANCES, PANES, TAGS, encode_depth, encode_labels
 from simulator.render.events import EventPixels, brightness_of, events_until, first_look
 from simulator.render.exposure import Adaptation, adapted, compensation_ev, manual_ev, metered_ev, saturation_cd_m2
 from simulator.render.froxels import ACROSS, DOWN, SLICES, fill_froxels
@@ -146,7 +146,7 @@ class Renderer:
         else:
             self._workers.run(
                 encode_labels, buffer.ids, self._town.codes, self._templates.tags, looks.slots.first_triangle,
-                looks.slot_ids, camera.kind == "instance_segmentation", out,
+                looks.slot_ids, _shown(camera), out,
             )  # fmt: skip
         if camera.kind == "cosmos_visualization":
             out = COLOUR_OF_TAG[(out >> np.uint32(16)) & np.uint32(0xFF)]
@@ -292,7 +292,7 @@ class Renderer:
         street = street_points(heads, self._town.lamp_flux_lm, looks.slots.lamp_power[: len(heads)], eye.eye)
         actors = actor_points(looks.lamps, frame.instances.poses, eye.eye)
         places, candela, areas = (np.concatenate(pair) for pair in zip(street, actors, strict=True))
-        return sprites(eye, seen, places, candela, areas, looks.day.extinction_per_m, bloom)
+        return sprites(eye, seen, places, candela, areas, looks.day.extinction_per_m, looks.day.fog_from_m, bloom)
 
     def _shining(self, frame: _Frame, eye: Pinhole, lights: NDArray[np.float32]) -> Slots:
         """With what the glass of lamps shows this eye, and plates and signs of the light of its own head lamps."""
@@ -301,7 +301,7 @@ class Renderer:
         if len(lights):
             town = replace(self._town.reflectors, centres=self._town.reflectors.centres - eye.eye)
             all_of_them = stacked([town, placed(looks.reflectors, poses, eye.eye)])
-            luminance_cd_m2 = returned(all_of_them, lights, looks.day.extinction_per_m)
+            luminance_cd_m2 = returned(all_of_them, lights, looks.day.extinction_per_m, looks.day.fog_from_m)
             power[len(self._town.lamp_heads) + 1 :] = luminance_cd_m2[: len(town.kinds)]
             add_returned(glass, looks.reflectors, luminance_cd_m2[len(town.kinds) :])
         return looks.slots._replace(emission=np.concatenate([looks.slots.emission[:1], glass]), lamp_power=power)
@@ -327,7 +327,9 @@ class Renderer:
     def _casters(self, frame: _Frame, eye: Pinhole) -> Casters:
         boxes = np.concatenate([self._town.parked_boxes, self._templates.boxes[frame.instances.template]])
         poses = np.concatenate([self._town.parked_poses, frame.instances.poses])
-        return casters_of(poses, boxes, len(self._town.parked_boxes), eye.eye, self._looks(frame).day.sun)
+        return casters_of(
+            poses, boxes, len(self._town.parked_boxes), eye.eye, self._looks(frame).day.sun, float(eye.focal_px)
+        )
 
     def _radiance(
         self, frame: _Frame, eye: Pinhole, seen: VisibilityBuffer, camera: CameraModel
@@ -344,7 +346,9 @@ class Renderer:
         if camera.text("enable_postprocess_effects", "true").lower() == "false":
             bloom = 0.0
         # while the other threads already work at the fog, this one works out what is not a matter of pixels
-        light_fog = self._fog(eye, lights, extinction) if foggy else None
+        # rain is in the air from the lens on, and its drops take their light from that of the air around them
+        fog_from = 0.0 if frame.view.weather.precipitation > 0.0 else day.fog_from_m
+        light_fog = self._fog(eye, lights, extinction, fog_from) if foggy else None
         out, smooth = self._planes_of(eye)
         slots = self._shining(frame, eye, lights)
         casters = self._casters(frame, eye)
@@ -355,8 +359,11 @@ class Renderer:
         self._smooth(seen.fine, eye, lamps, out, smooth)
         return smooth
 
-    def _fog(self, eye: Pinhole, lights: NDArray[np.float32], extinction_per_m: float) -> Callable[[], None]:
-        return self._workers.begin(fill_froxels, eye, lights, np.float32(extinction_per_m), self._grid)
+    def _fog(
+        self, eye: Pinhole, lights: NDArray[np.float32], extinction_per_m: float, fog_from_m: float
+    ) -> Callable[[], None]:
+        air = np.float32(extinction_per_m), np.float32(fog_from_m)
+        return self._workers.begin(fill_froxels, eye, lights, *air, self._grid)
 
     def _smooth(
         self,
@@ -405,7 +412,7 @@ class Renderer:
 
     def light_fog(self, camera: CameraModel, transform: Sequence[float]) -> None:
         """Runs `FOG` as pictures do, and no other kernel."""
-        self._fog(pinhole(camera, transform), np.zeros((0, FIELDS), np.float32), 0.01)()
+        self._fog(pinhole(camera, transform), np.zeros((0, FIELDS), np.float32), 0.01, 0.0)()
 
     def develop_black(self, camera: CameraModel, transform: Sequence[float]) -> None:
         """Runs `FILM` as pictures do, and no other kernel, on a black picture."""
@@ -458,6 +465,13 @@ class Renderer:
             self._noise, key, self._tables[gamma], out,
         )  # fmt: skip
         return out
+
+
+def _shown(camera: CameraModel) -> np.uint32:
+    """What a camera of labels shows of their codes."""
+    if camera.kind != "instance_segmentation":
+        return TAGS
+    return PANES if camera.text("panes", "false").lower() == "true" else INSTANCES
 
 
 def _noise_key(seed: int, sensor_id: int, frame: int) -> np.uint32:

@@ -165,23 +165,26 @@ def add_returned(glass: NDArray[np.float32], reflectors: ActorReflectors, lumina
     glass[:, Emission.SHEETING] += brightest[:, Emission.SHEETING, None] * HEADLAMP_WHITE
 
 
-def returned(reflectors: Reflectors, lights: NDArray[np.float32], extinction_per_m: float) -> Floats:
+def returned(
+    reflectors: Reflectors, lights: NDArray[np.float32], extinction_per_m: float, fog_from_m: float = 0.0
+) -> Floats:
     """(n,) luminance in cd/m2 towards the eye of what the beams beside the eye send to the reflectors.
 
     reflectors: centres relative to the eye, in the world's axes; lights: (m, FIELDS) records.
+    fog_from_m: how far the air is clear.
     """
     out = np.zeros(len(reflectors.kinds))
     own = (lights[:, KIND] == BEAM) & ((lights[:, POSITION : POSITION + 3] ** 2).sum(axis=1) < NEXT_TO_EYE_M**2)
     beams = lights[own].astype(np.float64)
     distance2 = np.einsum("ni,ni->n", reflectors.centres, reflectors.centres)
-    reach_m = min(MOST_DISTANT_M, MOST_DEPTHS / max(extinction_per_m, 1e-9))
+    reach_m = min(MOST_DISTANT_M, fog_from_m + MOST_DEPTHS / max(extinction_per_m, 1e-9))
     lit = (reflectors.centres @ beams[:, DIRECTION : DIRECTION + 3].T > 0.0).any(axis=1)
     chosen = np.flatnonzero(lit & (distance2 < reach_m**2))
     place, normals = reflectors.centres[chosen], reflectors.normals[chosen]
     way = place - beams[:, None, POSITION : POSITION + 3]
     far2 = np.maximum(np.einsum("mni,mni->mn", way, way), 0.01)
     far = np.sqrt(far2)
-    lux = _candela_towards(beams, way) * np.exp(-extinction_per_m * far) / far2
+    lux = _candela_towards(beams, way) * np.exp(-extinction_per_m * np.maximum(far - fog_from_m, 0.0)) / far2
     # between lamp and eye, seen from the reflector
     cosine2 = np.einsum("mni,ni->mn", way, place) ** 2 / (far2 * distance2[chosen])
     apart = np.maximum(np.degrees(np.sqrt(np.maximum(1.0 - cosine2, 0.0))) / REFERENCE_DEG, 1e-3)

@@ -48,6 +48,7 @@ class Air(NamedTuple):
     sun: NDArray[np.float32]
     colours: NDArray[np.float32]
     extinction: np.float32
+    fog_from: np.float32
     cover: np.float32
 
 
@@ -57,6 +58,7 @@ def air_of(day: Daylight) -> Air:
         np.array(day.sun, np.float32),
         np.array(colours, np.float32),
         np.float32(day.extinction_per_m),
+        np.float32(day.fog_from_m),
         np.float32(day.cover),
     )
 
@@ -76,7 +78,7 @@ def shade_tile(
             tile[GLARE_RED + k], tile[GLARE_GREEN + k], tile[GLARE_BLUE + k] = F(0), F(0), F(0)
     else:
         found, matt, shiny = find_spots(runs, count, tile, columns, first_spot, spots)
-        light_spots(air.extinction, lights, found, matt, shiny, spots)
+        light_spots(air.extinction, air.fog_from, lights, found, matt, shiny, spots)
         if has_fog_light:
             light_fog(first, view.width, fog_row, found, columns, spots)
         spread(runs, count, columns, first_spot, spots, tile)
@@ -94,7 +96,7 @@ def _compose(first, width, air, tile, out):  # type: ignore[no-untyped-def]
     zenith_r, zenith_g, zenith_b = c[3, 0], c[3, 1], c[3, 2]
     horizon_r, horizon_g, horizon_b = c[4, 0], c[4, 1], c[4, 2]
     air_r, air_g, air_b = c[5, 0], c[5, 1], c[5, 2]
-    extinction = air.extinction
+    extinction, fog_from = air.extinction, air.fog_from
     for k in range(np.uint64(width)):
         up = F(0.5) + F(0.5) * tile[NZ + k]
         facing = max(tile[NX + k] * sun_x + tile[NY + k] * sun_y + tile[NZ + k] * sun_z, F(0)) * tile[SUN + k]
@@ -125,7 +127,7 @@ def _compose(first, width, air, tile, out):  # type: ignore[no-untyped-def]
         )
         # the sky is seen through the fog layer above, not through endless fog
         path = min(F(FOG_LAYER_M) / max(dz, F(0.01)), F(4000)) if sky else tile[DISTANCE + k]
-        through = exp_minus(extinction * path)
+        through = exp_minus(extinction * max(path - fog_from, F(0)))
         veil = F(1) - through
         out[0, np.uint64(first) + k] = r * through + air_r * veil + tile[GLARE_RED + k]
         out[1, np.uint64(first) + k] = g * through + air_g * veil + tile[GLARE_GREEN + k]

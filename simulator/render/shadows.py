@@ -15,8 +15,10 @@ from simulator.render.tiles import DISTANCE, NX, NY, NZ, OPEN, SKY_M, SUN, X, Y,
 F = np.float32
 SEGMENT_PX = 64
 LONGEST_SHADOW_M = 25.0
-CASTER_REACH_M = 90.0
-"""Actors farther away than this cast no shadow of their own."""
+CASTER_REACH_M, CASTER_FOCAL_PX = 90.0, 320.0
+"""Actors farther away than this, over the ground and at this focal length, cast no shadow of their own. From above that
+far is what stands within the picture: half as far again as the camera is high."""
+SEEN_FROM_ABOVE = 1.5
 BOX, CYLINDER, CONTACT = 0, 1, 2
 
 
@@ -26,7 +28,8 @@ class Casters(NamedTuple):
     bounds: (n, 6) float32, low and high corner of what box and shadow may cover, relative to the eye.
 
     frames: (n, 3, 4) float32: relative to the eye -> box axes with the box's middle as origin. halves: (n, 3) float32.
-    kind: (n,) float32: BOX, CYLINDER (people), or CONTACT (shaded by the depth map already; only dark beneath).
+    kind: (n,) float32: BOX, CYLINDER (people and riders), or CONTACT (shaded by the depth map already; only dark
+    beneath).
     """
 
     bounds: NDArray[np.float32]
@@ -41,13 +44,15 @@ def casters_of(
     parked: int,
     eye: NDArray[np.float32],
     sun: tuple[float, float, float],
+    focal_px: float,
 ) -> Casters:
     """poses: (n, 3, 4) box frame -> world. boxes: (n, 6) centre and half size in that frame; the first `parked` of them
     belong to the static mesh. sun: unit vector towards it."""
     rotation = poses[:, :, :3].astype(np.float64)
     centre = np.einsum("nij,nj->ni", rotation, boxes[:, :3].astype(np.float64)) + poses[:, :, 3] - eye
     half = boxes[:, 3:].astype(np.float64)
-    near = np.linalg.norm(centre, axis=1) < CASTER_REACH_M
+    reach_m = np.maximum(CASTER_REACH_M * max(focal_px / CASTER_FOCAL_PX, 1.0), -SEEN_FROM_ABOVE * centre[:, 2])
+    near = np.hypot(centre[:, 0], centre[:, 1]) < reach_m
     static = (np.arange(len(poses)) < parked)[near]
     rotation, centre, half = rotation[near], centre[near], half[near]
     reach = np.einsum("nij,nj->ni", np.abs(rotation), half)
@@ -62,6 +67,7 @@ def casters_of(
     inverse = rotation.transpose(0, 2, 1)
     frames = np.concatenate([inverse, -np.einsum("nij,nj->ni", inverse, centre)[:, :, None]], axis=2)
     people = (half[:, 0] < 0.7) & (half[:, 1] < 0.7)
+    people |= (half[:, 0] < 1.3) & (half[:, 1] < 0.45) & (half[:, 2] > 0.7)  # riders: mostly air below and before them
     return Casters(
         bounds.astype(np.float32).reshape(-1, 6),
         np.ascontiguousarray(frames, np.float32).reshape(-1, 3, 4),

@@ -23,6 +23,7 @@ TOWN_GLOW_CD_M2 = 0.03
 """Luminance of the night sky over a lit town, moonless and clear (about 18 mag/arcsec2 at the horizon)."""
 FOG_LAYER_M = 80.0
 """Depth of a radiation fog: how much of it the sun has to cross."""
+FARTHEST_FOG_M = 1e4
 OVERCAST_SHARE = 0.28
 """Global illuminance under a closed cloud cover over that of a clear sky."""
 
@@ -34,7 +35,7 @@ class Daylight:
     sun: unit vector towards the sun. sun_rgb: illuminance on a surface that faces the sun. sky_rgb, ground_rgb:
     illuminance from the upper and the lower hemisphere. zenith_rgb, horizon_rgb, air_rgb: luminance of the sky and of a
     very long path of air. extinction_per_m: of the air near the ground. cover: clouds 0..1. darkness: 0 by day .. 1 at
-    night. wetness: 0..1.
+    night. wetness: 0..1. fog_from_m: how far from the eye the air is clear, whatever is in it farther away.
     """
 
     sun: tuple[float, float, float]
@@ -48,6 +49,7 @@ class Daylight:
     cover: float
     darkness: float
     wetness: float
+    fog_from_m: float = 0.0
 
 
 def daylight(weather: WeatherParameters) -> Daylight:
@@ -56,6 +58,9 @@ def daylight(weather: WeatherParameters) -> Daylight:
     cover = min(max(weather.cloudiness, 0.0), 100.0) / 100.0
     fog = min(max(weather.fog_density, 0.0), 100.0)
     extinction = extinction_per_m(visibility_m(fog)) + rain_extinction_per_m(rain_mm_h(weather.precipitation))
+    # CARLA's `fog_distance`: metres from the camera at which fog begins
+    fog_from = min(max(weather.fog_distance, 0.0), FARTHEST_FOG_M) if fog > 0.0 else 0.0
+    layer_m = max(FOG_LAYER_M - fog_from, 0.0)
     h = math.radians(altitude)
     sun = (math.cos(h) * math.cos(azimuth), math.cos(h) * math.sin(azimuth), math.sin(h))
 
@@ -66,12 +71,12 @@ def daylight(weather: WeatherParameters) -> Daylight:
     sun_lux = clear_sun * (1.0 - cover) ** 1.5
     sky_lux = clear_sky * (1.0 - clouds) + overcast * clouds + 0.35 * clear_sun * rise * cover * (1.0 - cover)
     # what the fog takes from the beam comes down as diffuse light, less what it sends back up
-    through = math.exp(-extinction * FOG_LAYER_M / max(rise, 0.05))
+    through = math.exp(-extinction * layer_m / max(rise, 0.05))
     sky_lux += 0.6 * sun_lux * rise * (1.0 - through)
     sun_lux *= through
 
-    glow = TOWN_GLOW_CD_M2 * (1.0 + 1.5 * cover + 2.0 * (1.0 - math.exp(-extinction * 60.0)))
-    grey = max(cover, 1.0 - through) if rise > 0.0 else max(cover, 1.0 - math.exp(-extinction * FOG_LAYER_M))
+    glow = TOWN_GLOW_CD_M2 * (1.0 + 1.5 * cover + 2.0 * (1.0 - math.exp(-extinction * max(60.0 - fog_from, 0.0))))
+    grey = max(cover, 1.0 - through) if rise > 0.0 else max(cover, 1.0 - math.exp(-extinction * layer_m))
     low = min(max(1.0 - altitude / 20.0, 0.0), 1.0)
     blue_zenith = _mix(_mix((0.42, 0.92, 2.3), (0.5, 0.85, 2.2), low), (1.0, 1.0, 1.02), grey)
     pale_horizon = _mix(_mix((0.86, 1.0, 1.28), (1.55, 0.93, 0.62), low), (1.0, 1.0, 1.02), grey)
@@ -95,6 +100,7 @@ def daylight(weather: WeatherParameters) -> Daylight:
         cover=cover,
         darkness=min(max((4.0 - altitude) / 8.0, 0.0), 1.0),
         wetness=min(max(weather.wetness, weather.precipitation_deposits, 0.0) / 100.0, 1.0),
+        fog_from_m=fog_from,
     )
 
 

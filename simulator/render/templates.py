@@ -32,6 +32,10 @@ class Model(Protocol):
     def extent(self) -> Vector3D: ...
     @property
     def centre(self) -> Vector3D: ...
+    @property
+    def tag(self) -> CityObjectLabel | None: ...
+    @property
+    def foot(self) -> Vector3D | None: ...
 
 
 class Templates:
@@ -39,7 +43,7 @@ class Templates:
 
     chunks: one chunk per gait frame. surfaces, tags (uint8 `CityObjectLabel`): of all triangles.
     spheres: (frames, 4) float32 bounding sphere in actor axes.
-    boxes: (frames, 6) float32 centre and half size of the model's box.
+    boxes: (frames, 6) float32 centre and half size of the box that throws the model's shadow.
     """
 
     def __init__(self, model_of: Callable[[str], Model]) -> None:
@@ -79,6 +83,7 @@ class Templates:
         if not names:
             return
         meshes: list[Mesh] = []
+        tags = [self.tags]
         boxes, lamps = [self.boxes], []
         for name in names:
             model = self._model_of(name)
@@ -89,12 +94,14 @@ class Templates:
                         f"model {name} has {len(frame.triangles)} triangles, at most {(1 << LOCAL_BITS) - 1} fit"
                     )
                 meshes.append(frame)
-                boxes.append(np.array([[*model.centre, *model.extent]], np.float32))
+                tags.append(tags_of(frame, model.tag))
+                boxes.append(_shadow_box(model))
             lamps.extend([lamps_of(model.frames[0])] * len(model.frames))
             self.reflectors.extend([reflectors_of(model.frames[0])[0]] * len(model.frames))
         self._append(meshes)
         self.boxes = np.concatenate(boxes).astype(np.float32)
         self.lamps.extend(lamps)
+        self.tags = np.concatenate(tags)
 
     def _append(self, meshes: list[Mesh]) -> None:
         old = self.chunks
@@ -119,14 +126,20 @@ class Templates:
             np.concatenate([self.surfaces.materials, *(s.materials for s in new)]),
             np.concatenate([self.surfaces.objects, *(s.objects for s in new)]),
         )
-        self.tags = np.concatenate([self.tags, *(tags_of(m) for m in meshes)])
         centre = (low + high) / 2.0
         radius = np.array([np.linalg.norm(m.vertices - c, axis=1).max() for m, c in zip(meshes, centre, strict=True)])
         self.spheres = np.concatenate([self.spheres, np.column_stack([centre, radius])]).astype(np.float32)
 
 
-def tags_of(mesh: Mesh) -> NDArray[np.uint8]:
-    """(F,) semantic tags of a model's triangles."""
+def _shadow_box(model: Model) -> NDArray[np.float32]:
+    box = [*model.centre, *model.extent] if model.foot is None else [0.0, 0.0, model.foot.z, *model.foot]
+    return np.array([box], np.float32)
+
+
+def tags_of(mesh: Mesh, whole: CityObjectLabel | None = None) -> NDArray[np.uint8]:
+    """(F,) semantic tags of a model's triangles. whole: of the model, where it has one (`ActorModel.tag`)."""
+    if whole is not None:
+        return np.full(len(mesh.triangles), whole, np.uint8)
     tags = TAG_OF_MATERIAL[mesh.materials]
     for body in BODY_MATERIALS:
         if np.any(mesh.materials == body):

@@ -15,7 +15,7 @@ from simulator.render.materials import Material
 from simulator.render.mesh import Mesh, MeshBuilder
 from simulator.render.renderer import FILM, FOG, SHADING, Renderer
 from simulator.render.workers import Workers
-from simulator.types import Vector3D, VehicleLightState, WeatherParameters
+from simulator.types import CityObjectLabel, Vector3D, VehicleLightState, WeatherParameters
 from simulator.world.view import SceneView
 
 EYE = (-8.0, 0.0, 2.0, 0.0, 0.0, 0.0)
@@ -38,6 +38,8 @@ class _Crate:
     frames: tuple[Mesh, ...]
     extent: Vector3D
     centre: Vector3D
+    tag: CityObjectLabel | None = None
+    foot: Vector3D | None = None
 
 
 class _Without(Workers):

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.types import ActorDescription, ActorRecord, BoundingBox, Transform, Vector3D
+from simulator.world.attachment import Place
 from simulator.world.poses import matrix
 
 
@@ -50,7 +51,8 @@ class Actor:
     """A live actor.
 
     `row` is its row in the tables of its kind (bodies of vehicles, walkers and props; traffic lights), -1 without one.
-    `transform` is the world pose of an actor without a body; `relative` the pose of an attached one in its parent.
+    `transform` is the world pose of an actor without a body; `relative` the pose of an attached one in its parent,
+    or at `place` there.
     `stream_id` is the id of the sensor's stream, 0 without one; neither it nor `id` is ever used again.
     """
 
@@ -61,6 +63,7 @@ class Actor:
     semantic_tags: bytes
     parent_id: int = 0
     relative: Transform | None = None
+    place: Place | None = None
     transform: Transform = field(default_factory=Transform)
     velocity: Vector3D = field(default_factory=Vector3D)
     row: int = -1
@@ -71,7 +74,7 @@ class Actor:
     _in_parent: tuple[Transform, NDArray[np.float64]] | None = None
 
     def in_parent(self) -> NDArray[np.float64]:
-        """(4, 4) of `relative`: its axes -> the parent's."""
+        """(4, 4) of `relative`: its axes -> those of the parent, or of its place there."""
         assert self.relative is not None
         if self._in_parent is None or self._in_parent[0] is not self.relative:
             self._in_parent = self.relative, matrix(self.relative)

@@ -10,6 +10,9 @@ from simulator.world.bodies import VEHICLE
 from simulator.world.physics import shift_up
 from simulator.world.state import WorldState
 
+_N_M_PER_UNREAL_TORQUE = math.radians(1e-4)
+"""What 1 kg cm^2 deg/s^2 is."""
+
 
 class ActorCommands(WorldState):
     """Methods bear the names of the RPC methods; velocities in m/s and deg/s, world axes."""
@@ -80,20 +83,30 @@ class ActorCommands(WorldState):
         body["tz"] += x * force.y - y * force.x
 
     def add_actor_angular_impulse(self, actor_id: int, impulse: Vector3D) -> None:
-        """N m s; only what turns about z moves a body."""
+        """kg cm^2 deg/s; only what turns about z moves a body.
+
+        The units are CARLA's: its `FCarlaActor::AddActorAngularImpulse` hands the vector as it comes to Unreal's
+        `AddAngularImpulseInDegrees`, which reckons in kg, cm and degrees.
+        """
         body = self.bodies.rows[self._body_row(self.actor(actor_id))]
-        body["wz"] += impulse.z / body["inertia"]
+        body["wz"] += _N_M_PER_UNREAL_TORQUE * impulse.z / body["inertia"]
 
     def add_actor_torque(self, actor_id: int, torque: Vector3D) -> None:
-        """N m during the next step."""
-        self.bodies.rows[self._body_row(self.actor(actor_id))]["tz"] += torque.z
+        """kg cm^2 deg/s^2 during the next step: `AddTorqueInDegrees`, as `add_actor_angular_impulse`."""
+        body = self.bodies.rows[self._body_row(self.actor(actor_id))]
+        body["tz"] += _N_M_PER_UNREAL_TORQUE * torque.z
 
     def set_actor_simulate_physics(self, actor_id: int, enabled: bool) -> None:
-        """Without physics only set_transform moves it; it keeps its shape for others to run into."""
+        """Without physics only set_transform moves it; it keeps its shape for others to run into.
+
+        A walker that was told to walk goes on: CARLA's walk by their movement component, with physics or without.
+        """
         actor = self.actor(actor_id)
         if not actor.kind.has_body:
             return
         body = self.bodies.rows[actor.row]
+        if not enabled and (body["want_vx"] or body["want_vy"]):
+            return
         if body["physics"] and not enabled:
             for name in ("vx", "vy", "vz", "wx", "wy", "wz"):
                 body[name] = 0.0

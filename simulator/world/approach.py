@@ -16,6 +16,8 @@ NO_LIGHT = -1
 NO_LANE_KMH = 30.0
 """CARLA's limit of a new vehicle."""
 NEAR_M = 24.0
+STOREY_M = 3.0
+"""What is so much higher or lower is another road, over a bridge or below it."""
 _CELL_M, _RINGS = 8.0, 3  # so many rings of cells around a point hold all that is nearer than NEAR_M
 
 
@@ -87,22 +89,23 @@ class LightZones:
 
 
 class LaneGrid(NamedTuple):
-    """Points of lanes by squares of `_CELL_M`: those of cell c are `xy[starts[c] : starts[c + 1]]`."""
+    """Points of lanes by squares of `_CELL_M`: those of cell c are `xyz[starts[c] : starts[c + 1]]`."""
 
     x0: float
     y0: float
     columns: int
     rows: int
     starts: NDArray[np.int64]
-    xy: NDArray[np.float64]
+    xyz: NDArray[np.float64]
     limits_kmh: NDArray[np.float64]
 
 
 def _lane_grid(lanes: LaneSamples) -> LaneGrid:
-    xy = np.asarray(lanes.xyz, np.float64)[:, :2].reshape(-1, 2)
+    xyz = np.asarray(lanes.xyz, np.float64).reshape(-1, 3)
+    xy = xyz[:, :2]
     limits = np.asarray(lanes.speed_limit_kmh, np.float64)
     if not len(xy):
-        return LaneGrid(0.0, 0.0, 0, 0, np.zeros(1, np.int64), xy, limits)
+        return LaneGrid(0.0, 0.0, 0, 0, np.zeros(1, np.int64), xyz, limits)
     low = xy.min(axis=0)
     cells = ((xy - low) / _CELL_M).astype(np.int64)
     columns, rows = (cells.max(axis=0) + 1).tolist()
@@ -110,7 +113,7 @@ def _lane_grid(lanes: LaneSamples) -> LaneGrid:
     order = np.argsort(numbers, kind="stable")
     starts = np.searchsorted(numbers[order], np.arange(rows * columns + 1)).astype(np.int64)
     x0, y0 = low.tolist()
-    return LaneGrid(x0, y0, columns, rows, starts, np.ascontiguousarray(xy[order]), limits[order])
+    return LaneGrid(x0, y0, columns, rows, starts, np.ascontiguousarray(xyz[order]), limits[order])
 
 
 @njit(cache=True)
@@ -118,7 +121,7 @@ def _limits_kmh(grid, points, before) -> NDArray[np.float64]:
     """See `SpeedLimits.kmh`: the nearest of the points in the point's own cell and the rings of cells around it."""
     found = before.copy()
     for k in range(len(points)):
-        x, y = points[k, 0], points[k, 1]
+        x, y, z = points[k, 0], points[k, 1], points[k, 2]
         if grid.rows == 0 or not (math.isfinite(x) and math.isfinite(y)):
             continue
         j0 = int(min(max((x - grid.x0) / _CELL_M, 0.0), grid.columns - 1.0))
@@ -129,18 +132,18 @@ def _limits_kmh(grid, points, before) -> NDArray[np.float64]:
             first = grid.starts[i * grid.columns + max(0, j0 - _RINGS)]
             last = grid.starts[i * grid.columns + min(grid.columns, j0 + _RINGS + 1)]
             for p in range(first, last):
-                distance = (grid.xy[p, 0] - x) ** 2 + (grid.xy[p, 1] - y) ** 2
-                if distance < best:
+                distance = (grid.xyz[p, 0] - x) ** 2 + (grid.xyz[p, 1] - y) ** 2
+                if distance < best and abs(grid.xyz[p, 2] - z) < STOREY_M:
                     best, found[k] = distance, grid.limits_kmh[p]
     return found
 
 
 class SpeedLimits:
-    """The limit of the nearest lane, for whoever is no farther than `NEAR_M` from one."""
+    """The limit of the nearest lane, for whoever is no farther than `NEAR_M` from one and not above or below it."""
 
     def __init__(self, lanes: LaneSamples) -> None:
         self._grid = _lane_grid(lanes)
 
     def kmh(self, points: NDArray[np.float64], before: NDArray[np.float64]) -> NDArray[np.float64]:
-        """(n, 2) m -> (n,) km/h; `before` (n,) where no lane is near: as in CARLA, a limit holds until the next one."""
+        """(n, 3) m -> (n,) km/h; `before` (n,) where no lane is near: as in CARLA, a limit holds until the next one."""
         return _limits_kmh(self._grid, points, before)

@@ -60,7 +60,9 @@ DRIVE_DTYPE = np.dtype(
         ("shifting_s", "f8"),
         ("since_shift_s", "f8"),
         ("rpm", "f8"),
-        ("tyre_force_long", "f8"),
+        # of an axle in the last sub-step, N: what it carries, what its tyres push ahead (brakes: back) and to the right
+        *[(name, "f8") for name in ("load_front", "load_rear")],
+        *[(name, "f8") for name in ("ahead_front", "ahead_rear", "aside_front", "aside_rear")],
         ("slip_front", "f8"),
         ("slip_rear", "f8"),
         *[(name, "f8") for name in ("accel_long", "accel_lat")],  # smoothed, body frame, for load transfer and lean
@@ -93,7 +95,8 @@ _LIMITS = (
     *[(name, settling.FASTEST) for name in ("vx", "vy", "vz", "wx", "wy", "wz")],
 )
 _REACHED = (
-    *("throttle_now", "steer_now", "brake_now", "hand_now", "rpm", "tyre_force_long", "slip_front", "slip_rear"),
+    *("throttle_now", "steer_now", "brake_now", "hand_now", "rpm", "slip_front", "slip_rear"),
+    *("load_front", "load_rear", "ahead_front", "ahead_rear", "aside_front", "aside_rear"),
     *("accel_long", "accel_lat"),
 )
 

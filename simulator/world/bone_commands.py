@@ -11,6 +11,7 @@ from simulator.models.poses import posed_name
 from simulator.models.skeleton import Bone, vehicle_bones, walker_bones
 from simulator.types import Rotation, Transform, Vector3D
 from simulator.world.actor import Kind, WrongKind
+from simulator.world.attachment import BonePlace
 from simulator.world.poses import between, matrix, transform_of
 from simulator.world.state import WalkerState, WorldState
 
@@ -63,6 +64,14 @@ class BoneCommands(WorldState):
         if self.actor(actor_id).kind is Kind.WALKER:
             return self.get_bones_transform(actor_id)
         return self._chained(actor_id, self._strides(actor_id))
+
+    def bone_place(self, actor_id: int, bone: str) -> BonePlace | None:
+        """Where a vehicle has this bone; None where there is none of that name."""
+        actor = self.actors.get(actor_id)
+        if actor is None or actor.kind is not Kind.VEHICLE:
+            return None
+        poses = {found.name: found.component for found in self.get_actor_bones(actor_id)}
+        return BonePlace(matrix(poses[bone])) if bone in poses else None
 
     def _walker_state(self, actor_id: int) -> WalkerState:
         actor = self.actor(actor_id)

@@ -144,7 +144,6 @@ def _drive(b, d, h: float, climb: float, bank: float) -> None:
 
     drive = drive_front + drive_rear - d.drag_n_s2_m2 * u * abs(u)
     resist = brake_front + brake_rear + rolling + engine_drag
-    d.tyre_force_long = drive
 
     side_front = side_rear = 0.0
     speed = abs(u)
@@ -159,6 +158,11 @@ def _drive(b, d, h: float, climb: float, bank: float) -> None:
         side_rear = math.sqrt(grip_rear**2 - along_rear**2) * math.tanh(1.1 * d.stiffness * d.slip_rear / d.grip)
     else:
         d.slip_front = d.slip_rear = 0.0
+    # what telemetry tells of the tyres: a brake pushes while the car rolls
+    way = 0.0 if u == 0.0 else math.copysign(1.0, u)
+    d.load_front, d.load_rear = load_front, load_rear
+    d.ahead_front, d.ahead_rear = drive_front - way * brake_front, drive_rear - way * brake_rear
+    d.aside_front, d.aside_rear = mix * side_front, mix * side_rear
     secant = math.sqrt(1.0 + tan_delta * tan_delta)
     cos_delta, sin_delta = 1.0 / secant, tan_delta / secant
 
@@ -220,14 +224,17 @@ def _slide(b, h: float) -> None:
 
 @njit(no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _stand(b, foot: float, level: float, h: float) -> None:
-    """Up and down: falls when above `level`, is lifted over a kerb when below, falls on when far below."""
+    """Up and down: falls when above `level`, is lifted over a kerb when below, falls on when far below.
+
+    A force that is more than its weight takes it off the ground.
+    """
     goal = level + foot
     if b.z < goal - BURIED_M:
         goal = -np.inf
     if not b.gravity:
         b.vz += b.fz / b.mass * h
         b.z += b.vz * h
-    elif b.z > goal or b.vz > 0.0:
+    elif b.z > goal or b.vz > 0.0 or b.fz > b.mass * GRAVITY:
         b.vz += (b.fz / b.mass - GRAVITY) * h
         b.z += b.vz * h
         if b.z <= goal:

@@ -19,6 +19,7 @@ from simulator.types import (
 )
 from simulator.world.actor import Actor, Kind, SpawnError
 from simulator.world.approach import NO_LANE_KMH, NO_LIGHT
+from simulator.world.attachment import Place
 from simulator.world.blueprints import catalogue, props, sensors, walkers
 from simulator.world.blueprints.vehicles import VEHICLES
 from simulator.world.bodies import PROP, VEHICLE, WALKER
@@ -44,9 +45,15 @@ class Lifecycle(WorldState):
     _types_of_ids: dict[int, str]
 
     def spawn(
-        self, description: ActorDescription, transform: Transform, parent_id: int = 0, wanted_id: int = 0
+        self,
+        description: ActorDescription,
+        transform: Transform,
+        parent_id: int = 0,
+        wanted_id: int = 0,
+        place: Place | None = None,
     ) -> ActorRecord:
-        """`transform` is relative to the parent if there is one. Raises SpawnError with the text of CARLA's server.
+        """`transform` is relative to the parent if there is one, or to `place` there. Raises SpawnError with the text
+        of CARLA's server.
 
         `wanted_id`: the id of an actor that a replay brings back. It gets it if that id is free and no client can
         know another kind of actor by it.
@@ -63,7 +70,7 @@ class Lifecycle(WorldState):
             half = Vector3D(*(0.01 * float(actor.description.get(f"extent_{axis}", "1")) for axis in "xyz"))
             actor.bounding_box = BoundingBox(extent=half, actor_id=actor.id)
         if parent_id:
-            actor.relative = transform
+            actor.relative, actor.place = transform, place
         else:
             actor.transform = transform
         if actor.kind.has_body:

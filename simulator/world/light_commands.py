@@ -82,7 +82,7 @@ class LightCommands(WorldState):
         """With the cycle on, lamps burn when the sun is below the horizon; whether any was switched."""
         if not self.day_night_cycle:
             return False
-        dark = self.weather.sun_altitude_angle < 0.0
+        dark = self.seen_weather.sun_altitude_angle < 0.0
         switched = any(lamp.active != dark for lamp in self.lamps)
         if switched:
             self.lamps = [replace(lamp, active=dark) for lamp in self.lamps]

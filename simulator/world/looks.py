@@ -63,7 +63,7 @@ class Looks(LevelObjects, DebugShapes, BoneCommands):
             self.frame,
             self.elapsed_s,
             self.delta_s,
-            self.weather,
+            self.seen_weather,
             cast.ids,
             self._models(cast),
             np.concatenate([matrices(self.bodies.poses(active))[:, :3], self._fixture_poses]).astype(np.float32),

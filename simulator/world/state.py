@@ -31,6 +31,9 @@ from simulator.world.obstacles import Obstacles
 from simulator.world.poses import matrix, transform_of
 from simulator.world.signals import Signals
 
+TOWN_WEATHER = WeatherParameters()
+"""With which every episode begins."""
+
 
 @dataclass(eq=False)
 class VehicleState:
@@ -105,6 +108,11 @@ class WorldState:
     """What `snapshot` keeps from one step to the next."""
     _groups: Groups | None = None
 
+    @property
+    def seen_weather(self) -> WeatherParameters:
+        """What cameras see of `weather`: the town's own where a client left it to the town."""
+        return self.weather.with_defaults(TOWN_WEATHER)
+
     def groups(self) -> Groups:
         if self._groups is None:
             actors = self.actors.values()
@@ -156,7 +164,8 @@ class WorldState:
             self._carry(actor, matrix(self.transform_of(actor.parent_id)))
 
     def _carry(self, actor: Actor, parent: NDArray[np.float64]) -> None:
-        pose = transform_of(parent @ actor.in_parent())
+        held = parent if actor.place is None else actor.place.matrix(parent)
+        pose = transform_of(held @ actor.in_parent())
         if actor.kind.has_body:
             self.bodies.place(actor.row, pose)
         else:

@@ -83,20 +83,12 @@ class VehicleCommands(WorldState):
         self.bodies.drives[row]["grip"] = grip_of(friction)
 
     def get_telemetry_data(self, actor_id: int) -> VehicleTelemetryData:
+        """Both wheels of an axle share what it does; wheels roll without slipping, so `long_slip` stays 0."""
         vehicle, row = self._vehicle(actor_id)
         d, b = self.bodies.drives[row], self.bodies.rows[row]
         speed = math.hypot(b["vx"], b["vy"])
-        load = float(b["mass"]) * GRAVITY / 4.0
         wheels = tuple(
-            WheelTelemetryData(
-                tire_friction=wheel.tire_friction,
-                lat_slip=float(d["slip_front"] if k < 2 else d["slip_rear"]),
-                omega=speed / float(d["radius_m"]),
-                tire_load=load,
-                normalized_tire_load=1.0,
-                long_force=float(d["tyre_force_long"]) / 4.0,
-                normalized_long_force=float(d["tyre_force_long"]) / (4.0 * load),
-            )
+            _wheel_telemetry(d, float(b["mass"]), speed, wheel.tire_friction, front=k < 2)
             for k, wheel in enumerate(vehicle.physics.wheels)
         )
         return VehicleTelemetryData(
@@ -210,6 +202,29 @@ class VehicleCommands(WorldState):
                 reverse=want.speed < 0.0,
             )
             self._set_control(vehicle, row, control)
+
+
+def _wheel_telemetry(d: np.void, mass_kg: float, speed: float, friction: float, front: bool) -> WheelTelemetryData:
+    """Of one of the two wheels of an axle, in the units of CARLA's `GetVehicleTelemetryData`: N, N m, degrees.
+
+    The torque is that of the tyre's force about the hub.
+    """
+    axle, other = ("front", "rear") if front else ("rear", "front")
+    at_rest = mass_kg * GRAVITY * float(d[f"{other}_m"]) / float(d["front_m"] + d["rear_m"]) / 2.0
+    load = float(d[f"load_{axle}"]) / 2.0 or at_rest
+    ahead, aside = float(d[f"ahead_{axle}"]) / 2.0, float(d[f"aside_{axle}"]) / 2.0
+    return WheelTelemetryData(
+        tire_friction=friction,
+        lat_slip=math.degrees(d[f"slip_{axle}"]),
+        omega=speed / float(d["radius_m"]),
+        tire_load=load,
+        normalized_tire_load=load / at_rest,
+        torque=ahead * float(d["radius_m"]),
+        long_force=ahead,
+        lat_force=aside,
+        normalized_long_force=abs(ahead) / at_rest,
+        normalized_lat_force=abs(aside) / at_rest,
+    )
 
 
 def _within(value: float, low: float, high: float) -> float:

@@ -22,7 +22,6 @@ from simulator.types import (
     Transform,
     Vector3D,
     VehicleControl,
-    WeatherParameters,
 )
 from simulator.world import contacts, dynamics, gnss, imu, settling, snapshot
 from simulator.world.actor import Actor, Kind
@@ -38,6 +37,7 @@ from simulator.world.obstacles import Obstacles
 from simulator.world.poses import matrices, matrix
 from simulator.world.rays import RayQueries
 from simulator.world.signals import Signals
+from simulator.world.state import TOWN_WEATHER
 from simulator.world.vehicle_commands import VehicleCommands
 from simulator.world.walker_commands import WalkerCommands
 
@@ -70,7 +70,7 @@ class World(
         self.town = town
         self.episode_id += 1
         self.steps, self.elapsed_s, self.delta_s = 0, 0.0, 0.0
-        self.weather = WeatherParameters()
+        self.weather = TOWN_WEATHER
         self.actors, self.vehicles, self.walkers = {}, {}, {}
         self.bodies = Bodies()
         self._palettes, self._lamps_seen = {}, None
@@ -186,7 +186,8 @@ class World(
         centre, front, forward = outlook(self.bodies.rows, cars)
         drives = self.bodies.drives
         drives["light"][cars] = self.zones.at(centre, front, forward)
-        drives["speed_limit_kmh"][cars] = self.limits.kmh(centre, drives["speed_limit_kmh"][cars])
+        places = np.column_stack([centre, self.bodies.rows["z"][cars]])
+        drives["speed_limit_kmh"][cars] = self.limits.kmh(places, drives["speed_limit_kmh"][cars])
 
     def _apply_friction_triggers(self) -> None:
         triggers = self.groups().triggers

@@ -18,6 +18,7 @@ from fusion.small_view import CHANNELS
 from fusion.student import Student
 from fusion.tensor_path import constants_of, sliced
 from fusion.weights.tensors import arrays_of
+from fusion.winograd import convolve_squares, pack_positions, room_for
 
 
 def noisy_student(config: StudentConfig | None = None, seed: int = 0) -> Student:
@@ -71,6 +72,29 @@ def test_a_convolution_is_pytorchs(rows, columns, inputs, outputs, shape, with_e
     assert np.abs(out - bordered(expected, out.shape[2])).max() < 1e-3
 
 
+@settings(max_examples=20, deadline=None)
+@given(
+    st.integers(1, 12), st.integers(1, 14), st.sampled_from([16, 48]), st.sampled_from([7, 16, 32, 48, 64, 80]),
+    st.booleans(), st.booleans(), st.integers(0, 99)
+)  # fmt: skip
+def test_a_convolution_by_squares_is_pytorchs(rows, columns, inputs, outputs, with_extra, relu, seed):
+    generator = torch.Generator().manual_seed(seed)
+    x, extra = (torch.randn(1, n, rows, columns, generator=generator) for n in (inputs, outputs))
+    weight = torch.randn(outputs, inputs, 3, 3, generator=generator)
+    bias = torch.randn(outputs, generator=generator)
+    expected = F.conv2d(F.pad(x, (1,) * 4, mode="replicate"), weight, bias) + extra * with_extra
+    expected = F.relu(expected) if relu else expected
+    layer = pack_positions(weight.numpy(), bias.numpy(), inputs)
+    shape = rows + 2, columns + 2, padded_channels(outputs)
+    out, room = aligned(int(np.prod(shape))).reshape(shape), aligned(room_for(columns, inputs, shape[2]))
+    beside = bordered(extra, shape[2])
+    for top in range((rows + 1) // 2):  # a band per row of squares: what a thread is given must not matter
+        convolve_squares(
+            bordered(x, inputs), layer.weights, layer.bias, beside, with_extra, relu, out, room, top, top + 1
+        )
+    assert np.abs(out - bordered(expected, shape[2])).max() < 1e-3
+
+
 def test_doubling_is_pytorchs_bilinear_interpolation():
     small, large = torch.randn(1, 16, 3, 5), torch.randn(1, 16, 6, 10)
     expected = large + F.interpolate(small, scale_factor=2.0, mode="bilinear", align_corners=False)
@@ -92,7 +116,7 @@ def test_the_compiled_network_is_the_trained_one(config, red):
     inner = seen[1:-1, 1:-1].copy()
     seen = np.pad(inner, ((1, 1), (1, 1), (0, 0)), mode="edge")
 
-    network, met = GridMaker(arrays_of(student)).of_view(16, 24, red), meeting()
+    network, met = GridMaker(arrays_of(student), 3).of_view(16, 24, red), meeting()
     network.seen[:] = seen
     Crew(2, "test").run(lambda part, parts: network.run(met, 0, part, parts), [(0, 3), (1, 3), (2, 3)])
     found = network.grid

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from fusion import weights
 from fusion.naive import like_proxy
-from harness.arms import ARMS, arm_of, parse_arms
+from harness.arms import ARMS, CONTROLLED, arm_of, parse_arms
 from harness.config import extends
 from harness.episode import ambient_for
 from harness.errors import HarnessError
@@ -73,6 +76,15 @@ def test_a_full_run_drives_what_a_gain_has_to_be_held_against() -> None:
     assert names("night_fog") == names("day_fog") == ["rgb", "fused", "clear", "fused_10um", "restored"]
     assert names("night_clear") == ["rgb", "fused", "clear", "restored"]
     assert names("night_fog", quick=True) == ["rgb", "fused", "clear"]
+
+
+def test_the_control_is_driven_with_the_weights_that_it_is_one_of(tmp_path: Path) -> None:
+    assert weights.is_copy_of(weights.locate("sim"), CONTROLLED)
+    assert not weights.is_copy_of(weights.locate("real"), CONTROLLED)
+    (tmp_path / "copy.safetensors").write_bytes(weights.locate("sim").read_bytes())
+    assert weights.is_copy_of(tmp_path / "copy.safetensors", CONTROLLED)
+    arms = default_arms(load_scenario("night_clear"), quick=False, is_controlled=False)
+    assert [arm.name for arm in arms] == ["rgb", "fused", "clear"]
 
 
 def test_other_droplets_change_what_infrared_sees_and_not_the_weather() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import fcntl
 import json
 import os
@@ -10,14 +11,27 @@ import shutil
 import signal
 import sys
 from collections.abc import Callable
+from dataclasses import MISSING, fields, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from rich.console import Console
 
 from fusion.weights import checksum, locate
-from harness.arms import WITHOUT_THERMAL
-from harness.run import main
+from harness.arms import CONTROLLED, WITHOUT_THERMAL
+from harness.config import RunConfig
+from harness.errors import HarnessError
+from harness.executor import Job, Outcome
+from harness.run import _line_of, _new_folder, _print_summary, _versions, main
+from results import summary
+from results.events import EventKind
+from results.layout import RunFolder
+from results.manifest import write_manifest
+from results.record import write_episode
+from results.scores import Failure
 from tests.harness import tiny
+from tests.results.synthetic import ROUTES, completion, event, manifest, record, tick_cap
 
 Start = Callable[..., tiny.Run]
 
@@ -184,6 +198,74 @@ def test_a_finished_run_is_not_touched(
     assert {path: path.read_bytes() for path in undisturbed.rglob("*") if path.is_file()} == before
 
 
+def test_a_drive_that_lost_its_events_is_told_before_the_rest_is_driven(
+    undisturbed: Path, paired: list[object], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(undisturbed, out)
+    (out / "episodes" / "1-rgb-seed0" / "events.jsonl").write_text("")
+    (out / "episodes" / "1-fused-seed0" / "record.json").unlink()
+    assert main([*map(str, paired), "--out", str(out), "--resume"]) == 2
+    said = capsys.readouterr().err
+    assert f"take {out}/episodes/1-rgb-seed0 away, then --resume drives it again" in said
+    assert not (out / "episodes" / "1-fused-seed0" / "record.json").exists()
+
+
+def test_resume_finds_the_run_of_which_more_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    options = argparse.Namespace(resume=True)
+    names = [field.name for field in fields(RunConfig) if field.default is MISSING]
+    whole = RunConfig(**{**dict.fromkeys(names, "x"), "route_ids": ("1",), "arms": ("rgb", "fused"), "seeds": (0, 1)})
+
+    def keep(name: str, config: RunConfig, **changes: Any) -> Path:
+        folder = RunFolder(Path("runs") / name)
+        one = replace(manifest(), config=config.to_dict(), config_hash=config.hash, versions=_versions(config))
+        write_manifest(folder, replace(one, **changes))
+        return folder.path
+
+    keep("x-pilot-4", replace(whole, agent="another"))
+    keep("x-pilot-3", replace(whole, seeds=(0,)), versions={"nightloop": "another"})
+    with pytest.raises(HarnessError, match="no run of this configuration in runs/, nor of a part"):
+        _new_folder(options, whole)
+    part = keep("x-pilot-2", replace(whole, seeds=(0,)))
+    keep("x-pilot-1", replace(whole, arms=("rgb",)))
+    assert _new_folder(options, whole) == part
+    assert _new_folder(options, replace(whole, seeds=(0, 1, 2))) == part
+    itself = keep("x-pilot-0", whole)
+    assert _new_folder(options, whole) == itself  # older, but the very run
+
+
+def test_a_line_of_a_drive_beyond_bench2drives_cap_tells_what_its_rule_counts(tmp_path: Path) -> None:
+    hit = event(EventKind.COLLISION_PEDESTRIAN, 210.0)
+    events = (tick_cap(60.0), hit, completion(100.0))
+    folder = RunFolder(tmp_path)
+    write_episode(folder.episode("1", "rgb", 0), record("1", "rgb", 0, events, tick_count=4400), [])
+    request = {"route_id": "1", "arm": "rgb", "seed": 0, "config": {"metric_version": "bench2drive"}}
+    line = _line_of(Outcome(Job("1-rgb-seed0", request, tmp_path), {}, "", 1), folder)
+    assert "Failed - TickRuntime, driving score 60.0, route 60 %, 0 infractions, 4400 ticks" in line
+
+
+def test_the_last_lines_say_where_routes_are_too_few_and_leave_crashes_out(capsys: pytest.CaptureFixture[str]) -> None:
+    hit = (event(EventKind.COLLISION_PEDESTRIAN), completion(100.0))
+    arms = ("rgb", "fused", "clear")
+    drives = [record(route.id, arm, 0, hit if arm == "rgb" else hit[1:]) for route in ROUTES[:2] for arm in arms]
+    two = manifest(routes=ROUTES[:2], seeds=(0,))
+    _print_summary(summary.summarise(two, drives), Console())
+    few = "(2 routes: too few to conclude from)"
+    said = capsys.readouterr().out
+    assert f"fused - rgb: +50.0 driving score, 95 % interval [+50.0, +50.0] {few}" in said
+    assert f"recovered of what the weather took: 100 %, 95 % interval [100 %, 100 %] {few}" in said
+    level = [record(one.route_id, one.arm, 0, hit) for one in drives]
+    _print_summary(summary.summarise(two, level), Console())
+    assert "recovered of what the weather took: no ratio, the baseline lies 0.0 points below" in capsys.readouterr().out
+    crashed = record(ROUTES[0].id, "fused", 0, (), Failure.AGENT_CRASHED)
+    _print_summary(summary.summarise(two, [*drives[:1], crashed, *drives[2:]]), Console())
+    said = capsys.readouterr().out
+    assert "drives crashed and count as zero above (fused); pairs with them are left out below" in said
+    assert "fused - rgb: +50.0 driving score, one pair has no interval (1 route: too few to conclude from)" in said
+    assert "recovered" not in said
+
+
 def test_a_run_grows_by_other_droplets_of_the_same_world(
     undisturbed: Path, paired: list[object], start: Start, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -208,6 +290,7 @@ def test_a_run_grows_by_other_droplets_of_the_same_world(
         ("fused_10um", 10.0, 1.03),
     ]
     assert figures["provenance"]["weights"]["restored_sha256"] == checksum(locate(WITHOUT_THERMAL))
+    assert figures["provenance"]["weights"]["restored_controls_sha256"] == checksum(locate(CONTROLLED))
     assert figures["provenance"]["weather"]["fused_10um"] == "tiny, droplets of 10 um"
     assert "How much depends on the droplets" in (out / "report.html").read_text()
 

@@ -112,6 +112,11 @@ def cases() -> dict[str, tuple[list[str], int, str]]:
             2,
             "OUT/own.yaml: thermal: OUT/far.yaml: place y_m",
         ),
+        "camera's table": (
+            ["--thermal", "OUT/table.yaml"],
+            2,
+            "--thermal OUT/table.yaml: OUT/table.yaml: OUT/gone.yaml: cannot read the table of materials",
+        ),
         "number": (["--seeds", "0"], 2, "argument --seeds: 0 is not a positive number"),
         "no number": (["--seeds", "two"], 2, "argument --seeds: 'two' is not a whole number"),
         "too many": (["--seeds", "100000000000"], 2, "argument --seeds: 100000000000 is more than 10000"),
@@ -170,6 +175,7 @@ def test_one_line_and_the_right_exit_code(
     (tmp_path / "installed.py").write_text(INSTALLED)
     scenario = tiny.scenario_file(tmp_path)
     (tmp_path / "far.yaml").write_text("place: {y_m: 30}\n")
+    (tmp_path / "table.yaml").write_text("materials: gone.yaml\n")
     (tmp_path / "own.yaml").write_text(scenario.read_text() + "thermal: far.yaml\n")
     other_routes(tmp_path, "town12", ("Elm02", "Town12"))
     other_routes(tmp_path, "far_off", ('y="-150.6"', 'y="950.6"'))
@@ -236,6 +242,26 @@ def test_another_helper_of_an_agent_is_another_agent(tmp_path: Path, monkeypatch
     assert checksum(*agent_files(agent, "")) == before
     helper.write_text("GAIN = 2.0\n")
     assert checksum(*agent_files(agent, "")) != before
+
+
+def test_a_cameras_table_of_materials_belongs_to_the_run(tmp_path: Path) -> None:
+    # --resume must not mix two thermal worlds, nor the machines of a cluster
+    from harness.config import differences
+    from harness.preflight import asked
+    from harness.run import _parser
+    from scenarios.definition import load_scenario
+
+    camera, table = tmp_path / "camera.yaml", tmp_path / "table.yaml"
+    camera.write_text("materials: table.yaml\n")
+    definition = load_scenario(tiny.scenario_file(tmp_path))
+    options = _parser().parse_args(["--agent", "blind", "--thermal", str(camera)])
+    runs = []
+    for offset_k in (0, 30):
+        values = "emissivity: 0.9, specular: 0, solar_gain_k: 0, time_constant_h: 1, sky_cooling: 0, variation_k: 0"
+        table.write_text(f"roads: {{{values}, wettable: false, offset_k: {offset_k}}}\n")
+        runs.append(asked(options, definition, definition.load_routes()))
+    assert {camera, table} <= set(runs[0].files)
+    assert differences(*(run.config.to_dict() for run in runs)) == ["thermal_checksum"]
 
 
 def test_every_file_of_a_configuration_with_plus_signs_is_the_agents(tmp_path: Path) -> None:

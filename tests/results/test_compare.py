@@ -50,8 +50,8 @@ def test_other_weights_are_compared_on_the_drives_of_both(tmp_path: Path, capsys
     said = capsys.readouterr().out
     assert "they differ in weights (" in said
     assert "own.safetensors)" in said
-    assert "rgb scores the same in all 4 pairs" in said
-    assert "fused - rgb" not in said  # it would say the same once more
+    assert "rgb scores the same in all 4 pairs: nothing but the other arms' frames differs" in said
+    assert "fused - rgb" in said
     assert "Fewer than 6 routes" in said
 
 
@@ -79,13 +79,43 @@ def test_what_changed_rgb_is_no_part_of_the_gains(tmp_path: Path, capsys: pytest
     assert "fused - rgb" in said
 
 
-def test_a_crashed_drive_is_a_zero_as_in_the_report(tmp_path: Path) -> None:
+def test_equal_scores_of_another_agent_are_no_proof_of_one_world(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = run(tmp_path / "before", {"rgb": 0, "fused": 0})
+    after = run(tmp_path / "after", {"rgb": 0, "fused": 6}, agent="other.py", metric_version="leaderboard-1.0")
+    assert main([str(before.path), str(after.path)]) == 0
+    said = capsys.readouterr().out
+    assert "rgb scores the same in all 6 pairs.\n" in said
+    assert "nothing but" not in said
+    assert "metric_version (None, leaderboard-1.0)" in said  # it decides the plan that an agent gets
+
+
+def test_the_order_of_infractions_is_no_difference(tmp_path: Path) -> None:
+    kinds = (EventKind.COLLISION_VEHICLE, EventKind.COLLISION_LAYOUT, EventKind.RED_LIGHT)
+    before, after = (run(tmp_path / name, {"rgb": 0, "fused": 0}) for name in ("before", "after"))
+    for folder, (one, two, three) in ((before, kinds), (after, (kinds[0], kinds[2], kinds[1]))):
+        for route in ROUTES:
+            events = (event(one), event(two), event(three), completion(100.0))
+            drive = record(route.id, "rgb", 0, events, config_hash=config_hash(CONFIG))
+            write_episode(folder.episode(route.id, "rgb", 0), drive, [])
+    rgb = compare(before, after)["arms"]["rgb"]
+    assert (rgb["better"], rgb["worse"], rgb["equal"], rgb["p_sign"]) == (0, 0, 6, 1.0)
+
+
+def test_a_crashed_drive_is_a_zero_as_in_the_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = run(tmp_path / "before", {"rgb": 0, "fused": 0})
     after = run(tmp_path / "after", {"rgb": 0, "fused": 0})
     driven = (completion(60.0),)
     crashed = record(ROUTES[0].id, "fused", 0, driven, Failure.AGENT_CRASHED, config_hash=config_hash(CONFIG))
     write_episode(after.episode(ROUTES[0].id, "fused", 0), crashed, [])
-    assert compare(before, after)["arms"]["fused"]["difference"] == pytest.approx(-100 / 6)
+    found = compare(before, after)
+    assert found["arms"]["fused"]["difference"] == pytest.approx(-100 / 6)
+    assert found["crashed"] == {"fused": [0, 1]}
+    assert (found["without_crashed"]["fused"]["difference"], found["without_crashed"]["fused"]["pairs"]) == (0.0, 5)
+    assert main([str(before.path), str(after.path)]) == 0
+    said = capsys.readouterr().out
+    assert "Crashed drives of fused count as zero, 1 in B. Without them B - A is +0.0, 95 % interval [+0.0, " in said
 
 
 def test_what_is_no_comparison_is_told_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -158,6 +158,17 @@ def test_rates_are_over_the_kilometres_driven_by_all_routes_together() -> None:
     assert rates.keys() == {kind.value for kind in INFRACTION_KINDS}
 
 
+def test_rates_follow_from_the_files_own_records_after_a_crash() -> None:
+    """As the leaderboard makes them of a file: over length x score_route, of the infractions of every record."""
+    hit = event(EventKind.COLLISION_PEDESTRIAN)
+    crashed = record(FIRST, seed=7, events=(hit, completion(40.0)), failure=Failure.AGENT_CRASHED)
+    file = to_json(TWO_ROUTES, [crashed, record(SECOND, seed=7, events=(hit, completion(100.0)))])["_checkpoint"]
+    km = sum(one["meta"]["route_length"] / 1000 * one["scores"]["score_route"] / 100 for one in file["records"])
+    hits = sum(len(one["infractions"]["collisions_pedestrian"]) for one in file["records"])
+    assert [one["num_infractions"] for one in file["records"]] == [0, 1]
+    assert file["global_record"]["infractions"]["collisions_pedestrian"] == round(hits / km, 3)
+
+
 def test_lanes_left_are_given_in_kilometres_and_not_divided() -> None:
     away = event(EventKind.OUTSIDE_ROUTE_LANES, percentage=10.0, distance_m=25.0)
     assert infractions_per_km([record(events=(away, completion(100.0)))])["outside_route_lanes"] == 0.025

@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 
 from results import atomic
-from results.events import EventKind
+from results.events import EventKind, write_events
 from results.layout import EpisodeFolder, RunFolder, file_name_of
 from results.manifest import config_hash, read_manifest, write_manifest
 from results.record import Clip, RecordError, read_episode, write_episode
 from results.scores import Failure
-from results.ticks import read_ticks
+from results.ticks import read_ticks, write_ticks
 from tests.results.synthetic import completion, drive, event, manifest, record, tick_cap
 
 
@@ -126,6 +126,44 @@ def test_a_record_of_other_types_is_damaged_too(tmp_path: Path) -> None:
     folder.events.write_text(json.dumps(event(EventKind.OUTSIDE_ROUTE_LANES).to_dict()))
     with pytest.raises(RecordError, match=r"carries no percentage"):
         read_episode(folder)
+
+
+@pytest.mark.parametrize("left", [0, 1])
+def test_a_drive_that_lost_events_is_no_measured_zero(tmp_path: Path, left: int) -> None:
+    folder = RunFolder(tmp_path).episode("cyclist", "rgb", 0)
+    write_episode(folder, record(events=(completion(100.0), event(EventKind.RED_LIGHT, 31.0))), [])
+    lines = folder.events.read_text().splitlines(keepends=True)
+    folder.events.write_text("".join(lines[:left]))
+    with pytest.raises(RecordError, match=r"events\.jsonl: not all .* take .*cyclist-rgb-seed0 away, then --resume"):
+        read_episode(folder)
+
+
+def test_events_from_before_they_were_counted_tell_of_the_completion(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path).episode("cyclist", "rgb", 0)
+    write_episode(folder, record(), [])
+    kept = json.loads(folder.record.read_text())
+    del kept["event_count"]
+    folder.record.write_text(json.dumps(kept))
+    assert read_episode(folder) == record()
+    folder.events.write_text("")
+    with pytest.raises(RecordError, match="not all events"):
+        read_episode(folder)
+
+
+@pytest.mark.parametrize("part", ["ticks", "events"])
+def test_a_full_disk_leaves_no_half_of_a_drive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: str) -> None:
+    folder = RunFolder(tmp_path).episode("cyclist", "rgb", 0)
+    write_episode(folder, record(), drive(0, "rgb", 0, 0.05))
+    path: Path = getattr(folder, part)
+    before = path.read_bytes()
+
+    def no_space(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", no_space)
+    with pytest.raises(OSError, match="No space"):
+        write_ticks(path, []) if part == "ticks" else write_events(path, [])
+    assert path.read_bytes() == before
 
 
 @pytest.mark.parametrize("change", [{"arms": ["rgb"]}, {"server": None}, {"metric_version": "3"}, {"agent": 5}])

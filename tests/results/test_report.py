@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageSequence
 
-from results import report, summary, wording
+from results import plots, report, summary, wording
 from results.events import EventKind
 from results.figure import arm_number
 from results.films import film_webp
@@ -21,7 +22,19 @@ from results.manifest import RouteEntry, write_manifest
 from results.record import write_episode
 from results.scores import Failure
 from results.strips import Moment, strip_jpeg, strip_picture
-from tests.results.synthetic import ARMS, LARGE, ROUTES, SMALL, completion, drive, event, manifest, record, write_run
+from tests.results.synthetic import (
+    ARMS,
+    LARGE,
+    ROUTES,
+    SMALL,
+    completion,
+    drive,
+    event,
+    manifest,
+    record,
+    tick_cap,
+    write_run,
+)
 
 VOID = {"meta", "img", "br", "link", "input", "hr"}
 
@@ -166,6 +179,59 @@ def test_crashed_missing_and_failed_drives_are_shown_as_such(tmp_path: Path) -> 
     assert "Failed - Agent got blocked" in text
     assert "Unfinished run" in text
     assert "Nothing was driven on this route" in text
+
+
+def test_what_bench2drives_rule_does_not_count_is_not_on_its_page(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    write_manifest(folder, replace(manifest(routes=ROUTES[:1], seeds=(0,)), metric_version="bench2drive"))
+    early, late = (event(EventKind.COLLISION_PEDESTRIAN, time_s) for time_s in (100.5, 210.5))
+    long = record(ROUTES[0].id, "rgb", events=(early, tick_cap(60.0), late, completion(100.0)), tick_count=4400)
+    write_episode(folder.episode(ROUTES[0].id, "rgb", 0), long, [])
+    text = report.write(folder).read_text()
+    assert "100.5 s: <b>collision with a pedestrian" in text
+    assert "210.5 s" not in text
+
+
+def test_an_unfinished_run_shows_no_difference_that_its_title_forbids(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    arms = {"rgb": "night", "fused": "night", "average": "night"}
+    write_manifest(folder, manifest(routes=ROUTES[:2], seeds=(0, 1), arms=arms))
+    hit = (event(EventKind.COLLISION_PEDESTRIAN), completion(100.0))
+    for arm in arms:
+        for route, seed in [(route.id, seed) for route in ROUTES[:2] for seed in (0, 1)][: 3 if arm == "fused" else 4]:
+            one = record(route, arm, seed, hit if arm == "rgb" else (completion(100.0),))
+            write_episode(folder.episode(route, arm, seed), one, [])
+    text = report.write(folder).read_text(encoding="utf-8")
+    Page(text)
+    assert "too early to compare RGB and fused" in text
+    assert "fused minus rgb, paired" not in text
+    assert "sign test p" not in text
+    assert "75.0" not in text  # three drives of 100 and a zero in place of the one to come
+    assert "Mean driving score per arm: rgb 50.0, fused –, average 100.0" in text
+    rows = re.findall(r"<tr>\s*<td><a.*?</tr>", text, flags=re.S)
+    assert ["+50.0" in row for row in rows] == [True, False]  # the first route is driven with all seeds
+    assert "100.0<span" in rows[1]  # as in the picture: the mean of what is driven
+    assert text.count("+50.0") == 4  # that, and average minus rgb with its interval
+    assert "+25.0" not in text
+
+
+def test_small_p_values_are_not_called_nothing(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    routes = tuple(RouteEntry(str(number), "", "Elm02") for number in range(12))
+    write_manifest(folder, manifest(routes=routes, seeds=(0,), arms={"rgb": "night", "fused": "night"}))
+    hit = (event(EventKind.COLLISION_PEDESTRIAN), completion(100.0))
+    for route in routes:
+        for arm, events in (("rgb", hit), ("fused", (completion(100.0),))):
+            write_episode(folder.episode(route.id, arm, 0), record(route.id, arm, 0, events), [])
+    text = report.write(folder).read_text(encoding="utf-8")
+    assert "sign test p &lt; 0.001, Wilcoxon signed-rank test p &lt; 0.001 (both exact)" in text
+
+
+def test_dots_of_one_score_do_not_hide_one_another() -> None:
+    equal = {"rgb": 50.0, "fused": 50.0, "clear": 50.0, "restored": 50.5, "average": 90.0}
+    shifts = plots._shifts(equal)
+    assert shifts["rgb"] < shifts["fused"] < shifts["restored"]
+    assert (shifts["clear"], shifts["average"]) == (0.0, 0.0)
 
 
 def test_a_route_has_the_name_that_its_drives_tell(tmp_path: Path) -> None:

@@ -1,7 +1,10 @@
 import numpy as np
 import pytest
 
+from results.events import EventKind
+from results.scores import score
 from results.statistics import MIN_LOSS, paired, recovery
+from tests.results.synthetic import completion, event
 
 
 def scores(by_route: dict[str, list[float]]) -> dict[tuple[str, int], float]:
@@ -71,6 +74,39 @@ def test_p_values_of_six_routes_that_all_gain() -> None:
     assert result.p_wilcoxon == pytest.approx(2 * 0.5**6)
     assert not result.sample_too_small
     assert not result.includes_zero
+
+
+def test_ties_have_exact_p_values() -> None:
+    """By hand: of the 2**16 ways to sign 16 equal ranks, 1 + 16 + 120 have at most two that are negative."""
+    of = scores({str(i): [-50.0 if i < 2 else 50.0] for i in range(16)})
+    result = paired(dict.fromkeys(of, 0.0), of)
+    assert result is not None
+    assert result.p_wilcoxon == 2 * (1 + 16 + 120) / 2**16
+    assert result.p_sign == pytest.approx(result.p_wilcoxon)
+    untied = scores({str(i): [(-1.0 if i == 1 else 1.0) * (i + 1)] for i in range(6)})  # rank 2 is negative
+    result = paired(dict.fromkeys(untied, 0.0), untied)
+    assert result is not None
+    assert result.p_wilcoxon == 2 * 3 / 64  # none negative, rank 1 alone, rank 2 alone
+
+
+def test_the_same_infractions_in_another_order_are_the_same_score() -> None:
+    kinds = (EventKind.COLLISION_VEHICLE, EventKind.COLLISION_LAYOUT, EventKind.RED_LIGHT)
+    orders = [[event(kind) for kind in order] for order in (kinds, (kinds[0], kinds[2], kinds[1]))]
+    first, second = (score([*events, completion(100.0)], 100.0).driving_score for events in orders)
+    result = paired(scores({str(i): [first] for i in range(7)}), scores({str(i): [second] for i in range(7)}))
+    assert result is not None
+    assert (result.better, result.worse, result.equal, result.p_sign) == (0, 0, 7, 1.0)
+    assert result.includes_zero
+
+
+def test_differences_of_equal_size_are_ties_whatever_they_were_taken_from() -> None:
+    """0.3 - 0.2 is less than 0.2 - 0.1 in floating point, and ten equal gains and losses are nothing on the whole."""
+    gained = paired({("a", 0): 0.1, ("b", 0): 0.2}, {("a", 0): 0.2, ("b", 0): 0.3}, resamples=10)
+    assert gained is not None
+    assert gained.ci95 == (0.1, 0.1)
+    back = paired({("a", 0): 0.1, ("a", 1): 0.3}, {("a", 0): 0.2, ("a", 1): 0.2}, resamples=10)
+    assert back is not None
+    assert back.p_wilcoxon == back.p_sign == 1.0
 
 
 def test_equal_arms_differ_by_nothing() -> None:

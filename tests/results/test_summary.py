@@ -85,6 +85,30 @@ def test_a_long_drive_succeeds_where_the_rule_lets_it_go_on(tmp_path: Path) -> N
     assert rgb["metrics"]["leaderboard-2.0"]["driving_score"] == 100.0
 
 
+def test_a_drive_beyond_bench2drives_cap_is_told_as_its_rule_judges_it(tmp_path: Path) -> None:
+    late = event(EventKind.COLLISION_PEDESTRIAN, 210.0)
+    long = record(
+        FIRST, "rgb", events=(tick_cap(60.0), late, completion(100.0)), tick_count=4400, duration_game_s=220.0
+    )
+    folder = kept(tmp_path, long, record(SECOND, "rgb", tick_count=600, duration_game_s=30.0))
+    write_manifest(folder, replace(read_manifest(folder), metric_version="bench2drive"))
+    rgb = summary.write(folder)["arms"]["rgb"]
+    assert (rgb["ticks"], rgb["duration_game_s"]) == (4600, pytest.approx(199.95 + 30.0))
+    with folder.routes_csv.open(newline="") as file:
+        row = next(csv.DictReader(file))
+    told = [row[name] for name in ("status", "route_completion", "collisions_pedestrian", "ticks", "duration_game_s")]
+    assert told == ["Failed - TickRuntime", "60.0", "0", "4000", "199.95"]
+    assert (row["driving_score.bench2drive"], row["driving_score.leaderboard-2.0"]) == ("60.0", "50.0")
+
+
+def test_what_a_crashed_drive_did_is_in_no_rate(tmp_path: Path) -> None:
+    hit = event(EventKind.COLLISION_PEDESTRIAN)
+    crashed = record(FIRST, "rgb", events=(hit, completion(40.0)), failure=Failure.AGENT_CRASHED)
+    rgb = summary.write(kept(tmp_path, crashed, record(SECOND, "rgb", events=(hit, completion(100.0)))))["arms"]["rgb"]
+    assert (rgb["infractions"]["collisions_pedestrian"], rgb["driven_km"]) == (1, 0.25)
+    assert rgb["infractions_per_km"]["collisions_pedestrian"] == 4.0
+
+
 def test_the_same_drives_give_the_same_bytes_but_for_the_times(tmp_path: Path) -> None:
     first = write_run(tmp_path / "a", seeds=(0,))
     second = write_run(tmp_path / "b", seeds=(0,), duration_system_s=99.0)

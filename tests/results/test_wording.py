@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -187,3 +188,70 @@ def test_signs_are_shown_and_rounded_zero_has_none() -> None:
     assert wording.signed(-0.04) == "0.0"
     assert wording.interval(None) == "no interval"
     assert wording.interval((-1.0, 2.0)) == "−1.0 to +2.0"
+
+
+@pytest.mark.parametrize(
+    ("weights", "is_heat"),
+    [
+        ({"name": "real", "sha256": "cd" * 32}, False),  # a run of before: nothing but the name says it
+        ({"name": "mine.safetensors", "sha256": "cd" * 32, "restored_controls_sha256": "ab" * 32}, False),
+        ({"name": "copy.safetensors", "sha256": "ab" * 32, "restored_controls_sha256": "ab" * 32}, True),
+        ({"name": "sim", "sha256": "cd" * 32, "restored_controls_sha256": "ab" * 32}, False),  # a file of that name
+    ],
+)
+def test_heat_is_spoken_of_with_the_weights_alone_that_the_control_is_one_of(
+    weights: dict[str, str], is_heat: bool
+) -> None:
+    how = {"rgb": (*HIT[:1], *HIT), "fused": CLEAN, "restored": HIT}
+    records = [record(route.id, arm, 0, events) for route in ROUTES for arm, events in how.items()]
+    asked = replace(manifest(seeds=(0,), arms=dict.fromkeys(how, "fog")), weights=weights)
+    words = wording.headline(summary.summarise(asked, records))
+    assert ("heat" in " ".join((words.title, *words.sentences))) == is_heat
+    assert any("against the restored arm: +50.0 points" in sentence for sentence in words.sentences) != is_heat
+
+
+def crashed(arm: str, routes: int) -> list[EpisodeRecord]:
+    """As `drives`, but for crashes of an arm on the first routes."""
+    first = [route.id for route in ROUTES[:routes]]
+    return [
+        record(one.route_id, arm, 0, (completion(50.0),), Failure.AGENT_CRASHED)
+        if one.arm == arm and one.route_id in first
+        else one
+        for one in drives()
+    ]
+
+
+def test_crashes_make_no_finding() -> None:
+    words = told(crashed("fused", 5))
+    assert "cost" not in words.title
+    assert words.title.endswith("too few routes (1 route) to conclude from; crashed drives left out")
+    assert "Crashed episodes count as zero: 5 in fused." in words.cautions
+    assert any(caution.endswith("over 1 pair, with them as zeros −83.3.") for caution in words.cautions)
+    assert any("drives crashed in the arms fused" in sentence for sentence in words.sentences)
+
+
+def test_where_everything_crashed_nothing_is_said_of_scores() -> None:
+    words = told([record(one.route_id, one.arm, 0, (), Failure.AGENT_CRASHED) for one in drives()])
+    assert words.title == (
+        "pilot in night_fog: driving scores without a comparison of RGB and fused; crashed drives left out"
+    )
+    assert (
+        "In every pair of the same route and seed a drive crashed: there is no difference to tell." in words.sentences
+    )
+
+
+def test_crashes_of_the_control_say_nothing_of_heat() -> None:
+    how = {"rgb": HIT, "fused": CLEAN, "restored": HIT}
+    records = [record(route.id, arm, 0, events) for route in ROUTES for arm, events in how.items()]
+    records[2] = record(ROUTES[0].id, "restored", 0, (), Failure.AGENT_CRASHED)
+    words = wording.headline(summary.summarise(manifest(seeds=(0,), arms=dict.fromkeys(how, "fog")), records))
+    assert words.title == "Fused frames gained pilot 50.0 points of driving score in night_fog"
+    (sentence,) = [sentence for sentence in words.sentences if "heat adds" in sentence]
+    assert "heat adds +50.0" in sentence
+    assert sentence.endswith(", crashed drives left out.")
+
+
+def test_a_gain_too_small_to_be_shown_is_not_called_none() -> None:
+    slow = {arm: event(EventKind.MIN_SPEED, percentage=p) for arm, p in (("rgb", 99.9), ("fused", 99.95))}
+    words = told(drives(rgb=(slow["rgb"], *CLEAN), fused=(slow["fused"], *CLEAN)))
+    assert words.title == "Fused frames gained pilot less than 0.1 points of driving score in night_fog"

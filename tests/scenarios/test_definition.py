@@ -63,8 +63,11 @@ GOOD = """
     [
         (
             GOOD + "    fog:\n      visibility_m: -3\n",
-            r"own\.yaml:6: fog\.visibility_m: Input should be greater than 5",
+            r"own\.yaml:6: fog\.visibility_m: Input should be greater than or equal to 15",
         ),
+        (GOOD + "    fog: {visibility_m: 14}\n", r"own\.yaml:5: fog\.visibility_m: Input should be greater than or e"),
+        (GOOD + "    fog: {visibility_m: 2000}\n", r"own\.yaml:5: fog\.visibility_m: Input should be less than 2000"),
+        (GOOD.replace("0.9", "0.9, wind_mps: 100"), r"own\.yaml:4: ambient\.wind_mps: Input should be less than or e"),
         (GOOD + "    wether: {}\n", r"own\.yaml:5: wether: Extra inputs are not permitted"),
         ("town: Elm02\nroutes: elm02.xml\n", r"own\.yaml:1: ambient: Field required"),
         (GOOD.replace("elm02.xml", "gone.xml"), r"own\.yaml:3: routes: no file 'gone\.xml'"),

@@ -9,6 +9,9 @@ from hypothesis import strategies as st
 
 from sensors.thermal import Ambient
 from sensors.thermal.atmosphere import clear_air_transmission, fog_ratio, sky_clearness, transmission
+from sensors.thermal.materials import load_materials
+from sensors.thermal.radiometry import band
+from sensors.thermal.scene import SKY_STEPS, thermal_world
 
 airs = st.builds(
     Ambient,
@@ -54,6 +57,35 @@ def test_fog_hides_the_cold_sky_and_the_horizon_hides_it_too():
     assert sky_clearness(1.0, Ambient()) > 0.95
     assert sky_clearness(0.02, Ambient()) < 0.05
     assert sky_clearness(1.0, Ambient(visibility_m=60.0)) < 0.05
+
+
+def sky_below_air_k(air: Ambient, elevation_deg: float) -> float:
+    bands = band(8.0, 14.0)
+    world = thermal_world(air, bands, 0, load_materials())
+    seen = world.sky[int(np.sin(np.radians(elevation_deg)) * SKY_STEPS)]
+    return air.air_k - float(bands.kelvin(seen))
+
+
+def test_a_clear_sky_is_far_colder_in_the_window_than_over_all_wavelengths():
+    air = Ambient(air_temperature_c=6.0, relative_humidity=0.75, cloudiness=0.0)
+    assert air.vapour_mbar == pytest.approx(7.0, abs=0.05)
+    assert 1.0 - air.window_transmission == pytest.approx(0.308, abs=0.001), "by hand, after Idso"
+    overhead, low, horizon = (sky_below_air_k(air, degrees) for degrees in (90.0, 10.0, 0.0))
+    assert 45.0 < overhead < 65.0
+    assert 15.0 < low < 30.0
+    assert horizon < 2.0
+    assert air.air_k - air.sky_k == pytest.approx(21.7, abs=0.2), "what surfaces cool towards stays Swinbank's"
+    assert sky_below_air_k(replace(air, relative_humidity=0.3), 90.0) > overhead + 2.0
+    assert 5.0 < sky_below_air_k(replace(air, cloudiness=100.0), 90.0) < 10.0
+
+
+@pytest.mark.parametrize(("celsius", "humidity"), [(-10, 0.5), (6, 0.75), (20, 0.6), (28, 0.6)])
+def test_the_whole_clear_sky_radiates_as_much_as_idso_measured(celsius, humidity):
+    air = Ambient(air_temperature_c=celsius, relative_humidity=humidity, cloudiness=0.0)
+    overhead = 1.0 - air.window_transmission
+    sines = (np.arange(2000) + 0.5) / 2000
+    emissivity = 1.0 - air.window_transmission * sky_clearness(sines, air)
+    assert (2.0 * sines * emissivity).mean() == pytest.approx(overhead * (1.4 - 0.4 * overhead), rel=0.02)
 
 
 def test_numbers_that_no_weather_has_are_refused_by_name():

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sensors.frames import LAST_PANE, decode
+from sensors.frames import decode, tags_and_panes
 from sensors.thermal.association import MARGIN_M, associate, box_frames
 from sensors.thermal.heat import ActorState, HeatState
 
@@ -11,18 +11,23 @@ RNG = np.random.default_rng(5)
 
 def test_every_byte_of_labels_and_depth_is_read_by_carlas_code():
     labels, depth = (RNG.integers(0, 256, (37, 53, 4), dtype=np.uint8) for _ in range(2))
-    labels[0, :5, 3] = (255, 254, 253, 252, 251)
     depth[0, 0], depth[0, 1] = 255, 0
     for cut in (slice(None), slice(1, None, 2)):  # also of a part of a picture
-        tags, ids, metres, panes = decode(labels[:, cut], depth[:, cut])
-        blue, green, red, alpha = labels[:, cut].astype(np.int64).transpose(2, 0, 1)
+        tags, ids, metres = decode(labels[:, cut], depth[:, cut])
+        blue, green, red, _ = labels[:, cut].astype(np.int64).transpose(2, 0, 1)
         assert np.array_equal(tags, red)
         assert np.array_equal(ids, green + 256 * blue)
-        assert np.array_equal(panes, np.where(255 - alpha <= LAST_PANE, 255 - alpha, 0))
         blue, green, red, _ = depth[:, cut].astype(np.int64).transpose(2, 0, 1)
         code = red + 256 * green + 65536 * blue
         assert np.array_equal(metres, (code * (1000.0 / 16777215.0)).astype(np.float32))
-        assert (tags.dtype, ids.dtype, metres.dtype, panes.dtype) == (np.uint8, np.uint16, np.float32, np.uint8)
+        assert (tags.dtype, ids.dtype, metres.dtype) == (np.uint8, np.uint16, np.float32)
+
+
+def test_the_kind_of_pane_is_in_the_bits_that_no_tag_needs():
+    tags, panes = tags_and_panes(np.array([[3, 3 + 64, 3 + 128, 14 + 192]], np.uint8))
+    assert tags.tolist() == [[3, 3, 3, 14]]
+    assert panes.tolist() == [[0, 1, 2, 3]]
+    assert tags.dtype == panes.dtype == np.uint8
 
 
 def actors_at_random(count):

@@ -1,6 +1,12 @@
 """Heat states follow what actors do."""
 
-from sensors.thermal import Ambient
+from types import SimpleNamespace
+
+import carla
+import numpy as np
+import pytest
+
+from sensors.thermal import Ambient, HeatTracker
 from sensors.thermal.heat import ENGINE_STOPS_AFTER_S, HeatState, Motion, advance, initial_heat, person_heat
 
 AIR = Ambient(air_temperature_c=6.0)
@@ -44,6 +50,51 @@ def test_integration_does_not_depend_on_the_step():
 def test_a_parked_car_is_cold_and_a_bicycle_has_no_engine():
     assert initial_heat("vehicle.ford.mustang", "parked", AIR, 0, 1) == HeatState()
     assert initial_heat("vehicle.bh.crossbike", "", AIR, 0, 1).bonnet_k == 0.0
+
+
+def test_a_parked_motorcycle_is_cold():
+    parked, ridden = (initial_heat("vehicle.yamaha.yzf", role, AIR, 0, 1) for role in ("parked", ""))
+    assert not parked.engine_on
+    assert parked.bonnet_k == parked.exhaust_k == parked.tyres_k == 0.0
+    assert ridden.engine_on
+    assert ridden.bonnet_k > 20.0
+
+
+@pytest.mark.parametrize("air_c", [36.0, 42.0, 48.0])
+def test_skin_stays_near_35_c_in_hotter_air(air_c):
+    body = person_heat(Ambient(air_temperature_c=air_c), 0.5)
+    assert air_c + body.face_k == pytest.approx(35.0)
+    assert air_c + body.hands_k == pytest.approx(35.0)
+
+
+class Snapshot(list):
+    timestamp = SimpleNamespace(elapsed_seconds=1.0)
+
+
+def world_of(*types: str):
+    """A world of actors that stand still, as far as a tracker asks, and its snapshot."""
+    box = SimpleNamespace(location=carla.Location(), extent=carla.Vector3D(1.0, 1.0, 1.0))
+    actors = [
+        SimpleNamespace(id=i, type_id=t, bounding_box=box, attributes={}, get_control=carla.VehicleControl)
+        for i, t in enumerate(types)
+    ]
+    pose, still = SimpleNamespace(get_matrix=lambda: np.eye(4).tolist()), carla.Vector3D
+    rows = [SimpleNamespace(id=a.id, get_transform=lambda: pose, get_velocity=still) for a in actors]
+    return SimpleNamespace(get_actors=lambda ids: [a for a in actors if a.id in ids]), Snapshot(rows)
+
+
+def test_a_change_of_weather_dresses_people_anew_and_leaves_engines_as_they_are():
+    world, snapshot = world_of("walker.pedestrian.0001", "vehicle.yamaha.yzf", "vehicle.ford.mustang")
+    tracker = HeatTracker(world, AIR, seed=3)
+    before = [actor.heat for actor in tracker.update(snapshot)]
+    warmer = Ambient(air_temperature_c=26.0)
+    tracker.ambient = warmer
+    after = [actor.heat for actor in tracker.update(snapshot)]
+    assert after[0] == HeatTracker(world, warmer, seed=3).update(snapshot)[0].heat
+    assert after[0].face_k < before[0].face_k - 10.0
+    assert after[1].face_k == after[0].face_k
+    assert after[1].bonnet_k == before[1].bonnet_k
+    assert after[2] == before[2]
 
 
 def test_a_face_is_between_28_and_34_c_at_6_c_and_cools_in_wind():

@@ -73,6 +73,19 @@ def test_a_late_camera_shows_the_car_where_it_was():
     assert not np.array_equal(shown[4][0], shown[4][1])
 
 
+def test_a_late_camera_is_as_late_after_a_shutter_pause():
+    shuts = replace(preset("ideal").detector, shutter_interval_s=5.0, shutter_freeze_s=0.5)
+    late = ThermalCamera(
+        replace(preset("ideal"), mounting=Mounting(delay_s=0.1), detector=shuts), 320, 180, 90.0, NIGHT, seed=1
+    )
+    prompt = camera(Mounting())
+    places = [60.0 - 0.4 * k for k in range(120)]
+    shown = [late.image(*shot_at(x, k)) for k, x in enumerate(places)]
+    opened = next(k for k in range(1, 120) if shown[k - 1].frozen and not shown[k].frozen)
+    seen = prompt.image(*shot_at(places[opened - 2], opened - 2))
+    assert np.array_equal(shown[opened].kelvin, seen.kelvin)
+
+
 def test_delay_holds_no_more_than_it_needs():
     delay = Delay(0.1)
     for k in range(50):

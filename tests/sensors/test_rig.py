@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import queue
 import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator
+from dataclasses import replace
+from types import SimpleNamespace
 
 import carla
 import numpy as np
 import pytest
 
-from sensors.rig import Rig, RigError
+from sensors.rig import INSTANCES, MOST_HELD, Rig, RigError, _described, _Inbox
 from sensors.thermal import Ambient, HeatTracker, ThermalCamera, reproject
 from simulator.proofs.traffic import synchronous
 from tests.simulator.serving import RunningServer, running_server
@@ -94,6 +97,49 @@ def test_depth_tags_and_pose_tell_where_the_road_is(world):
     rig.destroy()
 
 
+def test_panes_reach_the_rig_and_leave_tags_and_ids_as_other_clients_see_them(world):
+    ego = spawn_ego(world)
+    blueprint = world.get_blueprint_library().find("sensor.camera.instance_segmentation")
+    for name, value in (("image_size_x", "320"), ("image_size_y", "180"), ("fov", "90")):
+        blueprint.set_attribute(name, value)
+    other, images = world.spawn_actor(blueprint, carla.Transform(carla.Location(1.3, 0.0, 1.7)), ego), queue.Queue()
+    other.listen(images.put)
+    rig = Rig(world, ego, [FRONT])
+    front = rig.frames(world.tick())["Front"]
+    labels = np.frombuffer(images.get(timeout=60.0).raw_data, np.uint8).reshape(180, 320, 4)
+    other.destroy()
+    rig.destroy()
+    assert np.array_equal(front.tags, labels[..., 2])
+    assert np.array_equal(front.instances, labels[..., 1] + 256 * labels[..., 0].astype(np.uint16))
+    assert front.panes is not None
+    assert all((front.panes == pane).sum() > 50 for pane in (1, 2)), "dark and lit windows"
+    assert set(np.unique(front.tags[np.isin(front.panes, (1, 2))])) == {int(carla.CityObjectLabel.Buildings)}
+    as_glass, as_wall = (
+        ThermalCamera("ideal", 320, 180, 90.0, NIGHT).image(shot, ()).kelvin
+        for shot in (front, replace(front, panes=None))
+    )
+    glass = front.panes > 0
+    assert np.abs(as_glass - as_wall)[glass].mean() > 0.5
+    assert np.array_equal(as_glass[~glass], as_wall[~glass])
+
+
+def test_a_server_that_knows_no_panes_is_asked_for_none():
+    asked = {}
+
+    class Blueprint:
+        def has_attribute(self, name: str) -> bool:
+            return name in ("image_size_x", "image_size_y", "fov")
+
+        set_attribute = asked.__setitem__
+
+    class Library:
+        def find(self, kind: str) -> Blueprint:
+            return Blueprint()
+
+    _described(Library(), FRONT, INSTANCES, {})
+    assert asked == {"image_size_x": "320", "image_size_y": "180", "fov": "90.0"}
+
+
 def test_a_thermal_camera_with_a_place_of_its_own_needs_no_picture(world):
     own = {**FRONT, "type": "sensor.camera.thermal", "id": "Thermal", "y": 0.4, "fov": 75}
     rig = Rig(world, spawn_ego(world), [FRONT, own])
@@ -114,6 +160,16 @@ def test_a_missing_frame_is_an_error_that_names_the_camera(world):
     with pytest.raises(RigError, match=rf"'Front'.* no frame {frame + 5} within 0.2 s"):
         rig.frames(frame + 5, timeout_s=0.2)
     rig.destroy()
+
+
+def test_what_nobody_reads_is_not_kept_for_ever():
+    inbox, source = _Inbox(), ("Front", "depth")
+    for frame in range(100):
+        inbox.put(*source, SimpleNamespace(frame=frame))
+    assert sum(len(held) for held in inbox._images.values()) == MOST_HELD
+    assert inbox.take([source], 99 - MOST_HELD // 2, 0.1)[source].frame == 99 - MOST_HELD // 2
+    assert inbox.take([source], 99, 0.1)[source].frame == 99
+    assert not inbox._images[source]
 
 
 def test_destroying_the_rig_removes_its_sensors_and_may_be_done_twice(world):
@@ -147,7 +203,9 @@ def test_a_walker_and_the_exhaust_of_a_running_car_are_warm(world):
     ego = spawn_ego(world)
     library = world.get_blueprint_library()
     walker = world.spawn_actor(library.find("walker.pedestrian.0003"), ahead_of(world, ego, 10.0, 1.0))
-    car = world.spawn_actor(library.find("vehicle.audi.a2"), ahead_of(world, ego, 18.0, 0.3))
+    beside = ahead_of(world, ego, 7.0, 0.3)  # near enough for the mouth of a pipe to fill a pixel
+    beside.location -= 2.5 * beside.get_right_vector()
+    car = world.spawn_actor(library.find("vehicle.audi.a2"), beside)
     rig, tracker = Rig(world, ego, [FRONT]), HeatTracker(world, NIGHT, seed=1)
     camera = ThermalCamera("ideal", 320, 180, 90.0, NIGHT, seed=1)
     for _ in range(12):

@@ -101,6 +101,37 @@ def test_warmth_sits_at_the_front_of_a_running_car_and_follows_it_as_it_turns():
         assert (grille > 12.0) == towards_us
 
 
+def pipe_m2(type_id: str, x: float, width: int) -> tuple[float, int]:
+    """Area (m2) times kelvin that hot exhausts add to a rear view from x metres, over their kelvin; and hot blobs."""
+    thing = replace(SALOON, x=x, yaw_deg=0.0)
+    shot = frames((thing,), width, width * 9 // 16)
+    ideal = replace(preset("ideal"), width=width, height=width)
+    hot, cold = (
+        ThermalCamera(ideal, width, width * 9 // 16, 90.0, NIGHT)
+        .image(shot, [actor(thing, 9, type_id, HeatState(exhaust_k=kelvin))])
+        .kelvin
+        for kelvin in (40.0, 0.0)
+    )
+    more = np.where(hot - cold > 4.1, hot - cold, 0.0)  # the floor is 4 K warmer by it
+    pixel_m = (x - SALOON.extent[0]) / (width / 2)
+    blobs = cv2.connectedComponents((more > 0).astype(np.uint8))[0] - 1
+    return float(more.sum() * pixel_m**2 / 40.0), blobs
+
+
+def test_a_tail_pipe_is_as_large_as_one_and_most_cars_have_one():
+    both, two = pipe_m2("vehicle.ford.mustang", 5.0, 1280)
+    one, single = pipe_m2("vehicle.nissan.micra", 5.0, 1280)
+    assert (two, single) == (2, 1)
+    assert both == pytest.approx(2 * math.pi * 0.03**2, rel=0.2)
+    assert one == pytest.approx(math.pi * 0.03**2, rel=0.2)
+
+
+def test_a_tail_pipe_does_not_blink_as_the_car_drives_away():
+    seen = [pipe_m2("vehicle.nissan.micra", 5.0 + 0.37 * step, 160)[0] for step in range(12)]
+    assert min(seen) > 0.5 * math.pi * 0.03**2
+    assert max(seen) < 1.5 * math.pi * 0.03**2
+
+
 def test_an_instance_is_matched_by_where_it_is_not_by_its_number():
     near, far = replace(SALOON, instance=4711), replace(SALOON, x=40.0, y=6.0, instance=9)
     shot = frames((near, far))
@@ -153,7 +184,8 @@ def test_the_road_keeps_the_sun_of_the_day_into_the_evening():
 def test_the_pattern_on_the_road_stays_where_it_is_as_the_camera_moves():
     shot = frames()
     moved = replace(shot, transform=shot.transform + np.array([[0, 0, 0, 2.0], [0] * 4, [0] * 4, [0] * 4], np.float32))
-    before, after = (camera(NIGHT, "ideal").image(s, []).kelvin for s in (shot, moved))
+    overcast = replace(NIGHT, cloudiness=100.0)  # else the road mirrors a sky that is the colder the higher it is
+    before, after = (camera(overcast, "ideal").image(s, []).kelvin for s in (shot, moved))
 
     # The point 8 m ahead is 6 m ahead after 2 m of driving.
     def row(distance: float) -> int:
@@ -199,6 +231,16 @@ def test_a_closed_shutter_repeats_the_picture_before():
     assert not np.array_equal(pictures[frozen[0] - 1].counts, pictures[frozen[0] - 2].counts)
 
 
+def test_a_detector_without_a_shutter_never_freezes_and_keeps_its_pattern(tmp_path):
+    own = tmp_path / "open.yaml"
+    own.write_text("detector: {shutter_interval_s: .inf}\n")
+    cam = ThermalCamera(preset(str(own)), 320, 180, 90.0, NIGHT, seed=1)
+    pictures = [cam.image(replace(frames(frame=i), time_s=100.0 * i), []) for i in range(3)]
+    assert not any(picture.frozen for picture in pictures)
+    first, last = (cam._detector._fixed_pattern(time_s) for time_s in (0.0, 1e6))
+    assert all(np.array_equal(a, b) for a, b in zip(first, last, strict=True))
+
+
 def test_a_camera_of_few_pixels_gives_a_coarse_picture_of_full_size():
     shot = frames((PERSON,))
     picture = camera(NIGHT, "lepton").image(shot, [person(NIGHT)])
@@ -210,6 +252,34 @@ def test_a_camera_of_few_pixels_gives_a_coarse_picture_of_full_size():
 def test_frames_of_another_size_are_refused():
     with pytest.raises(ValueError, match="front"):
         camera(NIGHT).image(frames(width=160, height=90), [])
+
+
+def test_frames_of_another_lens_are_refused():
+    with pytest.raises(ValueError, match="for 30 degrees got frames of 90 from 'front'"):
+        ThermalCamera("adk", 320, 180, 30.0, NIGHT).image(frames(), [])
+    told = replace(frames(), fov_deg=float(np.float32(33.3)))
+    ThermalCamera("adk", 320, 180, 33.3, NIGHT).image(told, [])
+
+
+def test_the_sun_warms_clothes_as_much_as_the_table_says_and_no_skin():
+    near = replace(PERSON, x=6.0)
+    shot = frames((near,))
+    body = shot.tags == WALKER
+
+    def seen(hour: float, solar_gain_k: float | None) -> np.ndarray:
+        air = Ambient(air_temperature_c=20.0, local_time_h=hour, cloudiness=0.0, relative_humidity=0.4)
+        cam = camera(air, "ideal")
+        if solar_gain_k is not None:
+            people = replace(cam._materials[WALKER], solar_gain_k=solar_gain_k)
+            cam._materials = cam._materials | {WALKER: people}
+            cam.ambient = air
+        return cam.image(shot, [actor(near, 900, "walker.pedestrian.0003", person(air).heat)]).kelvin[body]
+
+    noon, none, more = seen(13.0, None), seen(13.0, 0.0), seen(13.0, 20.0)
+    assert 0.5 < np.median(noon - none) < 4.0
+    assert np.median(more - none) == pytest.approx(5.0 * np.median(noon - none), rel=0.05)
+    assert (more - none).min() == pytest.approx(0.0, abs=0.01), "the face"
+    assert np.array_equal(seen(22.0, None), seen(22.0, 0.0))
 
 
 @pytest.mark.parametrize("name", ["adk", "adk-50", "boson", "lepton", "ideal"])
@@ -277,6 +347,8 @@ def test_what_is_beyond_the_table_of_radiances_has_its_last_value(offset_k, end_
     [
         ((0, 0, 90.0), "whole numbers of pixels, got 0 x 0"),
         ((640.5, 360, 90.0), "whole numbers of pixels, got 640.5 x 360"),
+        ((1, 64, 90.0), "2 pixels each way or more, got 1 x 64"),
+        ((64, 1, 90.0), "2 pixels each way or more, got 64 x 1"),
         ((640, 360, math.nan), "must lie in 0..180 degrees, got nan"),
         ((640, 360, 180.0), "must lie in 0..180 degrees, got 180"),
     ],
@@ -301,6 +373,21 @@ def test_frames_whose_depth_is_no_number_are_refused(value):
         ("detector: {dead_share: 2}", "dead_share must be a number up to 0.5, got 2"),
         ("detector: {blur_px: 1.0e9}", "blur_px must be a number up to 50"),
         ("detector: {scene_c: [1]}", "scene_c must be (low, high)"),
+        ("detector: {scene_c: [400, 500]}", "scene_c must be (low, high) within -123..377 C, got (400.0, 500.0)"),
+        ("detector: {scene_c: 40}", "scene_c needs a list of numbers, got 40"),
+        ("detector: {shutter_interval_s: .nan}", "shorter than shutter_interval_s, got 0.5 and nan"),
+        ("band_um: [14, 8]", "needs 1 <= low < high <= 30 um, got 14.0..8.0"),
+        ("band_um: [8]", "band_um must be (low, high), got (8.0,)"),
+        ("band_um: [8, 14, 3]", "band_um must be (low, high), got (8.0, 14.0, 3.0)"),
+        ("agc: {manual_c: [40]}", "AGC manual_c must be (low, high), got (40.0,)"),
+        ("agc: {manual_c: [40, -10]}", "AGC manual_c must be (low, high), got (40.0, -10.0)"),
+        ("agc: {plateau: .nan}", "AGC plateau and max_gain must be positive"),
+        ("agc: {max_gain: .nan}", "AGC plateau and max_gain must be positive"),
+        ("agc: {smoothing_s: .nan}", "smoothing_s not negative, got 60.0, 2.0 and nan"),
+        ("base: [adk]", "unknown base ['adk']; known: adk"),
+        ("name: [a]", "name must be a text, got ['a']"),
+        ("materials: 5", "materials must be a text, got 5"),
+        ("materials: gone.yaml", "gone.yaml: cannot read the table of materials"),
         ("width: 640.5", "8 to 4096 pixels each way"),
         ("width: 100000", "8 to 4096 pixels each way"),
         ("name: \xff", "cannot read the thermal preset"),

@@ -213,6 +213,46 @@ def test_all_cameras_show_the_same_frame(world: carla.World) -> None:
         listening[kind][0].destroy()
 
 
+def test_a_camera_goes_on_without_rendering_as_on_a_carla_server(world: carla.World) -> None:
+    car = _spawn_car(world)
+    settings = world.get_settings()
+    settings.no_rendering_mode = True
+    world.apply_settings(settings)
+    camera, messages = _listen(world, "sensor.camera.semantic_segmentation", car, image_size_x=64, image_size_y=48)
+    frame = world.tick()
+    assert messages.get(timeout=60.0).frame == frame
+    camera.destroy()
+
+
+@pytest.mark.parametrize("kind", [carla.AttachmentType.SpringArm, carla.AttachmentType.SpringArmGhost])
+def test_a_chase_camera_sees_its_car(world: carla.World, kind: carla.AttachmentType) -> None:
+    car = _spawn_car(world)
+    blueprint = world.get_blueprint_library().find("sensor.other.gnss")
+    place = carla.Transform(carla.Location(x=-6.0, y=4.0, z=3.0))
+    chasing = world.spawn_actor(blueprint, place, car, kind)
+    world.tick()
+    at, there = car.get_transform(), chasing.get_transform()
+    way = at.location - there.location
+    assert there.get_forward_vector().get_vector_angle(way) < 0.1
+    assert way.length() == pytest.approx(math.sqrt(61.0), abs=0.4)
+    chasing.destroy()
+
+
+def test_a_sensor_hangs_on_the_bone_that_is_named(client: carla.Client, world: carla.World) -> None:
+    car = _spawn_car(world)
+    blueprint = world.get_blueprint_library().find("sensor.other.gnss")
+    bones = dict(zip(car.get_bone_names(), car.get_vehicle_bone_world_transforms(), strict=True))
+    rigid, bone = carla.AttachmentType.Rigid, "Wheel_Rear_Right"
+    hung = [
+        world.spawn_actor(blueprint, carla.Transform(), car, rigid, bone).id,
+        client.apply_batch_sync([carla.command.SpawnActor(blueprint, carla.Transform(), car, rigid, bone)])[0].actor_id,
+    ]
+    world.tick()
+    for sensor in world.get_actors(hung):
+        assert sensor.get_location().distance(bones[bone].location) < 0.05
+        sensor.destroy()
+
+
 def test_a_camera_sees_the_car_ahead(world: carla.World) -> None:
     car = _spawn_car(world)
     place = carla.Transform(carla.Location(x=-8.0, z=3.0), carla.Rotation(pitch=-15.0))

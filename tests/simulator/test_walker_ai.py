@@ -93,7 +93,7 @@ def test_the_walkers_of_generate_traffic_walk(strolls: dict[str, np.ndarray]) ->
 def _carriageway_share(track: np.ndarray) -> tuple[float, int]:
     """How much of the time is spent on the road beside crosswalks, and how many points lie in buildings."""
     town = build_town("Elm01")
-    walk = _ground(town, (CityObjectLabel.SIDEWALKS,)).buffer(0.05)
+    walk = _ground(town, (CityObjectLabel.SIDEWALKS,), shapely.Polygon()).buffer(0.05)
     stripes = shapely.union_all([shapely.Polygon(p[:, :2]).buffer(0.5) for p in town.crosswalks])
     points = shapely.points(track[..., :2].reshape(-1, 2))
     allowed = shapely.union_all([walk, stripes])

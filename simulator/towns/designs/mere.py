@@ -14,9 +14,14 @@ LANE_M, MEDIAN_M, SHOULDER_M = 3.6, 1.2, 2.5
 MOTORWAY_KMH, RAMP_KMH, LOCAL_KMH = 100.0, 60.0, 50.0
 BRIDGE_M, TERMINAL_M = 6.6, 5.2
 """Heights of the local road over the motorway and where the ramps meet it."""
-TERMINAL_AT_M = 78.0
+GORE_AT_M, OPEN_AT_M, AUXILIARY_AT_M, CURVE_AT_M = 150.0185, 200.0131, 270.0247, 330.0319
+"""From the middle of a straight to the noses of its ramps, to both ends of the auxiliary lanes and to the curves.
+
+No road is as long as whole steps of a script that walks along it: CARLA's client fails where nothing is left to go.
+"""
+TERMINAL_AT_M = 78.0173
 """From the motorway's centre line to the middle of a ramp terminal."""
-JUNCTION_M = 13.0
+JUNCTION_M = 13.0061
 _CHANGE = LaneShape("driving", LANE_M, "broken", "both")
 _LAST = LaneShape("driving", LANE_M, "solid")
 _THREE = (LaneShape("median", MEDIAN_M, "solid"), _CHANGE, _CHANGE, _LAST, LaneShape("shoulder", SHOULDER_M))
@@ -38,8 +43,8 @@ def compose_mere(name: str, seed: int) -> OpenDrive:
     straights = [_Straight(draft, side) for side in sides]
     curves = []
     for k, side in enumerate(sides):
-        line = half - 330.0
-        start = side.ahead(330.0)
+        line = half - CURVE_AT_M
+        start = side.ahead(CURVE_AT_M)
         arc = Piece(side.ahead(half), math.pi * radius, 1.0 / radius)
         curve = joined([Piece(start, line), arc, Piece(arc.end, line)])
         curves.append(draft.road(curve, THREE, "motorway", MOTORWAY_KMH))
@@ -61,7 +66,11 @@ class _Straight:
 
     def __init__(self, draft: Draft, at: Pose) -> None:
         self.draft, self.at = draft, at
-        kinds = ((-270.0, -200.0, FOUR), (-150.0, 150.0, THREE), (200.0, 270.0, FOUR))
+        kinds = (
+            (-AUXILIARY_AT_M, -OPEN_AT_M, FOUR),
+            (-GORE_AT_M, GORE_AT_M, THREE),
+            (OPEN_AT_M, AUXILIARY_AT_M, FOUR),
+        )
         self.parts = [
             draft.road(_line(at.ahead(a), b - a), profile, "motorway", MOTORWAY_KMH) for a, b, profile in kinds
         ]
@@ -70,11 +79,11 @@ class _Straight:
         # ramps in their direction of travel: right off, right on, left off, left on
         self.terminal_right = self.at.ahead(0.0, left=-TERMINAL_AT_M)
         self.terminal_left = self.at.ahead(0.0, left=TERMINAL_AT_M)
-        self.off_right = self._ramp(self.at.ahead(-150.0), self.terminal_right, off=True)
-        self.on_right = self._ramp(self.at.ahead(150.0), self.terminal_right, off=False)
+        self.off_right = self._ramp(self.at.ahead(-GORE_AT_M), self.terminal_right, off=True)
+        self.on_right = self._ramp(self.at.ahead(GORE_AT_M), self.terminal_right, off=False)
         turned = self.at.reversed()
-        self.off_left = self._ramp(turned.ahead(-150.0), self.terminal_left, off=True)
-        self.on_left = self._ramp(turned.ahead(150.0), self.terminal_left, off=False)
+        self.off_left = self._ramp(turned.ahead(-GORE_AT_M), self.terminal_left, off=True)
+        self.on_left = self._ramp(turned.ahead(GORE_AT_M), self.terminal_left, off=False)
 
     def _ramp(self, gore: Pose, terminal: Pose, off: bool) -> int:
         """Between the fork at `gore` (on the motorway's centre line, heading of the traffic) and its terminal."""

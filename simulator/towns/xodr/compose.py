@@ -180,7 +180,8 @@ class Draft:
             if walks[0] and walks[1]:
                 pairs.append((walks[0][0], walks[1][0]))
                 kinds.append("sidewalk")
-        lanes = [Lane(0, "none")]
+        # without a mark of its own the clients' map lets one change lanes over the centre
+        lanes = [Lane(0, "none", marks=(RoadMark(0.0, "none"),))]
         for k, ((before, behind), kind) in enumerate(zip(pairs, kinds), 1):
             first, last = self.width_m(start.road, before), self.width_m(end.road, behind)
             widths = (_hermite(0.0, path.length, first, last, 0.0, 0.0),)

@@ -20,7 +20,7 @@ SURFACES = {
     "sidewalk": Material.PAVING,
     "walking": Material.PAVING,
     "curb": Material.CURB,
-    "median": Material.CONCRETE,
+    "median": Material.CONCRETE_GROUND,
     "biking": Material.ASPHALT,
     "shoulder": Material.ASPHALT,
     "parking": Material.ASPHALT,

@@ -1,6 +1,6 @@
 """Paint on the roads of a map: lane markings, stop lines and crosswalks, a centimetre above the asphalt.
 
-All paint is white: the renderer has no yellow one.
+Paint is yellow where a mark's colour is, else white.
 """
 
 from __future__ import annotations
@@ -71,6 +71,7 @@ def _marks(
         first = min(end, start + mark.s)
         last = min(end, start + marks[k + 1].s) if k + 1 < len(marks) else end
         kinds = _DOUBLE.get(mark.type, (mark.type,))
+        material = Material.LANE_PAINT_YELLOW if mark.color == "yellow" else Material.LANE_PAINT
         for n, kind in enumerate(kinds):
             # the first of a double mark is the one nearer to the road's left
             aside = (DOUBLE_GAP_M if n == 0 else -DOUBLE_GAP_M) if len(kinds) == 2 else 0.0
@@ -80,7 +81,7 @@ def _marks(
                 if b - a > 0.3 and (t is None or _is_wide(lane, at - start)):
                     half = 0.5 * min(max(mark.width, 0.08), 0.4)
                     for run in _shown(line, at, middle, hides):
-                        paint(builder, line, at[run], middle[run] - half, middle[run] + half)
+                        paint(builder, line, at[run], middle[run] - half, middle[run] + half, material)
 
 
 def _shown(line: CentreLine, s: Array, t: Array, hides: Hides | None) -> list[slice]:
@@ -105,8 +106,15 @@ def _runs(kind: str, first: float, last: float) -> list[tuple[float, float]]:
     return []
 
 
-def paint(builder: MeshBuilder, line: CentreLine, s: Array, right: Array, left: Array) -> None:
-    strip(builder, line.point(s, right, PAINT_Z_M), line.point(s, left, PAINT_Z_M), Material.LANE_PAINT)
+def paint(
+    builder: MeshBuilder,
+    line: CentreLine,
+    s: Array,
+    right: Array,
+    left: Array,
+    material: Material = Material.LANE_PAINT,
+) -> None:
+    strip(builder, line.point(s, right, PAINT_Z_M), line.point(s, left, PAINT_Z_M), material)
 
 
 def crosswalk_polygon(road: Road, thing: RoadObject) -> Array:

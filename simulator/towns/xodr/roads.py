@@ -25,6 +25,8 @@ FILL_REACH_M = 3.0
 """Gaps between the lanes of a junction up to about twice this wide are paved over."""
 MOST_FALL_M, MOST_PLAN_CELLS = 6.0, 4_000_000
 DECK_M = 0.8
+BESIDE_M = 0.5
+"""So far beside a lane of a junction there is meadow, or another lane or a gap that is paved over."""
 BARRIER_HALF_M, BARRIER_HEIGHT_M = 0.3, 0.9
 
 
@@ -42,17 +44,22 @@ def add_lane(builder: MeshBuilder, lane: Strip) -> None:
         strip(builder, inner, outer, material)
 
 
-def add_border(builder: MeshBuilder, outermost: Strip, terrain: Terrain) -> None:
-    """The verge beside a road's last lane: down to the meadow, or a parapet of concrete where the road is a bridge."""
+def add_border(builder: MeshBuilder, outermost: Strip, terrain: Terrain, plan: JunctionPlan | None) -> None:
+    """The verge beside a road's last lane: down to the meadow, or a parapet of concrete where the road is a bridge.
+
+    plan: of the junction that the road is in: no grass grows where its other roads go on.
+    """
     sign = 1.0 if outermost.lane.id > 0 else -1.0
     edge = outermost.points(1.0, outermost.lift_m)
     foot = outermost.line.point(outermost.s, outermost.outer + sign * VERGE_M, -LAND_BELOW_M)
     up = np.array([0.0, 0.0, 1.0])
     bridge = edge[:, 2] - terrain.height_m(foot[:, :2]) > 1.5
     on_ground = ~(bridge[:-1] | bridge[1:])
+    beside = outermost.line.point(outermost.s, outermost.outer + sign * BESIDE_M)
+    open_land = np.ones(len(edge), bool) if plan is None else ~plan.paves(beside[:, :2])
     for a, b, material, wanted in (
-        (edge, foot, Material.GRASS, on_ground),
-        (edge + up * 0.9, edge - up * DECK_M, Material.CONCRETE, ~on_ground),
+        (edge, foot, Material.GRASS, on_ground & open_land[:-1] & open_land[1:]),
+        (edge + up * 0.9, edge - up * DECK_M, Material.CONCRETE_BRIDGE, ~on_ground),
     ):
         quads = np.stack([a[:-1], b[:-1], b[1:], a[1:]], axis=1)[wanted]
         if len(quads):
@@ -66,7 +73,7 @@ def add_soffits(builder: MeshBuilder, lane: Strip, terrain: Terrain) -> None:
     wanted = bridge[:-1] & bridge[1:]
     if wanted.any():
         a, b = lane.points(0.0, -DECK_M), lane.points(1.0, -DECK_M)
-        builder.quads(np.stack([a[:-1], b[:-1], b[1:], a[1:]], axis=1)[wanted], Material.CONCRETE)
+        builder.quads(np.stack([a[:-1], b[:-1], b[1:], a[1:]], axis=1)[wanted], Material.CONCRETE_BRIDGE)
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +93,14 @@ class JunctionPlan:
 
         Edge lines are painted along the outside of the junction, lines between lanes where only their road runs.
         """
-        mask = self.shared if between_lanes else cv2.erode(self.closed, np.ones((5, 5), np.uint8))
+        inner = cv2.erode(self.closed, np.ones((5, 5), np.uint8)).astype(np.uint8)
+        return self._at(self.shared if between_lanes else inner, xy)
+
+    def paves(self, xy: Array) -> NDArray[np.bool_]:
+        """(n,): where there is a carriageway of the junction, or a gap between such that is filled."""
+        return self._at(self.closed, xy)
+
+    def _at(self, mask: NDArray[np.uint8], xy: Array) -> NDArray[np.bool_]:
         j, i = np.round((xy - self.low) / FILL_CELL_M).astype(int).T
         inside = (i >= 0) & (i < mask.shape[0]) & (j >= 0) & (j < mask.shape[1])
         out = np.zeros(len(xy), bool)
@@ -158,5 +172,5 @@ def add_barrier_piece(builder: MeshBuilder, a: Array, b: Array, height_m: float,
     rails_a = [a + across * y + [0.0, 0.0, z] for y, z in profile]
     rails_b = [b + across * y + [0.0, 0.0, z] for y, z in profile]
     quads = [[rails_a[k], rails_a[k + 1], rails_b[k + 1], rails_b[k]] for k in range(3)]
-    builder.quads(quads, Material.CONCRETE)
-    builder.quads([rails_a, rails_b], Material.CONCRETE)
+    builder.quads(quads, Material.CONCRETE_WALL)
+    builder.quads([rails_a, rails_b], Material.CONCRETE_WALL)

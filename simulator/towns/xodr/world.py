@@ -135,7 +135,7 @@ def _add_roads(
             roads.add_lane(builder, _widened(lane, wider_m) if road.junction != -1 else lane)
             roads.add_soffits(builder, lane, terrain)
         for outermost in _outermost(own):
-            roads.add_border(builder, outermost, terrain)
+            roads.add_border(builder, outermost, terrain, plans.get(road.junction))
         paint.add_lane_marks(builder, road, own, plans.get(road.junction))
 
 

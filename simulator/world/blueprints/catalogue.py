@@ -142,8 +142,7 @@ def semantic_tags(blueprint_id: str) -> bytes:
     if blueprint_id.startswith("walker."):
         return bytes([CityObjectLabel.PEDESTRIANS])
     if blueprint_id.startswith("static.prop."):
-        light = props.PROPS[blueprint_id].mass_kg <= props.LIGHT_KG
-        return bytes([CityObjectLabel.DYNAMIC if light else CityObjectLabel.STATIC])
+        return bytes([props.prop_tag(blueprint_id)])
     if blueprint_id == "traffic.traffic_light":
         return bytes([CityObjectLabel.TRAFFIC_LIGHT])
     if blueprint_id.startswith("traffic."):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from simulator.types import ActorAttribute, AttributeType
+from simulator.types import ActorAttribute, AttributeType, CityObjectLabel
 from simulator.world.blueprints.attributes import constant, role_name
 
 
@@ -86,6 +86,12 @@ PROPS: dict[str, PropType] = {
     "static.prop.warningconstruction": PropType((0.30, 0.50, 0.45), 10.0),
     "static.prop.wateringcan": PropType((0.20, 0.10, 0.17), 2.0),
 }
+
+
+def prop_tag(blueprint_id: str) -> CityObjectLabel:
+    """What can be pushed aside is dynamic. Props that are not in the table stand fast."""
+    prop = PROPS.get(blueprint_id)
+    return CityObjectLabel.DYNAMIC if prop and prop.mass_kg <= LIGHT_KG else CityObjectLabel.STATIC
 
 
 def attributes(blueprint_id: str) -> tuple[ActorAttribute, ...]:

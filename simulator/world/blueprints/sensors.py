@@ -1,4 +1,4 @@
-"""Sensors with the attributes and defaults of CARLA's server."""
+"""Sensors with the attributes and defaults of CARLA's server, and `panes`, which no client of CARLA asks for."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _OWN: dict[str, tuple[ActorAttribute, ...]] = {
     "sensor.camera.rgb": _LENS + _RGB,
     "sensor.camera.depth": _LENS,
     "sensor.camera.semantic_segmentation": _LENS,
-    "sensor.camera.instance_segmentation": _LENS,
+    "sensor.camera.instance_segmentation": _LENS + numbers(panes=False),
     "sensor.camera.cosmos_visualization": _LENS,
     "sensor.camera.normals": _LENS,
     "sensor.camera.optical_flow": _LENS,

@@ -10,7 +10,10 @@ from simulator.world.blueprints.attributes import choice, constant, role_name
 
 @dataclass(frozen=True)
 class VehicleType:
-    """`torque_nm` is the engine's peak. `driven_front` is the share of the drive that goes to the front axle."""
+    """`torque_nm` is the engine's peak. `driven_front` is the share of the drive that goes to the front axle.
+
+    told_type: what clients are told in place of `base_type`, which says how it drives and how it is tagged.
+    """
 
     base_type: str
     mass_kg: float
@@ -24,6 +27,7 @@ class VehicleType:
     has_doors: bool = True
     max_rpm: float = 6000.0
     final_ratio: float = 3.5
+    told_type: str = ""
 
 
 def _car(mass: float, torque: float, radius: float = 0.34, front: float = 1.0, **more: object) -> VehicleType:
@@ -93,7 +97,8 @@ VEHICLES: dict[str, VehicleType] = {
     "vehicle.nissan.patrol": _car(2300.0, 430.0, 0.39, 0.5, has_doors=False),
     "vehicle.nissan.patrol_2021": _car(2750.0, 560.0, 0.42, 0.5, generation=2),
     "vehicle.seat.leon": _car(1280.0, 230.0, 0.33),
-    "vehicle.tesla.cybertruck": _car(3000.0, 700.0, 0.45, 0.5, has_doors=False),
+    # a truck in CARLA's catalogue; its mesh lies in the folder that CARLA tags as cars
+    "vehicle.tesla.cybertruck": _car(3000.0, 700.0, 0.45, 0.5, has_doors=False, told_type="truck"),
     "vehicle.tesla.model3": _car(1840.0, 400.0, 0.35, 0.0, generation=1),
     "vehicle.toyota.prius": _car(1380.0, 200.0, 0.33),
     "vehicle.volkswagen.t2": VehicleType(
@@ -146,7 +151,7 @@ def attributes(blueprint_id: str) -> tuple[ActorAttribute, ...]:
         choice("sticky_control", kind.BOOL, "true", ("false", "true")),
         choice("terramechanics", kind.BOOL, "false", ("false", "true")),
         constant("object_type", kind.STRING, ""),
-        constant("base_type", kind.STRING, vehicle.base_type),
+        constant("base_type", kind.STRING, vehicle.told_type or vehicle.base_type),
         constant("special_type", kind.STRING, vehicle.special_type),
         constant("number_of_wheels", kind.INT, str(vehicle.wheels)),
         constant("generation", kind.INT, str(vehicle.generation)),

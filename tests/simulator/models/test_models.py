@@ -6,8 +6,13 @@ import pytest
 from simulator.models import MODELS, model_of, palette_of
 from simulator.models.cycles import CYCLES
 from simulator.models.vehicles import VEHICLES
+from simulator.render.lamp_table import lamp_table
+from simulator.render.lamps import lamps_of
 from simulator.render.materials import SURFACES, Emission, Material
-from simulator.types import CityObjectLabel
+from simulator.render.templates import tags_of
+from simulator.types import CityObjectLabel, VehicleLightState
+from simulator.world.blueprints.catalogue import semantic_tags
+from simulator.world.blueprints.props import PROPS as PROP_TYPES
 
 
 def centre_of(mesh, material):
@@ -50,9 +55,19 @@ def test_lamps_of_a_car_sit_where_drivers_look_for_them(blueprint_id):
     assert centre_of(mesh, Material.HEADLAMP)[0] > 0.4 * length
     assert centre_of(mesh, Material.TAIL_LAMP)[0] < -0.4 * length
     assert centre_of(mesh, Material.LEFT_INDICATOR)[1] < -0.2, "left is -y"
-    if not VEHICLES[blueprint_id].beacons:
-        assert centre_of(mesh, Material.RIGHT_INDICATOR)[1] > 0.2
+    assert centre_of(mesh, Material.RIGHT_INDICATOR)[1] > 0.2
     assert (mesh.materials == Material.CAR_GLASS).sum() >= 6
+
+
+def test_beacons_are_lit_by_special1_and_by_no_indicator():
+    lamps = lamps_of(model_of("vehicle.ford.ambulance").frames[0])
+    roof_m = 2.2
+    indicating = lamp_table([lamps], [int(VehicleLightState.RIGHT_BLINKER)], True)
+    assert len(indicating.point_kind)
+    assert indicating.point_centre[:, 2].max() < roof_m
+    hurrying = lamp_table([lamps], [int(VehicleLightState.SPECIAL_1)], True)
+    assert set(hurrying.point_kind) == {Emission.BEACON}
+    assert hurrying.point_centre[:, 2].min() > roof_m
 
 
 def test_a_walker_stands_on_both_sides_of_its_origin_and_strides():
@@ -79,6 +94,21 @@ def test_a_cyclist_pedals_and_is_a_rider_on_a_bicycle():
     assert not np.array_equal(model.frames[0].vertices, model.frames[2].vertices)
     tags = {SURFACES[Material(m)].tag for m in np.unique(model.frames[0].materials)}
     assert {CityObjectLabel.RIDER, CityObjectLabel.BICYCLE} <= tags
+
+
+def test_what_is_spawned_is_drawn_with_the_tags_that_its_blueprint_tells():
+    for blueprint_id in [*VEHICLES, *CYCLES, *PROP_TYPES]:
+        model = model_of(blueprint_id)
+        drawn = set(np.concatenate([tags_of(frame, model.tag) for frame in model.frames]).tolist())
+        assert drawn == set(semantic_tags(blueprint_id)), blueprint_id
+
+
+@pytest.mark.parametrize(
+    "blueprint_id", [name for name, size in CYCLES.items() if size.kind in ("motorcycle", "scooter")]
+)
+def test_a_motorcycle_is_a_motorcycle_from_fork_to_exhaust(blueprint_id):
+    tags = tags_of(model_of(blueprint_id).frames[0])
+    assert set(tags) == {CityObjectLabel.MOTORCYCLE, CityObjectLabel.RIDER}
 
 
 def test_a_traffic_light_faces_along_y_with_red_on_top_and_its_arm_over_the_lane():

@@ -17,11 +17,17 @@ from simulator.navigation.convex import MOST_CORNERS, convex_pieces
 from simulator.navigation.detour import Tile, tile_of, write_mesh
 from simulator.navigation.file import navigation_bytes
 from simulator.navigation.store import named, stored_navigation
-from simulator.navigation.walkable import Area, Region, walkable_regions
+from simulator.navigation.walkable import Area, Region, ground_m, walkable_regions
 from simulator.render.mesh import MeshBuilder
 from simulator.towns import build_town
 from simulator.towns.town import GroundGrid, Town
-from simulator.types import CityObjectLabel
+from simulator.towns.xodr.records import GenerationParameters
+from simulator.towns.xodr.world import town_from_opendrive
+from simulator.towns.xodr.writer import write_opendrive
+from simulator.types import CityObjectLabel, Transform, Vector3D
+from simulator.world.world import World
+from tests.simulator.towns.xodr.places import bridge_map, two_way
+from tests.simulator.world.places import PEDESTRIAN, describe
 
 
 @pytest.fixture(scope="module")
@@ -114,6 +120,30 @@ def test_the_mesh_lies_on_the_ground_of_a_hilly_town(town: Town, regions: list[R
     vertices = tile_of(rings, hilly.ground_height_m).vertices
     assert np.ptp(vertices[:, 1]) > 15.0
     assert vertices[:, 1] == pytest.approx(hilly.ground_height_m(vertices[:, [0, 2]]), abs=0.2)
+
+
+def test_the_mesh_of_a_bridge_lies_on_its_deck_and_apart_from_what_is_below() -> None:
+    made = bridge_map()
+    roads = {i: replace(road, sections=(two_way(("sidewalk", 2.0)),)) for i, road in made.roads.items()}
+    crossing = town_from_opendrive(write_opendrive(replace(made, roads=roads)), "Trial", GenerationParameters())
+    made_of = walkable_regions(crossing, 0.05)
+    rings = [(r.area, ring) for r in made_of for ring in convex_pieces(r.outline)]
+    tile = tile_of(rings, lambda points: ground_m(crossing, points))
+    # road 2 leads along y at x = 100, its sidewalks 3.5 m to 5.5 m beside its middle
+    walk = [k for k, area in enumerate(tile.areas) if area is Area.SIDEWALK]
+    middles = {k: tile.vertices[list(tile.polygons[k])].mean(axis=0) for k in walk}
+    above = [m for m in middles.values() if 3.4 < abs(m[0] - 100.0) < 5.6 and abs(m[2]) < 5.0]
+    assert above
+    assert [m[1] for m in above] == pytest.approx([7.15] * len(above), abs=0.2)
+    for corners in tile.polygons:
+        for a, b in zip(corners, (*corners[1:], corners[0]), strict=True):
+            x, rise, y = np.abs(tile.vertices[a] - tile.vertices[b])
+            assert rise < 0.3 * np.hypot(x, y) + 0.2
+    world = World(crossing)
+    walker = world.spawn(describe(PEDESTRIAN), Transform(Vector3D(104.5, 0.0, 8.2))).id
+    for height_m, stands_m in ((7.2, 7.15 + 0.93), (0.9, 0.93)):
+        world.apply_walker_state(walker, Transform(Vector3D(104.5, 0.0, height_m)), 1.4)
+        assert world.transform_of(walker).location.z == pytest.approx(stands_m, abs=0.25)
 
 
 def test_the_file_is_the_same_every_time_and_named_by_what_is_in_it(town: Town, tile: Tile, tmp_path: Path) -> None:

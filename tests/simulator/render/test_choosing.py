@@ -17,6 +17,7 @@ from simulator.render.exposure import MID_GREY_LOG2, NIGHT_BIAS_EV, metered_ev
 from simulator.render.lamp_table import lamp_table
 from simulator.render.lights import COLOUR, KIND, MOST_LIGHTS, POSITION, STREET
 from simulator.render.templates import Templates
+from simulator.types import VehicleLightState
 from tests.simulator.render import scene
 
 NEAR_M, FAR_M = np.float32(0.1), np.float32(500.0)
@@ -62,6 +63,23 @@ def test_what_is_behind_or_beside_the_picture_is_left_out() -> None:
     assert _chosen(eye, np.array([20.0, 0.0, 1.0], np.float32), half)
     for away in ([-20.0, 0.0, 1.0], [20.0, 30.0, 1.0], [20.0, 0.0, 40.0], [600.0, 0.0, 1.0]):
         assert not _chosen(eye, np.array(away, np.float32), half)
+
+
+def test_the_brake_lamps_of_the_car_ahead_stay_lit_in_a_queue() -> None:
+    templates = Templates(scene.model_of)
+    cars = 2 * MOST_LIGHTS
+    template = templates.index(("vehicle.test.car",) * cars, np.zeros(cars, np.float32))
+    braking = scene.BEAMS | int(VehicleLightState.BRAKE)
+    table = lamp_table([templates.lamps[row] for row in template], [braking] * cars, False)
+    poses = np.stack([scene.pose(6.0 * k - 8.0, 0.0, 0.0) for k in range(cars)])
+    view = pinhole(CameraModel(320, 180, 90.0, "rgb"), (1.0, 0.0, 1.6, 0.0, 0.0, 0.0))
+    nobody = np.zeros((0, 3), np.float32)
+    lights = brightest(nobody, nobody[:, 0], nobody[:, 0], table, poses, view)
+    red = lights[:, COLOUR] > 5.0 * lights[:, COLOUR + 1]
+    ahead = lights[:, POSITION] > 0.0
+    assert len(lights) == MOST_LIGHTS
+    assert (red & ahead).sum() >= 3
+    assert (red & ~ahead).sum() == 0
 
 
 @pytest.mark.parametrize("streets", [5, 60])

@@ -122,6 +122,21 @@ def test_fog_sends_the_own_headlamps_back_into_the_camera(street: Renderer) -> N
     assert ahead(int(VehicleLightState.HIGH_BEAM), thick) > 1.5 * ahead(scene.BEAMS, thick)
 
 
+@pytest.mark.parametrize("night", [False, True])
+def test_fog_begins_at_its_distance(street: Renderer, night: bool) -> None:
+    # CARLA's ClearNight: fog_density 60, fog_distance 75
+    clear = replace(scene.NIGHT if night else scene.DAY, fog_distance=0.0)
+    beyond, here = replace(clear, fog_density=60.0, fog_distance=75.0), replace(clear, fog_density=60.0)
+    car = (1, "vehicle.test.car", scene.pose(-2.0, 0.0, 0.0), scene.BEAMS)
+    seen = [luminance(street, scene.view(car, weather=weather, lamps_on=1.0)) for weather in (clear, beyond, here)]
+    road = np.s_[110:170, 60:260]  # up to 13 m
+    far = np.s_[89:92, 150:170]
+    near, foggy = (float(np.mean(np.abs(other[road] / seen[0][road] - 1.0))) for other in seen[1:])
+    assert near < 0.1
+    assert foggy > 10.0 * near
+    assert abs(float(seen[1][far].mean() / seen[0][far].mean()) - 1.0) > 0.02
+
+
 def weber_contrast(renderer: Renderer, view: object, actor: int) -> float:
     """Of an actor against what surrounds it on the picture."""
     mask = mask_of(renderer, actor, view)
@@ -191,6 +206,19 @@ def test_brake_lamps_are_brighter_than_tail_lamps(street: Renderer) -> None:
     assert brake[0] > 5.0 * brake[2]
 
 
+@pytest.mark.parametrize("yaw", [0.0, 180.0])
+@pytest.mark.parametrize("distance_m", [7.0, 15.0])
+def test_a_vehicle_stands_in_none_of_its_own_light(street: Renderer, yaw: float, distance_m: float) -> None:
+    def between_the_lamps(lights: int) -> float:
+        pose = scene.pose(distance_m + 2.2, 0.0, 0.0, yaw)
+        view = scene.view((1, "vehicle.test.car", pose, lights), weather=scene.NIGHT)
+        camera = CameraModel(320, 180, 90.0, "rgb", (("bloom_intensity", "0"),))
+        row, half = 90 + int(160 * 0.9 / distance_m), int(160 * 0.3 / distance_m)
+        return float(street.radiance(camera, EYE, view)[row - 3 : row + 4, 160 - half : 161 + half].max())
+
+    assert between_the_lamps(scene.BEAMS) < 1.5 * between_the_lamps(0)
+
+
 def test_street_lamps_light_the_road_beneath_them(street: Renderer) -> None:
     dark, lit = (luminance(street, scene.view(weather=scene.NIGHT, lamps_on=on)) for on in (0.0, 1.0))
     under_the_lamp = (90 + int(160 * 1.6 / 38.0), 160)
@@ -227,6 +255,50 @@ def test_a_car_darkens_the_ground_beside_it_and_throws_a_shadow(street: Renderer
     assert with_car[beside] < 0.6 * without[beside]
     opposite = (90, 160 - int(3.0 * per_m))
     assert with_car[opposite] == pytest.approx(without[opposite], rel=0.02)
+
+
+def test_a_signals_arm_and_a_rider_throw_no_shadow_of_their_whole_box() -> None:
+    ground = ((20.0, 0.0, -0.05), (40.0, 30.0, 0.05), scene.Material.CURB, 0)
+    renderer = Renderer(scene.plain(ground), threads=1)
+    weather = WeatherParameters(cloudiness=0.0, sun_altitude_angle=60.0, sun_azimuth_angle=0.0)
+    above = (20.0, 0.0, 60.0, -90.0, 0.0, 0.0)
+    camera = CameraModel(320, 180, 30.0, "rgb")
+
+    def darkened_m2(*actors: str) -> float:
+        view = scene.view(
+            *((k, name, scene.pose(20.0, 0.0, 0.0), 0) for k, name in enumerate(actors, 1)), weather=weather, lamps=0
+        )
+        bare = luminance(renderer, scene.view(weather=weather, lamps=0), above, camera)
+        ground_seen = renderer.image(0, replace(camera, kind="instance_segmentation"), above, view)[..., 1] == 0
+        dark = luminance(renderer, view, above, camera) < 0.8 * bare
+        return float((dark & ground_seen).sum()) * (60.0 * 2.0 * math.tan(math.radians(15.0)) / 320.0) ** 2
+
+    assert 0.1 < darkened_m2("traffic.traffic_light") < 2.0
+    assert 0.2 < darkened_m2("vehicle.kawasaki.ninja") < 3.0
+
+
+def test_a_bird_s_eye_sees_the_shadows_of_vehicles() -> None:
+    ground = ((0.0, 0.0, -0.05), (200.0, 200.0, 0.05), scene.Material.CURB, 0)
+    renderer = Renderer(scene.plain(ground), threads=1, model_of=scene.model_of)
+    weather = WeatherParameters(cloudiness=0.0, sun_altitude_angle=30.0, sun_azimuth_angle=-90.0)
+    above, camera = (0.0, 0.0, 150.0, -90.0, 0.0, 0.0), CameraModel(640, 360, 90.0, "rgb")
+    bare = luminance(renderer, scene.view(weather=weather, lamps=0), above, camera)
+    view = scene.view((1, "vehicle.test.car", scene.pose(40.0, 0.0, 0.0), 0), weather=weather, lamps=0)
+    darker = luminance(renderer, view, above, camera) < 0.6 * bare
+    per_m = 320.0 / 150.0
+    row, column = 180 - round(40.0 * per_m), 320 + round(1.7 * per_m)
+    assert darker[row - 1 : row + 2, column].any()
+
+
+@pytest.mark.parametrize("fov_deg", [10.0, 60.0, 120.0])
+def test_the_sun_is_half_a_degree_wide_or_a_pixel(street: Renderer, fov_deg: float) -> None:
+    weather = WeatherParameters(cloudiness=0.0, sun_altitude_angle=30.0, sun_azimuth_angle=0.0, fog_density=0.0)
+    camera = CameraModel(320, 180, fov_deg, "rgb")
+    seen = luminance(street, scene.view(weather=weather), (0.0, 0.0, 30.0, 30.0, 0.0, 0.0), camera)
+    disc = seen > 20.0 * np.median(seen)
+    pixel_deg = math.degrees(2.0 * math.tan(math.radians(fov_deg / 2.0)) / 320.0)
+    assert disc.sum() >= 1
+    assert math.sqrt(disc.sum() * 4.0 / math.pi) * pixel_deg <= max(0.6, 2.4 * pixel_deg)
 
 
 def test_surfaces_have_structure_and_instances_their_own_colours(street: Renderer) -> None:

@@ -71,7 +71,7 @@ def _lit(tile: Floats, runs: list[int], lamps: Floats) -> tuple[Floats, Floats]:
     columns, first = np.zeros(MOST_SPOTS, np.int32), np.zeros(TILE_PX + 1, np.int32)
     spots, starts = np.zeros(SPOT_FLOATS, np.float32), np.array(runs, np.int32)
     found, matt, shiny = find_spots(starts, len(runs) - 1, tile, columns, first, spots)
-    light_spots(np.float32(0.02), lamps, found, matt, shiny, spots)
+    light_spots(np.float32(0.02), np.float32(0.0), lamps, found, matt, shiny, spots)
     spread(starts, len(runs) - 1, columns, first, spots, tile)
     width = runs[-1]
     return tile[int(LIGHT_GREEN) : int(LIGHT_GREEN) + width], tile[int(GLARE_GREEN) : int(GLARE_GREEN) + width]

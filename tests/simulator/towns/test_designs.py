@@ -8,9 +8,12 @@ import carla
 import networkx as nx
 import numpy as np
 import pytest
+from scipy.spatial import cKDTree
 
+from simulator.render.materials import Material
 from simulator.towns.designs import compose_fell, compose_mere, compose_ring
 from simulator.towns.xodr.records import OpenDrive
+from simulator.towns.xodr.world import town_from_opendrive
 from simulator.towns.xodr.writer import write_opendrive
 
 DESIGNS = {"Fell01": (compose_fell, 3), "Mere01": (compose_mere, 5), "Ring01": (compose_ring, 2)}
@@ -55,6 +58,37 @@ def test_lanes_join_without_gap_or_kink(town: tuple[str, OpenDrive, carla.Map]) 
             here, there = waypoint.transform.rotation, after.transform.rotation
             assert abs((here.yaw - there.yaw + 180.0) % 360.0 - 180.0) < 9.0
             assert abs((here.pitch - there.pitch + 180.0) % 360.0 - 180.0) < 1.5
+
+
+def test_one_cannot_change_lanes_over_the_centre_of_a_junctions_roads(town: tuple[str, OpenDrive, carla.Map]) -> None:
+    inner = [w for w in town[2].generate_waypoints(4.0) if w.is_junction and w.lane_id == -1]
+    assert inner
+    for waypoint in inner:
+        assert waypoint.left_lane_marking.type == carla.LaneMarkingType.NONE
+        assert not waypoint.lane_change & carla.LaneChange.Left
+
+
+def test_one_can_walk_along_every_lane_in_whole_metres(town: tuple[str, OpenDrive, carla.Map]) -> None:
+    """The client fails where nothing is left after whole steps."""
+    for start, _ in town[2].get_topology():
+        for step_m in (0.5, 1.0, 2.0, 5.0, 10.0):
+            assert start.next_until_lane_end(step_m)
+
+
+def test_no_verge_grows_where_the_other_roads_of_a_junction_go_on() -> None:
+    compose, seed = DESIGNS["Ring01"]
+    built = town_from_opendrive(write_opendrive(compose("Ring01", seed)), "Ring01")
+    corners = built.mesh.vertices[built.mesh.triangles].astype(float)
+    middle = corners.mean(axis=1)
+    # narrow strips that begin level with the road: verges; the meadow below is made of large cells
+    high = corners[:, :, 2].max(axis=1) > built.ground_height_m(middle[:, :2]) - 0.005
+    verge = np.flatnonzero((built.mesh.materials == Material.GRASS) & high)
+    lanes = built.lanes
+    distance, nearest = cKDTree(lanes.xyz[:, :2]).query(middle[verge, :2])
+    on_it = verge[distance < lanes.width_m[nearest] / 2 - 1.0]
+    sides = corners[on_it]
+    area_m2 = np.linalg.norm(np.cross(sides[:, 1] - sides[:, 0], sides[:, 2] - sides[:, 0]), axis=1).sum() / 2
+    assert area_m2 < 0.5
 
 
 def test_each_town_is_what_its_name_says(town: tuple[str, OpenDrive, carla.Map]) -> None:

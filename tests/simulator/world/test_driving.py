@@ -403,6 +403,51 @@ def test_impulses_and_forces_push_and_no_physics_holds():
     assert speed(world, pushed) == pytest.approx(3.0, abs=0.2)
 
 
+def test_a_force_that_is_more_than_its_weight_lifts_a_standing_car_and_a_lesser_one_does_not():
+    heights = []
+    for share in (0.9, 1.5):
+        world = make_world()
+        car = put(world, CAR, 0.0, 20.0)
+        for _ in range(20):
+            world.add_actor_force(car, Vector3D(0.0, 0.0, share * 9.81 * world.get_physics_control(car).mass))
+            world.step(0.05)
+        heights.append(world.transform_of(car).location.z)
+    assert heights[0] == 0.0
+    assert heights[1] == pytest.approx(0.5 * 0.5 * 9.81, rel=0.1)
+
+
+def test_angular_impulse_and_torque_are_in_kg_cm2_and_degrees():
+    world = make_world()
+    kicked, twisted = put(world, CAR, 0.0, 20.0, z=5.0), put(world, CAR, 0.0, 30.0, z=5.0)
+    inertia = float(world.bodies.rows[world.actors[kicked].row]["inertia"])
+    world.add_actor_angular_impulse(kicked, Vector3D(0.0, 0.0, inertia * 1e4 * 30.0))
+    assert world.bodies.rows[world.actors[kicked].row]["wz"] == pytest.approx(math.radians(30.0))
+    world.add_actor_torque(twisted, Vector3D(0.0, 0.0, inertia * 1e4 * 30.0))
+    assert world.bodies.rows[world.actors[twisted].row]["tz"] == pytest.approx(inertia * math.radians(30.0))
+
+
+def test_telemetry_tells_what_the_tyres_do():
+    world = make_world()
+    car = put(world, CAR, 0.0, 20.0)
+    mass = world.get_physics_control(car).mass
+    world.step(0.05)
+    assert sum(wheel.tire_load for wheel in world.get_telemetry_data(car).wheels) == pytest.approx(9.81 * mass)
+    world.set_actor_target_velocity(car, Vector3D(12.0, 0.0, 0.0))
+    world.apply_control_to_vehicle(car, VehicleControl(throttle=0.4, steer=0.3))
+    run(world, 1.0)
+    wheels = world.get_telemetry_data(car).wheels
+    turning = world.bodies.rows[world.actors[car].row]
+    sideways = mass * math.hypot(turning["vx"], turning["vy"]) * turning["wz"]
+    assert sum(wheel.lat_force for wheel in wheels) == pytest.approx(sideways, rel=0.15)
+    assert all(wheel.lat_force > 0.0 and wheel.normalized_lat_force > 0.0 for wheel in wheels)
+    assert 1.0 < wheels[0].lat_slip < 15.0  # degrees
+    world.apply_control_to_vehicle(car, VehicleControl(brake=0.6))
+    run(world, 0.5)
+    front, _, rear, _ = world.get_telemetry_data(car).wheels
+    assert max(front.long_force, front.torque) < 0.0 < front.normalized_long_force
+    assert front.normalized_tire_load > 1.05 > 0.95 > rear.normalized_tire_load
+
+
 def test_nonsense_controls_are_harmless():
     world = make_world()
     car = put(world, CAR, 0.0, 20.0)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import itertools
 import math
+from dataclasses import fields, replace
 
+import numpy as np
 import pytest
 
+from simulator.towns.town import LaneSamples
 from simulator.types import Rotation, TrafficLightState, Transform, Vector3D
-from tests.simulator.world.places import CAR, JUNCTION, make_world, put, run
+from simulator.world.approach import SpeedLimits
+from tests.simulator.world.places import CAR, JUNCTION, make_town, make_world, put, run
 
 RED, YELLOW, GREEN = TrafficLightState.RED, TrafficLightState.YELLOW, TrafficLightState.GREEN
 
@@ -141,6 +145,17 @@ def test_the_speed_limit_is_that_of_the_lane():
     rows = world.snapshot_rows()
     limits = {int(row["id"]): float(row["vehicle.speed_limit"]) for row in rows if row["id"] in (fast, slow)}
     assert limits == {fast: 50.0, slow: 30.0}
+
+
+def test_the_limit_on_a_bridge_is_not_that_of_the_road_below():
+    lanes = make_town().lanes
+    below = replace(lanes, xyz=lanes.xyz - np.float32([0.0, 0.0, 6.0]), speed_limit_kmh=lanes.speed_limit_kmh * 2)
+    both = {f.name: np.concatenate([getattr(below, f.name), getattr(lanes, f.name)]) for f in fields(lanes)}
+    limits = SpeedLimits(LaneSamples(**both))
+    x, y, z = (float(v) for v in lanes.xyz[0])
+    places = np.array([[x, y, z], [x, y, z - 6.0], [x, y, z + 50.0]])
+    own = float(lanes.speed_limit_kmh[0])
+    assert limits.kmh(places, np.full(3, 7.0)).tolist() == [own, 2.0 * own, 7.0]
 
 
 def test_signs_are_actors():

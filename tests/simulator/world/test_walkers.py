@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 
+import numpy as np
 import pytest
 
 from simulator.models import model_of
@@ -20,8 +21,8 @@ def test_walks_at_the_asked_speed_and_looks_where_it_goes(yaw):
     walker = put(world, PEDESTRIAN, 0.0, 0.0, z=1.2)
     run(world, 1.0)
     start = world.transform_of(walker).location
-    way = Vector3D(7.0 * math.cos(math.radians(yaw)), 7.0 * math.sin(math.radians(yaw)), 0.0)  # length does not matter
-    world.apply_control_to_walker(walker, WalkerControl(way, 1.4))
+    way = Vector3D(7.0 * math.cos(math.radians(yaw)), 7.0 * math.sin(math.radians(yaw)), 0.0)
+    world.apply_control_to_walker(walker, WalkerControl(way, 0.2))  # its length counts, as on CARLA
     run(world, 10.0)
     end = world.transform_of(walker)
     assert math.hypot(end.location.x - start.x, end.location.y - start.y) == pytest.approx(14.0, abs=0.3)
@@ -92,6 +93,33 @@ def test_the_clients_walker_ai_can_carry_it():
     row = row[row["id"] == walker][0]
     assert row["walker.speed"] == pytest.approx(1.4)
     assert 0.5 < world.view().gait[0] < 1.0
+
+
+def test_who_was_led_by_the_clients_walker_ai_can_be_steered_by_hand_and_led_again():
+    world = make_world()
+    walker = put(world, PEDESTRIAN, 0.0, 0.0, z=0.93)
+    for _ in range(2):
+        world.set_actor_simulate_physics(walker, False)
+        x = world.transform_of(walker).location.x
+        for k in range(10):
+            world.apply_walker_state(walker, Transform(Vector3D(x + 0.07 * k, 0.0, 0.93)), 1.4)
+            world.step(0.05)
+            assert world.transform_of(walker).location.x == pytest.approx(x + 0.07 * k)
+        world.apply_control_to_walker(walker, WalkerControl(Vector3D(1.0, 0.0, 0.0), 2.0))
+        run(world, 2.0)
+        assert world.transform_of(walker).location.x > x + 4.0
+    world.set_actor_simulate_physics(walker, False)  # CARLA's walkers do not care
+    run(world, 0.5)
+    assert speed(world, walker) == pytest.approx(2.0)
+
+
+def test_a_unit_vector_of_32_bits_is_walked_along_at_the_very_speed():
+    world = make_world()
+    walker = put(world, PEDESTRIAN, 0.0, 0.0, z=0.93)
+    x, y = float(np.float32(math.cos(0.7))), float(np.float32(math.sin(0.7)))
+    world.apply_control_to_walker(walker, WalkerControl(Vector3D(x, y, 0.0), 1.3))
+    body = world.bodies.rows[world.actors[walker].row]
+    assert (body["want_vx"], body["want_vy"]) == (x * (1.3 / math.hypot(x, y)), y * (1.3 / math.hypot(x, y)))
 
 
 def test_jumps_and_lands():

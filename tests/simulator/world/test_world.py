@@ -20,8 +20,10 @@ from simulator.types import (
     VehicleControl,
     VehicleLightState,
     WalkerControl,
+    WeatherParameters,
 )
 from simulator.world.actor import ActorNotFound, SpawnError
+from simulator.world.attachment import Attachment, spring_arm
 from simulator.world.blueprints.catalogue import bounding_box, definitions
 from tests.simulator.world.places import CAR, PEDESTRIAN, attach, describe, make_town, make_world, put, run, speed
 
@@ -249,6 +251,57 @@ def test_actors_ride_on_actors():
     assert speed(world, car) > 3.0  # its load does not hold it
     world.set_actor_location(camera, Vector3D(0.0, 0.0, 2.0))
     assert world.transform_of(camera).location.z == pytest.approx(3.8, abs=0.1)
+
+
+def test_a_spring_arm_looks_at_its_parent_turns_with_it_and_does_not_tilt():
+    world = make_world()
+    car = put(world, CAR, 10.0, 20.0, yaw=30.0)
+    ghost, arm = (
+        world.spawn(
+            describe("sensor.camera.rgb"),
+            Transform(rotation=Rotation(pitch=turned)),
+            car,
+            place=spring_arm(kind, Vector3D(-6.0, 0.0, 3.0)),
+        ).id
+        for kind, turned in ((Attachment.SPRING_ARM_GHOST, 0.0), (Attachment.SPRING_ARM, 8.0))
+    )
+    down = math.degrees(math.atan2(3.0, 6.0))
+    for yaw, tilt in ((30.0, 0.0), (-120.0, 20.0)):
+        pose = Transform(Vector3D(10.0, 20.0, 0.0), Rotation(tilt, yaw, tilt))
+        world.set_actor_transform(car, pose)
+        world._follow_parents()
+        seen = world.transform_of(ghost)
+        turned = seen.rotation.yaw
+        assert turned == pytest.approx(yaw, abs=0.01 if tilt == 0.0 else 12.0)
+        assert (seen.rotation.pitch, seen.rotation.roll) == pytest.approx((-down, 0.0), abs=1e-6)
+        ahead = np.array([math.cos(math.radians(turned)), math.sin(math.radians(turned))])
+        assert seen.location[:2] == pytest.approx(np.array([10.0, 20.0]) - 6.0 * ahead, abs=1e-6)
+        assert seen.location.z == pytest.approx(3.0)
+        assert world.transform_of(arm).rotation.pitch == pytest.approx(8.0 - down)
+        assert world.transform_of(arm).location.z == pytest.approx(3.3)
+
+
+def test_what_hangs_on_a_bone_stands_at_the_bone():
+    world = make_world()
+    car = put(world, CAR, 10.0, 20.0, yaw=90.0)
+    bones = {bone.name: bone for bone in world.get_actor_bones(car)}
+    at = Transform(Vector3D(0.0, 0.0, 0.5))
+    lamp = world.spawn(describe("sensor.camera.rgb"), at, car, place=world.bone_place(car, "Wheel_Front_Left")).id
+    wheel = bones["Wheel_Front_Left"].world.location
+    assert world.transform_of(lamp).location == pytest.approx((wheel.x, wheel.y, wheel.z + 0.5))
+    assert world.bone_place(car, "no such bone") is None
+    assert world.bone_place(put(world, PEDESTRIAN, 0.0, 0.0, z=0.93), "crl_Head__C") is None
+
+
+def test_minus_one_in_the_weather_is_the_towns_own():
+    world = make_world()
+    first = world.view().weather
+    left_to_the_town = dict.fromkeys(list(vars(first))[:10], -1.0)
+    world.weather = WeatherParameters(**left_to_the_town)
+    assert world.view().weather == first
+    assert world.weather.sun_altitude_angle == -1.0  # as it was set
+    world.weather = WeatherParameters(sun_altitude_angle=-1.0, sun_azimuth_angle=20.0, cloudiness=-1.0)
+    assert world.view().weather == WeatherParameters(sun_altitude_angle=-1.0, sun_azimuth_angle=20.0)
 
 
 def test_an_unsticky_vehicle_forgets_its_control():

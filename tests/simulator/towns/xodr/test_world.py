@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import carla
 import numpy as np
 import pytest
 
 from simulator.render.materials import Material
+from simulator.render.templates import TAG_OF_MATERIAL
 from simulator.towns import Town
-from simulator.towns.xodr.records import GenerationParameters, OpenDrive
+from simulator.towns.xodr.records import GenerationParameters, OpenDrive, RoadMark
 from simulator.towns.xodr.world import town_from_opendrive
 from simulator.towns.xodr.writer import write_opendrive
 from simulator.types import ActorDescription, CityObjectLabel, Rotation, Transform, Vector3D, VehicleControl
@@ -174,6 +177,26 @@ def test_one_drives_over_a_bridge_and_below_it(bridge: Town) -> None:
     place = above.transform_of(car).location
     assert place.y < -8.0
     assert place.z > 5.0
+
+
+def test_a_bridge_is_labelled_as_one_and_walls_as_walls(bridge: Town) -> None:
+    tags = set(TAG_OF_MATERIAL[bridge.mesh.materials[bridge.mesh.objects == 0]].tolist())
+    assert CityObjectLabel.BRIDGE in tags
+    assert CityObjectLabel.BUILDINGS not in tags
+    walled = built(a_map(straight(60.0)), wall_height_m=1.5)
+    walls = [obstacle for obstacle in walled.obstacles if obstacle.tag == CityObjectLabel.WALLS]
+    drawn = np.isin(walled.mesh.objects, [wall.object_id for wall in walls])
+    assert set(TAG_OF_MATERIAL[walled.mesh.materials[drawn]].tolist()) == {CityObjectLabel.WALLS}
+
+
+def test_yellow_marks_are_painted_yellow() -> None:
+    road = straight(60.0)
+    yellow = RoadMark(0.0, "solid", "yellow")
+    section = road.sections[0]
+    lanes = tuple(replace(lane, marks=(yellow,)) if lane.id == 0 else lane for lane in section.lanes)
+    town = built(a_map(replace(road, sections=(replace(section, lanes=lanes),))))
+    assert area_m2(town, Material.LANE_PAINT_YELLOW) == pytest.approx(60.0 * 0.12, rel=0.05)
+    assert area_m2(town, Material.LANE_PAINT) > 1.0
 
 
 def test_walls_are_as_high_as_asked() -> None:
