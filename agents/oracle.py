@@ -52,6 +52,7 @@ class OracleAgent(RouteFollowingAgent):
             for along_m in self._stop_lines_m(light, route)
         ]
         self._stops = self._stop_signs_m(actors, route)
+        self._extents: dict[int, carla.Vector3D] = {}
         self._stopped_for: set[float] = set()
         self._stood_s = 0.0
 
@@ -105,7 +106,7 @@ class OracleAgent(RouteFollowingAgent):
 
     def _conflict(self, actor: carla.Actor, location: carla.Location, here_m: float) -> tuple[float, float] | None:
         """Where the actor, moving on as it does, is in the ego's lane when the ego may be there."""
-        velocity, extent = actor.get_velocity(), actor.bounding_box.extent
+        velocity, extent = actor.get_velocity(), self._extent(actor)
         is_walker = actor.type_id.startswith("walker.")
         times = np.arange(0.0, HORIZON_S, PREDICTION_STEP_S)
         xs, ys = location.x + velocity.x * times, location.y + velocity.y * times
@@ -126,6 +127,12 @@ class OracleAgent(RouteFollowingAgent):
         first = int(hits[0])
         along_mps = max(velocity.x * math.cos(yaw) + velocity.y * math.sin(yaw), 0.0)
         return max(float(gap_m[first]) - STANDSTILL_GAP_M, 0.0), 0.0 if is_walker else along_mps
+
+    def _extent(self, actor: carla.Actor) -> carla.Vector3D:
+        """Half the size of an actor, asked once: the client asks the server for each of its boxes."""
+        if actor.id not in self._extents:
+            self._extents[actor.id] = actor.bounding_box.extent
+        return self._extents[actor.id]
 
     def _on_route(
         self, xs: NDArray[np.float64], ys: NDArray[np.float64], here_m: float

@@ -56,7 +56,8 @@ def main(arguments: list[str] | None = None) -> int:
         signal.signal(number, _raise_interrupt)
     try:
         _parser().parse_args(arguments, options)
-        return run(options, Console(stderr=True))
+        with ExitStack() as held:
+            return run(options, Console(stderr=True), held)
     except USER_ERRORS as error:
         print(f"nightloop: {error}", file=sys.stderr)
         return getattr(error, "exit_code", HarnessError.exit_code)
@@ -73,7 +74,8 @@ def _go_on(options: argparse.Namespace) -> str:
     return f"what is finished is kept, go on with --resume{out}"
 
 
-def run(options: argparse.Namespace, console: Console) -> int:
+def run(options: argparse.Namespace, console: Console, held: ExitStack) -> int:
+    """`held`: what is the run's alone until it is over."""
     definition = load_scenario(options.scenario)
     if options.routes:
         definition = definition.on_routes(options.routes)
@@ -83,7 +85,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
     config = request.config
     folder = RunFolder(options.out or _new_folder(options, config))
     options.out = folder.path
-    _hold(folder)
+    _hold(folder, held)
     _claim(folder, config, definition, routes, options.resume)
 
     todo = [spec for spec in episodes_of(config) if not folder.episode(spec.route_id, spec.arm, spec.seed).is_finished]
@@ -369,11 +371,13 @@ def _droplets(definition: ScenarioDefinition, arms: Sequence[Arm]) -> dict[str, 
     return {name: {"radius_um": r, "lwir_over_visible": fog_ratio(r)} for name, r in radii_um.items()}
 
 
-def _hold(folder: RunFolder) -> None:
-    """Lets no other process write to the run's folder while this one lives: two would drive the same episodes."""
+def _hold(folder: RunFolder, held: ExitStack) -> None:
+    """Lets no other process write to the run's folder meanwhile: two would drive the same episodes."""
     writable(folder.path)
     try:
-        fcntl.flock(os.open(folder.path, os.O_RDONLY), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        descriptor = os.open(folder.path, os.O_RDONLY)
+        held.callback(os.close, descriptor)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         raise HarnessError(
             f"{folder.path}: another process is at work on this run; wait for it or choose another --out"

@@ -80,6 +80,7 @@ def starting_server(
     lost: Lost | None = None,
     timeout_s: float = 300.0,
     server_life: int | None = None,
+    cameras: bool = True,
 ) -> Iterator[Callable[[], ServerAddress]]:
     """Starts `python -m simulator.serve` on a free port and ends it on leaving.
 
@@ -90,7 +91,8 @@ def starting_server(
     command = [sys.executable, "-m", "simulator.serve", "--port", "0", "--town", town, "--seed", str(seed)]
     # With --only-cameras the renderer of a new machine is compiled before the ready line, not within an agent's first
     # tick; what lidars need is left to the first of them, which agents may take minutes for.
-    command += ["--threads", str(threads), "--only-cameras", "--parent-pid", str(os.getpid())]
+    # Where nobody looks the renderer need not be loaded.
+    command += ["--threads", str(threads), "--parent-pid", str(os.getpid()), *(["--only-cameras"] if cameras else [])]
     with tempfile.TemporaryFile() as errors:
         handed_on = () if server_life is None else (server_life,)
         process = subprocess.Popen(

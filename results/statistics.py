@@ -12,10 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import comb
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 # (route id, seed) -> score
 Scores = Mapping[tuple[str, int], float]
@@ -182,7 +182,9 @@ def _units(routes: Sequence[NDArray]) -> int:
 
 def _interval(resampled: NDArray, units: int) -> tuple[float, float]:
     """95 % interval from resampled means of `units` (at least two) things."""
-    tail = stats.norm.cdf(-np.sqrt(units / (units - 1)) * stats.t.ppf(0.975, units - 1))
+    from scipy.special import ndtr, stdtrit  # scipy loads for a while, which a run of one pair can do without
+
+    tail = ndtr(-np.sqrt(units / (units - 1)) * stdtrit(units - 1, 0.975))
     low, high = np.round(np.quantile(resampled, (tail, 1.0 - tail)), _MEAN_DIGITS)
     return float(low), float(high)
 
@@ -190,7 +192,8 @@ def _interval(resampled: NDArray, units: int) -> tuple[float, float]:
 def _p_sign(route_means: NDArray) -> float:
     """Two-sided exact sign test; routes without a difference say nothing and are left out."""
     up, down = int((route_means > 0).sum()), int((route_means < 0).sum())
-    return 1.0 if up + down == 0 else float(stats.binomtest(up, up + down).pvalue)
+    as_few_as_these = sum(comb(up + down, k) for k in range(min(up, down) + 1))
+    return min(1.0, 2.0 * as_few_as_these / 2.0 ** (up + down))
 
 
 def _p_wilcoxon(route_means: NDArray) -> float:
@@ -201,7 +204,8 @@ def _p_wilcoxon(route_means: NDArray) -> float:
     whole numbers, whose distribution grows by one route at a time.
     """
     moved = route_means[route_means != 0]
-    doubled_ranks = np.rint(2 * stats.rankdata(np.abs(moved))).astype(int)
+    size = np.abs(moved)
+    doubled_ranks = 2 * (size[:, None] > size).sum(axis=1) + (size[:, None] == size).sum(axis=1) + 1
     share = np.ones(1)  # of the ways, by their doubled rank sum
     for rank in doubled_ranks:
         share = (np.pad(share, (0, rank)) + np.pad(share, (rank, 0))) / 2

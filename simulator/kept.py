@@ -8,9 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pickle
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
+
+Made = TypeVar("Made")
 
 _IN_USE_S = 86_400.0
 """What was used within a day is never removed."""
@@ -21,6 +26,20 @@ _MOST_BYTES = 1 << 30
 def cache_folder(kind: str) -> Path:
     """`$XDG_CACHE_HOME/nightloop/<kind>`; it need not exist."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nightloop" / kind
+
+
+def kept_or_made(path: Path, make: Callable[[], Made]) -> Made:
+    """What is kept at `path`, or what is made now, which is then kept there if the folder can be written."""
+    # a file that was cut short or written by other versions is one that is not there
+    with contextlib.suppress(Exception):
+        kept: Made = pickle.loads(path.read_bytes())
+        used(path)
+        return kept
+    made = make()
+    with contextlib.suppress(OSError):
+        write_whole(path, pickle.dumps(made, protocol=5))
+        clear_out(path.parent)
+    return made
 
 
 def write_whole(path: Path, content: bytes) -> None:

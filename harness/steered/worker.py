@@ -68,7 +68,8 @@ def _server(settings: Settings, parent: _Parent) -> Iterator[ServerAddress]:
         check_reachable(address)
         yield address
         return
-    with starting_server(settings.definition.town, settings.server_seed, settings.threads, parent.lost) as ready:
+    town, cameras = settings.definition.town, settings.needs_camera
+    with starting_server(town, settings.server_seed, settings.threads, parent.lost, cameras=cameras) as ready:
         import harness.steered.drives  # noqa: F401 - numba loads for seconds, while the server starts
 
         yield ready()

@@ -15,6 +15,12 @@ DELTA_S = 0.05
 def synchronous(world: carla.World, delta_s: float = DELTA_S, rendering: bool = True) -> None:
     """Makes the client's ticks the world's steps."""
     settings = world.get_settings()
+    if (settings.synchronous_mode, settings.fixed_delta_seconds, not settings.no_rendering_mode) == (
+        True,
+        delta_s,
+        rendering,
+    ):
+        return  # the client would wait a second for a step that nobody takes
     settings.synchronous_mode, settings.fixed_delta_seconds = True, delta_s
     settings.no_rendering_mode = not rendering
     world.apply_settings(settings)

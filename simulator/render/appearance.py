@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -69,6 +70,7 @@ WETTABLE = {
 """Where a film of water can stand."""
 
 
+@lru_cache(maxsize=1)  # nobody writes to it
 def appearance() -> Appearance:
     surfaces = [SURFACES[m] for m in sorted(SURFACES)]
     texels, first_texel = patterns()

@@ -20,6 +20,7 @@ from simulator.render.events import EventPixels, brightness_of, events_until, fi
 from simulator.render.exposure import Adaptation, adapted, compensation_ev, manual_ev, metered_ev, saturation_cd_m2
 from simulator.render.froxels import ACROSS, DOWN, SLICES, fill_froxels
 from simulator.render.glare import add_sprites, sprites
+from simulator.render.kept_scenery import kept_scenery
 from simulator.render.lamp_table import LampTable, actor_points, glass_luminance, lamp_table, street_points
 from simulator.render.lights import FIELDS, HEADLAMP_WHITE, RED, indicators_lit
 from simulator.render.materials import Emission
@@ -28,7 +29,7 @@ from simulator.render.radiance import render_rows
 from simulator.render.raster import NOTHING
 from simulator.render.resolve import Slots
 from simulator.render.retro import ActorReflectors, actor_reflectors, add_returned, placed, returned, stacked
-from simulator.render.scenery import TownScenery, scenery_of, without
+from simulator.render.scenery import TownScenery, without
 from simulator.render.sensor import develop, gamma_table, gaussian_tile, noise_variance
 from simulator.render.shade import Air, air_of
 from simulator.render.shadows import Casters, casters_of
@@ -98,7 +99,7 @@ class Renderer:
             from simulator.models import model_of as of_blueprint
 
             model_of = of_blueprint
-        self._town = scenery_of(town)
+        self._town = kept_scenery(town)
         self._seed = seed
         self._workers = workers or Workers(threads)
         self._templates = Templates(model_of)

@@ -11,9 +11,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
-from scipy.spatial import cKDTree
 
 from simulator.render.lamp_table import beam_towards
 from simulator.render.lamps import EMISSION_OF_MATERIAL
@@ -104,12 +101,25 @@ def reflectors_of(mesh: Mesh) -> tuple[Reflectors, NDArray[np.int64]]:
 
 def _grouped(centre: Floats, objects: NDArray[np.int32], kind: NDArray[np.uint8]) -> NDArray[np.int64]:
     """Numbers the triangles 0, 1, ...: those that touch and are of one object and kind have one number."""
-    near = cKDTree(centre).query_pairs(ONE_M, output_type="ndarray")
-    alike = (objects[near[:, 0]] == objects[near[:, 1]]) & (kind[near[:, 0]] == kind[near[:, 1]])
-    a, b = near[alike].T
-    graph = coo_array((np.ones(len(a), np.int8), (a, b)), shape=(len(centre), len(centre)))
-    group: NDArray[np.int64] = connected_components(graph, directed=False)[1].astype(np.int64)
+    lowest = np.arange(len(centre))
+    thing = np.unique(np.stack([objects, kind], axis=1), axis=0, return_inverse=True)[1].ravel()
+    order = np.argsort(thing, kind="stable")
+    for own in np.split(order, np.flatnonzero(np.diff(thing[order])) + 1):
+        apart = centre[own, None] - centre[own]
+        near = np.einsum("ijk,ijk->ij", apart, apart) <= ONE_M**2
+        lowest[own] = own[_lowest_reached(near)]
+    group: NDArray[np.int64] = np.unique(lowest, return_inverse=True)[1].astype(np.int64)
     return group
+
+
+def _lowest_reached(near: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """(n,) the lowest of all that each gets to by any number of steps. near: (n, n), each near itself."""
+    lowest = np.arange(len(near))
+    while True:
+        found = np.where(near, lowest, len(near)).min(axis=1)
+        if (found == lowest).all():
+            return found
+        lowest = found
 
 
 def _middles(mesh: Mesh, own: NDArray[np.int64], group: NDArray[np.int64]) -> Floats:

@@ -8,7 +8,6 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 from simulator.render.camera import rotation_matrix
 from simulator.render.chunks import Chunks, cut, sort_in_space
@@ -21,6 +20,8 @@ from simulator.types import CityObjectLabel, Vector3D
 
 TOWN_OBJECT = 0x8000
 """Bit of the instance id that marks objects of the town."""
+REACH_OF_LAMP_M = 3.0
+"""A triangle of a lamp head farther than this from every street lamp belongs to none."""
 
 
 class StreetLampSite(Protocol):
@@ -99,9 +100,12 @@ def _nearest_lamp(mesh: Mesh, heads: NDArray[np.float32]) -> NDArray[np.int32]:
     """(F,) which street lamp a triangle of a lamp head belongs to; the number of lamps where it is none."""
     out = np.full(len(mesh.triangles), len(heads), np.int32)
     glass = np.flatnonzero(mesh.materials == Material.LAMP_HEAD)
-    if len(glass) and len(heads):
-        distance, nearest = cKDTree(heads).query(mesh.vertices[mesh.triangles[glass]].mean(axis=1))
-        out[glass] = np.where(distance < 3.0, nearest, len(heads))
+    middle = mesh.vertices[mesh.triangles[glass]].mean(axis=1).astype(np.float64)
+    nearest_m = np.full(len(glass), REACH_OF_LAMP_M)
+    for lamp, head in enumerate(heads):
+        distance_m = np.linalg.norm(middle - head, axis=1)
+        nearer = distance_m < nearest_m
+        nearest_m[nearer], out[glass[nearer]] = distance_m[nearer], lamp
     return out
 
 

@@ -81,11 +81,12 @@ def _corner_normals(
     """
     triangles = mesh.triangles[chosen]
     position = np.round(mesh.vertices[triangles.ravel()].astype(np.float64) * 1000.0).astype(np.int64)
-    _, group = np.unique(position, axis=0, return_inverse=True)
-    group = group.ravel()
+    order = np.lexsort(position.T)  # corners at one place follow each other
+    is_first = np.append(True, (position[order[1:]] != position[order[:-1]]).any(axis=1))
+    group = np.empty(len(order), np.int64)
+    group[order] = np.cumsum(is_first) - 1
     facet = np.repeat(np.arange(len(chosen)), 3)
-    order = np.argsort(group, kind="stable")
-    starts = np.searchsorted(group[order], np.arange(group.max() + 1))
+    starts = np.flatnonzero(is_first)
     sizes = np.diff(np.append(starts, len(order)))
     total = np.zeros((len(facet), 3))
     # the k-th member of every corner's group, for k = 0, 1, ...: a few passes over whole arrays

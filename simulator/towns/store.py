@@ -6,18 +6,12 @@ name, the code that builds it, and the versions of what calculates.
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import pickle
-import re
-import sys
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from simulator.kept import cache_folder, clear_out, used, write_whole
+from simulator.ingredients import ingredients
+from simulator.kept import cache_folder, kept_or_made
 
 if TYPE_CHECKING:
     from simulator.towns.town import Town
@@ -41,47 +35,10 @@ def _town(name: str) -> Town:
 
 def stored_town(name: str, folder: Path) -> Town:
     """The town kept in `folder`, or one built anew, which is then kept there if the folder can be written."""
-    path = folder / f"{name}-{_ingredients()}.pickle"
-    # a file that was cut short or written by other versions is one that is not there
-    with contextlib.suppress(Exception):
-        kept: Town = pickle.loads(path.read_bytes())
-        used(path)
-        return kept
+    return kept_or_made(folder / f"{name}-{ingredients('simulator.towns.generator')}.pickle", lambda: _generated(name))
+
+
+def _generated(name: str) -> Town:
     from simulator.towns.generator import generate  # loads networkx and scipy
 
-    town = generate(name)
-    with contextlib.suppress(OSError):
-        write_whole(path, pickle.dumps(town, protocol=5))
-        clear_out(folder)
-    return town
-
-
-@lru_cache(maxsize=1)
-def _ingredients() -> str:
-    found = hashlib.sha256(f"{sys.version} {np.__version__}".encode())
-    root = Path(__file__).parents[2]
-    for source in _sources(root):
-        found.update(str(source.relative_to(root)).encode() + source.read_bytes())
-    return found.hexdigest()[:24]
-
-
-_IMPORT = re.compile(r"^\s*(?:from\s+(simulator[\w.]*)\s+import\s+(\([^)]*\)|[^\n]*)|import\s+(simulator[\w.]*))", re.M)
-
-
-def _sources(root: Path) -> list[Path]:
-    """The generator and all modules of the simulator that it imports, directly or through others."""
-    found: set[Path] = set()
-    open_names = {"simulator.towns.generator"}
-    while open_names:
-        name = open_names.pop()
-        module, package = root.joinpath(*name.split(".")).with_suffix(".py"), root.joinpath(*name.split("."))
-        source = module if module.is_file() else package / "__init__.py"
-        if source in found or not source.is_file():
-            continue
-        found.add(source)
-        if "." in name:
-            open_names.add(name.rpartition(".")[0])  # a package runs before its modules
-        for origin, names, plain in _IMPORT.findall(source.read_text(encoding="utf-8")):
-            open_names.add(origin or plain)
-            open_names.update(f"{origin}.{part}" for part in re.findall(r"\w+", names) if origin)
-    return sorted(found)
+    return generate(name)

@@ -1,6 +1,5 @@
 import csv
 import json
-import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,7 +13,7 @@ from fusion import FusionError, detection, redrawing, robustness
 from fusion.cache import EnsembleCache
 from fusion.data import Pair, load, read_pairs, reduce, split
 from fusion.ensemble import draw, source_checksum
-from fusion.evaluate import condition_of, detections, evaluate, metric_rows, perception
+from fusion.evaluate import condition_of, detections, evaluate, main, metric_rows, perception
 from fusion.labelled import labels_of
 from fusion.naive import average, luminance_swap, visible
 from fusion.synthetic import write as write_twins
@@ -69,17 +68,21 @@ def test_a_condition_is_told_by_the_names_of_file_and_folder(path, condition):
     assert condition_of(pair) == condition
 
 
-def test_without_labels_a_detector_is_refused_and_so_is_a_missing_one(tmp_path):
+def command(monkeypatch, folder: Path, out: Path) -> None:
+    """`python -m fusion.evaluate`, but in this process: PyTorch takes seconds to load."""
+    monkeypatch.setattr(sys, "argv", ["", "--data", str(folder), "--out", str(out)])
+    main()
+
+
+def test_without_labels_a_detector_is_refused_and_so_is_a_missing_one(tmp_path, monkeypatch):
     write_pairs(tmp_path / "set", ["1"])
     with pytest.raises(FusionError, match="no detector"):
         evaluate([tmp_path / "set"], tmp_path / "out", detector=tmp_path / "none.onnx")
     (tmp_path / "bad.onnx").write_text("nothing")
     with pytest.raises(FusionError, match="not a network"):
         evaluate([tmp_path / "set"], tmp_path / "out", detector=tmp_path / "bad.onnx")
-    command = [sys.executable, "-m", "fusion.evaluate", "--data", str(tmp_path / "no"), "--out", str(tmp_path / "out")]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 1
-    assert done.stderr.startswith("fusion.evaluate: no folder")
+    with pytest.raises(SystemExit, match=r"^fusion\.evaluate: no folder"):
+        command(monkeypatch, tmp_path / "no", tmp_path / "out")
 
 
 def test_a_malformed_label_is_told_before_hours_of_metrics(tmp_path, monkeypatch):
@@ -271,7 +274,7 @@ def test_simple_fusions():
 
 
 def test_a_student_is_compared_with_its_teacher_on_held_out_pairs(tmp_path):
-    write_twins(tmp_path / "drawn", count=4, seed=0, width=160, height=96)
+    write_twins(tmp_path / "drawn", count=4, seed=0, width=96, height=64)
     settings = {"teacher": "reference", "samples": 2, "steps": 1, "eta": 1.0, "seed": 0, "scale": 2}
     cache = EnsembleCache.create(tmp_path / "ensembles", settings)
     pairs = read_pairs(tmp_path / "drawn")
@@ -293,7 +296,7 @@ def test_a_student_is_compared_with_its_teacher_on_held_out_pairs(tmp_path):
     assert "## Against the teacher (4 pairs)" in (tmp_path / "out" / "summary.md").read_text()  # whatever training saw
     evaluate([tmp_path / "drawn"], tmp_path / "out", every=3, ensembles=tmp_path / "ensembles", held_out=1.0)
     assert "## Against the teacher (2 pairs)" in (tmp_path / "out" / "summary.md").read_text()
-    write_twins(tmp_path / "beside", count=1, seed=1, width=160, height=96)  # now the drawn ones have longer names
+    write_twins(tmp_path / "beside", count=1, seed=1, width=96, height=64)  # now the drawn ones have longer names
     folders = [tmp_path / "drawn", tmp_path / "beside"]
     evaluate(folders, tmp_path / "out", ensembles=tmp_path / "ensembles", held_out=1.0)
     assert "## Against the teacher (4 pairs)" in (tmp_path / "out" / "summary.md").read_text()
@@ -338,8 +341,7 @@ def test_distances_in_what_a_network_sees_are_told_to_sources_and_twin(tmp_path)
     assert of_visible["distance"] != of_average["distance"]
 
 
-def test_nothing_but_the_summary_goes_to_standard_output(tmp_path):
+def test_nothing_but_the_summary_goes_to_standard_output(tmp_path, monkeypatch, capfd):
     write_pairs(tmp_path / "set", ["1"])
-    command = [sys.executable, "-m", "fusion.evaluate", "--data", str(tmp_path / "set"), "--out", str(tmp_path / "out")]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == (tmp_path / "out" / "summary.md").read_text().strip()
+    command(monkeypatch, tmp_path / "set", tmp_path / "out")
+    assert capfd.readouterr().out.strip() == (tmp_path / "out" / "summary.md").read_text().strip()

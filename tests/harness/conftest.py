@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -19,3 +20,12 @@ def start() -> Iterator[Callable[..., tiny.Run]]:
     yield begin
     for run in runs:
         run.kill()
+
+
+@pytest.fixture(autouse=True)
+def handlers() -> Iterator[None]:
+    """A test may call a command's `main`, which takes signals for itself."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)

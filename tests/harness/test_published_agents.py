@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import MISSING, fields, replace
 from pathlib import Path
 
@@ -16,10 +16,19 @@ from harness.agent_environment import agent_environment, config_told
 from harness.config import RunConfig, differences
 from harness.episode import _plan_spacing_m
 from tests.harness import tiny
+from tests.simulator.serving import running_server
 
 Start = Callable[..., tiny.Run]
 
 pytestmark = pytest.mark.timeout(400)
+
+
+@pytest.fixture(scope="module")
+def there() -> Iterator[tuple[str, str]]:
+    """Options of a run on a server that both agents drive on, one after the other."""
+    with running_server("--town", "Elm02") as server:
+        yield "--carla", f"127.0.0.1:{server.port}"
+
 
 # As much of an installed Bench2Drive as its agents meet: the base class looks for the ego when it is constructed.
 PROVIDER = """
@@ -101,7 +110,7 @@ class Mine(autonomous_agent.AutonomousAgent):
 
 
 def test_a_bench2drive_agent_finds_the_ego_its_name_and_its_variables(
-    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    start: Start, there: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, text in {
         "srunner/__init__": "",
@@ -120,7 +129,7 @@ def test_a_bench2drive_agent_finds_the_ego_its_name_and_its_variables(
     monkeypatch.delenv("IS_BENCH2DRIVE", raising=False)
     agent = tiny.agent_file(tmp_path, BENCH2DRIVE_AGENT)
     what = ["--scenario", tiny.scenario_file(tmp_path), "--arms", "rgb", "--seeds", 1, "--out", tmp_path / "out"]
-    run = start(*what, "--agent", agent, "--agent-config", "cfg.py+model.pth", "--metric", "bench2drive")
+    run = start(*what, *there, "--agent", agent, "--agent-config", "cfg.py+model.pth", "--metric", "bench2drive")
     assert run.end() == 0, run.said
     (saved,) = (tmp_path / "saved").iterdir()
     kept = json.loads((saved / "metric_info.json").read_text())
@@ -136,11 +145,13 @@ def test_a_bench2drive_agent_finds_the_ego_its_name_and_its_variables(
     assert (logged == np.array(drives["1-rgb-seed0/location"], np.float32)[:steps]).all()
 
 
-def test_a_leaderboard_1_agent_has_the_lens_and_the_plan_of_its_leaderboard(start: Start, tmp_path: Path) -> None:
+def test_a_leaderboard_1_agent_has_the_lens_and_the_plan_of_its_leaderboard(
+    start: Start, there: tuple[str, str], tmp_path: Path
+) -> None:
     agent = tiny.agent_file(tmp_path, OLD_AGENT)
     run = start(
         *("--scenario", tiny.scenario_file(tmp_path), "--arms", "rgb", "--seeds", 1),
-        *("--agent", agent, "--out", tmp_path / "out"),
+        *("--agent", agent, "--out", tmp_path / "out", *there),
     )
     assert run.end() == 0, run.said
     log = (tmp_path / "out/logs/1-rgb-seed0.log").read_text()

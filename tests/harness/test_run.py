@@ -104,38 +104,55 @@ def test_agents_that_end_or_hang_in_a_python_of_their_own_are_seen(start: Start,
     assert len(hung) == 1, run.said
 
 
-def test_a_run_that_another_process_is_at_work_on_is_left_alone(
-    undisturbed: Path, paired: list[object], start: Start
+def test_a_run_that_another_process_is_at_work_on_is_left_alone_and_resuming_a_finished_one_drives_nothing(
+    undisturbed: Path, paired: list[object], capsys: pytest.CaptureFixture[str]
 ) -> None:
+    before = tiny.summary_of(undisturbed)
+    command = [*map(str, paired), "--out", str(undisturbed), "--resume"]
     other = os.open(undisturbed, os.O_RDONLY)
     fcntl.flock(other, fcntl.LOCK_EX)
-    refused = start(*paired, "--out", undisturbed, "--resume")
-    assert refused.end() == 2
-    assert "another process is at work on this run" in refused.said
+    assert main(command) == 2
+    assert "another process is at work on this run" in capsys.readouterr().err
     os.close(other)
-    free = start(*paired, "--out", undisturbed, "--resume")
-    assert free.end() == 0, free.said
+    assert main(command) == 0
+    assert "(0 episodes in " in capsys.readouterr().out
+    assert tiny.summary_of(undisturbed) == before
 
 
-def test_a_killed_run_is_gone_on_with_where_it_was_and_drives_the_same_however_many_at_a_time(
+def test_a_killed_run_is_gone_on_with_where_it_was_and_a_drive_whose_server_dies_is_driven_again(
     undisturbed: Path, paired: list[object], start: Start, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    record, second_log = out / "episodes/1-rgb-seed0/record.json", out / "logs/1-fused-seed0.log"
-    one_at_a_time = [*paired, "--out", out, "--workers", 1]  # so with another number of threads, too
-    run = start(*one_at_a_time)
-    run.until(lambda: second_log.exists() and second_log.read_text().count("saw") > 5)
-    run.process.kill()
-    assert run.end() == -signal.SIGKILL
-    assert run.leaves_nothing()
-    assert not (out / "episodes/1-fused-seed0/record.json").exists()
+    shutil.copytree(undisturbed, out)
+    shutil.rmtree(out / "episodes/1-fused-seed0")
+    record, log = out / "episodes/1-rgb-seed0/record.json", out / "logs/1-fused-seed0.log"
+    log.unlink()
     finished_at = record.stat().st_mtime_ns
+    one_at_a_time = [*paired, "--out", out, "--resume", "--workers", 1]  # so with another number of threads, too
+    killed = start(*one_at_a_time)
+    killed.until(lambda: log.exists() and log.read_text().count("saw") > 5)
+    killed.process.kill()
+    assert killed.end() == -signal.SIGKILL
+    assert killed.leaves_nothing()
+    assert not (out / "episodes/1-fused-seed0/record.json").exists()
 
-    again = start(*one_at_a_time, "--resume")
+    seen_before = log.read_text().count("saw")
+    again = start(*one_at_a_time)
+    again.until(lambda: log.read_text().count("saw") > seen_before + 5)
+    server = again.server()
+    assert server is not None
+    server.kill()
     assert again.end() == 0, again.said
+    lines = [line for line in again.said.splitlines() if "running it again" in line]
+    # how it ended is told by the worker itself, unless it waits for the server's answer at that moment
+    assert [line.replace(": ended by SIGKILL", "") for line in lines] == [
+        "1-fused-seed0: the embedded simulator ended in the middle; running it again (attempt 2)"
+    ]
+    assert json.loads((out / "episodes/1-fused-seed0/record.json").read_text())["attempt"] == 2
     assert record.stat().st_mtime_ns == finished_at
     assert tiny.summary_of(out) == tiny.summary_of(undisturbed)
     assert tiny.drives_of(out) == tiny.drives_of(undisturbed)
+    assert again.leaves_nothing()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -155,58 +172,6 @@ def test_an_interrupted_run_says_how_to_go_on(
     assert (out / "run.json").is_file()
 
 
-def test_an_episode_whose_server_dies_is_driven_again(
-    undisturbed: Path, paired: list[object], start: Start, tmp_path: Path
-) -> None:
-    out = tmp_path / "out"
-    log = out / "logs/1-rgb-seed0.log"
-    run = start(*paired, "--arms", "rgb", "--out", out)
-    run.until(lambda: log.exists() and log.read_text().count("saw") > 5)
-    server = run.server()
-    assert server is not None
-    server.kill()
-    assert run.end() == 0, run.said
-    lines = [line for line in run.said.splitlines() if "running it again" in line]
-    # how it ended is told by the worker itself, unless it waits for the server's answer at that moment
-    assert [line.replace(": ended by SIGKILL", "") for line in lines] == [
-        "1-rgb-seed0: the embedded simulator ended in the middle; running it again (attempt 2)"
-    ]
-    assert json.loads((out / "episodes/1-rgb-seed0/record.json").read_text())["attempt"] == 2
-    assert tiny.drives_of(out) == tiny.drives_of(undisturbed, "rgb")
-    assert run.leaves_nothing()
-
-
-def test_agents_that_fail_are_recorded_while_the_others_drive(start: Start, tmp_path: Path) -> None:
-    agent = tiny.agent_file(tmp_path, tiny.FAILING_AGENT, "failing")
-    out = tmp_path / "out"
-    asked = ["--scenario", tiny.scenario_file(tmp_path), "--agent", agent, "--arms", "rgb", "--seeds", 5, "--out", out]
-    run = start(*asked)
-    assert run.end() == 1
-    assert run.leaves_nothing()
-    assert run.said.splitlines()[-1].startswith("nightloop: 4 of 5 episodes failed"), run.said
-    at_line = dict(enumerate(tiny.FAILING_AGENT.splitlines(), 1))
-    setup, step = (next(n for n, text in at_line.items() if said in text) for said in ("no model", "lost the lane"))
-    expected = {
-        f"Agent couldn't be set up: FileNotFoundError: no model here (failing.py:{setup})",
-        f"Agent crashed: RuntimeError: lost the lane (failing.py:{step})",
-        "Agent crashed: run_step returned throttle nan, steer ",
-        "Agent's sensors were invalid: ",
-    }
-    failed = [line for line in run.said.splitlines() if "Failed - " in line]
-    assert len(failed) == 4
-    assert all(sum(text in line for line in failed) == 1 for text in expected), failed
-    crashed = next(line for line in failed if "lost the lane" in line)
-    log = (out / "logs" / f"{crashed.split(':')[0]}.log").read_text()
-    assert "Traceback" in log
-    assert 'raise RuntimeError("lost the lane")' in log
-    kept = json.loads((out / "summary.json").read_text())["arms"]["rgb"]
-    assert kept["episodes"] == {"expected": 5, "driven": 5, "crashed": 4}
-    assert kept["without_crashed"]["route_completion"] == 100.0
-    again = start(*asked, "--resume")
-    assert again.end() == 1  # nothing is left to drive, and the failures stay
-    assert again.said.splitlines()[-1].startswith("nightloop: 4 of 5 episodes failed"), again.said
-
-
 def test_a_run_of_another_nightloop_or_library_is_not_gone_on_with(
     undisturbed: Path, paired: list[object], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -217,38 +182,32 @@ def test_a_run_of_another_nightloop_or_library_is_not_gone_on_with(
     assert "holds another run (differs in code_checksum, version of numpy); choose another" in capsys.readouterr().err
 
 
-def test_a_finished_run_is_not_touched(undisturbed: Path, paired: list[object], start: Start) -> None:
+def test_a_finished_run_is_not_touched(
+    undisturbed: Path, paired: list[object], capsys: pytest.CaptureFixture[str]
+) -> None:
     before = {path: path.read_bytes() for path in undisturbed.rglob("*") if path.is_file()}
-    run = start(*paired, "--out", undisturbed)
-    assert run.end() == 2
-    assert run.said.strip() == (
+    command = [*map(str, paired), "--out", str(undisturbed)]
+    assert main(command) == 2
+    assert capsys.readouterr().err.strip() == (
         f"nightloop: {undisturbed} holds this run already; go on with --resume or choose another --out"
     )
-    other = start(*paired, "--out", undisturbed, "--resume", "--thermal", "boson")
-    assert other.end() == 2
-    assert other.said.strip() == (
+    assert main([*command, "--resume", "--thermal", "boson"]) == 2
+    assert capsys.readouterr().err.strip() == (
         f"nightloop: {undisturbed} holds another run (differs in thermal_preset); choose another --out"
     )
     assert {path: path.read_bytes() for path in undisturbed.rglob("*") if path.is_file()} == before
 
 
-def test_resuming_a_finished_run_drives_nothing(undisturbed: Path, paired: list[object], start: Start) -> None:
-    before = tiny.summary_of(undisturbed)
-    run = start(*paired, "--out", undisturbed, "--resume")
-    assert run.end() == 0, run.said
-    assert tiny.summary_of(undisturbed) == before
-
-
 def test_a_drive_that_lost_its_events_is_told_before_the_rest_is_driven(
-    undisturbed: Path, paired: list[object], start: Start, tmp_path: Path
+    undisturbed: Path, paired: list[object], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out"
     shutil.copytree(undisturbed, out)
     (out / "episodes" / "1-rgb-seed0" / "events.jsonl").write_text("")
     (out / "episodes" / "1-fused-seed0" / "record.json").unlink()
-    run = start(*paired, "--out", out, "--resume")
-    assert run.end() == 2
-    assert f"take {out}/episodes/1-rgb-seed0 away, then --resume drives it again" in run.said
+    assert main([*map(str, paired), "--out", str(out), "--resume"]) == 2
+    said = capsys.readouterr().err
+    assert f"take {out}/episodes/1-rgb-seed0 away, then --resume drives it again" in said
     assert not (out / "episodes" / "1-fused-seed0" / "record.json").exists()
 
 
@@ -308,15 +267,14 @@ def test_the_last_lines_say_where_routes_are_too_few_and_leave_crashes_out(capsy
 
 
 def test_a_run_grows_by_other_droplets_of_the_same_world(
-    undisturbed: Path, paired: list[object], start: Start, tmp_path: Path
+    undisturbed: Path, paired: list[object], start: Start, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out"
     shutil.copytree(undisturbed, out)
     before = {path: path.stat().st_mtime_ns for path in out.glob("episodes/*/record.json")}
     assert len(before) == 2
-    refused = start(*paired, "--arms", "rgb,fused,fused_10um", "--out", out)
-    assert refused.end() == 2
-    assert "holds a part of this run (without some arms); go on with --resume" in refused.said
+    assert main([*map(str, paired), "--arms", "rgb,fused,fused_10um", "--out", str(out)]) == 2
+    assert "holds a part of this run (without some arms); go on with --resume" in capsys.readouterr().err
     arms = ("rgb", "fused", "fused_10um", "restored")
     grown = start(*paired, "--arms", ",".join(arms), "--out", out, "--resume")
     assert grown.end() == 0, grown.said

@@ -8,22 +8,12 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from harness.run import main
 from tests.harness import tiny
-
-
-@pytest.fixture(autouse=True)
-def handlers() -> Iterator[None]:
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
-
 
 WALKER = """<scenario name="Walker" type="DynamicObjectCrossing">
 <trigger_point x="-3.5" y="-150.6" z="0" yaw="0"/><distance value="400"/></scenario>"""

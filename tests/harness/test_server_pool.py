@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import socket
 import sys
@@ -14,6 +15,7 @@ import pytest
 
 from harness.errors import HarnessError, ServerError
 from harness.executor import Job, Outcome, run_jobs
+from harness.run import main
 from harness.server import ServerAddress
 from harness.server_pool import Servers, check_servers, parse_addresses
 from simulator.process import ServerProcess, server_process
@@ -28,13 +30,50 @@ def lasting() -> Iterator[ServerProcess]:
         yield server
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def mortal() -> Iterator[ServerProcess]:
     with ExitStack() as stack:
         server = stack.enter_context(server_process("--town", "Elm02", "--only-cameras"))
         yield server
         if server.process.poll() is not None:
             stack.pop_all()
+
+
+def test_agents_that_fail_are_recorded_while_the_others_drive(
+    lasting: ServerProcess,
+    mortal: ServerProcess,
+    start: Callable[..., tiny.Run],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    agent = tiny.agent_file(tmp_path, tiny.FAILING_AGENT, "failing")
+    out = tmp_path / "out"
+    asked = ["--scenario", tiny.scenario_file(tmp_path), "--agent", agent, "--arms", "rgb", "--seeds", 5, "--out", out]
+    asked += ["--carla", f"127.0.0.1:{lasting.port},127.0.0.1:{mortal.port}"]
+    run = start(*asked)
+    assert run.end() == 1
+    assert run.leaves_nothing()
+    assert run.said.splitlines()[-1].startswith("nightloop: 4 of 5 episodes failed"), run.said
+    at_line = dict(enumerate(tiny.FAILING_AGENT.splitlines(), 1))
+    setup, step = (next(n for n, text in at_line.items() if said in text) for said in ("no model", "lost the lane"))
+    expected = {
+        f"Agent couldn't be set up: FileNotFoundError: no model here (failing.py:{setup})",
+        f"Agent crashed: RuntimeError: lost the lane (failing.py:{step})",
+        "Agent crashed: run_step returned throttle nan, steer ",
+        "Agent's sensors were invalid: ",
+    }
+    failed = [line for line in run.said.splitlines() if "Failed - " in line]
+    assert len(failed) == 4
+    assert all(sum(text in line for line in failed) == 1 for text in expected), failed
+    crashed = next(line for line in failed if "lost the lane" in line)
+    log = (out / "logs" / f"{crashed.split(':')[0]}.log").read_text()
+    assert "Traceback" in log
+    assert 'raise RuntimeError("lost the lane")' in log
+    kept = json.loads((out / "summary.json").read_text())["arms"]["rgb"]
+    assert kept["episodes"] == {"expected": 5, "driven": 5, "crashed": 4}
+    assert kept["without_crashed"]["route_completion"] == 100.0
+    assert main([*map(str, asked), "--resume"]) == 1  # nothing is left to drive, and the failures stay
+    assert capsys.readouterr().err.splitlines()[-1].startswith("nightloop: 4 of 5 episodes failed")
 
 
 def test_a_run_uses_all_servers_and_goes_on_without_one_that_ends(

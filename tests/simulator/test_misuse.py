@@ -50,6 +50,11 @@ class Peer:
             assert data, f"the server went away at {method}{arguments}"
             self._unpacker.feed(data)
 
+    def load(self) -> None:
+        """A new episode, and what a client asks for when it has it: else the server waits for that for two seconds."""
+        self.call("load_new_episode", "", False, 0)
+        self.call("get_sensor_token", 0)
+
     def close(self) -> None:
         self._socket.close()
 
@@ -125,7 +130,7 @@ def test_no_well_formed_call_breaks_the_server(peer: Peer) -> None:
 @pytest.mark.parametrize("gear", [3_000_000_000, 2**31 - 1, -(2**31), -7, 2**63])
 def test_no_gear_is_out_of_the_gearbox(peer: Peer, gear: int) -> None:
     peer.call("set_episode_settings", encode(EpisodeSettings(True, False, 0.05), EpisodeSettings))
-    peer.call("load_new_episode", "", False, 0)
+    peer.load()
     car = peer.call("spawn_actor", [0, "vehicle.tesla.model3", []], peer.call("get_map_info")[1][0])[0]
     peer.call("apply_control_to_vehicle", car, [0.5, 0.0, 0.0, False, False, True, gear])
     assert peer.call("tick_cue") is not None
@@ -145,7 +150,7 @@ def test_light_flags_have_32_bits(peer: Peer) -> None:
 def test_a_car_that_is_hit_by_infinity_stays_in_the_world(peer: Peer, method: str) -> None:
     peer.call("set_episode_settings", encode(EpisodeSettings(True, False, 0.05), EpisodeSettings))
     place = peer.call("get_map_info")[1][0]
-    peer.call("load_new_episode", "", False, 0)
+    peer.load()
     car = peer.call("spawn_actor", [0, "vehicle.tesla.model3", []], place)[0]
     for huge in (1e300, -1e300, 1e12):
         peer.call(method, car, [huge, huge, huge])

@@ -15,6 +15,7 @@ import carla
 import msgpack
 import pytest
 
+from simulator import serve
 from tests.simulator.serving import RunningServer, running_server, start, until_ready
 
 
@@ -73,13 +74,11 @@ def test_the_server_ends_with_its_parent(how: list[str]) -> None:
     assert _wait_for_end(int(process.stdout))
 
 
-def test_a_parent_that_is_gone_already_is_noticed() -> None:
+def test_a_parent_that_is_gone_already_is_noticed(capsys: pytest.CaptureFixture[str]) -> None:
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
-    process = start("--parent-pid", str(gone.pid))
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == 2
-    assert errors == f"simulator: the parent process {gone.pid} is gone\n"
+    assert serve.main(["--port", "0", "--parent-pid", str(gone.pid)]) == 2
+    assert capsys.readouterr() == ("", f"simulator: the parent process {gone.pid} is gone\n")
 
 
 def test_a_wrong_town_is_one_clear_line() -> None:
@@ -190,12 +189,12 @@ def test_only_this_machine_can_connect_unless_told_otherwise(server: RunningServ
             pass
 
 
-def test_two_servers_live_side_by_side() -> None:
-    with running_server() as first, running_server("--town", "Elm02") as second:
-        assert len({first.port, first.stream_port, second.port, second.stream_port}) == 4
+def test_two_servers_live_side_by_side(server: RunningServer) -> None:
+    with running_server("--town", "Elm02") as second:
+        assert len({server.port, server.stream_port, second.port, second.stream_port}) == 4
         names = []
-        for server in (first, second):
-            client = carla.Client("127.0.0.1", server.port)
+        for one in (server, second):
+            client = carla.Client("127.0.0.1", one.port)
             client.set_timeout(10.0)
             names.append(client.get_world().get_map().name)
         assert names == ["Carla/Maps/Elm01", "Carla/Maps/Elm02"]

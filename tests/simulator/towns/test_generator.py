@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from simulator.towns import build_town
+from simulator.towns import build_town, plot
 from simulator.towns.generator import generate
 from simulator.towns.layout import draw_layout
 from simulator.towns.network import build_network
@@ -58,12 +58,14 @@ def test_any_seed_gives_a_town_whose_lanes_all_lead_on(seed: int) -> None:
     assert all(waypoint.next(2.0) for waypoint in waypoints)
 
 
-def test_the_plot_command_draws_and_refuses(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "simulator.towns.plot"]
-    picture = tmp_path / "elm.png"
-    assert subprocess.run([*command, "Elm02", str(picture)], check=False).returncode == 0
+def test_the_plot_command_draws_and_refuses(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    picture = tmp_path / "ring.png"
+    command = [sys.executable, "-m", "simulator.towns.plot", "Ring01", str(picture)]
+    assert subprocess.run(command, check=False).returncode == 0
     assert picture.read_bytes().startswith(b"\x89PNG")
-    refused = subprocess.run([*command, "Nowhere", str(picture)], check=False, capture_output=True, text=True)
-    assert refused.returncode == 2
-    assert refused.stderr.count("\n") == 1
-    assert "Elm01" in refused.stderr
+    with pytest.raises(SystemExit) as refused:
+        plot.main(["Nowhere", str(picture)])
+    assert refused.value.code == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "Elm01" in said
