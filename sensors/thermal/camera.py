@@ -100,7 +100,7 @@ class ThermalCamera:
         low, high = (float(self._band.radiance(c + ZERO_C_K)) for c in config.detector.scene_c)
         counts = [(value - low) / (high - low) * FULL_SCALE for value in manual]
         self._gain = GainControl(config.agc, (counts[0], counts[1]))
-        self._mounting = config.mounting
+        self._mounting, self._windows = config.mounting, config.windows
         self._delay = Delay(config.mounting.delay_s)
         self._last: ThermalFrame | None = None
 
@@ -141,7 +141,7 @@ class ThermalCamera:
             frames.transform,
             frames.fov_deg,
             tuple(actors),
-            frames.panes,
+            frames.panes if self._windows else None,
         )
         valid = None
         if self._mounting.turned:

@@ -21,7 +21,9 @@ from sensors.thermal.radiometry import check_band
 class ThermalConfig:
     """A thermal camera. width, height: its own pixels. fov_deg: its own lens, used where it has a place of its own;
     without one it sits where its RGB camera does and its lens covers the same field. mounting: how far from an ideal
-    pair it is. materials: another table than the built-in one.
+    pair it is. materials: another table than the built-in one. windows: glass in facades and parked cars is glass, where
+    the server tells it (the embedded one does); else wall and bodywork, as in the frames that the shipped fusion weights
+    and the pilot learnt from.
     """
 
     name: str = "adk"
@@ -34,6 +36,7 @@ class ThermalConfig:
     mounting: Mounting = field(default_factory=Mounting)
     place: Place | None = None
     materials: str | None = None
+    windows: bool = False
 
     def __post_init__(self) -> None:
         whole = isinstance(self.width, int) and isinstance(self.height, int)
@@ -44,6 +47,8 @@ class ThermalConfig:
             )
         if len(self.band_um) != 2:
             raise ValueError(f"band_um must be (low, high), got {self.band_um}")
+        if not isinstance(self.windows, bool):
+            raise ValueError(f"windows must be true or false, got {self.windows!r}")
         check_band(*self.band_um)
         for key in ("name", "materials"):
             value = getattr(self, key)
@@ -67,7 +72,7 @@ PRESETS: dict[str, ThermalConfig] = {
     "lepton": ThermalConfig(
         "lepton", width=160, height=120, fov_deg=57.0, detector=Detector(lag_s=0.012, blur_px=0.45, column_mk=20.0)
     ),
-    "ideal": ThermalConfig("ideal", detector=_PERFECT),
+    "ideal": ThermalConfig("ideal", detector=_PERFECT, windows=True),
 }
 
 

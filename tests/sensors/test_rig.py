@@ -16,6 +16,7 @@ import pytest
 
 from sensors.rig import INSTANCES, MOST_HELD, Rig, RigError, _described, _Inbox
 from sensors.thermal import Ambient, HeatTracker, ThermalCamera, reproject
+from sensors.thermal.presets import PRESETS
 from simulator.proofs.traffic import synchronous
 from tests.simulator.serving import RunningServer, running_server
 
@@ -121,6 +122,8 @@ def test_panes_reach_the_rig_and_leave_tags_and_ids_as_other_clients_see_them(wo
     glass = front.panes > 0
     assert np.abs(as_glass - as_wall)[glass].mean() > 0.5
     assert np.array_equal(as_glass[~glass], as_wall[~glass])
+    without = replace(PRESETS["ideal"], windows=False)
+    assert np.array_equal(ThermalCamera(without, 320, 180, 90.0, NIGHT).image(front, ()).kelvin, as_wall)
 
 
 def test_a_server_that_knows_no_panes_is_asked_for_none():
