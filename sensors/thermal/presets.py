@@ -21,9 +21,9 @@ from sensors.thermal.radiometry import check_band
 class ThermalConfig:
     """A thermal camera. width, height: its own pixels. fov_deg: its own lens, used where it has a place of its own;
     without one it sits where its RGB camera does and its lens covers the same field. mounting: how far from an ideal
-    pair it is. materials: another table than the built-in one. windows: glass in facades and parked cars is glass, where
-    the server tells it (the embedded one does); else wall and bodywork, as in the frames that the shipped fusion weights
-    and the pilot learnt from.
+    pair it is. materials: another table than the built-in one. windows: glass in facades and parked cars is glass,
+    where the server tells it (the embedded one does); else wall and bodywork, as in the frames that the shipped fusion
+    weights and the pilot learnt from.
     """
 
     name: str = "adk"
