@@ -9,9 +9,9 @@ import pytest
 
 from fusion import weights
 from fusion.naive import like_proxy
+from harness.air import ambient_for
 from harness.arms import ARMS, CONTROLLED, arm_of, parse_arms
 from harness.config import extends
-from harness.episode import ambient_for
 from harness.errors import HarnessError
 from harness.preflight import default_arms
 from scenarios.definition import load_scenario
@@ -92,6 +92,7 @@ def test_other_droplets_change_what_infrared_sees_and_not_the_weather() -> None:
     other = scenario.with_droplets(10.0)
     for name in ("fog_density", "fog_distance", "fog_falloff", "sun_altitude_angle", "cloudiness"):
         assert getattr(other.weather_parameters(), name) == getattr(scenario.weather_parameters(), name)
-    assert ambient_for(scenario, None).droplet_radius_um == 5.0
-    assert ambient_for(other, None).droplet_radius_um == 10.0
-    assert ambient_for(other, None).visibility_m == ambient_for(scenario, None).visibility_m
+    air, other_air = (ambient_for(one, one.weather_parameters()) for one in (scenario, other))
+    assert air.droplet_radius_um == 5.0
+    assert other_air.droplet_radius_um == 10.0
+    assert other_air.visibility_m == air.visibility_m

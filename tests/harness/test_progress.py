@@ -57,5 +57,6 @@ def test_names_in_brackets_are_shown_as_they_are() -> None:
     episodes = {"expected": 2, "driven": 2, "crashed": 0}
     arm = {"driving_score": 50.0, "route_completion": 100.0, "infraction_penalty": 0.5, "episodes": episodes}
     figures = {"scenario": "fog", "agent": "[/new]/a.py", "metric_version": "bench2drive", "arms": {"rgb": arm}}
-    _print_summary({**figures, "paired": None, "droplets": None, "other_fusions": []}, Console(file=text, width=100))
+    empty = {"paired": None, "recovery": None, "droplets": None, "other_fusions": []}
+    _print_summary({**figures, **empty}, Console(file=text, width=100))
     assert "fog · [/new]/a.py · bench2drive" in text.getvalue()
