@@ -175,9 +175,20 @@ def _tile(pixels: int, sixteens: int) -> Any:
     return tile
 
 
-_PIXELS_1, _PIXELS_3, _PIXELS_4 = SUMS[1], SUMS.get(3, 1), SUMS.get(4, 1)
-_tile_1, _tile_3, _tile_4 = _tile(_PIXELS_1, 1), _tile(_PIXELS_3, 3), _tile(_PIXELS_4, 4)
+PIXELS_1, PIXELS_3, PIXELS_4 = SUMS[1], SUMS.get(3, 1), SUMS.get(4, 1)
+_tile_1, _tile_3, _tile_4 = _tile(PIXELS_1, 1), _tile(PIXELS_3, 3), _tile(PIXELS_4, 4)
 _pixel_1, _pixel_3, _pixel_4 = _tile(1, 1), _tile(1, 3), _tile(1, 4)
+
+
+@numba.njit(nogil=True, inline="always")
+def tiles_along(columns: int, across: int) -> tuple[int, bool, int]:
+    """Pixels of a tile of `across` output channels, whether a row of `columns` has room for one, and how many cover it.
+
+    A row without room goes pixel by pixel: then it is as many as columns.
+    """
+    pixels = PIXELS_4 if across == 64 else (PIXELS_3 if across == 48 else PIXELS_1)
+    whole = columns >= pixels
+    return pixels, whole, (columns + pixels - 1) // pixels if whole else columns
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy", fastmath=FAST)
@@ -195,9 +206,7 @@ def convolve_rows(
     row, depth = x.shape[1] * x.shape[2], x.shape[2]
     groups, taps, across = weights.shape
     inset = 0 if size == 3 else 1
-    pixels = _PIXELS_4 if across == 64 else (_PIXELS_3 if across == 48 else _PIXELS_1)
-    whole = columns >= pixels
-    count = (columns + pixels - 1) // pixels if whole else columns
+    pixels, whole, count = tiles_along(columns, across)
     step = stride * depth
     xs, ws, es, os = x.reshape(-1), weights.reshape(-1), extra.reshape(-1), out.reshape(-1)
     for y in range(top, end):

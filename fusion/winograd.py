@@ -15,7 +15,20 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from fusion.convolution import FAST, SUMS, VECTOR, WIDE, Floats, Layer, Sums, border_row, pack
+from fusion.convolution import (
+    FAST,
+    PIXELS_1,
+    PIXELS_3,
+    PIXELS_4,
+    VECTOR,
+    WIDE,
+    Floats,
+    Layer,
+    Sums,
+    border_row,
+    pack,
+    tiles_along,
+)
 
 POSITIONS = 16
 _LANES = 16 if WIDE else 8
@@ -35,12 +48,7 @@ def pack_positions(weight: Floats, bias: Floats, inputs: int) -> Layer:
 
 def room_for(columns: int, inputs: int, outputs: int) -> int:
     """Floats that `convolve_squares` needs beside an image that wide, with so many channels in memory."""
-    return POSITIONS * _half(columns) * (inputs + outputs)
-
-
-@numba.njit(nogil=True, inline="always")
-def _half(pixels: int) -> int:
-    return (pixels + 1) // 2
+    return POSITIONS * ((columns + 1) // 2) * (inputs + outputs)
 
 
 def _pointer(target: Any, builder: Any, signature: Any, arguments: Any, index: int) -> Any:
@@ -156,8 +164,7 @@ def _products(squares: int, sixteens: int) -> Any:
     return products
 
 
-_SQUARES_1, _SQUARES_3, _SQUARES_4 = SUMS[1], SUMS.get(3, 1), SUMS.get(4, 1)
-_many_1, _many_3, _many_4 = _products(_SQUARES_1, 1), _products(_SQUARES_3, 3), _products(_SQUARES_4, 4)
+_many_1, _many_3, _many_4 = _products(PIXELS_1, 1), _products(PIXELS_3, 3), _products(PIXELS_4, 4)
 _single_1, _single_3, _single_4 = _products(1, 1), _products(1, 3), _products(1, 4)
 
 
@@ -173,14 +180,12 @@ def convolve_squares(
     rows, columns, width = out.shape[0] - 2, out.shape[1] - 2, out.shape[2]
     depth, across = x.shape[2], weights.shape[2]
     groups = weights.shape[0] // POSITIONS
-    squares = _half(columns)
+    squares = (columns + 1) // 2
     line, out_line = (columns + 2) * depth, (columns + 2) * width
     spread_plane, plane = squares * depth, squares * width
     spread, products = room[: POSITIONS * spread_plane], room[POSITIONS * spread_plane :]
     xs, ws, es, os = x.reshape(-1), weights.reshape(-1), extra.reshape(-1), out.reshape(-1)
-    many = _SQUARES_4 if across == 64 else (_SQUARES_3 if across == 48 else _SQUARES_1)
-    whole = squares >= many
-    count = (squares + many - 1) // many if whole else squares
+    many, whole, count = tiles_along(squares, across)
     for row in range(top, end):
         y = 2 * row
         last = min(y + 3, rows + 1)  # beyond the border there is nothing, and nothing that counts sees it

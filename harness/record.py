@@ -185,10 +185,11 @@ def record_route(definition: ScenarioDefinition, spec: RouteSpec, options: argpa
             if number < WARM_UP_TICKS:
                 stage.ego.apply_control(carla.VehicleControl(brake=1.0))
                 continue
+            before = stage.weather
             stage.ego.apply_control(agent.run_step(own, snapshot.timestamp.elapsed_seconds))
             stage.step(time_s)
-            if (now := ambient_for(definition, stage.weather)) != heat.ambient:
-                heat.ambient = thermal.ambient = now
+            if stage.weather is not before:
+                heat.ambient = thermal.ambient = ambient_for(definition, stage.weather)
             if tick.route_progress_m > route.length_m - 5.0:
                 break
         finish_drive(folder, kept)

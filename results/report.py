@@ -100,7 +100,7 @@ def _readable(found: Mapping[str, Any]) -> dict[str, Any]:
 
     def recovery(one: Mapping[str, Any] | None, treatment: str) -> Any:
         compared = {summary.BASELINE, treatment, summary.CEILING}
-        is_sound = not any(found["arms"][name]["episodes"]["crashed"] for name in compared & found["arms"].keys())
+        is_sound = not wording.crashed_arms(found, *(compared & found["arms"].keys()))
         return one if whole >= compared and is_sound else None
 
     def other(entry: Mapping[str, Any], pairs: Mapping[str, tuple[str, str]]) -> dict[str, Any]:
@@ -160,7 +160,7 @@ def _fixed(value: float | None, digits: int = 1) -> str:
 
 
 def _probability(p: float) -> str:
-    """None is nothing."""
+    """No test says that something cannot be chance: a p of 0.000 is told as one below 0.001."""
     return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from results.statistics import MIN_ROUTES
+from results.summary import CEILING
 
 CONTROL, CONTROLLED = "restored", "sim"
 """The arm that has what these weights of FusionProxy have but for the thermal frame."""
-CEILING = "clear"
 MINUS = "−"
 _PER_CENT = "\N{NO-BREAK SPACE}%"
 
@@ -28,7 +28,7 @@ class Headline:
 def headline(summary: Mapping[str, Any]) -> Headline:
     paired = summary["paired"]
     sentences = [_scores(summary)]
-    crashed = _crashed(summary, *_compared(summary))
+    crashed = crashed_arms(summary, *_compared(summary))
     early = [*filter(None, (_undriven(summary, arm) for arm in _compared(summary)))]
     if early:
         sentences += early
@@ -48,7 +48,7 @@ def headline(summary: Mapping[str, Any]) -> Headline:
 
 def are_left_out(summary: Mapping[str, Any]) -> bool:
     """Whether the difference is without some pairs of which a drive crashed."""
-    return bool(_crashed(summary, *_compared(summary)))
+    return bool(crashed_arms(summary, *_compared(summary)))
 
 
 def _compared(summary: Mapping[str, Any]) -> tuple[str, ...]:
@@ -117,7 +117,7 @@ def _of_it_heat(summary: Mapping[str, Any]) -> str:
     entry = next((entry for entry in summary["other_fusions"] if entry["arm"] == CONTROL), None)
     if entry is None or entry["fused_over"] is None or not _has_control(summary) or _undriven(summary, CONTROL):
         return ""
-    if _crashed(summary, CONTROL, *_compared(summary)):  # of other pairs than the gain
+    if crashed_arms(summary, CONTROL, *_compared(summary)):  # of other pairs than the gain
         return ""
     heat = entry["fused_over"]
     if heat["difference"] is None or heat["sample_too_small"] or summary["paired"]["difference"] < 0.0:
@@ -163,7 +163,7 @@ def _difference(paired: Mapping[str, Any], crashed: Collection[str]) -> str:
 
 def _recovered(summary: Mapping[str, Any]) -> str:
     recovery = summary["recovery"]
-    if recovery and (crashed := _crashed(summary, *_compared(summary), CEILING)):
+    if recovery and (crashed := crashed_arms(summary, *_compared(summary), CEILING)):
         return f"There is no recovery ratio: drives crashed in the arms {', '.join(crashed)}."
     if not recovery:
         return ""
@@ -203,13 +203,13 @@ def _undriven(summary: Mapping[str, Any], arm: str) -> str:
     return f"Of the {arm} arm {episodes['driven']} of {episodes['expected']} drives are there: too early to compare it."
 
 
-def _crashed(summary: Mapping[str, Any], *arms: str) -> list[str]:
+def crashed_arms(summary: Mapping[str, Any], *arms: str) -> list[str]:
     """Those of the arms that have crashed drives."""
     return [arm for arm in arms if summary["arms"][arm]["episodes"]["crashed"]]
 
 
 def _left_out(summary: Mapping[str, Any], arm: str) -> str:
-    return ", crashed drives left out" if _crashed(summary, arm, *_compared(summary)) else ""
+    return ", crashed drives left out" if crashed_arms(summary, arm, *_compared(summary)) else ""
 
 
 def _other_droplets(summary: Mapping[str, Any], entry: Mapping[str, Any]) -> str:
@@ -252,7 +252,7 @@ def _droplet_cautions(summary: Mapping[str, Any]) -> list[str]:
     if any(_undriven(summary, entry["arm"]) for entry in _others(summary)):
         return []
     paired, entries = summary["paired"], summary["droplets"] or ()
-    if _crashed(summary, *_compared(summary), *(entry["arm"] for entry in _others(summary))):
+    if crashed_arms(summary, *_compared(summary), *(entry["arm"] for entry in _others(summary))):
         return []
     own = next((entry for entry in entries if paired and entry["arm"] == paired["treatment"]), None)
     if own is None or paired["difference"] is None or paired["difference"] <= 0.0:

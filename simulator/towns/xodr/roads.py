@@ -93,8 +93,9 @@ class JunctionPlan:
 
         Edge lines are painted along the outside of the junction, lines between lanes where only their road runs.
         """
-        inner = cv2.erode(self.closed, np.ones((5, 5), np.uint8)).astype(np.uint8)
-        return self._at(self.shared if between_lanes else inner, xy)
+        if between_lanes:
+            return self._at(self.shared, xy)
+        return self._at(cv2.erode(self.closed, np.ones((5, 5), np.uint8)).astype(np.uint8), xy)
 
     def paves(self, xy: Array) -> NDArray[np.bool_]:
         """(n,): where there is a carriageway of the junction, or a gap between such that is filled."""
