@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from sensors.fog import CLEAR_VISIBILITY_M, fog_density
 from sensors.rain import rain_mm_h
-from sensors.thermal import Ambient, ThermalCamera
+from sensors.thermal import Ambient, ThermalCamera, preset
 from simulator.options import CommandParser, picture_size, town, whole, written
 from simulator.render.camera import CameraModel
 from simulator.render.contact_sheet import camera_pose, depth_picture, instance_picture, staged
@@ -90,7 +90,8 @@ def sheet(town: Town, place: int, width: int, height: int, rows: Sequence[Row] =
         scene = staged(town, place, row.weather, row.lit, 20 * number + 1)
         frames = camera_frames(renderer, rgb, pose, scene)
         colour = renderer.image(number, rgb, pose, scene)[..., :3]
-        thermal = ThermalCamera("adk", width, height, 90.0, row.ambient, seed=1)
+        config = replace(preset("adk"), windows=True)
+        thermal = ThermalCamera(config, width, height, 90.0, row.ambient, seed=1)
         grey = thermal.image(replace(frames, time_s=1.0), actor_states(scene, row.ambient)).counts
         depth, labels = (
             renderer.image(number, CameraModel(width, height, 90.0, kind), pose, scene)
