@@ -140,6 +140,7 @@ class DriveEnv(gymnasium.Env[Observation, Action]):
         self.observation_space = _observation_space(self._settings)
         self.action_space = spaces.Box(-1.0, 1.0, (2,), np.float32)
         self._process: DriveProcess | None = None
+        self._has_begun = False
         self._is_driving = False
 
     def reset(
@@ -155,13 +156,13 @@ class DriveEnv(gymnasium.Env[Observation, Action]):
         (spec,) = select_routes(self._routes, [named])
         if seed is not None and seed > LARGEST_SEED:
             raise HarnessError(f"reset: seed {seed} is more than {LARGEST_SEED}")
-        self._is_driving = False
+        self._has_begun = self._is_driving = False
         if self._process is not None and self._process.resets == EPISODES_PER_PROCESS:
             self._process.end()
         if self._process is None or self._process.has_ended:
             self._process = DriveProcess(self._settings)
         outcome = self._process.ask("reset", spec, drawn_seed if seed is None else seed)
-        self._is_driving = True
+        self._has_begun = self._is_driving = True
         return self._observation(outcome), outcome.info
 
     def step(self, action: Action) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
@@ -175,7 +176,7 @@ class DriveEnv(gymnasium.Env[Observation, Action]):
         if self.render_mode is None:
             gymnasium.logger.warn('render: make the environment with render_mode="rgb_array"')
             return None
-        if self._process is None or self._process.has_ended:
+        if self._process is None or self._process.has_ended or not self._has_begun:
             raise HarnessError("render: call reset() first")
         return self._process.ask("render")
 

@@ -308,6 +308,27 @@ def test_what_is_wrong_with_a_call_is_said_in_one_line(env: gymnasium.Env[Any, A
     env.step(AHEAD)  # nothing of this has ended the episode
 
 
+def test_nothing_is_shown_after_a_reset_that_failed(scenario: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Full:
+        """Has no room on its route."""
+
+        resets, has_ended = 0, False
+
+        def __init__(self, settings: object) -> None:
+            pass
+
+        def ask(self, name: str, *arguments: object) -> None:
+            assert name == "reset"
+            raise ScenarioError("no room")
+
+    monkeypatch.setattr(harness.gymnasium_env, "DriveProcess", Full)
+    env = harness.gymnasium_env.DriveEnv(scenario, camera=SMALL, render_mode="rgb_array")
+    with pytest.raises(ScenarioError):
+        env.reset()
+    with pytest.raises(HarnessError, match=r"^render: call reset\(\) first$"):
+        env.render()
+
+
 def test_a_server_that_cannot_be_reached_is_said_in_one_line(scenario: Path) -> None:
     env = make(scenario, carla=f"127.0.0.1:{free_port()}")
     with pytest.raises(ServerError, match=r"^no CARLA server answers at 127\.0\.0\.1:\d+ \("):
