@@ -18,6 +18,7 @@ from agents.hero import WorldWithHero
 from agents.libraries import seed_libraries
 from agents.loader import (
     BUILT_IN,
+    LEADERBOARD_1,
     LEADERBOARD_1_SPACING_M,
     AgentLoadError,
     decision,
@@ -83,7 +84,10 @@ def run_episode(request: dict[str, Any], tell: Tell, server: Callable[[], Server
     started = time.monotonic()
     with ExitStack() as stack:
         tell({"event": "state", "text": "starting the server"})
-        stack.enter_context(agent_environment(definition.routes_path, config["metric_version"], _name_of(request)))
+        routes = definition.routes_path
+        # In the run's own folder: a drive may be killed.
+        own_name = Path(request["out"]) / "logs" / f"{routes.stem}_{_name_of(request)}{routes.suffix}"
+        stack.enter_context(agent_environment(routes, config["metric_version"], own_name))
         proxy = FusionProxy.from_pretrained(arm.weights or config["weights"], threads=int(request["threads"]))
         address = server()
         client = carla.Client(address.host, address.port)
@@ -159,7 +163,7 @@ class _Drive:
         self._made = request["arm"] if request["arm"] in COMPARED_ARMS else "fused"
         self._client, self._world, self._stage, self._route, self._tell = client, world, stage, route, tell
         self._loop: Loop | None = None
-        self._metric = request["config"]["metric_version"]
+        self._metric = self._leaderboard = request["config"]["metric_version"]
         agent = request["config"]["agent"]
         own = Path(__file__).parent.parent / "agents"
         self._agent_folder = own if agent in BUILT_IN else Path(agent).expanduser().resolve().parent
@@ -172,7 +176,8 @@ class _Drive:
         self._sensors: AgentSensors | None = None
         try:
             self._agent = self._set_up_agent(request, address)
-            declared = check_declared(self._agent.sensors(), request["config"]["agent"])
+            sensors, name = self._agent.sensors(), request["config"]["agent"]
+            declared = check_declared(sensors, name, self.track, self._leaderboard)
         except HarnessError as error:
             self._fail(Failure.SENSORS_INVALID, error)
             return
@@ -200,8 +205,9 @@ class _Drive:
         plans = gps_plan(self._route, self._stage.carla_map), self._route.points
         own = config["agent"] in BUILT_IN
         agent_config = config["agent_config"] if own else config_told(config["agent_config"], _name_of(request))
-        settings = address.host, address.port, agent_config, *plans, self._stage.ego, _plan_spacing_m(config)
-        is_leaderboard_1 = self._metric == "leaderboard-1.0" and not own
+        metric = "" if own else self._metric  # ours are of 2.x whatever scores them
+        settings = address.host, address.port, agent_config, *plans, self._stage.ego, _plan_spacing_m(config), metric
+        is_leaderboard_1 = metric == LEADERBOARD_1
         agent: Any
         if python := request.get("agent_python"):
             agent = outside_agent(python, config["agent"], *settings, seed=request["seed"], threads=request["threads"])
@@ -214,6 +220,7 @@ class _Drive:
             agent = make_agent(agent_class, *settings)
             is_leaderboard_1 |= takes_only_config(agent_class)
         self._rgb_attributes = LEADERBOARD_1_LENS if is_leaderboard_1 else {}
+        self._leaderboard = LEADERBOARD_1 if is_leaderboard_1 else self._metric
         self.track = getattr(agent.track, "value", str(agent.track))
         if hasattr(agent, "set_world"):
             agent.set_world(self._world, self._stage.ego, self._route)
@@ -233,7 +240,7 @@ class _Drive:
             if now.ends_route:
                 break
             try:
-                control = self._decide(now.seen | now.sensed, now.snapshot.timestamp.elapsed_seconds)
+                control = self._decide(now.seen | now.sensed, now.game_time_s)
             except Ended:
                 raise
             except BaseException as error:
@@ -312,7 +319,7 @@ def _name_of(request: dict[str, Any]) -> str:
 
 def _plan_spacing_m(config: dict[str, Any]) -> float:
     """Of the thinned-out plan; 0 where the agent's class decides."""
-    of_old = config["metric_version"] in ("leaderboard-1.0", "bench2drive") and config["agent"] not in BUILT_IN
+    of_old = config["metric_version"] in (LEADERBOARD_1, "bench2drive") and config["agent"] not in BUILT_IN
     return float(config.get("plan_spacing_m") or (LEADERBOARD_1_SPACING_M if of_old else 0.0))
 
 
