@@ -16,9 +16,9 @@ from agents.route import Pose, Progress, Route
 from fusion.proxy import FusionProxy
 from harness.air import ambient_for
 from harness.cameras import Cameras, CameraView
-from harness.episode import prepared_world
 from harness.errors import HarnessError
 from harness.loop import PATIENCE_S, Instant, Loop
+from harness.prepared_world import prepared_world
 from harness.sensors import SPEEDOMETER, AgentSensors
 from harness.server import EMBEDDED, ServerAddress, free_port
 from harness.steered.frames import SharedFrames
