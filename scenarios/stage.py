@@ -12,7 +12,7 @@ from scenarios.criteria import Criterion, criteria_for, read_signs
 from scenarios.definition import ScenarioDefinition
 from scenarios.errors import ScenarioError
 from scenarios.fitting import off_way, triggers
-from scenarios.hazards import HAZARDS, Hazard, Place
+from scenarios.hazards import HAZARDS, Hazard, Place, distance_m
 from scenarios.lights import RouteLights
 from scenarios.planner import RoutePlan
 from scenarios.recorder import Recorder
@@ -83,7 +83,7 @@ class Stage:
         self._elapsed_s = dict.fromkeys(self.hazards, 0.0)
         counts = self.definition.traffic
         self._traffic = Traffic(self._client, self.carla_map, self.plan, self._spawner, counts.vehicles, seed, tm_port)
-        places = tuple(trigger_m + s.number("distance", 0.0) for s, trigger_m in placed)
+        places = tuple(trigger_m + distance_m(s) for s, trigger_m in placed)
         self._walkers = Strollers(self.carla_map, self.plan, self._spawner, counts.walkers, places, seed)
         lights = sorted(self.world.get_actors().filter("traffic.traffic_light"), key=lambda light: light.id)
         self._recorder = Recorder(self.ego, self.plan, self.signs, lights, self._spawner)
