@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import carla
 import numpy as np
@@ -101,12 +101,19 @@ def _check_values(scenario: ScenarioSpec) -> None:
             scenario.number(name, 0.0)
 
 
-def title_of(spec: RouteSpec, route: RoutePlan | None = None) -> str:
-    """What happens on a route, as far as it is staged, in the words of its file."""
-    unfit = off_way(route, spec) if route is not None else {}
-    return ", ".join(
-        s.name if s.type in HAZARDS and s.name not in unfit else f"{s.name} (left out)" for s in spec.scenarios
-    )
+def not_staged(spec: RouteSpec) -> dict[str, str]:
+    """Why scenarios of types that nightloop has not are left out, by their names."""
+    return {
+        s.name: f"{s.source}: {s.name} is of type {s.type}, which nightloop does not stage"
+        for s in spec.scenarios
+        if s.type not in HAZARDS
+    }
+
+
+def title_of(spec: RouteSpec, missing: Collection[str] = ()) -> str:
+    """What happens on a route, as far as it is staged, in the words of its file; `missing`: what else is left out."""
+    absent = {*not_staged(spec), *missing}
+    return ", ".join(f"{s.name} (left out)" if s.name in absent else s.name for s in spec.scenarios)
 
 
 def left_out(routes: Sequence[RouteSpec]) -> list[str]:

@@ -102,7 +102,7 @@ def test_what_does_not_fit_its_way_is_refused_and_left_out_of_a_benchmarks_file(
     benchmarks = replace(moved(spec, yaw=float(way.yaw_deg[0])), leaves_out=True)
     assert triggers(way, benchmarks) == []
     assert off_way(way, benchmarks)["Walker"].startswith(why)
-    assert title_of(benchmarks, way) == "Walker (left out)"
+    assert title_of(benchmarks, off_way(way, benchmarks)) == "Walker (left out)"
 
 
 def test_the_trigger_points_of_a_benchmarks_file_head_along_the_way():
