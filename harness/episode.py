@@ -49,7 +49,7 @@ from results.scores import Failure, score
 from results.strips import strip_jpeg
 from results.ticks import Tick
 from scenarios.definition import load_scenario
-from scenarios.fitting import off_way, plan_route, title_of
+from scenarios.fitting import plan_route, title_of
 from scenarios.planner import RoutePlan, gps_plan
 from scenarios.routes import select_routes
 from scenarios.stage import Stage
@@ -95,7 +95,7 @@ def run_episode(request: Request, tell: Tell, server: Callable[[], ServerAddress
         tell({"event": "state", "text": "setting the stage"})
         stage = Stage(client, world, route, spec, driven, seed, free_port())
         stack.callback(stage.destroy)
-        for why in off_way(route, spec).values():
+        for why in stage.left_out.values():
             print(f"left out: {why}")
         air = ambient_for(driven, stage.weather)
         drive = _Drive(request, address, client, world, stage, route, proxy, air, seed, tell)
@@ -121,7 +121,7 @@ def run_episode(request: Request, tell: Tell, server: Callable[[], ServerAddress
         attempt=int(request["attempt"]),
         failure=drive.failure,
         error=drive.error,
-        route_name=title_of(spec, route),
+        route_name=title_of(spec, stage.left_out),
         sensors=drive.sensors,
         clips=tuple(drive.clips),
         route_xy=tuple((float(x), float(y)) for x, y in route.xyz[::2, :2]),

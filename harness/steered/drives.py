@@ -109,7 +109,8 @@ class Drives:
         episode = _Episode(spec, seed, stage.ego, loop, progress, plan.length_m, loop.tick())
         episode.events += episode.now.events
         self._episode = episode
-        return self._outcome(episode, episode.now.events, 0.0, None)
+        outcome = self._outcome(episode, episode.now.events, 0.0, None)
+        return replace(outcome, info={**outcome.info, "left_out": stage.left_out})
 
     def step(self, steer: float, pedal: float) -> Outcome:
         """`pedal` is throttle where it is positive, brake where it is negative."""
