@@ -78,7 +78,8 @@ class DriveEnv(gymnasium.Env[Observation, Action]):
     `harness.run`. `carla` is HOST:PORT of a running CARLA 0.9.16 server, `fog_table` then says what its fog means.
 
     `routes` is a leaderboard route file to drive in the scenario's weather instead of its own routes, each in its own
-    town.
+    town. `left_out` in the `info` of `reset` tells, by its name, why a hazard of the route's is missing: nightloop does
+    not stage its type, or it does not fit the way or finds no room.
 
     `camera` changes what differs from the shipped pilot's, by the leaderboard's keys: x, y, z, roll, pitch, yaw, width,
     height, fov. `thermal` and `weights` are as for `harness.run`. `threads` is all cores unless several environments
