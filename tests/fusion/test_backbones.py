@@ -91,6 +91,12 @@ def make():
 def broken():
     return nn.Linear(3, 3)
 
+def misspelt():
+    return nn.Conv2D(3, 3, 1)
+
+def keyless():
+    return {}["weights"]
+
 def number():
     return 3
 """
@@ -98,13 +104,17 @@ def number():
 
 def test_a_module_of_the_users_own_comes_by_its_entry_point(tmp_path, monkeypatch):
     (tmp_path / "my_net.py").write_text(OWN)
+    (tmp_path / "my_slip.py").write_text("def make(:\n")
     monkeypatch.syspath_prepend(str(tmp_path))
     backbone = load_backbone("my_net:make")
     assert backbone.stride_px == 4
     assert backbone.features(torch.rand(1, 3, 9, 8)).shape == (1, 3, 3, 2)
     for spec, says in (
         ("my_net:broken", "fails on a 224x224 image"),
-        ("my_net:nothing", "has no nothing"),
+        ("my_net:nothing", "has no nothing that can be called"),
+        ("my_net:misspelt", r"misspelt\(\) fails: AttributeError: module 'torch.nn' has no attribute 'Conv2D'"),
+        ("my_net:keyless", r"keyless\(\) fails: KeyError: 'weights'"),
+        ("my_slip:make", "my_slip cannot be imported: SyntaxError: invalid syntax"),
         ("my_net:number", "gives int, not a torch module"),
         ("no_such_package.nets:make", "cannot be imported"),
     ):
