@@ -78,7 +78,7 @@ def vehicle_part(x, y, z, ex, ey, ez, up, heat):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(error_model="numpy", inline="never", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def person_part(x, y, z, ex, ey, ez, heat, warmed, rider):  # type: ignore[no-untyped-def]
+def person_part(x, y, z, ey, ez, heat, warmed, rider):  # type: ignore[no-untyped-def]
     """Kelvin above the air at box position (x, y, z) of a walker, or of a rider in the box of the cycle.
 
     warmed: by how much sun and sky have changed the clothes; skin keeps its temperature.

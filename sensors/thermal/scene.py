@@ -262,7 +262,7 @@ def _actors(kinds, instances, pose, actor_of, frames, extents, parts, air_k, row
         elif tag == 12 or tag == 13:
             # What the table has of people, the sun above all, is for their clothes.
             warmed = row[_KELVIN, u] - air_k
-            row[_KELVIN, u] = air_k + person_part(x, y, z, e[0], e[1], e[2], parts[k], warmed, tag == 13)
+            row[_KELVIN, u] = air_k + person_part(x, y, z, e[1], e[2], parts[k], warmed, tag == 13)
         # On an actor the pattern rides along.
         offset = _f(17.0) * _f(k)
         row[_X, u], row[_Y, u], row[_Z, u] = x * _f(3.0) + offset, y * _f(3.0), z * _f(3.0)

@@ -13,7 +13,7 @@ F = np.float32
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def outlook(rotation, eye, focal, cx, cy, width, height):  # type: ignore[no-untyped-def]
+def outlook(rotation, focal, cx, cy, width, height):  # type: ignore[no-untyped-def]
     """(5, 3) float32: forward axis, and inward normals of the planes through the picture's edges (left, right, top,
     bottom), as long as they come."""
     planes = np.empty((5, 3), np.float32)

@@ -62,11 +62,6 @@ def inverse_depth_of(keys: NDArray[np.int64]) -> NDArray[np.float32]:
     return keys.view(np.float32)[:, 1::2]
 
 
-def ids_of(keys: NDArray[np.int64]) -> NDArray[np.int32]:
-    """(H, W) int32 of (H, W) keys."""
-    return NOTHING - keys.view(np.int32)[:, ::2]
-
-
 @njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _fill(corners, marks, n, top, bottom, seen, rows):  # type: ignore[no-untyped-def]
     """Draws record n in rows top to bottom - 1. rows: (3 * LANES,) int32 scratch.
