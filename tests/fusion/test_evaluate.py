@@ -267,6 +267,22 @@ def test_damages_are_what_they_say():
     assert np.array_equal(robustness.rotated(thermal, 0, rng), thermal)
 
 
+def test_curves_that_cannot_be_drawn_whole_leave_the_file_as_it_was(tmp_path, monkeypatch):
+    from matplotlib.figure import Figure
+
+    def half_written(self, path, **options):
+        Path(path).write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    picture = tmp_path / "robustness.png"
+    picture.write_bytes(b"before")
+    monkeypatch.setattr(Figure, "savefig", half_written)
+    with pytest.raises(FusionError, match=r"robustness\.png cannot be written: No space left on device"):
+        robustness.plot({"sim": {"shift": [(0.0, 1.0), (2.0, 0.9)]}}, picture)
+    assert picture.read_bytes() == b"before"
+    assert list(tmp_path.iterdir()) == [picture]
+
+
 def test_simple_fusions():
     frame, thermal = np.full((4, 4, 3), 100, np.uint8), np.full((4, 4), 200, np.uint8)
     assert (average(frame, thermal) == 150).all()

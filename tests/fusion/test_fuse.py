@@ -77,6 +77,18 @@ def test_two_videos_are_fused_frame_by_frame_as_long_as_both_last(tmp_path, monk
     assert not list(tmp_path.glob("*x*"))
 
 
+def test_a_fused_video_overwrites_neither_of_its_sources(tmp_path, monkeypatch):
+    frames = [np.full((48, 64, 3), 40, np.uint8)]
+    visible, thermal = (video(tmp_path / f"{name}.mp4", frames) for name in ("v", "t"))
+    (tmp_path / "link.mp4").symlink_to(thermal)
+    before = [path.read_bytes() for path in (visible, thermal)]
+    for name in ("v", "t", "link"):
+        with pytest.raises(SystemExit, match=rf"{name}\.mp4 would be overwritten by its own fused video: give another"):
+            run(monkeypatch, "--visible", visible, "--thermal", thermal, "--out", tmp_path / f"{name}.mp4")
+    assert [path.read_bytes() for path in (visible, thermal)] == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link.mp4", "t.mp4", "v.mp4"]
+
+
 def test_videos_of_another_rate_are_refused(tmp_path, monkeypatch):
     frames = [np.full((48, 64, 3), 40 * number, np.uint8) for number in range(3)]
     names = ("v", 30.0), ("ntsc", 29.97), ("t", 25.0)
