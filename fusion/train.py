@@ -173,7 +173,7 @@ def held_out_psnr(student: Student, scenes: list[Scene], scale: int) -> float:
 
 
 @torch.inference_mode()
-def sample_grid(student: Student, scenes: list[Scene], scale: int) -> NDArray[np.uint8]:
+def sample_grid(student: Student, scenes: list[Scene]) -> NDArray[np.uint8]:
     """Rows of v | t | f | mu, BGR, all at the same height."""
     rows = []
     for scene in scenes:
@@ -270,7 +270,7 @@ def train(folders: list[Path], ensembles: Path, out: Path, recipe: Recipe, log_e
         elif processes.is_first and step == first:
             say_first_step(done, recipe.steps, started)
         if processes.is_first and (done % (10 * log_every) == 0 or done == recipe.steps):
-            write_image(out / f"samples-{done:06d}.png", sample_grid(average, shown, scale))
+            write_image(out / f"samples-{done:06d}.png", sample_grid(average, shown))
         if stop_after is not None and done >= stop_after:
             return average.cpu()
     if processes.is_first:

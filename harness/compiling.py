@@ -63,7 +63,7 @@ def _forked(name: str, said: Path) -> int:
             os.dup2(file.fileno(), sys.stderr.fileno())
         PARTS[name].compile()
         code = 0
-    except BaseException:
+    except BaseException:  # whatever it is, this process ends here: its parent reads the code
         traceback.print_exc()
     finally:
         sys.stdout.flush()
