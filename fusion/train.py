@@ -45,9 +45,9 @@ from fusion import limits
 from fusion.backbones import Backbone, load_backbones, span_px, unit_features
 from fusion.batches import FeatureTarget, Recipe, Scene, data_digest, make_batch, read_scenes
 from fusion.cache import EnsembleCache
-from fusion.checkpoint import load_checkpoint, save_checkpoint
+from fusion.checkpoint import load_checkpoint, save_checkpoint, way_on
 from fusion.data import Images, evenly, grey_bytes, read_folders
-from fusion.errors import FusionError
+from fusion.errors import FusionError, NotWritten
 from fusion.files import append, make_folder, write_image, write_text
 from fusion.losses import charbonnier, edge_loss, evidence_weight, feature_loss, label_weight, pixel_loss
 from fusion.prefetch import batches
@@ -316,8 +316,9 @@ def forget_after(path: Path, step: int) -> None:
     if path.exists():
         lines = path.read_text().splitlines(keepends=True)
         kept = [line for line in lines[1:] if line.endswith("\n") and int(line.split(",", 1)[0]) <= step]
-        path.write_text("".join([*lines[:1], *kept]) if kept else "")
-        if not kept:
+        if kept:
+            write_text(path, "".join([*lines[:1], *kept]))
+        else:
             path.unlink()
 
 
@@ -351,6 +352,8 @@ def main() -> None:
               device=options["device"], workers=options["workers"])  # fmt: skip
         if int(os.environ.get("RANK", "0")) == 0:
             print(f"student in {options['out'] / 'student.safetensors'}")
+    except NotWritten as error:
+        sys.exit(f"fusion.train: {error}{way_on(options['out'])}")
     except FusionError as error:
         sys.exit(f"fusion.train: {error}")
 

@@ -207,6 +207,17 @@ def test_sizes_that_no_network_can_have_are_named(tmp_path, wrong, says):
     assert not (tmp_path / "out").exists()
 
 
+def test_after_a_full_disk_the_teachers_line_names_the_way_on(tmp_path, monkeypatch):
+    write(tmp_path / "drawn", count=1, seed=0, width=64, height=64)
+    words = f"--data {tmp_path / 'drawn'} --out {tmp_path / 'run'} --steps 1 --batch 1 --crop 16 --channels 8,16"
+    monkeypatch.setattr(sys, "argv", ["", *words.split()])
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "samples-000001.png.partial").symlink_to("/dev/full")
+    says = r"^fusion\.train_teacher: .*No space left on device; then the same line with --resume goes on"
+    with pytest.raises(SystemExit, match=says):
+        train_teacher.main()
+
+
 def test_a_teacher_killed_before_its_first_log_line_can_be_resumed(tmp_path):
     write(tmp_path / "data", count=2, seed=0, width=192, height=160)
     recipe = Recipe(steps=2, batch=1, channels="8,16", crop=32)

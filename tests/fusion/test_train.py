@@ -20,7 +20,7 @@ from fusion.ensemble import draw, load_teacher
 from fusion.patches import inside
 from fusion.synthetic import write
 from fusion.teacher.reference import Reference
-from fusion.train import Recipe, as_tensors, held_out_psnr, main, read_scenes, train
+from fusion.train import Recipe, as_tensors, forget_after, held_out_psnr, main, read_scenes, train
 
 SETTINGS = {"teacher": "reference", "samples": 1, "steps": 1, "eta": 1.0, "seed": 0, "scale": 4}
 SMALL = Recipe(steps=20, batch=2, patch_px=32, held_out=0.0, learning_rate=1e-3, lambda_feat=0.0)
@@ -258,8 +258,47 @@ def test_a_folder_with_another_run_is_left_alone(drawn, ensembles, tmp_path):
     with pytest.raises(FusionError, match="no run to resume"):
         train([drawn], ensembles, tmp_path / "other", recipe, resume=True)
     (tmp_path / "run" / "checkpoint.pt").write_bytes(b"half of")
-    with pytest.raises(FusionError, match="not a checkpoint"):
-        train([drawn], ensembles, tmp_path / "run", recipe, resume=True)
+    for held, says in ((b"half of", "it is damaged, or something else"), (b"", "it is empty")):
+        (tmp_path / "run" / "checkpoint.pt").write_bytes(held)
+        with pytest.raises(FusionError, match=f"checkpoint.pt is not a checkpoint that can be read: {says}; give "):
+            train([drawn], ensembles, tmp_path / "run", recipe, resume=True)
+
+
+def test_more_samples_than_are_drawn_are_refused_without_features_too(drawn, ensembles, tmp_path):
+    with pytest.raises(FusionError, match="reference holds 1 sample per pair, not 99"):
+        train([drawn], ensembles, tmp_path / "run", replace(SMALL, samples=99))
+    assert not (tmp_path / "run").exists()
+
+
+def test_after_a_full_disk_the_line_names_the_way_on_and_it_is_one(drawn, ensembles, tmp_path, monkeypatch):
+    words = f"--data {drawn} --ensembles {ensembles} --out {tmp_path / 'run'} --steps 1 --batch 1 --lambda-feat 0"
+    monkeypatch.setattr(sys, "argv", ["", *words.split()])
+    (tmp_path / "run").mkdir()
+    grid = tmp_path / "run" / "samples-000001.png.partial"
+    grid.symlink_to("/dev/full")
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert re.fullmatch(
+        r"fusion\.train: .*samples-000001\.png cannot be written: No space left on device; "
+        "then the same line with --resume goes on from its last checkpoint",
+        str(ended.value.code),
+    )
+    sys.argv.append("--resume")
+    main()
+    assert (tmp_path / "run" / "student.safetensors").is_file()
+
+
+def test_a_log_that_a_resumed_run_cannot_cut_back_stays_whole(tmp_path):
+    log = tmp_path / "log.csv"
+    log.write_text("step,loss\n1,0.5\n2,0.4\n")
+    (tmp_path / "log.csv.partial").symlink_to("/dev/full")
+    with pytest.raises(FusionError, match=r"log\.csv cannot be written: No space left on device"):
+        forget_after(log, 1)
+    assert log.read_text() == "step,loss\n1,0.5\n2,0.4\n"
+    forget_after(log, 1)
+    assert log.read_text() == "step,loss\n1,0.5\n"
+    forget_after(log, 0)
+    assert not log.exists()
 
 
 def test_an_interrupted_draw_goes_on_and_ends_with_the_same_samples(drawn, tmp_path, monkeypatch):
