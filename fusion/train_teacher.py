@@ -159,7 +159,7 @@ def train(folders: list[Path], out: Path, recipe: Recipe, log_every: int = 200, 
             f"crops of {recipe.crop} px do not fit: the smallest frame has {smallest} px at scale {recipe.scale}"
         )
     if not held:
-        say_nothing_is_held_out()
+        say_nothing_is_held_out([pair.name for pair in sides[0]], recipe.held_out)
     shown = (held or training)[:: max(len(held or training) // 4, 1)][:4]
     torch.manual_seed(recipe.seed)
     network = TeacherNetwork(NetworkConfig(sizes, recipe.layers, recipe.attention))

@@ -15,12 +15,21 @@ import torch
 from fusion import FusionError, FusionProxy, ensemble
 from fusion.batches import make_batch
 from fusion.cache import EnsembleCache, as_bytes
-from fusion.data import load, read_folders, read_pairs
+from fusion.data import Pair, load, read_folders, read_pairs, split
 from fusion.ensemble import draw, load_teacher
 from fusion.patches import inside
 from fusion.synthetic import write
 from fusion.teacher.reference import Reference
-from fusion.train import Recipe, as_tensors, forget_after, held_out_psnr, main, read_scenes, train
+from fusion.train import (
+    Recipe,
+    as_tensors,
+    forget_after,
+    held_out_psnr,
+    main,
+    read_scenes,
+    say_nothing_is_held_out,
+    train,
+)
 
 SETTINGS = {"teacher": "reference", "samples": 1, "steps": 1, "eta": 1.0, "seed": 0, "scale": 4}
 SMALL = Recipe(steps=20, batch=2, patch_px=32, held_out=0.0, learning_rate=1e-3, lambda_feat=0.0)
@@ -335,9 +344,9 @@ def test_pairs_that_changed_since_the_draw_are_named(tmp_path):
     write(tmp_path / "drawn", count=2, seed=0, width=64, height=48)
     cache = EnsembleCache.create(tmp_path / "cache", SETTINGS)
     draw(read_pairs(tmp_path / "drawn"), Reference(), cache)
-    changed = tmp_path / "drawn" / "thermal" / "0001.png"
+    changed = tmp_path / "drawn" / "thermal" / "0001s.png"
     changed.write_bytes(changed.read_bytes() + b"\0")
-    with pytest.raises(FusionError, match=r"0001\.png or its partners changed"):
+    with pytest.raises(FusionError, match=r"0001s\.png or its partners changed"):
         train([tmp_path / "drawn"], tmp_path / "cache", tmp_path / "run", SMALL)
 
 
@@ -366,7 +375,7 @@ def test_a_draw_goes_on_with_another_folder_and_leaves_what_is_drawn(drawn, ense
     write(tmp_path / "night", count=2, seed=9, width=128, height=96)
     shutil.copytree(ensembles, tmp_path / "ensembles")
     draw(read_folders([drawn, tmp_path / "night"]), Reference(), EnsembleCache.open(tmp_path / "ensembles"))
-    names = [*EnsembleCache.open(ensembles).sources, "night/0000", "night/0001"]
+    names = [*EnsembleCache.open(ensembles).sources, "night/0000s", "night/0001s"]
     assert sorted(EnsembleCache.open(tmp_path / "ensembles").sources) == sorted(names)
 
 
@@ -391,6 +400,21 @@ def test_the_bench_writes_its_figures_by_name(tmp_path):
     assert 0.0 < figures["cpu_640x360_ms"] < 1000.0
     assert 0.0 < figures["cpu_640x480_ms"] < 1000.0
     assert "640x360" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "share", "why"),
+    [
+        ("{:04d}", 0.1, "--held-out 0.1 took none of the 7 blocks of numbered frames, by their names"),
+        ("{:04d}N", 0.001, "--held-out 0.001 took none of the 160 pairs, by their names"),
+        ("{:04d}", 0.0, "--held-out is 0"),
+    ],
+)
+def test_where_no_pair_is_held_out_a_line_says_why(capsys, name, share, why):
+    names = [name.format(number) for number in range(160)]
+    assert split([Pair(name, Path("v"), Path("t")) for name in names], share)[1] == ()
+    say_nothing_is_held_out(names, share)
+    assert capsys.readouterr().err == f"no pair is held out: {why}; psnr is that of training pairs\n"
 
 
 def test_a_loss_that_is_no_number_ends_the_run_and_spares_the_checkpoint(drawn, ensembles, tmp_path, capsys):
