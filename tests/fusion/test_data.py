@@ -49,6 +49,15 @@ def test_recordings_carry_their_clear_twin(tmp_path):
     assert np.array_equal(images.clear, drawn.clear)
 
 
+@pytest.mark.parametrize("given", ["scenes", "scenes/night_fog"])
+def test_recordings_given_as_pairs_are_told_what_makes_pairs_of_them(tmp_path, given):
+    drive = tmp_path / "scenes" / "night_fog" / "00"
+    write(drive, count=1, seed=0, width=64, height=48)
+    (drive / "frames.jsonl").write_text("")
+    with pytest.raises(FusionError, match=rf"{given} holds recordings: fusion\.twins makes pairs of those"):
+        read_pairs(tmp_path / given)
+
+
 def test_several_folders_keep_their_names_apart(tmp_path):
     folders = [make_pairs(tmp_path / name, ["0001"]) for name in ("north", "south")]
     assert [pair.name for pair in read_folders(folders)] == ["north/0001", "south/0001"]
