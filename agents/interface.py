@@ -2,12 +2,13 @@
 
 An agent is a subclass of `AutonomousAgent` in a module with a function `get_entry_point()` that returns its class name.
 
-This file, `hero`, `plan`, `published`, `loader` and what is in `outside` also run in an agent's own Python, 3.7 or
-newer.
+This file, `hero`, `hidden`, `plan`, `published`, `loader` and what is in `outside` also run in an agent's own Python,
+3.7 or newer.
 """
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import Enum
 from typing import Any, Dict, Tuple
 
@@ -47,7 +48,8 @@ class AutonomousAgent:
     """Base class of agents.
 
     The harness calls `set_global_plan`, then `setup`, then `sensors` once, then the agent itself at every tick, and
-    `destroy` at the end. Coordinates of sensors are those of the leaderboard: metres and degrees relative to the ego.
+    `destroy` at the end; for the leaderboard 1.0 `setup` comes first. Coordinates of sensors are those of the
+    leaderboard: metres and degrees relative to the ego.
 
     `hero_actor`, `get_hero`, `get_metric_info` and `_plan_gps_HACK` are Bench2Drive's.
     """
@@ -61,7 +63,7 @@ class AutonomousAgent:
         self._global_plan: list | None = None
         self._global_plan_world_coord: list | None = None
         self.sensor_interface = SensorInterface()
-        self.wallclock_t0 = None
+        self.wallclock_t0: datetime | None = None
         if carla_port is None:
             # Leaderboard 1.0: the one argument is the path of the agent's configuration.
             self.setup(carla_host)
@@ -74,7 +76,7 @@ class AutonomousAgent:
         return []
 
     def run_step(self, input_data: InputData, timestamp: float) -> carla.VehicleControl:
-        """One decision. `timestamp` is the simulation time in seconds."""
+        """One decision. `timestamp` is the simulation time since the route began, s: one step, 0.05, at the first."""
         raise NotImplementedError(f"{type(self).__name__} does not define run_step")
 
     def destroy(self) -> None:
@@ -82,6 +84,8 @@ class AutonomousAgent:
 
     def __call__(self) -> carla.VehicleControl:
         data = self.sensor_interface.get_data()
+        if not self.wallclock_t0:  # when the route began, as the leaderboards tell it
+            self.wallclock_t0 = datetime.now()
         control = self.run_step(data, self.sensor_interface.timestamp)
         if isinstance(control, carla.VehicleControl):  # what else it may be is told by who called
             control.manual_gear_shift = False

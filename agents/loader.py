@@ -12,9 +12,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from .hidden import hidden_import
 from .interface import AutonomousAgent, InputData
 from .plan import GpsPlan, WorldPlan, between_lane_changes
 from .published import provide_published_names
+
+LEADERBOARD_1 = "leaderboard-1.0"
+"""Among the versions of the metric."""
 
 LEADERBOARD_1_SPACING_M = 50.0
 """Of the thinned-out plan; Bench2Drive's, too."""
@@ -64,6 +68,11 @@ def neighbours(path: Path) -> list[Path]:
     return sorted(found)
 
 
+def _is_inside() -> bool:
+    """Whether the agent runs in nightloop's Python; in one of its own our packages have another name."""
+    return __package__ == "agents"
+
+
 def _is_part_of(nightloop: Path, file: Path) -> bool:
     """Whether a file belongs to one of nightloop's packages."""
     if nightloop not in file.parents:
@@ -80,14 +89,17 @@ def make_agent(
     world_plan: WorldPlan,
     hero: Any = None,
     plan_spacing_m: float = 0.0,
+    metric_version: str = "",
 ) -> Any:
     """An agent ready for its first tick: constructed, told its route and set up, in the order its leaderboard uses.
 
     A class whose constructor takes the configuration's path alone is a leaderboard 1.0 agent and calls `setup` itself.
+    So does one that inherits our constructor, which takes both forms, where `metric_version` is that leaderboard's.
     `plan_spacing_m` is that of the thinned-out plan; 0 stands for that of the agent's leaderboard.
     """
     AutonomousAgent.hero_actor = hero
-    if takes_only_config(agent_class):
+    is_old = metric_version == LEADERBOARD_1 and agent_class.__init__ is AutonomousAgent.__init__
+    if is_old or takes_only_config(agent_class):
         agent = agent_class(config)
         _tell_plan(agent, gps_plan, world_plan, plan_spacing_m or LEADERBOARD_1_SPACING_M)
         return agent
@@ -128,9 +140,12 @@ def decision(agent: Any, data: InputData, timestamp: float) -> Any:
 
 
 def _import_file(path: Path) -> ModuleType:
-    # The agent's neighbours must be importable, as under the leaderboard.
-    if str(path.parent) not in sys.path:
+    # The agent's neighbours are importable and come first, as under the leaderboard.
+    if sys.path[:1] != [str(path.parent)]:
         sys.path.insert(0, str(path.parent))
+    hidden = hidden_import(path) if _is_inside() else ""
+    if hidden:
+        raise AgentLoadError(f"{hidden}: rename that, or give the agent a Python of its own (--agent-python)")
     name = path.stem
     loaded = sys.modules.get(name)
     if loaded is not None:

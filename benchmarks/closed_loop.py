@@ -35,9 +35,9 @@ from agents.loader import BUILT_IN, load_agent_class, make_agent
 from harness.air import ambient_for
 from harness.arms import ARMS
 from harness.cameras import Cameras
-from harness.episode import prepared_world
 from harness.kernels import compile_kernels
 from harness.loop import PATIENCE_S, STEP_S, WARM_UP_TICKS
+from harness.prepared_world import prepared_world
 from harness.sensors import CAMERA, AgentSensors, check_declared
 from harness.server import embedded_server, free_port
 from scenarios.criteria import Judgement

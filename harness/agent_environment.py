@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import tempfile
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,23 +11,36 @@ from pathlib import Path
 
 
 @contextmanager
-def agent_environment(routes: Path, metric_version: str, drive: str = "") -> Iterator[None]:
-    """ROUTES: the route file, by a name of its own for each drive, as agents call what they save by its stem and the
-    second in which they begin. IS_BENCH2DRIVE, unless the user has set it: whether Bench2Drive scores the run."""
+def agent_environment(routes: Path, metric_version: str, own_name: Path | None = None) -> Iterator[None]:
+    """ROUTES: the route file, by `own_name` where there is one, as agents call what they save by its stem and the
+    second in which they begin. IS_BENCH2DRIVE, unless the user has set it: whether Bench2Drive scores the run.
+
+    `own_name` is there meanwhile. What a drive leaves of it that is killed is replaced when that is driven again.
+    """
     before = {name: os.environ.get(name) for name in ("ROUTES", "IS_BENCH2DRIVE")}
-    with tempfile.TemporaryDirectory(prefix="nightloop-routes-") as folder:
-        link = Path(folder) / f"{routes.stem}{'_' if drive else ''}{drive}{routes.suffix}"
-        link.symlink_to(routes.resolve())
-        os.environ["ROUTES"] = str(link)
-        if metric_version == "bench2drive":
-            os.environ.setdefault("IS_BENCH2DRIVE", "True")
-        try:
-            yield
-        finally:
-            for name, value in before.items():
-                os.environ.pop(name, None)
-                if value is not None:
-                    os.environ[name] = value
+    if own_name is not None:
+        _link(routes, own_name)
+    os.environ["ROUTES"] = str(own_name or routes.absolute())
+    if metric_version == "bench2drive":
+        os.environ.setdefault("IS_BENCH2DRIVE", "True")
+    try:
+        yield
+    finally:
+        if own_name is not None:
+            own_name.unlink(missing_ok=True)
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
+
+
+def _link(routes: Path, own_name: Path) -> None:
+    own_name.parent.mkdir(parents=True, exist_ok=True)
+    own_name.unlink(missing_ok=True)
+    try:
+        own_name.symlink_to(routes.resolve())
+    except OSError:  # not every file system has links
+        shutil.copyfile(routes, own_name)
 
 
 def config_told(agent_config: str, drive: str) -> str:

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from harness.errors import HarnessError
+from results.arms import BASELINE, CEILING, CONTROL, TREATMENT
 from scenarios.definition import DROPLET_RADII_UM
 
 
@@ -28,16 +29,16 @@ class Arm:
 
 
 ARMS = {
-    "rgb": Arm("rgb", fused=False, clear_twin=False, title="RGB alone"),
-    "fused": Arm("fused", fused=True, clear_twin=False, title="RGB fused with thermal"),
-    "clear": Arm("clear", fused=False, clear_twin=True, title="RGB, clear day (the agent's own ceiling)"),
+    BASELINE: Arm(BASELINE, fused=False, clear_twin=False, title="RGB alone"),
+    TREATMENT: Arm(TREATMENT, fused=True, clear_twin=False, title="RGB fused with thermal"),
+    CEILING: Arm(CEILING, fused=False, clear_twin=True, title="RGB, clear day (the agent's own ceiling)"),
 }
 
-CONTROLLED, WITHOUT_THERMAL = "sim", "sim_rgb"
-"""Weights, and those that were taught as these were but without thermal frames: the control of these and no others."""
+WITHOUT_THERMAL = "sim_rgb"
+"""Weights that were taught as `CONTROLLED` were but without thermal frames: the control of these and no others."""
 
 COMPARED_ARMS = {
-    "restored": Arm("restored", True, False, "RGB restored by a network without thermal", weights=WITHOUT_THERMAL),
+    CONTROL: Arm(CONTROL, True, False, "RGB restored by a network without thermal", weights=WITHOUT_THERMAL),
     "equalized": Arm("equalized", True, False, "RGB equalized (CLAHE), no thermal", naive="equalized"),
     "average": Arm("average", True, False, "average of RGB and thermal", naive="average"),
     "maximum": Arm("maximum", True, False, "the brighter of RGB and thermal", naive="maximum"),

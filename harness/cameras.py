@@ -139,11 +139,10 @@ class Cameras:
         self._fuse = fuse
         self._heat = HeatTracker(world, ambient, seed, ids_from)
         # One world for all of them. The first one's noise is that of a camera that is alone.
+        self._ids = {str(camera["id"]): camera["id"] for camera in declared}
         self._thermal = {
-            camera["id"]: _thermal_camera(
-                config, self._own.get(camera["id"], camera), ambient, seed, str(camera["id"]) if number else ""
-            )
-            for number, camera in enumerate(declared)
+            name: _thermal_camera(config, self._own.get(name, camera), ambient, seed, name if number else "")
+            for number, (name, camera) in enumerate(zip(self._ids, declared, strict=True))
         }
         self._first_frame = 0
         self._begun: tuple[int, dict[str, ThermalView]] = -1, {}
@@ -178,16 +177,16 @@ class Cameras:
                 _ = heat[name].counts
         self._begun = snapshot.frame, heat
 
-    def read(self, snapshot: carla.WorldSnapshot, time_s: float, timeout_s: float) -> dict[str, tuple[int, Any]]:
-        """What the agent gets of this frame, keyed by sensor id."""
+    def read(self, snapshot: carla.WorldSnapshot, time_s: float, timeout_s: float) -> dict[Any, tuple[int, Any]]:
+        """What the agent gets of this frame, keyed by sensor id as it was declared."""
         # A copy: agents draw into their frames, and strips show what they were given.
         return {
-            name: (snapshot.frame, (view.fused if self._fused else view.frames.bgra).copy())
+            self._ids[name]: (snapshot.frame, (view.fused if self._fused else view.frames.bgra).copy())
             for name, view in self.views(snapshot, time_s, timeout_s).items()
         }
 
     def views(self, snapshot: carla.WorldSnapshot, time_s: float, timeout_s: float) -> dict[str, CameraView]:
-        """All that can be had of this frame, keyed by sensor id."""
+        """All that can be had of this frame, keyed by the text of the sensor id."""
         if self._begun[0] != snapshot.frame:
             self.begin(snapshot, timeout_s)
         _, heat = self._begun

@@ -18,6 +18,7 @@ from agents.hero import WorldWithHero
 from agents.libraries import seed_libraries
 from agents.loader import (
     BUILT_IN,
+    LEADERBOARD_1,
     LEADERBOARD_1_SPACING_M,
     AgentLoadError,
     decision,
@@ -36,6 +37,8 @@ from harness.arms import COMPARED_ARMS, arm_of
 from harness.cameras import LEADERBOARD_1_LENS, Cameras, strip_of
 from harness.errors import Ended, HarnessError
 from harness.loop import PATIENCE_S, STEP_S, Loop
+from harness.prepared_world import prepared_world
+from harness.request import Request
 from harness.sensors import CAMERA, AgentSensors, check_declared
 from harness.server import EMBEDDED, ServerAddress, free_port
 from results.events import OF_A_STRETCH, Event
@@ -47,7 +50,7 @@ from results.scores import Failure, score
 from results.strips import strip_jpeg
 from results.ticks import Tick
 from scenarios.definition import load_scenario
-from scenarios.fitting import off_way, plan_route, title_of
+from scenarios.fitting import plan_route, title_of
 from scenarios.planner import RoutePlan, gps_plan
 from scenarios.routes import select_routes
 from scenarios.stage import Stage
@@ -61,8 +64,8 @@ AGENT_CLOSING_S = 10.0
 Tell = Callable[[dict[str, Any]], None]
 
 
-def run_episode(request: dict[str, Any], tell: Tell, server: Callable[[], ServerAddress]) -> dict[str, Any]:
-    """Drives what `request` asks for (see `harness.run`), writes the episode's folder and returns its last message.
+def run_episode(request: Request, tell: Tell, server: Callable[[], ServerAddress]) -> dict[str, Any]:
+    """Drives what `request` asks for, writes the episode's folder and returns its last message.
 
     `server()` waits for the server, which may still be starting (`harness.server.server_for`).
     An agent's failure is a result and is recorded; a simulation's failure raises, so that the episode is run again.
@@ -77,13 +80,16 @@ def run_episode(request: dict[str, Any], tell: Tell, server: Callable[[], Server
     driven = definition.clear_twin() if arm.clear_twin else definition
     if arm.droplet_radius_um is not None:
         driven = driven.with_droplets(arm.droplet_radius_um)
-    if request.get("fog_table"):
+    if request["fog_table"]:
         driven = driven.with_fog_table(load_fog_table(Path(request["fog_table"])))
     (spec,) = select_routes(definition.load_routes(), [request["route_id"]])
     started = time.monotonic()
     with ExitStack() as stack:
         tell({"event": "state", "text": "starting the server"})
-        stack.enter_context(agent_environment(definition.routes_path, config["metric_version"], _name_of(request)))
+        routes = definition.routes_path
+        # In the run's own folder: a drive may be killed.
+        own_name = Path(request["out"]) / "logs" / f"{routes.stem}_{_name_of(request)}{routes.suffix}"
+        stack.enter_context(agent_environment(routes, config["metric_version"], own_name))
         proxy = FusionProxy.from_pretrained(arm.weights or config["weights"], threads=int(request["threads"]))
         address = server()
         client = carla.Client(address.host, address.port)
@@ -93,7 +99,7 @@ def run_episode(request: dict[str, Any], tell: Tell, server: Callable[[], Server
         tell({"event": "state", "text": "setting the stage"})
         stage = Stage(client, world, route, spec, driven, seed, free_port())
         stack.callback(stage.destroy)
-        for why in off_way(route, spec).values():
+        for why in stage.left_out.values():
             print(f"left out: {why}")
         air = ambient_for(driven, stage.weather)
         drive = _Drive(request, address, client, world, stage, route, proxy, air, seed, tell)
@@ -119,7 +125,7 @@ def run_episode(request: dict[str, Any], tell: Tell, server: Callable[[], Server
         attempt=int(request["attempt"]),
         failure=drive.failure,
         error=drive.error,
-        route_name=title_of(spec, route),
+        route_name=title_of(spec, stage.left_out),
         sensors=drive.sensors,
         clips=tuple(drive.clips),
         route_xy=tuple((float(x), float(y)) for x, y in route.xyz[::2, :2]),
@@ -137,7 +143,7 @@ class _Drive:
 
     def __init__(
         self,
-        request: dict[str, Any],
+        request: Request,
         address: ServerAddress,
         client: carla.Client,
         world: carla.World,
@@ -159,7 +165,7 @@ class _Drive:
         self._made = request["arm"] if request["arm"] in COMPARED_ARMS else "fused"
         self._client, self._world, self._stage, self._route, self._tell = client, world, stage, route, tell
         self._loop: Loop | None = None
-        self._metric = request["config"]["metric_version"]
+        self._metric = self._leaderboard = request["config"]["metric_version"]
         agent = request["config"]["agent"]
         own = Path(__file__).parent.parent / "agents"
         self._agent_folder = own if agent in BUILT_IN else Path(agent).expanduser().resolve().parent
@@ -172,7 +178,8 @@ class _Drive:
         self._sensors: AgentSensors | None = None
         try:
             self._agent = self._set_up_agent(request, address)
-            declared = check_declared(self._agent.sensors(), request["config"]["agent"])
+            sensors, name = self._agent.sensors(), request["config"]["agent"]
+            declared = check_declared(sensors, name, self.track, self._leaderboard)
         except HarnessError as error:
             self._fail(Failure.SENSORS_INVALID, error)
             return
@@ -195,15 +202,16 @@ class _Drive:
         self._loop = Loop(world, stage, self._cameras, self._sensors, self._cameras.read)
         self.ticks = self._loop.ticks
 
-    def _set_up_agent(self, request: dict[str, Any], address: ServerAddress) -> Any:
+    def _set_up_agent(self, request: Request, address: ServerAddress) -> Any:
         config = request["config"]
         plans = gps_plan(self._route, self._stage.carla_map), self._route.points
         own = config["agent"] in BUILT_IN
         agent_config = config["agent_config"] if own else config_told(config["agent_config"], _name_of(request))
-        settings = address.host, address.port, agent_config, *plans, self._stage.ego, _plan_spacing_m(config)
-        is_leaderboard_1 = self._metric == "leaderboard-1.0" and not own
+        metric = "" if own else self._metric  # ours are of 2.x whatever scores them
+        settings = address.host, address.port, agent_config, *plans, self._stage.ego, _plan_spacing_m(config), metric
+        is_leaderboard_1 = metric == LEADERBOARD_1
         agent: Any
-        if python := request.get("agent_python"):
+        if python := request["agent_python"]:
             agent = outside_agent(python, config["agent"], *settings, seed=request["seed"], threads=request["threads"])
             is_leaderboard_1 |= agent.takes_only_config
         else:
@@ -214,6 +222,7 @@ class _Drive:
             agent = make_agent(agent_class, *settings)
             is_leaderboard_1 |= takes_only_config(agent_class)
         self._rgb_attributes = LEADERBOARD_1_LENS if is_leaderboard_1 else {}
+        self._leaderboard = LEADERBOARD_1 if is_leaderboard_1 else self._metric
         self.track = getattr(agent.track, "value", str(agent.track))
         if hasattr(agent, "set_world"):
             agent.set_world(self._world, self._stage.ego, self._route)
@@ -233,7 +242,7 @@ class _Drive:
             if now.ends_route:
                 break
             try:
-                control = self._decide(now.seen | now.sensed, now.snapshot.timestamp.elapsed_seconds)
+                control = self._decide(now.seen | now.sensed, now.game_time_s)
             except Ended:
                 raise
             except BaseException as error:
@@ -272,7 +281,8 @@ class _Drive:
             self.clips.append(Clip(strip, index, event.frame, event.message, film))
 
     def _report(self, time_s: float, wall_s: float) -> None:
-        completion = min(100.0, 100.0 * self.ticks[-1].route_progress_m / max(self._route.length_m, 1.0))
+        assert self._loop is not None
+        completion = self._loop.completion
         self._tell(
             {
                 "event": "progress",
@@ -305,14 +315,14 @@ class _Drive:
                 traceback.print_exc()  # its scores stand; only its clean-up failed
 
 
-def _name_of(request: dict[str, Any]) -> str:
+def _name_of(request: Request) -> str:
     """The drive's, also as a file's."""
     return RunFolder(Path(request["out"])).episode(request["route_id"], request["arm"], request["seed"]).path.name
 
 
 def _plan_spacing_m(config: dict[str, Any]) -> float:
     """Of the thinned-out plan; 0 where the agent's class decides."""
-    of_old = config["metric_version"] in ("leaderboard-1.0", "bench2drive") and config["agent"] not in BUILT_IN
+    of_old = config["metric_version"] in (LEADERBOARD_1, "bench2drive") and config["agent"] not in BUILT_IN
     return float(config.get("plan_spacing_m") or (LEADERBOARD_1_SPACING_M if of_old else 0.0))
 
 
@@ -330,44 +340,3 @@ def _within(limit_s: float) -> Iterator[None]:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0.0)
         signal.signal(signal.SIGALRM, before)
-
-
-BEGINS_AT_S = 0.5
-"""Time of the world at which every episode begins, however long the client took to load it."""
-
-
-def prepared_world(client: carla.Client, town: str, stack: ExitStack) -> carla.World:
-    """The town's world, synchronous at 20 Hz as the leaderboard has it; given back asynchronous."""
-    world = client.get_world()
-    before, settings = world.get_settings(), world.get_settings()
-    if before.synchronous_mode:  # as a client left it that was killed
-        before.synchronous_mode, before.fixed_delta_seconds = False, None
-    stack.callback(lambda: client.get_world().apply_settings(before))
-    settings.synchronous_mode = True
-    settings.fixed_delta_seconds = STEP_S
-    settings.deterministic_ragdolls = True
-    settings.spectator_as_ego = False
-    world.apply_settings(settings)
-    # Until now it ran freely, for a number of ticks that nobody chose; a fresh episode begins at time 0.
-    if world.get_map().name.split("/")[-1] == town:
-        world = client.reload_world(False)
-    elif any(name.split("/")[-1] == town for name in client.get_available_maps()):
-        world = client.load_world(town, reset_settings=False)
-    else:
-        world = _generated_world(client, town)
-    world.set_pedestrians_seed(0)
-    # The client ticks a new world until it has heard of it: once, or more often on a machine with much to do.
-    while world.get_snapshot().timestamp.elapsed_seconds < BEGINS_AT_S - STEP_S / 2.0:
-        world.tick()
-    return world
-
-
-def _generated_world(client: carla.Client, town: str) -> carla.World:
-    """Our towns on a server that does not have them: built from their OpenDRIVE text."""
-    from simulator.towns import build_town
-
-    try:
-        opendrive = build_town(town).opendrive
-    except ValueError as error:
-        raise HarnessError(f"the server has no map {town}: {error}") from error  # nor when it is asked again
-    return client.generate_opendrive_world(opendrive, carla.OpendriveGenerationParameters(), False)

@@ -78,7 +78,8 @@ class DriveEnv(gymnasium.Env[Observation, Action]):
     `harness.run`. `carla` is HOST:PORT of a running CARLA 0.9.16 server, `fog_table` then says what its fog means.
 
     `routes` is a leaderboard route file to drive in the scenario's weather instead of its own routes, each in its own
-    town.
+    town. `left_out` in the `info` of `reset` tells, by its name, why a hazard of the route's is missing: nightloop does
+    not stage its type, or it does not fit the way or finds no room.
 
     `camera` changes what differs from the shipped pilot's, by the leaderboard's keys: x, y, z, roll, pitch, yaw, width,
     height, fov. `thermal` and `weights` are as for `harness.run`. `threads` is all cores unless several environments
@@ -140,6 +141,7 @@ class DriveEnv(gymnasium.Env[Observation, Action]):
         self.observation_space = _observation_space(self._settings)
         self.action_space = spaces.Box(-1.0, 1.0, (2,), np.float32)
         self._process: DriveProcess | None = None
+        self._has_begun = False
         self._is_driving = False
 
     def reset(
@@ -155,13 +157,13 @@ class DriveEnv(gymnasium.Env[Observation, Action]):
         (spec,) = select_routes(self._routes, [named])
         if seed is not None and seed > LARGEST_SEED:
             raise HarnessError(f"reset: seed {seed} is more than {LARGEST_SEED}")
-        self._is_driving = False
+        self._has_begun = self._is_driving = False
         if self._process is not None and self._process.resets == EPISODES_PER_PROCESS:
             self._process.end()
         if self._process is None or self._process.has_ended:
             self._process = DriveProcess(self._settings)
         outcome = self._process.ask("reset", spec, drawn_seed if seed is None else seed)
-        self._is_driving = True
+        self._has_begun = self._is_driving = True
         return self._observation(outcome), outcome.info
 
     def step(self, action: Action) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
@@ -175,7 +177,7 @@ class DriveEnv(gymnasium.Env[Observation, Action]):
         if self.render_mode is None:
             gymnasium.logger.warn('render: make the environment with render_mode="rgb_array"')
             return None
-        if self._process is None or self._process.has_ended:
+        if self._process is None or self._process.has_ended or not self._has_begun:
             raise HarnessError("render: call reset() first")
         return self._process.ask("render")
 

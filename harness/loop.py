@@ -29,10 +29,14 @@ Look = Callable[[carla.WorldSnapshot, float, float], dict[str, Any]]
 
 @dataclass(frozen=True, eq=False)
 class Instant:
-    """What one tick brought: `seen` by the cameras and `sensed` by the other sensors, by sensor id."""
+    """What one tick brought: `seen` by the cameras and `sensed` by the other sensors, by sensor id.
+
+    `game_time_s` is what an agent is told: scenario_runner's `GameTime`, which has counted one step at the first tick.
+    """
 
     snapshot: carla.WorldSnapshot
     tick: Tick
+    game_time_s: float
     seen: dict[str, Any]
     sensed: dict[str, tuple[int, Any]]
     events: list[Event]
@@ -49,6 +53,7 @@ class Loop:
         self.ticks: list[Tick] = []
         self._world, self._stage, self._cameras, self._sensors, self._look = world, stage, cameras, sensors, look
         self._criteria = stage.criteria()
+        self._began_s = 0.0
 
     @property
     def completion(self) -> float:
@@ -61,6 +66,9 @@ class Loop:
             self._stage.ego.apply_control(carla.VehicleControl(brake=1.0, hand_brake=True))
             snapshot, _ = self._advance()
             self._look(snapshot, 0.0, PATIENCE_S)
+            # Without the rounding errors of its sum: taken off the times that follow, it changes no bit of their
+            # differences.
+            self._began_s = round(snapshot.timestamp.elapsed_seconds, 6)
 
     def tick(self) -> Instant:
         time_s = len(self.ticks) * STEP_S
@@ -71,7 +79,8 @@ class Loop:
         seen = self._look(snapshot, time_s, PATIENCE_S)
         tick = self._stage.with_contacts(tick, snapshot)
         self.ticks.append(tick)
-        return Instant(snapshot, tick, seen, sensed, judgement.events(tick))
+        game_time_s = snapshot.timestamp.elapsed_seconds - self._began_s
+        return Instant(snapshot, tick, game_time_s, seen, sensed, judgement.events(tick))
 
     def act(self, control: carla.VehicleControl) -> None:
         """What the ego and everybody else do until the next tick; the weather may change with the way."""

@@ -78,7 +78,7 @@ def _cluster(
     from harness.cluster.likeness import OwnPython, likeness
 
     config = asked.config
-    own = OwnPython(options.agent_python, config.agent, config.agent_python) if options.agent_python else None
+    own = OwnPython(asked.agent_python, config.agent, config.agent_python) if asked.agent_python else None
     wanted = likeness(asked.files, own)
     with connected(options.ray, folder.path / "logs" / "ray.log") as machines:
         share = share_of(machines, options.workers, options.ray_gpus)

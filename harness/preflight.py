@@ -14,12 +14,13 @@ import carla
 from agents.loader import BUILT_IN, is_thinned_here, load_agent_class, neighbours
 from agents.outside.process import Examined, examine, find_python
 from harness.agent_environment import agent_environment
-from harness.arms import ARMS, COMPARED_ARMS, CONTROLLED, Arm, fused_with_droplets, parse_arms
+from harness.arms import ARMS, COMPARED_ARMS, Arm, fused_with_droplets, parse_arms
 from harness.config import RunConfig, checksum
 from harness.errors import HarnessError
 from harness.server import EMBEDDED
 from harness.server_pool import check_servers, parse_addresses
 from harness.versions import code_checksum
+from results.arms import CONTROLLED
 from scenarios.definition import ScenarioDefinition
 from scenarios.errors import ScenarioError
 from scenarios.fitting import plan_route, triggers
@@ -29,10 +30,14 @@ from sensors.fog_table import FogTableError, load_fog_table
 
 @dataclass(frozen=True)
 class Asked:
-    """What a command asks for: `config` decides the numbers, `files` are those named in it that drives read."""
+    """What a command asks for: `config` decides the numbers, `files` are those named in it that drives read.
+
+    `agent_python` is the interpreter of `--agent-python` as it was found, "" without one.
+    """
 
     config: RunConfig
     files: tuple[Path, ...]
+    agent_python: str
 
 
 def asked(options: argparse.Namespace, definition: ScenarioDefinition, routes: tuple[RouteSpec, ...]) -> Asked:
@@ -53,7 +58,7 @@ def asked(options: argparse.Namespace, definition: ScenarioDefinition, routes: t
     else:
         check_routes(definition, routes)
     with agent_environment(definition.routes_path, options.metric):
-        outside = _loaded_agent(options)
+        python, outside = _loaded_agent(options)
     thermal = options.thermal or definition.thermal_preset
     own_thermal = _thermal_files(options, (definition, twin), routes)
     if not weights.is_shipped(weights_file):
@@ -85,31 +90,31 @@ def asked(options: argparse.Namespace, definition: ScenarioDefinition, routes: t
         routes_file=options.routes.name if options.routes else "",
         plan_spacing_m=options.plan_spacing or 0.0,
     )
-    return Asked(config, (*scenario_files, *agent, *own_thermal, weights_file))
+    return Asked(config, (*scenario_files, *agent, *own_thermal, weights_file), python)
 
 
-def _loaded_agent(options: argparse.Namespace) -> Examined | None:
+def _loaded_agent(options: argparse.Namespace) -> tuple[str, Examined | None]:
     """Loads an agent's file in the hope of an error: the workers load it again.
 
-    What is known of one in its own Python; None of others.
+    Its own Python, if it has one, and what is known of it there.
     """
     if options.agent_python:
         if options.agent in BUILT_IN:
             raise HarnessError(
                 f"--agent-python belongs to an agent's file: {options.agent} comes with nightloop and runs inside"
             )
-        options.agent_python = find_python(options.agent_python)
-        examined = examine(options.agent_python, options.agent)
+        python = find_python(options.agent_python)
+        examined = examine(python, options.agent)
         _check_plan_spacing(options, examined.is_thinned_here)
-        return examined
+        return python, examined
     if options.agent in BUILT_IN:
-        return None
+        return "", None
     here = Path.cwd()
     try:
         _check_plan_spacing(options, is_thinned_here(load_agent_class(options.agent)))
     finally:
         os.chdir(here)  # an agent's file may go elsewhere, where --out means another folder
-    return None
+    return "", None
 
 
 def _check_plan_spacing(options: argparse.Namespace, is_thinned_here: bool) -> None:
@@ -174,9 +179,10 @@ def _thermal_files(
     except ValueError as error:
         where = f"--thermal {name}" if options.thermal else f"{own.source}: thermal"
         raise HarnessError(f"{where}: {error}") from error
+    airs = []
     for definition in definitions:
         try:
-            airs = [ambient_for(definition, definition.weather_parameters(route)) for route in routes]
+            airs += [ambient_for(definition, definition.weather_parameters(route)) for route in routes]
         except ValueError as error:
             raise HarnessError(f"{definition.source}: {error}") from error
     # Where puddles lie is found by what may have to be compiled first.

@@ -28,10 +28,10 @@ from agents.loader import load_agent_class, make_agent
 from fusion import FusionError
 from fusion.twins import gather
 from harness.air import ambient_for
-from harness.episode import prepared_world
 from harness.errors import EXIT_EPISODES_FAILED, HarnessError
 from harness.loop import PATIENCE_S, STEP_S, WARM_UP_TICKS
 from harness.options import Parser, given, path, seconds, whole, writable
+from harness.prepared_world import prepared_world
 from harness.recording import EVALUATION_TOWNS, finish_drive, is_finished, keep_frame, paired_camera
 from harness.sensors import AgentSensors
 from harness.server import embedded_server, free_port

@@ -25,10 +25,10 @@ import carla
 import numpy as np
 
 from harness.air import ambient_for
-from harness.episode import prepared_world
 from harness.errors import HarnessError
 from harness.loop import PATIENCE_S
 from harness.options import Parser, path, whole, writable
+from harness.prepared_world import prepared_world
 from harness.recording import EVALUATION_TOWNS, finish_drive, is_finished, keep_frame, paired_camera
 from harness.server import embedded_server
 from scenarios.definition import ScenarioDefinition, load_scenario

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import queue
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import carla
@@ -57,6 +57,13 @@ LIMITS = {
     SPEEDOMETER: 1,
     OPENDRIVE_MAP: 1,
 }
+# the same for SENSORS_QUALIFIER and MAP_QUALIFIER
+QUALIFIER_LIMITS = {**LIMITS, CAMERA: 4, "sensor.lidar.ray_cast": 1, "sensor.other.radar": 2}
+FARTHEST_M = 3.0
+"""From the ego's origin, by the leaderboard's rules."""
+FARTHEST_ELSEWHERE_M = {"bench2drive": 100.0, "leaderboard-1.0": 1000.0}
+"""Bench2Drive's where SAVE_PATH is set, as its scripts do: its published agents look down from 50 m. So do those that
+TransFuser, TCP and InterFuser come with, in copies of the leaderboard 1.0 with this limit."""
 
 
 _POSE = dict.fromkeys(("x", "y", "z", "roll", "pitch", "yaw"), (-math.inf, math.inf))
@@ -66,27 +73,39 @@ _FOVS = dict.fromkeys(("fov", "horizontal_fov", "vertical_fov"), (1.0, 179.0))
 _BOUNDS = {CAMERA: {**_POSE, **_SIZES, "fov": _FOVS["fov"]}, "sensor.other.radar": {**_POSE, **_FOVS}}
 
 
-def check_declared(declared: Any, agent: str) -> list[dict[str, Any]]:
-    """Checks what `agent.sensors()` returned by the leaderboard's rules; raises one line that names the sensor."""
+def check_declared(declared: Any, agent: str, track: str = "SENSORS", metric_version: str = "") -> list[dict[str, Any]]:
+    """Checks what `agent.sensors()` returned by the leaderboard's rules; raises one line that names the sensor.
+
+    Those are `validate_sensor_configuration` of its agent_wrapper.py: `track` is the agent's, `metric_version` says
+    whose copy of it.
+    """
     if not isinstance(declared, Sequence) or not all(isinstance(s, Mapping) for s in declared):
         raise HarnessError(f"agent {agent}: sensors() must return a list of dicts")
     ids: set[str] = set()
     count: dict[str, int] = {}
+    is_qualifier = track.endswith("_QUALIFIER")
+    limits = QUALIFIER_LIMITS if is_qualifier else LIMITS
     for sensor in declared:
         kind, name = sensor.get("type"), sensor.get("id")
         if kind not in LIMITS:
             raise HarnessError(f"agent {agent}: sensor {name!r} has type {kind!r}; known: {', '.join(LIMITS)}")
-        if not isinstance(name, str) or name in ids:
+        if "id" not in sensor or not isinstance(name, Hashable) or str(name) in ids:
             raise HarnessError(f"agent {agent}: every sensor needs an id of its own, got {name!r}")
+        if kind == OPENDRIVE_MAP and track == "SENSORS":
+            raise HarnessError(
+                f"agent {agent}: sensor {name!r} is the map, which belongs to the track MAP, not {track}"
+            )
         needed = {CAMERA: ("x", "y", "z", "width", "height", "fov")}.get(kind, ())
         missing = [key for key in needed if key not in sensor]
         if missing:
             raise HarnessError(f"agent {agent}: sensor {name!r} lacks {', '.join(missing)}")
         check_values(sensor, f"agent {agent}: sensor {name!r}")
-        ids.add(name)
+        _check_place(sensor, f"agent {agent}: sensor {name!r}", metric_version)
+        ids.add(str(name))
         count[kind] = count.get(kind, 0) + 1
-        if count[kind] > LIMITS[kind]:
-            raise HarnessError(f"agent {agent}: more than {LIMITS[kind]} sensors of type {kind}")
+        if count[kind] > limits[kind]:
+            where = f" on the track {track}" if is_qualifier else ""
+            raise HarnessError(f"agent {agent}: more than {limits[kind]} sensors of type {kind}{where}")
     return [
         {key: int(float(v)) if key in _SIZES and sensor["type"] == CAMERA else v for key, v in sensor.items()}
         for sensor in declared
@@ -99,6 +118,17 @@ def check_values(sensor: Mapping[str, Any], who: str) -> None:
         if key in sensor and not _is_within(sensor[key], least, most, key in _SIZES):
             wanted = "a number" if math.isinf(most) else f"from {least:g} to {most:g}"
             raise HarnessError(f"{who} has {key} {sensor[key]!r}, which is not {wanted}")
+
+
+def _check_place(sensor: Mapping[str, Any], who: str, metric_version: str) -> None:
+    if not all(axis in sensor for axis in "xyz"):
+        return
+    away_m = math.hypot(*(float(sensor[axis]) for axis in "xyz"))
+    most_m = FARTHEST_ELSEWHERE_M.get(metric_version, FARTHEST_M)
+    if away_m > most_m:
+        others = [f"{name} {m:g} m" for name, m in FARTHEST_ELSEWHERE_M.items() if m > most_m]
+        hint = f" (--metric {', '.join(others)})" if others else ""
+        raise HarnessError(f"{who} is {away_m:.4g} m from the ego's origin, {most_m:g} m are allowed{hint}")
 
 
 def _is_within(value: Any, least: float, most: float, whole: bool) -> bool:
@@ -117,10 +147,10 @@ class AgentSensors:
         self._ego = ego
         self._timeout_s = timeout_s
         self._opendrive = ""
-        self._queues: dict[str, queue.SimpleQueue[Any]] = {}
+        self._queues: dict[Any, queue.SimpleQueue[Any]] = {}
         self._listening = Listening()
-        self._pseudo: dict[str, str] = {}
-        self._kinds: dict[str, str] = {}
+        self._pseudo: dict[Any, str] = {}
+        self._kinds: dict[Any, str] = {}
         self._mirror_deg: float | None = None
         library = world.get_blueprint_library()
         for sensor in declared:
@@ -159,7 +189,7 @@ class AgentSensors:
                 data[name] = (frame, {"opendrive": self._opendrive})
         return data
 
-    def _wait(self, name: str, arrived: queue.SimpleQueue[Any], frame: int) -> Any:
+    def _wait(self, name: Any, arrived: queue.SimpleQueue[Any], frame: int) -> Any:
         while True:
             try:
                 message = arrived.get(timeout=self._timeout_s)

@@ -12,14 +12,15 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, Any
 
 from harness.errors import HarnessError, ServerError
+from harness.request import Request
 
-EMBEDDED = "embedded"
+EMBEDDED, CARLA = "embedded", "carla"
 
 # Is told, from a thread of its own, why a server is gone.
 Lost = Callable[[str], None]
@@ -27,7 +28,7 @@ Lost = Callable[[str], None]
 
 @dataclass(frozen=True)
 class ServerAddress:
-    """Where a server listens. `kind` is "embedded" or "carla"."""
+    """Where a server listens. `kind` is `EMBEDDED` or `CARLA`."""
 
     host: str
     port: int
@@ -42,11 +43,11 @@ def parse_address(text: str, option: str = "--carla") -> ServerAddress:
     host, colon, port = text.rpartition(":")
     if not colon or not host or not (port.isascii() and port.isdigit()) or not 0 < int(port) < 65536:
         raise HarnessError(f"{option} {text}: give HOST:PORT, for example localhost:2000")
-    return ServerAddress(host, int(port), "carla")
+    return ServerAddress(host, int(port), CARLA)
 
 
 @contextmanager
-def server_for(request: Mapping[str, Any], lost: Lost, server_life: int) -> Iterator[Callable[[], ServerAddress]]:
+def server_for(request: Request, lost: Lost, server_life: int) -> Iterator[Callable[[], ServerAddress]]:
     """The server of an episode: the one that the user runs, or an embedded one; see `starting_server`.
 
     An embedded one takes over the pipe end `server_life`, which so ends with it.

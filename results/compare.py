@@ -18,12 +18,13 @@ from rich.console import Console
 from rich.table import Table
 
 from results import atomic, statistics
+from results.arms import BASELINE
 from results.layout import RunFolder
 from results.manifest import Manifest
 from results.record import EpisodeRecord, RecordError
 from results.scores import METRIC_VERSIONS
 from results.statistics import Scores
-from results.summary import BASELINE, driving_scores, read_run
+from results.summary import driving_scores, read_run
 
 EXIT_USAGE = 2
 
@@ -135,8 +136,8 @@ def _crashed(one: Run, other: Run, arm: str, version: str) -> list[int]:
 
 def _gains(one: Run, other: Run, arm: str, version: str) -> dict[str, Any] | None:
     def gained(run: Run) -> Scores:
-        rgb, fused = run.scores(BASELINE, version), run.scores(arm, version)
-        return {key: fused[key] - rgb[key] for key in rgb.keys() & fused.keys()}
+        rgb, own = run.scores(BASELINE, version), run.scores(arm, version)
+        return {key: own[key] - rgb[key] for key in rgb.keys() & own.keys()}
 
     found = statistics.paired(gained(one), gained(other))
     return asdict(found) if found else None

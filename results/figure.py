@@ -17,9 +17,11 @@ import matplotlib
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
+from results.arms import BASELINE, CEILING, TREATMENT
+
 INK, MUTED, GRID, PAPER = "#010203", "#040506", "#070809", "#0a0b0c"
 _ARM_PLACEHOLDERS = tuple(f"#10000{number}" for number in range(1, 10))
-KNOWN_ARMS = ("rgb", "fused", "clear")
+KNOWN_ARMS = (BASELINE, TREATMENT, CEILING)
 
 _RC: Any = {
     "svg.fonttype": "none",  # text stays text: searchable, and in the page's own typeface

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from results import figure
+from results.arms import BASELINE, CEILING, TREATMENT
 from results.figure import GRID, INK, MUTED, PAPER
 from results.traces import Trace
 from results.wording import signed
@@ -92,11 +93,11 @@ def pairs_svg(routes: Sequence[tuple[str, Mapping[str, Sequence[float]]]], arms:
 def _pair(axes: Axes, level: float, scores: Mapping[str, Sequence[float]], arms: Sequence[str], seeds: int) -> None:
     axes.axhline(level, color=GRID, linewidth=0.8, zorder=0)
     means = {arm: float(np.mean(values)) for arm, values in scores.items() if len(values)}
-    is_driven = {"rgb", "fused"} <= {arm for arm, values in scores.items() if len(values) == seeds}
+    is_driven = {BASELINE, TREATMENT} <= {arm for arm, values in scores.items() if len(values) == seeds}
     levels = {arm: level + shift for arm, shift in _shifts(means).items()}
-    if is_driven and abs(means["fused"] - means["rgb"]) > 4.0:
+    if is_driven and abs(means[TREATMENT] - means[BASELINE]) > 4.0:
         arrow = {"arrowstyle": "-|>", "color": MUTED, "linewidth": 1.6, "shrinkA": 6, "shrinkB": 6}
-        to, start = ((means[arm], levels[arm]) for arm in ("fused", "rgb"))
+        to, start = ((means[arm], levels[arm]) for arm in (TREATMENT, BASELINE))
         axes.annotate("", to, start, arrowprops=arrow)
     for arm, mean in means.items():
         colour = figure.arm_colour(arm, arms)
@@ -105,7 +106,7 @@ def _pair(axes: Axes, level: float, scores: Mapping[str, Sequence[float]], arms:
                 scores[arm], [level] * len(scores[arm]), s=16, color=colour, alpha=0.5, linewidth=0, clip_on=False
             )
         # A ring around what coincides with it, so that equal scores of the arms stay visible.
-        size, face, edge = (150, "none", colour) if arm == "clear" else (72, colour, PAPER)
+        size, face, edge = (150, "none", colour) if arm == CEILING else (72, colour, PAPER)
         if arm not in figure.KNOWN_ARMS:
             size = 30
         zorder = 3 if size > 30 else 4
@@ -116,7 +117,7 @@ def _pair(axes: Axes, level: float, scores: Mapping[str, Sequence[float]], arms:
 
 def _shifts(means: Mapping[str, float]) -> dict[str, float]:
     """How far, in rows, dots that would hide one another stand above and below their line; the ring stays on it."""
-    dots = sorted((mean, number, arm) for number, (arm, mean) in enumerate(means.items()) if arm != "clear")
+    dots = sorted((mean, number, arm) for number, (arm, mean) in enumerate(means.items()) if arm != CEILING)
     groups: list[list[tuple[float, int, str]]] = []
     for dot in dots:
         if groups and dot[0] - groups[-1][-1][0] < COINCIDING_POINTS:
@@ -145,7 +146,7 @@ def droplets_svg(droplets: Sequence[Mapping[str, Any]]) -> str:
             paired = entry["paired"]
             if paired["ci95"]:
                 axes.plot(paired["ci95"], (level, level), color=MUTED, linewidth=5, alpha=0.7, solid_capstyle="butt")
-            colour = figure.arm_colour("fused", ())
+            colour = figure.arm_colour(TREATMENT, ())
             axes.scatter(paired["difference"], level, s=90, color=colour, edgecolor=PAPER, linewidth=1.2, zorder=3)
             _beside(axes, 1.03, level, signed(paired["difference"]), fontsize=15, fontweight="bold")
             _beside(axes, -0.03, level - 0.17, f"{entry['radius_um']:g} um", fontsize=13, fontweight="bold")
@@ -232,7 +233,7 @@ def _difference(axes: Axes, difference: float, ci95: Sequence[float] | None, lef
     axes.axvline(0, color=INK, linewidth=1.2)
     if ci95 is not None:
         axes.plot(ci95, (0, 0), color=MUTED, linewidth=5, alpha=0.7, solid_capstyle="butt")
-    axes.scatter(difference, 0, s=90, color=figure.arm_colour("fused", ()), edgecolor=PAPER, linewidth=1.2, zorder=3)
+    axes.scatter(difference, 0, s=90, color=figure.arm_colour(TREATMENT, ()), edgecolor=PAPER, linewidth=1.2, zorder=3)
     axes.set(xlim=(-reach, reach), ylim=(-1, 1), yticks=[])
     axes.set_xlabel(f"fused minus rgb, paired (bar: 95 % interval){left_out}")
     axes.text(1.02, 0.5, signed(difference), transform=axes.transAxes, va="center", fontsize=17, fontweight="bold")

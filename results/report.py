@@ -14,6 +14,7 @@ from typing import Any
 import jinja2
 
 from results import atomic, plots, sections, summary, wording
+from results.arms import BASELINE, CEILING, TREATMENT
 from results.layout import RunFolder
 from results.manifest import Manifest
 from results.record import EpisodeRecord, RecordError
@@ -99,7 +100,7 @@ def _readable(found: Mapping[str, Any]) -> dict[str, Any]:
         return nothing | {"without_crashed": nothing, "metrics": dict.fromkeys(METRIC_VERSIONS, nothing)}
 
     def recovery(one: Mapping[str, Any] | None, treatment: str) -> Any:
-        compared = {summary.BASELINE, treatment, summary.CEILING}
+        compared = {BASELINE, treatment, CEILING}
         is_sound = not wording.crashed_arms(found, *(compared & found["arms"].keys()))
         return one if whole >= compared and is_sound else None
 
@@ -107,7 +108,7 @@ def _readable(found: Mapping[str, Any]) -> dict[str, Any]:
         scores = {} if entry["arm"] in whole else no_scores
         return {**entry, **scores, **{name: pair(entry[name], *arms) for name, arms in pairs.items()}}
 
-    baseline, treatment = summary.BASELINE, summary.TREATMENT
+    baseline, treatment = BASELINE, TREATMENT
     return {
         **found,
         "arms": {name: arm(name, of) for name, of in found["arms"].items()},

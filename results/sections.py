@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 
 from results import plots
+from results.arms import BASELINE, TREATMENT
 from results.events import INFRACTION_KINDS, OF_A_STRETCH, EventKind
 from results.figure import arm_number
 from results.layout import EpisodeFolder, RunFolder
 from results.manifest import Manifest, RouteEntry
 from results.plots import DrivenTrace, Mark
 from results.record import EpisodeRecord, RecordError
-from results.summary import BASELINE, TREATMENT
 from results.ticks import Tick, read_ticks
 from results.traces import trace_of
 

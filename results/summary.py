@@ -16,13 +16,12 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from results import atomic, leaderboard, statistics
+from results.arms import BASELINE, CEILING, TREATMENT
 from results.events import INFRACTION_KINDS
 from results.layout import RunFolder
 from results.manifest import Manifest, read_manifest
 from results.record import EpisodeRecord, RecordError, read_episode
 from results.scores import METRIC_VERSIONS
-
-BASELINE, TREATMENT, CEILING = "rgb", "fused", "clear"
 
 SCORE_NAMES = ("driving_score", "route_completion", "infraction_penalty")
 

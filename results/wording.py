@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from results.arms import CEILING, CONTROL, CONTROLLED
+from results.counting import counted
 from results.statistics import MIN_ROUTES
-from results.summary import CEILING
 
-CONTROL, CONTROLLED = "restored", "sim"
-"""The arm that has what these weights of FusionProxy have but for the thermal frame."""
 MINUS = "−"
 _PER_CENT = "\N{NO-BREAK SPACE}%"
 
@@ -87,7 +86,7 @@ def _title(summary: Mapping[str, Any]) -> str:
     if paired["worse"] == paired["better"] == 0 and not (are_left_out(summary) and paired["sample_too_small"]):
         return f"Fused frames changed no score of {agent} in {scenario}"
     if paired["sample_too_small"]:
-        routes = _counted(paired["routes"], "route")
+        routes = counted(paired["routes"], "route")
         if float(f"{difference:.1f}") == 0.0:
             return f"No difference for {agent} on average in {scenario}, on too few routes ({routes}) to conclude from"
         word = "more" if difference > 0 else "less"
@@ -148,17 +147,14 @@ def _scores(summary: Mapping[str, Any]) -> str:
 def _difference(paired: Mapping[str, Any], crashed: Collection[str]) -> str:
     if paired["difference"] is None:
         return "In every pair of the same route and seed a drive crashed: there is no difference to tell."
-    base = f"Fused minus RGB over {_counted(paired['pairs'], 'pair')} of the same route and seed"
+    base = f"Fused minus RGB over {counted(paired['pairs'], 'pair')} of the same route and seed"
     if crashed:
         base += " that did not crash"
     counts = f"better in {paired['better']}, worse in {paired['worse']}, equal in {paired['equal']}"
-    if paired["ci95"] is None:
-        return f"{base}: {signed(paired['difference'])} points; {counts}; one pair has no interval."
-    verdict = "includes zero" if paired["includes_zero"] else "does not include zero"
-    if paired["sample_too_small"]:
-        verdict = "rests on too few routes to be trusted"
-    ends = interval(paired["ci95"])
-    return f"{base}: {signed(paired['difference'])} points (95{_PER_CENT} interval {ends}, which {verdict}); {counts}."
+    ends = _ends(paired)
+    if paired["sample_too_small"] and paired["ci95"]:
+        ends += ", which rests on too few routes to be trusted"
+    return f"{base}: {signed(paired['difference'])} points ({ends}); {counts}."
 
 
 def _recovered(summary: Mapping[str, Any]) -> str:
@@ -217,9 +213,8 @@ def _other_droplets(summary: Mapping[str, Any], entry: Mapping[str, Any]) -> str
     fog = f"fog of droplets of {entry['radius_um']:g} um, in which infrared fades {fading(entry['lwir_over_visible'])}"
     if paired["difference"] is None:
         return f"In {fog}, there is no pair."
-    ends = f"95{_PER_CENT} interval {interval(paired['ci95'])}" if paired["ci95"] else "one pair has no interval"
     left_out = _left_out(summary, entry["arm"])
-    return f"In {fog}, fused minus RGB is {signed(paired['difference'])} points ({ends}){left_out}."
+    return f"In {fog}, fused minus RGB is {signed(paired['difference'])} points ({_ends(paired)}){left_out}."
 
 
 def _other_fusion(summary: Mapping[str, Any], entry: Mapping[str, Any]) -> str:
@@ -239,12 +234,13 @@ def _other_fusion(summary: Mapping[str, Any], entry: Mapping[str, Any]) -> str:
 
 
 def _ends(paired: Mapping[str, Any]) -> str:
+    """The interval of a difference, and what it says of chance where the sample may say it."""
+    if not paired["ci95"]:
+        return "one pair has no interval"
     verdict = ""
-    if paired["ci95"] and not paired["sample_too_small"]:
+    if not paired["sample_too_small"]:
         verdict = ", which includes zero" if paired["includes_zero"] else ", which does not include zero"
-    return (
-        f"95{_PER_CENT} interval {interval(paired['ci95'])}{verdict}" if paired["ci95"] else "one pair has no interval"
-    )
+    return f"95{_PER_CENT} interval {interval(paired['ci95'])}{verdict}"
 
 
 def _droplet_cautions(summary: Mapping[str, Any]) -> list[str]:
@@ -280,7 +276,7 @@ def _cautions(summary: Mapping[str, Any]) -> list[str]:
     found = paired and (paired if early else paired["without_crashed"])
     if found and found["difference"] is not None and found["sample_too_small"]:
         cautions.append(
-            f"{_counted(found['routes'], 'route')} cannot support a conclusion in either direction: with fewer than "
+            f"{counted(found['routes'], 'route')} cannot support a conclusion in either direction: with fewer than "
             f"{MIN_ROUTES} routes not even a gain on every one would be significant, and the interval is too narrow."
         )
     cautions += _droplet_cautions(summary)
@@ -297,11 +293,7 @@ def _cautions(summary: Mapping[str, Any]) -> list[str]:
             "Without the crashed and missing episodes no pair is left."
             if without["difference"] is None
             else f"Without them the difference is {signed(without['difference'])} points "
-            f"({interval(without['ci95'])}) over {_counted(without['pairs'], 'pair')}, with them as zeros "
+            f"({interval(without['ci95'])}) over {counted(without['pairs'], 'pair')}, with them as zeros "
             f"{signed(paired['difference'])}."
         )
     return cautions
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import difflib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import carla
 import numpy as np
 
 from scenarios.errors import ScenarioError
-from scenarios.hazards import HAZARDS, PARAMETERS
+from scenarios.hazards import HAZARDS, PARAMETERS, distance_m
 from scenarios.hazards.pedestrian import DIRECTIONS
 from scenarios.planner import RoutePlan, plan
 from scenarios.routes import RouteSpec, ScenarioSpec
@@ -71,11 +71,11 @@ def _trigger_m(route: RoutePlan, scenario: ScenarioSpec, heads_along: bool) -> f
             raise ScenarioError(f"{where} has a yaw of {trigger.yaw:g}, not that of the route")
         if abs(route.distance_m[nearest] - along_m) > 2.0 * TRIGGER_NEAR_M:  # the route crosses itself here
             along_m = float(route.distance_m[nearest])
-    distance_m = scenario.number("distance", 0.0)
-    if not 0.0 <= along_m + distance_m <= route.length_m:
+    ahead_m = distance_m(scenario)
+    if not 0.0 <= along_m + ahead_m <= route.length_m:
         raise ScenarioError(
             f"{scenario.source}: {scenario.name} lies outside the route: its trigger point at {along_m:.0f} m "
-            f"and its distance of {distance_m:g} m, on a route of {route.length_m:.0f} m"
+            f"and its distance of {ahead_m:g} m, on a route of {route.length_m:.0f} m"
         )
     return along_m
 
@@ -101,12 +101,19 @@ def _check_values(scenario: ScenarioSpec) -> None:
             scenario.number(name, 0.0)
 
 
-def title_of(spec: RouteSpec, route: RoutePlan | None = None) -> str:
-    """What happens on a route, as far as it is staged, in the words of its file."""
-    unfit = off_way(route, spec) if route is not None else {}
-    return ", ".join(
-        s.name if s.type in HAZARDS and s.name not in unfit else f"{s.name} (left out)" for s in spec.scenarios
-    )
+def not_staged(spec: RouteSpec) -> dict[str, str]:
+    """Why scenarios of types that nightloop has not are left out, by their names."""
+    return {
+        s.name: f"{s.source}: {s.name} is of type {s.type}, which nightloop does not stage"
+        for s in spec.scenarios
+        if s.type not in HAZARDS
+    }
+
+
+def title_of(spec: RouteSpec, missing: Collection[str] = ()) -> str:
+    """What happens on a route, as far as it is staged, in the words of its file; `missing`: what else is left out."""
+    absent = {*not_staged(spec), *missing}
+    return ", ".join(f"{s.name} (left out)" if s.name in absent else s.name for s in spec.scenarios)
 
 
 def left_out(routes: Sequence[RouteSpec]) -> list[str]:

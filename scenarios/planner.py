@@ -36,7 +36,7 @@ LANE_CHANGE_M = 10.0
 # What CARLA's planner makes of every lane change, if the lane is long enough.
 SHORT_LANE_CHANGE_M = 5.0
 MISSED_M = 3.0
-# Lane changes may lead this far past a key point: nobody drives back for it.
+# Lane changes may lead this far past a key point, and the next may lie this far behind it: nobody drives back for it.
 LED_PAST_M = 25.0
 # Below this change of heading a junction is passed straight on (CARLA's own planner uses 35 deg as well).
 STRAIGHT_DEG = 35.0
@@ -119,7 +119,7 @@ def _trace(
     carla_map: carla.Map, keypoints: Sequence[tuple[float, float, float]]
 ) -> list[tuple[carla.Transform, RoadOption]]:
     graph = lane_graph(carla_map)
-    anchors = anchors_of(carla_map, graph, keypoints)
+    anchors = _leading_on(anchors_of(carla_map, graph, keypoints))
     steps: list[Step] = []
     start = anchors[0]
     for before, end in pairwise(anchors):
@@ -142,6 +142,20 @@ def _trace(
         if end is not anchors[-1] and len(steps) > 1 and _is_ahead(steps[-1][0].location, end.transform):
             steps.pop()
     return _name_turns(steps)
+
+
+def _leading_on(anchors: list[carla.Waypoint]) -> list[carla.Waypoint]:
+    """Without those that repeat the one before or lie a little behind it: nor does CARLA's planner go round for them.
+
+    Where that leaves nothing to drive, start and end are meant as they are: once round.
+    """
+    kept = anchors[:1]
+    for anchor in anchors[1:]:
+        last = kept[-1]
+        is_on_lane = (anchor.road_id, anchor.lane_id) == (last.road_id, last.lane_id)  # of whichever section
+        if not (is_on_lane and is_passed(last, anchor) and ahead_m(last, anchor) >= -LED_PAST_M):
+            kept.append(anchor)
+    return kept if len(kept) > 1 else [anchors[0], anchors[-1]]
 
 
 def _no_way(carla_map: carla.Map, start: carla.Waypoint, end: carla.Waypoint) -> ScenarioError:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
 
+import carla
+
 from results.layout import file_name_of
 from scenarios.errors import ScenarioError
 from scenarios.xml_lines import Element, parse_xml
@@ -39,6 +41,8 @@ _WEATHER_RANGES = {
 }
 # What `carla.WeatherParameters.Default` holds: the map's own weather. Bench2Drive writes it out.
 MAPS_OWN = -1.0
+# Each weather of the leaderboard 2.x begins with these (`RouteParser.parse_weather`), also that of a route without any.
+BASE_WEATHER = {"sun_altitude_angle": 70.0, "cloudiness": 50.0}
 LONGEST_ID = 100
 MOST_NAMED = 30
 
@@ -194,8 +198,7 @@ def routes_subset(routes: tuple[RouteSpec, ...], text: str) -> tuple[RouteSpec, 
 def weather_at(weathers: tuple[RouteWeather, ...], percentage: float) -> dict[str, float]:
     """Weather parameters at a percentage of the route, linear between the file's entries, constant outside them."""
     if not weathers:
-        # What the leaderboard assumes when a route says nothing.
-        return {"sun_altitude_angle": 70.0, "cloudiness": 50.0}
+        return dict(BASE_WEATHER)
     before = max((w for w in weathers if w.route_percentage <= percentage), key=_percentage, default=None)
     after = min((w for w in weathers if w.route_percentage > percentage), key=_percentage, default=None)
     if before is None or after is None:
@@ -203,9 +206,12 @@ def weather_at(weathers: tuple[RouteWeather, ...], percentage: float) -> dict[st
         assert only is not None
         return dict(only.parameters)
     share = (percentage - before.route_percentage) / (after.route_percentage - before.route_percentage)
-    names = before.parameters.keys() & after.parameters.keys()
-    between = {n: before.parameters[n] + share * (after.parameters[n] - before.parameters[n]) for n in sorted(names)}
-    return {**before.parameters, **between}
+    between = {}
+    for name in sorted(before.parameters.keys() | after.parameters.keys()):
+        unnamed = getattr(carla.WeatherParameters(), name)
+        start, end = before.parameters.get(name, unnamed), after.parameters.get(name, unnamed)
+        between[name] = start + share * (end - start)
+    return between
 
 
 def _percentage(weather: RouteWeather) -> float:
@@ -224,13 +230,15 @@ def _route(element: Element, path: Path) -> RouteSpec:
     scenarios = element.first("scenarios")
     staged = tuple(_scenario(s, path) for s in scenarios.all("scenario")) if scenarios else ()
     weathers = element.first("weathers")
-    weather_elements = weathers.all("weather") if weathers else element.all("weather")
+    read = [_weather(w, path) for w in (weathers or element).all("weather")]
+    if weathers:  # where 1.0 has one outside, that begins with CARLA's own
+        read = [replace(weather, parameters={**BASE_WEATHER, **weather.parameters}) for weather in read]
     return RouteSpec(
         id=element.attributes["id"],
         town=element.attributes["town"],
         keypoints=tuple(tuple(_number(p, axis, path) for axis in "xyz") for p in points),  # type: ignore[misc]
         scenarios=_each_name_once(staged),
-        weathers=tuple(_weather(w, path) for w in weather_elements),
+        weathers=tuple(read),
         source=source,
     )
 

@@ -63,10 +63,14 @@ class Spawner:
         return actor
 
     def destroy_all(self) -> None:
-        """Sensors first, then the rest, last come first; what is gone already does not matter."""
-        sensors = [actor for actor in self.actors if actor.type_id.startswith("sensor.")]
-        others = [actor for actor in self.actors if not actor.type_id.startswith("sensor.")]
-        self.actors.clear()
+        self.destroy_since(0)
+
+    def destroy_since(self, count: int) -> None:
+        """All but the first `count`: sensors, then the rest, last come first; what is gone already does not matter."""
+        going = self.actors[count:]
+        del self.actors[count:]
+        sensors = [actor for actor in going if actor.type_id.startswith("sensor.")]
+        others = [actor for actor in going if not actor.type_id.startswith("sensor.")]
         for sensor in reversed(sensors):
             with contextlib.suppress(RuntimeError):
                 sensor.stop()

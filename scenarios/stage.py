@@ -11,12 +11,12 @@ from results.ticks import Tick
 from scenarios.criteria import Criterion, criteria_for, read_signs
 from scenarios.definition import ScenarioDefinition
 from scenarios.errors import ScenarioError
-from scenarios.fitting import off_way, triggers
-from scenarios.hazards import HAZARDS, Hazard, Place
+from scenarios.fitting import not_staged, off_way, triggers
+from scenarios.hazards import HAZARDS, Hazard, Place, distance_m
 from scenarios.lights import RouteLights
 from scenarios.planner import RoutePlan
 from scenarios.recorder import Recorder
-from scenarios.routes import RouteSpec
+from scenarios.routes import RouteSpec, ScenarioSpec
 from scenarios.situation import Situation
 from scenarios.spawning import EGO_BLUEPRINT, Spawner, half_length_m, speed_mps
 from scenarios.traffic import Traffic
@@ -70,27 +70,40 @@ class Stage:
         assert isinstance(ego, carla.Vehicle)
         self.ego: carla.Vehicle = ego
         self._ego_half_length_m = half_length_m(ego)  # asks the server
-        unfit = off_way(self.plan, self.spec)
-        self.skipped_scenarios: tuple[str, ...] = tuple(
-            s.name for s in self.spec.scenarios if s.type not in HAZARDS or s.name in unfit
-        )
-        placed = triggers(self.plan, self.spec)
-        self.hazards: dict[str, Hazard] = {
-            s.name: HAZARDS[s.type](Place(self.world, self.carla_map, self.plan, s, trigger_m, self._spawner))
-            for s, trigger_m in placed
-        }
+        self.left_out: dict[str, str] = {**not_staged(self.spec), **off_way(self.plan, self.spec)}
+        """Why scenarios of the route are missing, by their names."""
+        self.hazards: dict[str, Hazard] = {}
+        places = []
+        for scenario, trigger_m in triggers(self.plan, self.spec):
+            hazard = self._set_up(scenario, trigger_m)
+            if hazard is not None:
+                self.hazards[scenario.name] = hazard
+                places.append(trigger_m + distance_m(scenario))
         self.hazard_actors: tuple[carla.Actor, ...] = tuple(a for h in self.hazards.values() for a in h.actors)
         self._elapsed_s = dict.fromkeys(self.hazards, 0.0)
         counts = self.definition.traffic
         self._traffic = Traffic(self._client, self.carla_map, self.plan, self._spawner, counts.vehicles, seed, tm_port)
-        places = tuple(trigger_m + s.number("distance", 0.0) for s, trigger_m in placed)
-        self._walkers = Strollers(self.carla_map, self.plan, self._spawner, counts.walkers, places, seed)
+        self._walkers = Strollers(self.carla_map, self.plan, self._spawner, counts.walkers, tuple(places), seed)
         lights = sorted(self.world.get_actors().filter("traffic.traffic_light"), key=lambda light: light.id)
         self._recorder = Recorder(self.ego, self.plan, self.signs, lights, self._spawner)
         vehicles = [a for a in (*self.hazard_actors, *self._traffic.vehicles) if isinstance(a, carla.Vehicle)]
         self._lights = RouteLights(self.world, self.ego, vehicles)
         self._client.apply_batch_sync(self._lights.begin(start.location, self._weather, self._unlit()), False)
         self._traffic.start()
+
+    def _set_up(self, scenario: ScenarioSpec, trigger_m: float) -> Hazard | None:
+        """None for one of a benchmark's file that finds no room, or no light: the leaderboard drives on without it."""
+        count = len(self._spawner.actors)
+        try:
+            place = Place(self.world, self.carla_map, self.plan, scenario, trigger_m, self._spawner)
+            return HAZARDS[scenario.type](place)
+        except ScenarioError as error:
+            if not self.spec.leaves_out:
+                raise
+            self._spawner.destroy_since(count)
+            where = "" if str(error).startswith(scenario.source) else f"{scenario.source}: {scenario.name}: "
+            self.left_out[scenario.name] = f"{where}{error}"
+            return None
 
     @property
     def weather(self) -> carla.WeatherParameters:

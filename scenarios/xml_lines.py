@@ -24,7 +24,7 @@ class Element:
 
 
 def parse_xml(path: Path) -> Element:
-    """The root element of a file; ScenarioError with file and line when it is missing or not XML."""
+    """The root element of a file; ScenarioError with file and line when it cannot be read or is not XML."""
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -44,4 +44,6 @@ def parse_xml(path: Path) -> Element:
         parser.Parse(content, True)
     except expat.ExpatError as error:
         raise ScenarioError(f"{path}:{error.lineno}: not XML: {expat.ErrorString(error.code)}") from error
+    except (LookupError, ValueError) as error:  # of an encoding that Python does not know, or expat cannot use
+        raise ScenarioError(f"{path}: cannot be read: {error}") from error
     return document.children[0]

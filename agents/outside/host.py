@@ -94,7 +94,16 @@ class _Host:
         return [[str(module) for module in neighbours(path)], is_thinned_here(self._class)]
 
     def set_up(
-        self, file: str, server: Any, config: str, plan: Any, plan_spacing_m: float, hero: Any, seed: int, threads: int
+        self,
+        file: str,
+        server: Any,
+        config: str,
+        plan: Any,
+        plan_spacing_m: float,
+        metric_version: str,
+        hero: Any,
+        seed: int,
+        threads: int,
     ) -> list[Any]:
         """Loads the agent and makes it ready for its first tick; its track, and whether it is of leaderboard 1.0."""
         seed_libraries(seed, threads)
@@ -104,7 +113,8 @@ class _Host:
         if provider is not None:
             provider.get_world = staticmethod(lambda: world)
         host, port = server
-        self._agent = make_agent(self._class, host, port, config, *_plans(*plan), self._hero, plan_spacing_m)
+        plans = _plans(*plan)
+        self._agent = make_agent(self._class, host, port, config, *plans, self._hero, plan_spacing_m, metric_version)
         return [str(getattr(self._agent.track, "value", self._agent.track)), takes_only_config(self._class)]
 
     def run_step(self, data: Any, timestamp: float, hero: Any) -> Any:

@@ -98,6 +98,7 @@ def outside_agent(
     world_plan: WorldPlan,
     hero: carla.Vehicle | None = None,
     plan_spacing_m: float = 0.0,
+    metric_version: str = "",
     *,
     seed: int,
     threads: int,
@@ -105,7 +106,7 @@ def outside_agent(
     """An agent in its own Python, ready for its first tick (see `agents.loader.make_agent`)."""
     agent = AgentProcess(python, hero=hero)
     try:
-        agent.set_up(file, host, port, config, gps_plan, world_plan, plan_spacing_m, seed, threads)
+        agent.set_up(file, host, port, config, gps_plan, world_plan, plan_spacing_m, metric_version, seed, threads)
     except BaseException:
         agent.close()
         raise
@@ -167,6 +168,7 @@ class AgentProcess:
         gps_plan: GpsPlan,
         world_plan: WorldPlan,
         plan_spacing_m: float,
+        metric_version: str,
         seed: int,
         threads: int,
     ) -> None:
@@ -176,8 +178,10 @@ class AgentProcess:
             [int(option) for _, option in world_plan],
             np.array([[fix["lat"], fix["lon"], fix["z"]] for fix, _ in gps_plan], np.float64).reshape(-1, 3),
         )
-        settings = config, plan, float(plan_spacing_m), self._hero_state(), int(seed), int(threads)
-        self.track, self.takes_only_config = self._ask("set up", file, (host, port), *settings)
+        settings = config, plan, float(plan_spacing_m), metric_version
+        self.track, self.takes_only_config = self._ask(
+            *("set up", file, (host, port), *settings, self._hero_state(), int(seed), int(threads))
+        )
 
     def sensors(self) -> Any:
         return self._ask("sensors")

@@ -16,9 +16,9 @@ from agents.route import Pose, Progress, Route
 from fusion.proxy import FusionProxy
 from harness.air import ambient_for
 from harness.cameras import Cameras, CameraView
-from harness.episode import prepared_world
 from harness.errors import HarnessError
 from harness.loop import PATIENCE_S, Instant, Loop
+from harness.prepared_world import prepared_world
 from harness.sensors import SPEEDOMETER, AgentSensors
 from harness.server import EMBEDDED, ServerAddress, free_port
 from harness.steered.frames import SharedFrames
@@ -109,7 +109,8 @@ class Drives:
         episode = _Episode(spec, seed, stage.ego, loop, progress, plan.length_m, loop.tick())
         episode.events += episode.now.events
         self._episode = episode
-        return self._outcome(episode, episode.now.events, 0.0, None)
+        outcome = self._outcome(episode, episode.now.events, 0.0, None)
+        return replace(outcome, info={**outcome.info, "left_out": stage.left_out})
 
     def step(self, steer: float, pedal: float) -> Outcome:
         """`pedal` is throttle where it is positive, brake where it is negative."""

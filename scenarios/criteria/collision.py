@@ -56,7 +56,7 @@ class Collision(Criterion):
         if kind is None:
             return None
         other = f"type={contact.other_type} and id={contact.other_id}"
-        message = f"Agent collided against object with {other} at {place_of(tick)}"
+        message = f"Agent collided against object with {other} at {place_of(tick.location)}"
         return event_at(
             tick,
             kind,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar, Protocol
 
 from results.events import Detail, Event, EventKind
-from results.ticks import Tick
+from results.ticks import Tick, Vector
 
 
 class Criterion(Protocol):
@@ -27,7 +27,7 @@ def event_at(tick: Tick, kind: EventKind, message: str, **details: Detail) -> Ev
     return Event(kind, tick.frame, tick.time_s, tick.location, message, details)
 
 
-def place_of(tick: Tick) -> str:
-    """The ego's position in the leaderboard's wording."""
-    x, y, z = (round(value, 3) for value in tick.location)
+def place_of(location: Vector) -> str:
+    """A position in the leaderboard's wording."""
+    x, y, z = (round(value, 3) for value in location)
     return f"(x={x}, y={y}, z={z})"

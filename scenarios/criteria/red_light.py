@@ -49,7 +49,7 @@ class RedLight(Criterion):
         for light in near:
             if _runs(light, lane, forward, (tail[0], tail[1])):
                 self._last_light = light.light_id
-                message = f"Agent ran a red light {light.light_id} at {place_of(tick)}"
+                message = f"Agent ran a red light {light.light_id} at {place_of(light.location)}"
                 return [event_at(tick, EventKind.RED_LIGHT, message, light_id=light.light_id)]
         return []
 

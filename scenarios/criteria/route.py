@@ -83,7 +83,9 @@ class RouteDeviation(Criterion):
         if away[nearest] < OFF_ROUTE_M and far_percent <= MOST_FAR_PERCENT:
             return []
         self._has_failed = True
-        return [event_at(tick, EventKind.ROUTE_DEVIATION, f"Agent deviated from the route at {place_of(tick)}")]
+        return [
+            event_at(tick, EventKind.ROUTE_DEVIATION, f"Agent deviated from the route at {place_of(tick.location)}")
+        ]
 
     def finish(self, tick: Tick) -> list[Event]:
         return []

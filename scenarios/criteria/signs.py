@@ -9,6 +9,8 @@ from typing import Any
 import carla
 import numpy as np
 
+from results.ticks import Vector
+
 Point = tuple[float, float]
 
 
@@ -25,17 +27,18 @@ class StopLine:
 
 @dataclass(frozen=True)
 class LightSite:
-    """A traffic light: actor id, middle of its trigger area (m) and the lines it holds vehicles at."""
+    """A traffic light: actor id, middle of its trigger area, the lines it holds vehicles at, where it stands (m)."""
 
     light_id: int
     x: float
     y: float
     stop_lines: tuple[StopLine, ...]
+    location: Vector
 
 
 @dataclass(frozen=True)
 class StopSite:
-    """A stop sign: actor id, its trigger area (centre and half sizes in m).
+    """A stop sign: actor id, its trigger area (centre and half sizes in m), and where it stands (m).
 
     The area lies along the world's axes however the sign is turned, as the leaderboard has it.
     """
@@ -45,6 +48,7 @@ class StopSite:
     y: float
     half_x: float
     half_y: float
+    location: Vector
 
     def contains(self, x: float, y: float, scale: float = 1.0) -> bool:
         return abs(x - self.x) <= scale * self.half_x and abs(y - self.y) <= scale * self.half_y
@@ -61,10 +65,10 @@ class Signs:
     @staticmethod
     def from_dict(record: dict[str, Any]) -> Signs:
         lights = tuple(
-            LightSite(**{**light, "stop_lines": tuple(_stop_line(line) for line in light["stop_lines"])})
+            LightSite(**{**_placed(light), "stop_lines": tuple(_stop_line(line) for line in light["stop_lines"])})
             for light in record["lights"]
         )
-        return Signs(lights, tuple(StopSite(**stop) for stop in record["stops"]))
+        return Signs(lights, tuple(StopSite(**_placed(stop)) for stop in record["stops"]))
 
 
 def read_signs(world: carla.World, carla_map: carla.Map) -> Signs:
@@ -85,7 +89,8 @@ def _light_site(light: carla.TrafficLight, carla_map: carla.Map) -> LightSite:
         if waypoint is not None:
             lanes.setdefault((waypoint.road_id, waypoint.lane_id), waypoint)
     centre = transform.transform(box.location)
-    return LightSite(light.id, centre.x, centre.y, tuple(_line_of(_last_before_junction(w)) for w in lanes.values()))
+    lines = tuple(_line_of(_last_before_junction(w)) for w in lanes.values())
+    return LightSite(light.id, centre.x, centre.y, lines, _location(transform))
 
 
 def _last_before_junction(waypoint: carla.Waypoint) -> carla.Waypoint:
@@ -114,7 +119,16 @@ def _line_of(waypoint: carla.Waypoint) -> StopLine:
 def _stop_site(sign: carla.Actor) -> StopSite:
     transform, box = sign.get_transform(), sign.trigger_volume
     centre = transform.transform(box.location)
-    return StopSite(sign.id, centre.x, centre.y, box.extent.x, box.extent.y)
+    return StopSite(sign.id, centre.x, centre.y, box.extent.x, box.extent.y, _location(transform))
+
+
+def _location(transform: carla.Transform) -> Vector:
+    place = transform.location
+    return place.x, place.y, place.z
+
+
+def _placed(record: dict[str, Any]) -> dict[str, Any]:
+    return {**record, "location": tuple(record["location"])}
 
 
 def _stop_line(record: dict[str, Any]) -> StopLine:

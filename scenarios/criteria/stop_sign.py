@@ -44,7 +44,7 @@ class StopSign(Criterion):
         if not ran or sign.sign_id == self._last_run:
             return []
         self._last_run = sign.sign_id
-        message = f"Agent ran a stop with id={sign.sign_id} at {place_of(tick)}"
+        message = f"Agent ran a stop with id={sign.sign_id} at {place_of(sign.location)}"
         return [event_at(tick, EventKind.STOP_SIGN, message, sign_id=sign.sign_id)]
 
     def finish(self, tick: Tick) -> list[Event]:

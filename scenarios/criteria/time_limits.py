@@ -27,7 +27,7 @@ class Blocked(Criterion):
         if self._has_failed or tick.time_s - self._moved_at_s < self._limit_s:
             return []
         self._has_failed = True
-        return [event_at(tick, EventKind.VEHICLE_BLOCKED, f"Agent got blocked at {place_of(tick)}")]
+        return [event_at(tick, EventKind.VEHICLE_BLOCKED, f"Agent got blocked at {place_of(tick.location)}")]
 
     def finish(self, tick: Tick) -> list[Event]:
         return []

@@ -11,6 +11,7 @@ from scenarios.hazards.hazard import Hazard, Place
 from scenarios.hazards.pedestrian import dynamic_object_crossing, parking_crossing_pedestrian
 from scenarios.hazards.red_light import signalised_junction_red
 from scenarios.hazards.stopped_car import parked_obstacle
+from scenarios.routes import ScenarioSpec
 
 HAZARDS: Mapping[str, Callable[[Place], Hazard]] = {
     "DynamicObjectCrossing": dynamic_object_crossing,
@@ -32,4 +33,20 @@ PARAMETERS: Mapping[str, tuple[str, ...]] = {
 }
 """What each reads of its `<scenario>`; the leaderboard's files have others, which are passed over."""
 
-__all__ = ["HAZARDS", "PARAMETERS", "Hazard", "Place"]
+DEFAULT_DISTANCES_M: Mapping[str, float] = {
+    "DynamicObjectCrossing": pedestrian.DISTANCE_M,
+    "ParkingCrossingPedestrian": pedestrian.DISTANCE_M,
+    "ParkedObstacle": stopped_car.DISTANCE_M,
+    "HazardAtSideLane": cyclist.DISTANCE_M,
+    "HardBreakRoute": braking_leader.DISTANCE_M,
+}
+"""How far past the trigger point each is that takes a `<distance>` and is given none."""
+
+
+def distance_m(spec: ScenarioSpec) -> float:
+    """How far past its trigger point a scenario takes place."""
+    default_m = DEFAULT_DISTANCES_M.get(spec.type)
+    return 0.0 if default_m is None else spec.number("distance", default_m)
+
+
+__all__ = ["HAZARDS", "PARAMETERS", "Hazard", "Place", "distance_m"]

@@ -17,6 +17,7 @@ from scenarios.situation import Situation
 from scenarios.spawning import DROP_M, half_length_m, speed_mps
 
 PARAMETERS = ("distance", "speed", "headway", "brake_distance", "brake", "wait", "vehicle_model")
+DISTANCE_M = 14.0
 STANDING_MPS = 0.3
 AWAY_MPS = 9.0
 LONGEST_WAIT_S = 12.0
@@ -30,7 +31,7 @@ class BrakingLeader:
     def __init__(self, place: Place) -> None:
         spec = place.spec
         self._trigger_m = place.trigger_m
-        start_m = place.trigger_m + spec.number("distance", 14.0)
+        start_m = place.trigger_m + spec.number("distance", DISTANCE_M)
         self._speed_mps = spec.positive("speed", 8.0)
         self._headway_s = spec.number("headway", 1.8)
         self._brake_m = place.trigger_m + spec.number("brake_distance", 70.0)

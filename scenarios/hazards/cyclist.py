@@ -16,6 +16,7 @@ from scenarios.situation import Situation
 from scenarios.spawning import DROP_M, beside
 
 PARAMETERS = ("distance", "bicycle_speed", "bicycle_drive_distance", "pull_over", "offset", "bicycle_model")
+DISTANCE_M = 35.0
 PULL_OVER_M = 12.0
 
 
@@ -24,7 +25,7 @@ class Cyclist:
 
     def __init__(self, place: Place) -> None:
         spec = place.spec
-        self._start_m = place.trigger_m + spec.number("distance", 35.0)
+        self._start_m = place.trigger_m + spec.number("distance", DISTANCE_M)
         self._trigger_m = place.trigger_m
         self._speed_mps = spec.positive("bicycle_speed", 3.5)
         self._leave_m = self._start_m + spec.number("bicycle_drive_distance", 60.0)

@@ -26,6 +26,7 @@ PARAMETERS = (
     "blocker_offset",
     "walker_model",
 )
+DISTANCE_M = 25.0
 DIRECTIONS = {"left": -1.0, "right": 1.0}
 WALKER_HEIGHT_M = 1.0
 # The walker starts for an ego that creeps up as well.
@@ -40,7 +41,7 @@ class CrossingPedestrian:
 
     def __init__(self, place: Place, default_blocker: str) -> None:
         spec = place.spec
-        self._meeting_m = place.trigger_m + spec.number("distance", 25.0)
+        self._meeting_m = place.trigger_m + spec.number("distance", DISTANCE_M)
         self._trigger_m = place.trigger_m
         self._speed_mps = spec.positive("crossing_speed", 1.5)
         self._lead_s = spec.number("lead_time", 3.0)

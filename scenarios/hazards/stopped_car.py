@@ -16,6 +16,7 @@ from scenarios.situation import Situation
 from scenarios.spawning import DROP_M, half_length_m, speed_mps
 
 PARAMETERS = ("distance", "wait", "vehicle_model")
+DISTANCE_M = 40.0
 STANDING_MPS = 0.5
 BEHIND_M = 20.0
 DRIVE_ON_MPS = 9.0
@@ -24,7 +25,7 @@ DRIVE_ON_MPS = 9.0
 class StoppedCar:
     def __init__(self, place: Place) -> None:
         spec = place.spec
-        self._tail_m = place.trigger_m + spec.number("distance", 40.0)
+        self._tail_m = place.trigger_m + spec.number("distance", DISTANCE_M)
         self._wait_s = spec.number("wait", 4.0)
         self._trigger_m = place.trigger_m
         lane = place.plan.at(self._tail_m + 2.4)

@@ -1,5 +1,6 @@
 import sys
 import textwrap
+from datetime import datetime
 from pathlib import Path
 
 import carla
@@ -89,6 +90,18 @@ class New(AutonomousAgent):
         super().__init__(carla_host, carla_port, debug)
 
 
+class Inherits(AutonomousAgent):
+    def setup(self, path_to_conf_file):
+        self.config, self.plan_at_setup = path_to_conf_file, self._global_plan
+
+
+@pytest.mark.parametrize(("metric", "is_old"), [("leaderboard-1.0", True), ("leaderboard-2.0", False), ("", False)])
+def test_an_inherited_constructor_is_of_the_leaderboard_that_scores(metric, is_old):
+    agent = make_agent(Inherits, "localhost", 2000, "mine.cfg", *straight_plan(110), metric_version=metric)
+    assert (agent.config, agent.plan_at_setup is None) == ("mine.cfg", is_old)
+    assert len(agent._global_plan) == (4 if is_old else 2)
+
+
 class Free:
     def __init__(self, *settings):
         pass
@@ -141,11 +154,78 @@ def test_an_agent_is_called_as_the_leaderboard_calls_it():
     assert (control.throttle, control.brake) == (0.25, 0.5)
 
 
+def test_the_agent_knows_when_its_route_began():
+    class Still(New):
+        def run_step(self, input_data, timestamp):
+            return carla.VehicleControl()
+
+    agent = make_agent(Still, "localhost", 2000, "", *straight_plan(10))
+    assert agent.wallclock_t0 is None
+    before = datetime.now()
+    decision(agent, {}, 0.05)
+    began = agent.wallclock_t0
+    assert before <= began <= datetime.now()
+    decision(agent, {}, 0.1)
+    assert agent.wallclock_t0 is began
+
+
 def test_neighbours_of_the_agent_file_are_importable(tmp_path):
     (tmp_path / "my_helpers.py").write_text("GAIN = 3\n")
     source = "from my_helpers import GAIN\n" + textwrap.dedent(PUBLISHED)
     load_agent_class(agent_file(tmp_path, source))
     assert sys.modules["my_agent"].GAIN == 3
+
+
+def test_the_agents_folder_comes_first_on_the_path(tmp_path, monkeypatch):
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "my_helpers.py").write_text("GAIN = 1\n")
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "my_helpers.py").write_text("GAIN = 3\n")
+    monkeypatch.setattr(sys, "path", [str(tmp_path / "other"), str(mine), *sys.path])
+    load_agent_class(agent_file(mine, "from my_helpers import GAIN\n" + textwrap.dedent(PUBLISHED)))
+    assert sys.modules["my_agent"].GAIN == 3
+
+
+@pytest.mark.parametrize(
+    ("files", "said", "beside"),
+    [
+        (
+            {"fusion.py": "", "my_agent.py": "import carla\nfrom fusion import Fuser\n"},
+            "my_agent.py:2: import of fusion",
+            "fusion.py",
+        ),
+        ({"results/a.py": "", "my_agent.py": "import results.a as a\n"}, "my_agent.py:1: import of results", "results"),
+        (
+            {
+                "my_agent.py": "from my_package.control import pid\n",
+                "my_package/control/__init__.py": "from . import pid\n",
+                "my_package/control/pid.py": "\nimport sensors\n",
+                "sensors/__init__.py": "",
+            },
+            "my_package/control/pid.py:2: import of sensors",
+            "sensors",
+        ),
+    ],
+)
+def test_a_module_that_one_of_our_packages_hides_is_named(tmp_path, files, said, beside):
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    with pytest.raises(AgentLoadError) as raised:
+        load_agent_class(str(tmp_path / "my_agent.py"))
+    assert str(raised.value) == (
+        f"{tmp_path}/{said} means nightloop's package here and not {tmp_path / beside}: rename that, or give the agent "
+        "a Python of its own (--agent-python)"
+    )
+
+
+def test_what_only_has_the_name_of_one_of_our_packages_hides_nothing(tmp_path):
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "scores.json").write_text("{}")
+    (tmp_path / "simulator.py").write_text("nobody imports this")
+    source = "import results.scores\n" + textwrap.dedent(PUBLISHED)
+    assert load_agent_class(agent_file(tmp_path, source)).__name__ == "Mine"
 
 
 def test_a_file_named_like_a_loaded_module_does_not_replace_it(tmp_path):

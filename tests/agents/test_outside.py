@@ -30,7 +30,7 @@ from agents.plan import RoadOption
 
 ROOT = Path(__file__).resolve().parents[2]
 THEIRS = [
-    *(ROOT / "agents" / f"{name}.py" for name in ("hero", "interface", "loader", "plan", "published")),
+    *(ROOT / "agents" / f"{name}.py" for name in ("hero", "hidden", "interface", "loader", "plan", "published")),
     *(file for file in (ROOT / "agents" / "outside").glob("*.py") if file.name != "process.py"),
 ]
 
@@ -204,6 +204,23 @@ def test_a_leaderboard_1_agent_gets_its_configuration_in_the_constructor(tmp_pat
     assert agent.takes_only_config
     agent.destroy()
     assert agent._process.returncode == 0
+
+
+def test_an_inherited_constructor_is_of_the_leaderboard_that_scores(tmp_path: Path) -> None:
+    body = """
+    def setup(self, path_to_conf_file):
+        self.planned = self._global_plan is not None
+    def sensors(self):
+        return [self.planned]
+    def run_step(self, input_data, timestamp):
+        pass
+    """
+    file = agent_file(tmp_path, body.replace("\n    ", "\n"))
+    for metric, planned in (("leaderboard-1.0", False), ("leaderboard-2.0", True)):
+        settings = "localhost", 2000, "", *plans(20), None, 0.0, metric
+        agent = outside_agent(sys.executable, file, *settings, seed=0, threads=1)
+        assert agent.sensors() == [planned]
+        agent.destroy()
 
 
 INSTALLED = {

@@ -10,10 +10,11 @@ import pytest
 from fusion import weights
 from fusion.naive import like_proxy
 from harness.air import ambient_for
-from harness.arms import ARMS, CONTROLLED, arm_of, parse_arms
+from harness.arms import ARMS, WITHOUT_THERMAL, arm_of, parse_arms
 from harness.config import extends
 from harness.errors import HarnessError
 from harness.preflight import default_arms
+from results.arms import CONTROL, CONTROLLED
 from scenarios.definition import load_scenario
 
 
@@ -96,3 +97,7 @@ def test_other_droplets_change_what_infrared_sees_and_not_the_weather() -> None:
     assert air.droplet_radius_um == 5.0
     assert other_air.droplet_radius_um == 10.0
     assert other_air.visibility_m == air.visibility_m
+
+
+def test_the_arm_that_the_report_takes_for_the_control_is_one() -> None:
+    assert arm_of(CONTROL).weights == WITHOUT_THERMAL

@@ -55,6 +55,11 @@ class Telling(BlindAgent):
         return carla.VehicleControl(throttle=0.5)
 """
 
+UNFIT = """</waypoints><scenarios>
+<scenario name="Crash" type="Accident"><trigger_point x="0" y="0" z="0" yaw="0"/></scenario>
+<scenario name="Far" type="ParkedObstacle"><trigger_point x="0" y="0" z="0" yaw="0"/></scenario>
+</scenarios>"""
+
 # Ends in the way that its last argument names.
 PROGRAM = """
 import gc, sys, time
@@ -198,11 +203,15 @@ def test_a_route_is_driven_to_its_end_and_scored(scenario: Path) -> None:
 
 
 def test_the_routes_of_another_file_are_driven_each_in_its_town(scenario: Path, tmp_path: Path) -> None:
-    (tmp_path / "two_towns.xml").write_text(tiny.TWO_TOWNS)
-    env = make(scenario, routes=tmp_path / "two_towns.xml", frames=("thermal",), max_steps=1)
+    routes = tmp_path / "two_towns.xml"
+    routes.write_text(tiny.TWO_TOWNS.replace("</waypoints>", UNFIT, 1))
+    env = make(scenario, routes=routes, frames=("thermal",), max_steps=1)
+
+    missing: list[dict[str, str]] = []
 
     def seen(route: str) -> tuple[list[int], Any]:
-        observation, _ = env.reset(seed=3, options={"route": route})
+        observation, told = env.reset(seed=3, options={"route": route})
+        missing.append(told["left_out"])
         later, _, _, truncated, info = env.step(AHEAD)
         assert truncated
         return [digest(observation), digest(later)], info["record"]
@@ -213,6 +222,10 @@ def test_the_routes_of_another_file_are_driven_each_in_its_town(scenario: Path, 
         env.close()
     assert (there["town"], elsewhere["town"]) == ("Elm01", "Elm02")
     assert first == again != other
+    left_out, nothing, _ = missing
+    assert nothing == {}
+    assert left_out["Crash"] == f"{routes}:4: Crash is of type Accident, which nightloop does not stage"
+    assert re.fullmatch(rf"{routes}:5: trigger point of Far is \d+\.\d m off the route", left_out["Far"])
 
 
 def test_a_server_of_others_is_driven_on_and_given_back(scenario: Path) -> None:
@@ -306,6 +319,27 @@ def test_what_is_wrong_with_a_call_is_said_in_one_line(env: gymnasium.Env[Any, A
         with pytest.raises(HarnessError, match=f"^{said}$"):
             env.unwrapped.step(action)  # type: ignore[arg-type]
     env.step(AHEAD)  # nothing of this has ended the episode
+
+
+def test_nothing_is_shown_after_a_reset_that_failed(scenario: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Full:
+        """Has no room on its route."""
+
+        resets, has_ended = 0, False
+
+        def __init__(self, settings: object) -> None:
+            pass
+
+        def ask(self, name: str, *arguments: object) -> None:
+            assert name == "reset"
+            raise ScenarioError("no room")
+
+    monkeypatch.setattr(harness.gymnasium_env, "DriveProcess", Full)
+    env = harness.gymnasium_env.DriveEnv(scenario, camera=SMALL, render_mode="rgb_array")
+    with pytest.raises(ScenarioError):
+        env.reset()
+    with pytest.raises(HarnessError, match=r"^render: call reset\(\) first$"):
+        env.render()
 
 
 def test_a_server_that_cannot_be_reached_is_said_in_one_line(scenario: Path) -> None:

@@ -6,8 +6,8 @@ import io
 
 from rich.console import Console
 
+from harness.console import print_summary
 from harness.progress import RunDisplay
-from harness.run import _print_summary
 
 PROGRESS = {
     "event": "progress",
@@ -58,5 +58,5 @@ def test_names_in_brackets_are_shown_as_they_are() -> None:
     arm = {"driving_score": 50.0, "route_completion": 100.0, "infraction_penalty": 0.5, "episodes": episodes}
     figures = {"scenario": "fog", "agent": "[/new]/a.py", "metric_version": "bench2drive", "arms": {"rgb": arm}}
     empty = {"paired": None, "recovery": None, "droplets": None, "other_fusions": []}
-    _print_summary({**figures, **empty}, Console(file=text, width=100))
+    print_summary({**figures, **empty}, Console(file=text, width=100))
     assert "fog · [/new]/a.py · bench2drive" in text.getvalue()

@@ -100,11 +100,12 @@ class Mine(autonomous_agent.AutonomousAgent):
         super().__init__(path_to_conf_file)
     def sensors(self):
         place = {"x": 1.0, "y": 0.0, "z": 2.0, "width": 160, "height": 90, "fov": 90}
-        return [{"type": "sensor.camera.rgb", "id": "rgb", **place}]
+        return [{"type": "sensor.camera.rgb", "id": 7, **place}, {"type": "sensor.speedometer", "id": 8}]
     def run_step(self, input_data, timestamp):
+        assert input_data[7][1].shape == (90, 160, 4) and "speed" in input_data[8][1]
         (camera,) = self.hero_actor.get_world().get_actors().filter("sensor.camera.rgb")
         lens = {name: value for name, value in camera.attributes.items() if name.startswith(("lens_c", "chrom"))}
-        print("told", json.dumps([lens, self.plan_spacing_m, self.get_metric_info()]), flush=True)
+        print("told", json.dumps([lens, self.plan_spacing_m, self.get_metric_info(), timestamp]), flush=True)
         return carla.VehicleControl(throttle=0.7)
 """
 
@@ -135,7 +136,7 @@ def test_a_bench2drive_agent_finds_the_ego_its_name_and_its_variables(
     kept = json.loads((saved / "metric_info.json").read_text())
     assert kept["told"] == ["cfg.py", "model.pth", saved.name]
     assert saved.name.startswith("1-rgb-seed0_")
-    assert Path(kept["routes"][0]).stem == "tiny_1-rgb-seed0"
+    assert Path(kept["routes"][0]) == tmp_path / "out/logs/tiny_1-rgb-seed0.xml"
     assert kept["routes"][1] == (tmp_path / "tiny.xml").read_text()
     drives = tiny.drives_of(tmp_path / "out")
     steps = len(kept["metrics"])
@@ -156,7 +157,7 @@ def test_a_leaderboard_1_agent_has_the_lens_and_the_plan_of_its_leaderboard(
     assert run.end() == 0, run.said
     log = (tmp_path / "out/logs/1-rgb-seed0.log").read_text()
     told = [json.loads(line.removeprefix("told ")) for line in log.splitlines() if line.startswith("told ")]
-    lens, spacing_m, metrics = told[-1]
+    lens, spacing_m, metrics, _ = told[-1]
     assert {name: float(value) for name, value in lens.items()} == {
         "lens_circle_multiplier": 3.0,
         "lens_circle_falloff": 3.0,
@@ -168,7 +169,9 @@ def test_a_leaderboard_1_agent_has_the_lens_and_the_plan_of_its_leaderboard(
     yaw = math.radians(metrics["rotation"][2])
     assert ahead[:2] == pytest.approx([math.cos(yaw), math.sin(yaw)], abs=0.01)
     assert right[:2] == pytest.approx([-math.sin(yaw), math.cos(yaw)], abs=0.01)
-    assert any(math.hypot(*m["acceleration"]) > 0.5 for _, _, m in told)
+    assert any(math.hypot(*m["acceleration"]) > 0.5 for _, _, m, _ in told)
+    # GameTime: one step at the first tick, whatever the server has counted before.
+    assert [time_s for *_, time_s in told] == pytest.approx([0.05 * n for n in range(1, len(told) + 1)], abs=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -200,14 +203,36 @@ def test_the_users_own_variables_stay(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setenv("ROUTES", "before.xml")
     monkeypatch.setenv("IS_BENCH2DRIVE", "")
     monkeypatch.setenv("SAVE_PATH", "saved")
-    with agent_environment(routes, "bench2drive", "1-rgb-seed0"):
+    own_name = tmp_path / "out" / "logs" / "some_1-rgb-seed0.xml"
+    with agent_environment(routes, "bench2drive", own_name):
         assert os.environ["IS_BENCH2DRIVE"] == ""
         assert config_told("a+b", "1-rgb-seed0") == "a+b"
-        link = os.environ["ROUTES"]
-        assert Path(link).resolve() == routes
+        assert os.environ["ROUTES"] == str(own_name)
+        assert own_name.resolve() == routes
     assert os.environ["ROUTES"] == "before.xml"
-    assert not Path(link).parent.exists()
+    assert not own_name.is_symlink()
     monkeypatch.setenv("IS_BENCH2DRIVE", "True")
     assert config_told("a+b", "1-rgb-seed0").startswith("a+b+1-rgb-seed0_")
     monkeypatch.delenv("SAVE_PATH")
     assert config_told("a+b", "1-rgb-seed0") == "a+b"
+
+
+def test_what_a_killed_drive_leaves_of_its_route_file_lies_in_its_run_and_goes(tmp_path: Path) -> None:
+    routes, own_name = tmp_path / "some.xml", tmp_path / "some_1-rgb-seed0.xml"
+    routes.write_text("<routes/>")
+    own_name.symlink_to(tmp_path / "moved.xml")
+    with agent_environment(routes, "leaderboard-2.0", own_name):
+        assert own_name.read_text() == "<routes/>"
+    assert [path.name for path in tmp_path.iterdir()] == ["some.xml"]
+
+
+def test_route_files_are_copied_where_there_are_no_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object) -> None:
+        raise PermissionError("no links here")
+
+    routes, own_name = tmp_path / "some.xml", tmp_path / "some_1-rgb-seed0.xml"
+    routes.write_text("<routes/>")
+    monkeypatch.setattr(Path, "symlink_to", refused)
+    with agent_environment(routes, "leaderboard-2.0", own_name):
+        assert own_name.read_text() == "<routes/>"
+    assert not own_name.exists()

@@ -19,12 +19,15 @@ import pytest
 from rich.console import Console
 
 from fusion.weights import checksum, locate
-from harness.arms import CONTROLLED, WITHOUT_THERMAL
+from harness.arms import WITHOUT_THERMAL
+from harness.claim import new_folder, versions_of
 from harness.config import RunConfig
+from harness.console import line_of, print_summary
 from harness.errors import HarnessError
 from harness.executor import Job, Outcome
-from harness.run import _line_of, _new_folder, _print_summary, _versions, main
+from harness.run import main
 from results import summary
+from results.arms import CONTROLLED
 from results.events import EventKind
 from results.layout import RunFolder
 from results.manifest import write_manifest
@@ -219,20 +222,20 @@ def test_resume_finds_the_run_of_which_more_is_asked(tmp_path: Path, monkeypatch
 
     def keep(name: str, config: RunConfig, **changes: Any) -> Path:
         folder = RunFolder(Path("runs") / name)
-        one = replace(manifest(), config=config.to_dict(), config_hash=config.hash, versions=_versions(config))
+        one = replace(manifest(), config=config.to_dict(), config_hash=config.hash, versions=versions_of(config))
         write_manifest(folder, replace(one, **changes))
         return folder.path
 
     keep("x-pilot-4", replace(whole, agent="another"))
     keep("x-pilot-3", replace(whole, seeds=(0,)), versions={"nightloop": "another"})
     with pytest.raises(HarnessError, match="no run of this configuration in runs/, nor of a part"):
-        _new_folder(options, whole)
+        new_folder(options, whole)
     part = keep("x-pilot-2", replace(whole, seeds=(0,)))
     keep("x-pilot-1", replace(whole, arms=("rgb",)))
-    assert _new_folder(options, whole) == part
-    assert _new_folder(options, replace(whole, seeds=(0, 1, 2))) == part
+    assert new_folder(options, whole) == part
+    assert new_folder(options, replace(whole, seeds=(0, 1, 2))) == part
     itself = keep("x-pilot-0", whole)
-    assert _new_folder(options, whole) == itself  # older, but the very run
+    assert new_folder(options, whole) == itself  # older, but the very run
 
 
 def test_a_line_of_a_drive_beyond_bench2drives_cap_tells_what_its_rule_counts(tmp_path: Path) -> None:
@@ -241,7 +244,7 @@ def test_a_line_of_a_drive_beyond_bench2drives_cap_tells_what_its_rule_counts(tm
     folder = RunFolder(tmp_path)
     write_episode(folder.episode("1", "rgb", 0), record("1", "rgb", 0, events, tick_count=4400), [])
     request = {"route_id": "1", "arm": "rgb", "seed": 0, "config": {"metric_version": "bench2drive"}}
-    line = _line_of(Outcome(Job("1-rgb-seed0", request, tmp_path), {}, "", 1), folder)
+    line = line_of(Outcome(Job("1-rgb-seed0", request, tmp_path), {}, "", 1), folder)
     assert "Failed - TickRuntime, driving score 60.0, route 60 %, 0 infractions, 4400 ticks" in line
 
 
@@ -250,16 +253,16 @@ def test_the_last_lines_say_where_routes_are_too_few_and_leave_crashes_out(capsy
     arms = ("rgb", "fused", "clear")
     drives = [record(route.id, arm, 0, hit if arm == "rgb" else hit[1:]) for route in ROUTES[:2] for arm in arms]
     two = manifest(routes=ROUTES[:2], seeds=(0,))
-    _print_summary(summary.summarise(two, drives), Console())
+    print_summary(summary.summarise(two, drives), Console())
     few = "(2 routes: too few to conclude from)"
     said = capsys.readouterr().out
     assert f"fused - rgb: +50.0 driving score, 95 % interval [+50.0, +50.0] {few}" in said
     assert f"recovered of what the weather took: 100 %, 95 % interval [100 %, 100 %] {few}" in said
     level = [record(one.route_id, one.arm, 0, hit) for one in drives]
-    _print_summary(summary.summarise(two, level), Console())
+    print_summary(summary.summarise(two, level), Console())
     assert "recovered of what the weather took: no ratio, the baseline lies 0.0 points below" in capsys.readouterr().out
     crashed = record(ROUTES[0].id, "fused", 0, (), Failure.AGENT_CRASHED)
-    _print_summary(summary.summarise(two, [*drives[:1], crashed, *drives[2:]]), Console())
+    print_summary(summary.summarise(two, [*drives[:1], crashed, *drives[2:]]), Console())
     said = capsys.readouterr().out
     assert "drives crashed and count as zero above (fused); pairs with them are left out below" in said
     assert "fused - rgb: +50.0 driving score, one pair has no interval (1 route: too few to conclude from)" in said

@@ -248,13 +248,13 @@ def test_a_cameras_table_of_materials_belongs_to_the_run(tmp_path: Path) -> None
     # --resume must not mix two thermal worlds, nor the machines of a cluster
     from harness.config import differences
     from harness.preflight import asked
-    from harness.run import _parser
+    from harness.run_options import parser_of
     from scenarios.definition import load_scenario
 
     camera, table = tmp_path / "camera.yaml", tmp_path / "table.yaml"
     camera.write_text("materials: table.yaml\n")
     definition = load_scenario(tiny.scenario_file(tmp_path))
-    options = _parser().parse_args(["--agent", "blind", "--thermal", str(camera)])
+    options = parser_of("").parse_args(["--agent", "blind", "--thermal", str(camera)])
     runs = []
     for offset_k in (0, 30):
         values = "emissivity: 0.9, specular: 0, solar_gain_k: 0, time_constant_h: 1, sky_cooling: 0, variation_k: 0"

@@ -24,6 +24,9 @@ def test_what_is_allowed_is_handed_back_as_it_was_declared() -> None:
         (None, "sensors() must return a list of dicts"),
         ([5], "sensors() must return a list of dicts"),
         ([{**CAMERA, "type": "sensor.camera.depth"}], "sensor 'front' has type 'sensor.camera.depth'; known: "),
+        ([{"type": "sensor.other.gnss"}], "every sensor needs an id of its own, got None"),
+        ([{**GNSS, "id": ["gps"]}], "every sensor needs an id of its own, got ['gps']"),
+        ([{**GNSS, "id": 7}, {**CAMERA, "id": 7}], "every sensor needs an id of its own, got 7"),
         ([CAMERA, {**GNSS, "id": "front"}], "every sensor needs an id of its own, got 'front'"),
         ([{"type": "sensor.camera.rgb", "id": "front", "width": 640}], "sensor 'front' lacks x, y, z, height, fov"),
         ([{k: v for k, v in CAMERA.items() if k != "y"}], "sensor 'front' lacks y"),
@@ -43,6 +46,54 @@ def test_what_is_not_is_named_in_one_line(declared: Any, line: str) -> None:
         check_declared(declared, "mine")
     assert str(raised.value).startswith(f"agent mine: {line}")
     assert "\n" not in str(raised.value)
+
+
+def test_ids_need_not_be_texts() -> None:
+    declared = [{**CAMERA, "id": 0}, {**GNSS, "id": None}, {"type": "sensor.speedometer", "id": ("speed", 1)}]
+    assert check_declared(declared, "mine") == declared
+
+
+MAP = {"type": "sensor.opendrive_map", "id": "map", "reading_frequency": 1}
+
+
+@pytest.mark.parametrize("track", ["MAP", "MAP_QUALIFIER", "SENSORS_QUALIFIER", "PRIVILEGED"])
+def test_the_map_is_refused_on_the_track_sensors_alone(track: str) -> None:
+    assert check_declared([MAP], "mine", track) == [MAP]
+    with pytest.raises(
+        HarnessError, match=r"^agent mine: sensor 'map' is the map, which belongs to the track MAP, not SENSORS$"
+    ):
+        check_declared([MAP], "mine")
+
+
+@pytest.mark.parametrize("track", ["SENSORS_QUALIFIER", "MAP_QUALIFIER"])
+@pytest.mark.parametrize(("kind", "most"), [("camera.rgb", 4), ("lidar.ray_cast", 1), ("other.radar", 2)])
+def test_the_qualifier_tracks_admit_half_of_it(track: str, kind: str, most: int) -> None:
+    declared = [{**CAMERA, "type": f"sensor.{kind}", "id": number} for number in range(2 * most)]
+    assert check_declared(declared, "mine", "MAP")
+    assert check_declared(declared[:most], "mine", track)
+    with pytest.raises(HarnessError, match=rf"more than {most} sensors of type sensor.{kind} on the track {track}$"):
+        check_declared(declared, "mine", track)
+
+
+@pytest.mark.parametrize(
+    ("metric", "most_m", "hint"),
+    [
+        ("leaderboard-2.0", 3, " (--metric bench2drive 100 m, leaderboard-1.0 1000 m)"),
+        ("leaderboard-2.1", 3, " (--metric bench2drive 100 m, leaderboard-1.0 1000 m)"),
+        ("bench2drive", 100, " (--metric leaderboard-1.0 1000 m)"),
+        ("leaderboard-1.0", 1000, ""),
+    ],
+)
+def test_sensors_are_as_near_as_the_leaderboard_wants_them(metric: str, most_m: float, hint: str) -> None:
+    def declared(z_m: float) -> list[dict[str, Any]]:
+        return [{**CAMERA, "z": 2.0}, {**GNSS, "id": "high", "x": 0.0, "y": 0.0, "z": z_m}]
+
+    assert check_declared(declared(most_m), "mine", metric_version=metric)
+    with pytest.raises(HarnessError) as raised:
+        check_declared(declared(most_m + 1.5), "mine", metric_version=metric)
+    assert str(raised.value) == (
+        f"agent mine: sensor 'high' is {most_m + 1.5:.4g} m from the ego's origin, {most_m} m are allowed{hint}"
+    )
 
 
 def test_sizes_may_be_texts_or_floats_as_under_the_leaderboard() -> None:

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 import carla
 
 from agents.loader import load_agent_class, make_agent
-from harness.episode import prepared_world
 from harness.loop import STEP_S, WARM_UP_TICKS
+from harness.prepared_world import prepared_world
 from harness.sensors import AgentSensors
 from harness.server import free_port
 from results.events import TERMINATING_KINDS, Event

@@ -26,8 +26,8 @@ from tests.scenarios.maps import street, street_in_a_junction
 
 LANE_Y = 1.75
 RED, GREEN = 0, 2
-LIGHT = LightSite(7, 195.0, LANE_Y, (StopLine((200.0, -0.35), (200.0, 3.85), 0.0, 1, -1),))
-STOP = StopSite(9, 200.0, LANE_Y, 1.75, 1.75)
+LIGHT = LightSite(7, 195.0, LANE_Y, (StopLine((200.0, -0.35), (200.0, 3.85), 0.0, 1, -1),), (215.12345, 6.5, 0.25))
+STOP = StopSite(9, 200.0, LANE_Y, 1.75, 1.75, (199.0, 5.0, 0.125))
 
 
 def route(length_m=200.0):
@@ -140,7 +140,8 @@ def test_a_red_light_is_run_when_the_tail_crosses_the_line():
     red = [dataclasses.replace(t, lights=((7, RED),)) for t in driving(5.0, start_x=180.0)]
     (event,) = judge([red_light()], red)
     assert event.kind is EventKind.RED_LIGHT
-    assert event.message.startswith("Agent ran a red light 7 at (x=20")
+    # The leaderboard tells where the light stands; the event's own place is the ego's.
+    assert event.message == "Agent ran a red light 7 at (x=215.123, y=6.5, z=0.25)"
     # The tail begins 0.8 of the half length behind the middle.
     assert 200.0 + 0.8 * 2.45 <= event.location[0] <= 200.0 + 2.45 + 1.0
 
@@ -166,6 +167,7 @@ def test_a_stop_sign_is_run_by_rolling_through():
     (event,) = judge([stop_sign()], slow)
     assert event.kind is EventKind.STOP_SIGN
     assert event.details["sign_id"] == 9
+    assert event.message == "Agent ran a stop with id=9 at (x=199.0, y=5.0, z=0.125)"
 
 
 def test_standing_at_the_stop_sign_once_is_enough():

@@ -1,4 +1,5 @@
 import re
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 import scenarios.hazards
 from scenarios.errors import ScenarioError
 from scenarios.fitting import left_out, off_way, title_of, triggers
-from scenarios.hazards import HAZARDS, PARAMETERS
+from scenarios.hazards import HAZARDS, PARAMETERS, distance_m
 from scenarios.planner import plan
 from scenarios.routes import RouteSpec, ScenarioSpec, TriggerPoint
 from simulator.towns import build_town
@@ -70,6 +71,17 @@ def test_parameters_of_hazards_are_those_that_their_code_reads():
         assert all(f"`{name}`" in source.read_text().split('"""')[1] for name in names)
 
 
+@pytest.mark.parametrize("kind", HAZARDS)
+def test_a_scenario_without_a_distance_takes_place_where_its_code_says(kind):
+    spec = ScenarioSpec("One", kind, TriggerPoint(0, 0, 0, 0))
+    given = replace(spec, parameters={"distance": {"value": "7"}})
+    if "distance" in PARAMETERS[kind]:
+        assert distance_m(spec) == sys.modules[HAZARDS[kind].__module__].DISTANCE_M
+        assert distance_m(given) == 7.0
+    else:
+        assert distance_m(spec) == distance_m(given) == 0.0
+
+
 def moved(spec: RouteSpec, **trigger: float) -> RouteSpec:
     (scenario,) = spec.scenarios
     return replace(spec, scenarios=(replace(scenario, trigger=replace(scenario.trigger, **trigger)),))
@@ -79,6 +91,7 @@ def moved(spec: RouteSpec, **trigger: float) -> RouteSpec:
     ("spec", "why"),
     [
         (moved(crossing(distance="12"), y=-170.0), "mine.xml:7: trigger point of Walker is 19.4 m off the route"),
+        (crossing(), "mine.xml:7: Walker lies outside the route: its trigger point at 0 m and its distance of 25 m"),
         (crossing(distance="90"), "mine.xml:7: Walker lies outside the route: its trigger point at 0 m and its dist"),
     ],
 )
@@ -89,7 +102,7 @@ def test_what_does_not_fit_its_way_is_refused_and_left_out_of_a_benchmarks_file(
     benchmarks = replace(moved(spec, yaw=float(way.yaw_deg[0])), leaves_out=True)
     assert triggers(way, benchmarks) == []
     assert off_way(way, benchmarks)["Walker"].startswith(why)
-    assert title_of(benchmarks, way) == "Walker (left out)"
+    assert title_of(benchmarks, off_way(way, benchmarks)) == "Walker (left out)"
 
 
 def test_the_trigger_points_of_a_benchmarks_file_head_along_the_way():

@@ -117,7 +117,7 @@ def test_nothing_outlives_a_stage_that_could_not_be_built(server):
 def test_scenario_types_that_are_not_known_are_named_and_skipped(server):
     trigger = load_scenario("night_clear").load_routes()[2].scenarios[0].trigger
     stage = staged(server, add=ScenarioSpec("Accident_1", "Accident", trigger))
-    assert stage.skipped_scenarios == ("Accident_1",)
+    assert list(stage.left_out) == ["Accident_1"]
     stage.destroy()
 
 
@@ -126,11 +126,36 @@ def test_what_lies_beside_the_way_of_a_benchmarks_route_is_skipped(server):
     far = ScenarioSpec("Walker_9", "DynamicObjectCrossing", dataclasses.replace(trigger, x=trigger.x + 80.0))
     stage = staged(server, add=far, leaves_out=True)
     try:
-        assert stage.skipped_scenarios == ("Walker_9",)
+        assert list(stage.left_out) == ["Walker_9"]
         assert "Walker_9" not in stage.hazards
         assert stage.hazards
     finally:
         stage.destroy()
+
+
+def test_what_cannot_be_set_up_of_a_benchmarks_route_is_skipped_and_leaves_nobody_behind(server):
+    _, world, _ = server
+    first = load_scenario("night_clear").load_routes()[2].scenarios[0]
+    light = ScenarioSpec("Light_9", "VanillaSignalizedTurnEncounterRedLight", first.trigger, {}, "routes.xml:7")
+    unknown = {"walker_model": {"value": "walker.yeti"}, "distance": {"value": "12"}}
+    walker = ScenarioSpec("Walker_9", "ParkingCrossingPedestrian", first.trigger, unknown, "routes.xml:9")
+    bare = staged(server, leaves_out=True)
+    counted = len(bare._spawner.actors)
+    bare.destroy()
+    for add, why in (
+        (light, "routes.xml:7: no traffic light on the route ahead of scenario Light_9"),
+        (walker, "routes.xml:9: Walker_9: the server has no blueprint 'walker.yeti'"),
+    ):
+        stage = staged(server, add=add, leaves_out=True)
+        try:
+            world.tick()
+            assert stage.left_out == {add.name: why}
+            assert list(stage.hazards) == list(bare.hazards)
+            assert len(stage._spawner.actors) == counted
+            assert len(moving_parts(world)) == counted
+        finally:
+            stage.destroy()
+            world.tick()
 
 
 def test_at_night_lamps_and_low_beams_burn_and_the_stopped_car_is_dark(server):

@@ -74,6 +74,16 @@ def test_an_end_behind_the_start_leads_once_round():
     assert len(manoeuvres(route)) > 5
 
 
+@pytest.mark.parametrize("again_m", [80.0, 78.0, 60.0])
+@pytest.mark.parametrize("end_m", [80.0, 110.0])
+def test_key_points_that_repeat_or_lie_a_little_behind_lead_nowhere_round(again_m, end_m):
+    """A route of Bench2Drive's repeats one."""
+    along_m = [40.0, 40.0, 80.0, again_m, end_m, end_m - 1.0]
+    route = plan(elm02(), [lane_location(elm02(), (5, -1, at_m)) for at_m in along_m])
+    assert route.length_m == pytest.approx(end_m - 40.0, abs=1.1)
+    assert_leads_on(route)
+
+
 def test_lane_changes_are_planned_where_the_markings_allow_them():
     route = plan(street(), [(50.0, 1.75, 0.0), (300.0, 5.25, 0.0)])
     assert RoadOption.CHANGELANERIGHT in manoeuvres(route)

@@ -71,6 +71,25 @@ def test_weather_changes_linearly_along_the_route(tmp_path):
     assert weather_at((), 10.0) == {"sun_altitude_angle": 70.0, "cloudiness": 50.0}
 
 
+def test_what_a_routes_weather_leaves_out_is_as_in_the_leaderboard(tmp_path):
+    shorter = LEADERBOARD_2.replace('cloudiness="10" sun_altitude_angle="-20" fog_density="0"', 'precipitation="40"')
+    (route,) = parse_routes(write(tmp_path, shorter))
+    assert route.weathers[0].parameters == {"cloudiness": 50.0, "sun_altitude_angle": 70.0, "precipitation": 40.0}
+    half = weather_at(route.weathers, 50.0)
+    assert half == {"cloudiness": 40.0, "sun_altitude_angle": 55.0, "precipitation": 20.0, "fog_density": 30.0}
+    # That of 1.0 begins with CARLA's own.
+    (older,) = parse_routes(write(tmp_path, LEADERBOARD_1.replace(' sun_altitude_angle="70"', "")))
+    assert weather_at(older.weathers, 0.0) == {"cloudiness": 0.0}
+
+
+def test_what_only_one_of_two_weathers_names_is_carlas_own_in_the_other(tmp_path):
+    hazy = LEADERBOARD_2.replace('fog_density="60"', 'rayleigh_scattering_scale="1.0331"')
+    (route,) = parse_routes(write(tmp_path, hazy.replace('fog_density="0"', 'fog_density="10"')))
+    half = weather_at(route.weathers, 50.0)
+    assert half["rayleigh_scattering_scale"] == pytest.approx(0.5331)  # 0.0331 in CARLA
+    assert half["fog_density"] == 5.0
+
+
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
@@ -191,6 +210,14 @@ def test_a_subset_that_the_file_does_not_have_is_one_line(tmp_path, text, says):
 def test_a_large_file_does_not_list_all_its_routes_in_an_error(tmp_path):
     with pytest.raises(ScenarioError, match=r"no route '500': the file has 220, from 1 to 220$"):
         select_routes(numbered(tmp_path, range(1, 221)), ["500"])
+
+
+@pytest.mark.parametrize("encoding", ["klingon", "gbk", "idna"])
+def test_an_encoding_that_cannot_be_read_is_one_line(tmp_path, encoding):
+    declared = f'<?xml version="1.0" encoding="{encoding}"?>\n{textwrap.dedent(LEADERBOARD_2).strip()}'
+    with pytest.raises(ScenarioError, match=r"routes\.xml: cannot be read: .*(encoding|codec)") as error:
+        parse_routes(write(tmp_path, declared))
+    assert "\n" not in str(error.value)
 
 
 def test_a_missing_file_is_one_line(tmp_path):
