@@ -81,7 +81,7 @@ def metric_rows(pairs: Sequence[Pair], by: dict[str, Fusion], backbone: Backbone
                 if backbone is not None:
                     values["distance clear"] = picture_distance(fused, images.clear, backbone)
             ends = {name: min(values[name], MOST_PSNR_DB) for name in values if name.startswith("PSNR")}
-            rows.append({"pair": str(pair.visible), "condition": condition_of(pair), "fusion": name} | values | ends)
+            rows.append({"pair": str(pair.visible), "condition": condition_of(pair), "fusion": name, **values, **ends})
     return rows
 
 
