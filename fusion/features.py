@@ -28,6 +28,7 @@ from fusion import limits
 from fusion.backbones import DEFAULT, Backbone, load_backbones, unit_features
 from fusion.cache import EnsembleCache, read_shard, write_manifest, write_shard
 from fusion.errors import FusionError
+from fusion.files import make_folder
 from fusion.progress import bar
 from fusion.statistics import feature_statistics
 
@@ -46,10 +47,7 @@ def draw_features(
 ) -> Path:
     """Fills the folder of this backbone, which lies on `device`, and number of samples (0: all), and returns it. What
     is damaged there is named on standard error and drawn again."""
-    drawn = int(cache.settings["samples"])
-    if samples > drawn:
-        raise FusionError(f"{cache.folder} holds {drawn} samples per pair, not {samples}")
-    samples = samples or drawn
+    samples = cache.used(samples)
     settings = {"backbone": backbone.identity, "samples": samples, "stride_px": backbone.stride_px}
     folder = _folder_of(cache, backbone, samples)
     before = _open(folder, settings)
@@ -103,10 +101,7 @@ def _folder_of(cache: EnsembleCache, backbone: Backbone, samples: int) -> Path:
 
 def _open(folder: Path, settings: dict[str, Any]) -> list[dict[str, Any]]:
     if not (folder / "manifest.json").exists():
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise FusionError(f"{folder} cannot be made: {error.strerror}") from None
+        make_folder(folder)
         return []
     manifest = _manifest(folder)
     for key, value in settings.items():

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from harness.cores import usable_cores
 from harness.lifeline import die_with_parent
 
 LOADING_S = 3.0
@@ -39,7 +40,7 @@ def main(parent_pid: int, room: Path) -> None:
     _load()
     waiting, running = list(PARTS), dict[int, str]()
     while waiting or running:
-        while waiting and len(running) < len(os.sched_getaffinity(0)):
+        while waiting and len(running) < usable_cores():
             name = waiting.pop(0)
             running[_forked(name, room / name)] = name
         pid, status = os.wait()
