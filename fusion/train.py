@@ -251,7 +251,7 @@ def train(folders: list[Path], ensembles: Path, out: Path, recipe: Recipe, log_e
             group["lr"] = learning_rate(recipe, step)
         loss, terms = loss_of(student, processes.here(batch), recipe, scale, backbones)
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         processes.average_gradients(student)
         torch.nn.utils.clip_grad_norm_(student.parameters(), 1.0)
         optimizer.step()

@@ -197,7 +197,7 @@ def train(folders: list[Path], out: Path, recipe: Recipe, log_every: int = 200, 
         for part in zip(*(tensor.chunk(recipe.accumulate) for tensor in whole)):
             with torch.autocast(torch.device(recipe.device).type, torch.bfloat16, enabled=recipe.bf16):
                 loss = diffusion.loss_at(network, *part) / recipe.accumulate
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             total += float(loss.detach())
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()

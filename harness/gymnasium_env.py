@@ -172,7 +172,7 @@ class DriveEnv(gymnasium.Env[Observation, Action]):
         self._is_driving = not (outcome.terminated or outcome.truncated)
         return self._observation(outcome), outcome.reward, outcome.terminated, outcome.truncated, outcome.info
 
-    def render(self) -> NDArray[np.uint8] | None:  # type: ignore[override]
+    def render(self) -> NDArray[np.uint8] | None:
         """(H, W, 3): RGB | thermal | fused of the moment."""
         if self.render_mode is None:
             gymnasium.logger.warn('render: make the environment with render_mode="rgb_array"')
