@@ -21,7 +21,7 @@ def line_of(outcome: Outcome, folder: RunFolder) -> str:
     """One line on how an episode ended."""
     job = outcome.job
     if outcome.finished is None:
-        return f"{job.name}: no result after {outcome.attempts} attempts: {outcome.reason} (log: {job.log})"
+        return f"{job.name}: no result after {counted(outcome.attempts, 'attempt')}: {outcome.reason} (log: {job.log})"
     request = job.request
     record = read_episode(folder.episode(request["route_id"], request["arm"], request["seed"]))
     if record.is_crash:

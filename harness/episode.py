@@ -249,7 +249,9 @@ class _Drive:
                 self._fail(Failure.AGENT_CRASHED, error)
                 break
             self._loop.act(control)
-            if len(self.ticks) % REPORT_EVERY_TICKS == 0 or time.monotonic() - reported > REPORT_EVERY_S:
+            # After the first tick the limit of `--tick-limit` holds.
+            is_due = len(self.ticks) == 1 or len(self.ticks) % REPORT_EVERY_TICKS == 0
+            if is_due or time.monotonic() - reported > REPORT_EVERY_S:
                 reported = time.monotonic()  # of a slow agent, too: whoever is silent is taken for one that hangs
                 self._report(now.tick.time_s, reported - began)
         self._keep(self._loop.finish())

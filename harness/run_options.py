@@ -6,7 +6,7 @@ import argparse
 
 from agents.loader import BUILT_IN
 from harness.arms import CHOICES
-from harness.executor import TICK_LIMIT_S
+from harness.executor import FIRST_TICK_LIMIT_S, TICK_LIMIT_S
 from harness.options import Parser, given, metres, path, share, whole
 from results.scores import DEFAULT_VERSION, METRIC_VERSIONS
 
@@ -132,6 +132,7 @@ def parser_of(description: str) -> argparse.ArgumentParser:
         type=whole(1, 1_000_000),
         default=round(TICK_LIMIT_S),
         metavar="S",
-        help="a drive that does not tick for so many seconds is ended and run again (default: %(default)s)",
+        help="a drive that does not tick for so many seconds is ended and run again (default: %(default)s); until its "
+        f"first tick it has {FIRST_TICK_LIMIT_S:.0f} or, if that is more, as many",
     )
     return parser

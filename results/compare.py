@@ -19,6 +19,7 @@ from rich.table import Table
 
 from results import atomic, statistics
 from results.arms import BASELINE
+from results.counting import counted
 from results.layout import RunFolder
 from results.manifest import Manifest
 from results.record import EpisodeRecord, RecordError
@@ -58,10 +59,13 @@ class Run:
         return {record.route_id: record.route_xy for record in self.records if record.route_xy}
 
     def scores(self, arm: str, version: str, without_crashed: bool = False) -> dict[tuple[str, int], float]:
-        """Of the drives that are there: those that are still to come are no zeros here."""
-        there = {(record.route_id, record.seed) for record in self.records if record.arm == arm}
-        every = driving_scores(self.manifest, self.records, arm, version, without_crashed)
-        return {key: score for key, score in every.items() if key in there}
+        """Of the drives that are there: those that are still to come are no zeros."""
+        return driving_scores(self.records, arm, version, without_crashed)
+
+    def episodes(self, arms: Collection[str]) -> dict[str, int]:
+        """How many drives these arms are to have, and have."""
+        driven = sum(record.arm in arms for record in self.records)
+        return {"expected": self.manifest.expected_episodes * len(arms), "driven": driven}
 
     def crashed(self, arm: str, keys: Collection[tuple[str, int]]) -> int:
         """How many of these drives."""
@@ -74,7 +78,9 @@ def compare(first: RunFolder, second: RunFolder, version: str = "", arms: Sequen
     Pairs are drives of the same arm, route and seed. `gains` is the difference of what an arm gains over rgb: what
     changed rgb itself (another agent, say) is no part of it. Crashed drives count as zero; for an arm that has any,
     `crashed` tells how many in each run, and `without_crashed` the difference without their pairs (None where none is
-    left). `version` is that of the score, by default that of the first run.
+    left). `episodes` tells for each run how many drives of these arms there are to be and are: no drive that is missing
+    makes a pair. `left_out` tells of every other arm (of `arms` where they are named) why. `version` is that of the
+    score, by default that of the first run.
     RecordError says why the runs cannot be compared.
     """
     one, other = (Run(folder, *read_run(folder)) for folder in (first, second))
@@ -103,6 +109,8 @@ def compare(first: RunFolder, second: RunFolder, version: str = "", arms: Sequen
         "runs": [str(run.folder.path) for run in (one, other)],
         "metric_version": version,
         "differing": _differing(one.manifest, other.manifest),
+        "episodes": [run.episodes(shared) for run in (one, other)],
+        "left_out": _left_out(one, other, found, arms),
         "arms": {arm: pair for arm, pair in found.items() if pair},
         "gains": {arm: pair for arm, pair in gains.items() if pair},
         "crashed": crashed,
@@ -110,6 +118,13 @@ def compare(first: RunFolder, second: RunFolder, version: str = "", arms: Sequen
             arm: _paired(one.scores(arm, version, True), other.scores(arm, version, True)) for arm in crashed
         },
     }
+
+
+def _left_out(one: Run, other: Run, found: Mapping[str, Any], arms: Sequence[str]) -> dict[str, str]:
+    """By arm, why it is not compared."""
+    had = [run.manifest.arms for run in (one, other)]
+    why = {arm: f"{'AB'[arm in had[0]]} has no such arm" for arm in arms or {**had[0], **had[1]} if arm not in found}
+    return why | {arm: "there is no drive of it that both have" for arm, pair in found.items() if pair is None}
 
 
 def _apart_m(one: Sequence[tuple[float, float]], other: Sequence[tuple[float, float]]) -> float:
@@ -164,6 +179,12 @@ def _told(found: Mapping[str, Any], console: Console) -> None:
     tell(f"A = {first}\nB = {second}")
     named = [f"{name} ({', '.join(_short(v) for v in values)})" for name, values in found["differing"].items()]
     tell(f"they differ in {'; '.join(named)}" if named else "they were asked for the same")
+    for run, count in zip("AB", found["episodes"]):
+        if count["driven"] < count["expected"]:
+            drives = counted(count["expected"], "drive")
+            tell(f"{run} has {count['driven']} of {drives}; compared are those that both have")
+    for arm, why in found["left_out"].items():
+        tell(f"{arm} is left out: {why}")
     table = Table(title=f"driving score, {found['metric_version']}")
     for heading in ("arm", "A", "B", "B - A", "95 % interval", "better, worse, equal"):
         table.add_column(heading, justify="left" if heading == "arm" else "right")

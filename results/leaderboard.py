@@ -45,17 +45,19 @@ _SCORES = {
 
 
 def to_json(manifest: Manifest, records: Sequence[EpisodeRecord], version: str | None = None) -> dict[str, Any]:
-    """`records` are those of one arm, in the order in which they count; missing ones weigh on the mean as zeros."""
+    """`records` are those of one arm, in the order in which they count; missing ones weigh on the mean as zeros. Before
+    the first there is nothing to be said of all: the leaderboard's own file has nothing there, either."""
     version = version or manifest.metric_version
     total = manifest.expected_episodes
     records = [record.judged_by(version) for record in records]
     scores = [record.score(version) for record in records]
     overall = _global_record(manifest, records, scores, total)
     means, per_km = overall["scores_mean"], overall["infractions"]
+    values = [str(means[key]) for key in _SCORES] + [str(per_km[kind.value]) for _, kind in _LABELLED]
     entry_status = _entry_status(records, total)
     return {
         "_checkpoint": {
-            "global_record": overall,
+            "global_record": overall if records else {},
             "progress": [len(records), total],
             "records": [
                 _record(manifest, index, record, score) for index, (record, score) in enumerate(zip(records, scores))
@@ -64,8 +66,8 @@ def to_json(manifest: Manifest, records: Sequence[EpisodeRecord], version: str |
         "entry_status": entry_status,
         "eligible": entry_status == "Finished",
         "sensors": list(dict.fromkeys(icon for record in records for icon in record.sensors)),
-        "values": [str(means[key]) for key in _SCORES] + [str(per_km[kind.value]) for _, kind in _LABELLED],
-        "labels": list(LABELS),
+        "values": values if records else [],
+        "labels": list(LABELS) if records else [],
         "metric_version": version,
     }
 

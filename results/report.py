@@ -70,7 +70,7 @@ def html(folder: RunFolder, manifest: Manifest, records: Sequence[EpisodeRecord]
             len(manifest.seeds),
         ),
         left_out=left_out,
-        droplets_svg=plots.droplets_svg(figures["droplets"]) if len(figures["droplets"] or ()) > 1 else "",
+        droplets_svg=_droplets_svg(figures["droplets"] or ()),
         infraction_rows=sections.infraction_rows(manifest, figures),
         metric_versions=METRIC_VERSIONS,
         min_routes=MIN_ROUTES,
@@ -83,45 +83,36 @@ def _scores_of(manifest: Manifest, records: Sequence[EpisodeRecord], arm: str) -
     return [record.score(manifest.metric_version).driving_score for record in summary.of_arm(records, arm)]
 
 
+def _droplets_svg(droplets: Sequence[Mapping[str, Any]]) -> str:
+    """Nothing where there is one size alone, or no difference yet."""
+    are_compared = any(entry["paired"]["difference"] is not None for entry in droplets)
+    return plots.droplets_svg(droplets) if len(droplets) > 1 and are_compared else ""
+
+
 def _readable(found: Mapping[str, Any]) -> dict[str, Any]:
-    """A summary without means and differences of arms that are still being driven: zeros in place of what is to come
-    would make them, and there is nothing to be read from these."""
+    """A summary without means of arms that are still being driven: zeros in place of what is to come would make them,
+    and there is nothing to be read from these."""
     whole = {arm for arm, of in found["arms"].items() if of["episodes"]["driven"] == of["episodes"]["expected"]}
-    nothing = {"difference": None, "ci95": None}
     no_scores = dict.fromkeys(summary.SCORE_NAMES)
 
     def arm(name: str, of: Mapping[str, Any]) -> dict[str, Any]:
         metrics = dict.fromkeys(METRIC_VERSIONS, no_scores)
         return {**of} if name in whole else {**of, **no_scores, "success_rate": None, "metrics": metrics}
 
-    def pair(one: Mapping[str, Any] | None, *arms: str) -> Any:
-        if one is None or whole >= set(arms):
-            return one
-        return nothing | {"without_crashed": nothing, "metrics": dict.fromkeys(METRIC_VERSIONS, nothing)}
-
     def recovery(one: Mapping[str, Any] | None, treatment: str) -> Any:
         is_told = whole >= {BASELINE, treatment, CEILING} and not wording.crashed_of_recovery(found, treatment)
         return one if is_told else None
 
-    def other(entry: Mapping[str, Any], pairs: Mapping[str, tuple[str, str]]) -> dict[str, Any]:
-        scores = {} if entry["arm"] in whole else no_scores
-        return {**entry, **scores, **{name: pair(entry[name], *arms) for name, arms in pairs.items()}}
+    def other(entry: Mapping[str, Any]) -> dict[str, Any]:
+        return {**entry} if entry["arm"] in whole else {**entry, **no_scores}
 
-    baseline, treatment = BASELINE, TREATMENT
     return {
         **found,
         "arms": {name: arm(name, of) for name, of in found["arms"].items()},
-        "paired": pair(found["paired"], baseline, treatment),
-        "recovery": recovery(found["recovery"], treatment),
+        "recovery": recovery(found["recovery"], TREATMENT),
         "droplets": found["droplets"]
-        and [
-            other(entry, {"paired": (baseline, entry["arm"])}) | {"recovery": recovery(entry["recovery"], entry["arm"])}
-            for entry in found["droplets"]
-        ],
-        "other_fusions": [
-            other(entry, {"over_rgb": (baseline, entry["arm"]), "fused_over": (entry["arm"], treatment)})
-            for entry in found["other_fusions"]
-        ],
+        and [other(entry) | {"recovery": recovery(entry["recovery"], entry["arm"])} for entry in found["droplets"]],
+        "other_fusions": [other(entry) for entry in found["other_fusions"]],
     }
 
 

@@ -2,9 +2,10 @@
 
 The same drives give byte-identical files, apart from wall-clock figures: `times` in the summary, `duration_system` in
 the leaderboard's schema.
-Crashed and missing episodes count as zero in every headline figure; next to it stands the same figure without them
-(`without_crashed`), since both readings are in use. Neither the infractions nor the kilometres of a crashed drive
-count: what cannot be vouched for is no rate.
+Crashed and missing episodes count as zero in every figure of an arm; next to it stands the same figure without them
+(`without_crashed`), since both readings are in use. What compares arms counts crashed ones the same two ways, but is
+null as long as one of these arms lacks drives: zeros in place of what is to come would make it. Neither the
+infractions nor the kilometres of a crashed drive count: what cannot be vouched for is no rate.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from typing import Any
 
 from results import atomic, leaderboard, statistics
@@ -24,6 +25,21 @@ from results.record import EpisodeRecord, RecordError, read_episode
 from results.scores import METRIC_VERSIONS
 
 SCORE_NAMES = ("driving_score", "route_completion", "infraction_penalty")
+
+NO_DIFFERENCE: Mapping[str, Any] = {
+    **dict.fromkeys(field.name for field in fields(statistics.Paired)),
+    "pairs": 0,
+    "routes": 0,
+    "includes_zero": None,
+    "sample_too_small": None,
+}
+"""In place of a difference: no pair of drives is left, or drives are missing."""
+
+NO_RECOVERY: Mapping[str, Any] = {
+    **dict.fromkeys(field.name for field in fields(statistics.Recovery)),
+    "pairs": 0,
+    "reason": "drives are missing",
+}
 
 
 def write(folder: RunFolder) -> dict[str, Any]:
@@ -97,7 +113,8 @@ def summarise(manifest: Manifest, records: Sequence[EpisodeRecord]) -> dict[str,
                 "draws": "routes, then their seeds",
                 "interval": "expanded percentile",
             },
-            "crashed_and_missing": "zero; figures without them under without_crashed",
+            "crashed_and_missing": "zero in the figures of an arm, without them under without_crashed; no difference "
+            "of arms that lack drives",
         },
         "times": {arm: _times(of_arm(records, arm)) for arm in manifest.arms},
     }
@@ -108,14 +125,19 @@ def of_arm(records: Sequence[EpisodeRecord], arm: str) -> list[EpisodeRecord]:
 
 
 def driving_scores(
-    manifest: Manifest, records: Sequence[EpisodeRecord], arm: str, version: str, without_crashed: bool = False
+    records: Sequence[EpisodeRecord], arm: str, version: str, without_crashed: bool = False
 ) -> dict[tuple[str, int], float]:
-    """By (route, seed). Episodes that crashed or are missing are zero, or left out."""
-    driven = {(r.route_id, r.seed): r for r in of_arm(records, arm)}
-    if without_crashed:
-        return {key: r.score(version).driving_score for key, r in driven.items() if not r.is_crash}
-    expected = [(route.id, seed) for route in manifest.routes for seed in manifest.seeds]
-    return {key: driven[key].score(version).driving_score if key in driven else 0.0 for key in expected}
+    """By (route, seed), of the drives that are there. Those that crashed are zero, or left out."""
+    return {
+        (record.route_id, record.seed): record.score(version).driving_score
+        for record in of_arm(records, arm)
+        if not (without_crashed and record.is_crash)
+    }
+
+
+def _are_driven(manifest: Manifest, records: Sequence[EpisodeRecord], *arms: str) -> bool:
+    """Whether no drive of these arms is missing."""
+    return all(len(of_arm(records, arm)) == manifest.expected_episodes for arm in arms)
 
 
 def routes_csv(records: Sequence[EpisodeRecord], version: str) -> str:
@@ -244,11 +266,10 @@ def _both_ways(
     treatment: str = TREATMENT,
     baseline: str = BASELINE,
 ) -> dict[str, Any]:
-    """With crashed and missing drives as zeros, and without them."""
+    """With crashed drives as zeros, and without them."""
     found = _difference(manifest, records, version, treatment=treatment, baseline=baseline)
-    of = [record for record in records if record.arm in (baseline, treatment)]
-    is_whole = len(of) == 2 * manifest.expected_episodes and not any(record.is_crash for record in of)
-    without = found if is_whole else _difference(manifest, records, version, True, treatment, baseline)
+    is_sound = not any(record.is_crash for record in records if record.arm in (baseline, treatment))
+    without = found if is_sound else _difference(manifest, records, version, True, treatment, baseline)
     return {**found, "without_crashed": without}
 
 
@@ -260,10 +281,12 @@ def _difference(
     treatment: str = TREATMENT,
     baseline: str = BASELINE,
 ) -> dict[str, Any]:
-    of = [driving_scores(manifest, records, arm, version, without_crashed) for arm in (baseline, treatment)]
+    if not _are_driven(manifest, records, baseline, treatment):
+        return dict(NO_DIFFERENCE)
+    of = [driving_scores(records, arm, version, without_crashed) for arm in (baseline, treatment)]
     result = statistics.paired(of[0], of[1])
     if result is None:
-        return {"difference": None, "ci95": None, "pairs": 0, "routes": 0}
+        return dict(NO_DIFFERENCE)
     return {
         **asdict(result),
         "includes_zero": result.includes_zero,
@@ -274,9 +297,12 @@ def _difference(
 def _recovery(
     manifest: Manifest, records: Sequence[EpisodeRecord], version: str, treatment: str = TREATMENT
 ) -> dict[str, Any] | None:
-    if not {BASELINE, treatment, CEILING} <= manifest.arms.keys():
+    compared = (BASELINE, treatment, CEILING)
+    if not manifest.arms.keys() >= set(compared):
         return None
-    of = [driving_scores(manifest, records, arm, version) for arm in (BASELINE, treatment, CEILING)]
+    if not _are_driven(manifest, records, *compared):
+        return dict(NO_RECOVERY)
+    of = [driving_scores(records, arm, version) for arm in compared]
     result = statistics.recovery(of[0], of[1], of[2])
     return None if result is None else _rounded(asdict(result))
 

@@ -36,7 +36,8 @@ def headline(summary: Mapping[str, Any]) -> Headline:
     recovered = "" if early or any(_undriven(summary, arm) for arm in summary["arms"]) else _recovered(summary)
     if recovered:
         sentences.append(recovered)
-    sentences += [_undriven(summary, entry["arm"]) or _other_droplets(summary, entry) for entry in _others(summary)]
+    for entry in _others(summary):
+        sentences += filter(None, [_undriven(summary, entry["arm"]) or _other_droplets(summary, entry)])
     for entry in summary["other_fusions"]:
         sentences += filter(None, [_undriven(summary, entry["arm"]) or _other_fusion(summary, entry)])
     title = _early_title(summary) if early else _title(summary) + ("; crashed drives left out" if crashed else "")
@@ -214,6 +215,8 @@ def _left_out(summary: Mapping[str, Any], arm: str) -> str:
 
 
 def _other_droplets(summary: Mapping[str, Any], entry: Mapping[str, Any]) -> str:
+    if _undriven(summary, BASELINE):
+        return ""
     paired = entry["paired"]["without_crashed"]
     fog = f"fog of droplets of {entry['radius_um']:g} um, in which infrared fades {fading(entry['lwir_over_visible'])}"
     if paired["difference"] is None:
@@ -278,7 +281,7 @@ def _cautions(summary: Mapping[str, Any]) -> list[str]:
     missing = {name: arm["episodes"]["expected"] - arm["episodes"]["driven"] for name, arm in summary["arms"].items()}
     paired = summary["paired"]
     early = any(missing[arm] for arm in _compared(summary))
-    found = paired and (paired if early else paired["without_crashed"])
+    found = paired and paired["without_crashed"]
     if found and found["difference"] is not None and found["sample_too_small"]:
         cautions.append(
             f"{counted(found['routes'], 'route')} cannot support a conclusion in either direction: with fewer than "

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
+import pytest
 from rich.console import Console
 
-from harness.console import print_summary
+from harness.console import line_of, print_summary
+from harness.executor import Job, Outcome
 from harness.progress import RunDisplay
+from results.layout import RunFolder
 
 PROGRESS = {
     "event": "progress",
@@ -60,3 +64,11 @@ def test_names_in_brackets_are_shown_as_they_are() -> None:
     empty = {"paired": None, "recovery": None, "droplets": None, "other_fusions": []}
     print_summary({**figures, **empty}, Console(file=text, width=100))
     assert "fog · [/new]/a.py · bench2drive" in text.getvalue()
+
+
+@pytest.mark.parametrize(("attempts", "told"), [(0, "0 attempts"), (1, "1 attempt"), (3, "3 attempts")])
+def test_a_drive_without_a_result_says_after_how_many_attempts(attempts: int, told: str) -> None:
+    outcome = Outcome(Job("1-rgb-seed0", {}, Path("logs/1.log")), None, "the server ended", attempts)
+    assert line_of(outcome, RunFolder(Path("out"))) == (
+        f"1-rgb-seed0: no result after {told}: the server ended (log: logs/1.log)"
+    )

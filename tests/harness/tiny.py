@@ -153,7 +153,7 @@ class Deadly(AutonomousAgent):
         self.steps += 1
         if self.steps == 5 and self.number == 1:
             ctypes.string_at(0)
-        if self.steps == 15 and self.number == 2:  # later than the first report of progress
+        if self.steps == 2 and self.number == 2:
             subprocess.Popen(["sleep", "600"])
             while True:
                 time.sleep(1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -23,12 +24,12 @@ CLEAN = (completion(100.0),)
 
 
 def run(path: Path, hits: Mapping[str, int], drives: int = 6, **changes: Any) -> RunFolder:
-    """rgb and fused on six routes; each arm hits somebody on so many of the first of them."""
+    """rgb and fused on six routes, or the arms of `hits`; each hits somebody on so many of the first of them."""
     folder, config = RunFolder(path), {**CONFIG, **changes}
-    asked = manifest(seeds=(0,), arms={"rgb": "night", "fused": "night"})
+    asked = manifest(seeds=(0,), arms=dict.fromkeys(hits, "night"))
     routes = tuple(replace(route, town=changes.get("town", "Elm02")) for route in asked.routes)
     write_manifest(folder, replace(asked, config=config, config_hash=config_hash(config), routes=routes))
-    for arm in ("rgb", "fused"):
+    for arm in hits:
         for number, route in enumerate(ROUTES[:drives]):
             events = HIT if number < hits[arm] else CLEAN
             one = record(route.id, arm, 0, events, config_hash=config_hash(config))
@@ -116,6 +117,28 @@ def test_a_crashed_drive_is_a_zero_as_in_the_report(tmp_path: Path, capsys: pyte
     assert main([str(before.path), str(after.path)]) == 0
     said = capsys.readouterr().out
     assert "Crashed drives of fused count as zero, 1 in B. Without them B - A is +0.0, 95 % interval [+0.0, " in said
+
+
+def test_missing_drives_and_arms_that_are_left_out_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = run(tmp_path / "before", {"rgb": 6, "fused": 3, "clear": 0, "average": 0})
+    after = run(tmp_path / "after", {"rgb": 6, "fused": 0, "average": 0, "thermal": 0}, drives=4)
+    for episode in after.path.glob("episodes/*-average-*"):
+        shutil.rmtree(episode)
+    out = tmp_path / "figures.json"
+    assert main([str(before.path), str(after.path), "--json", str(out)]) == 0
+    found = json.loads(out.read_text())
+    assert found["episodes"] == [{"expected": 18, "driven": 18}, {"expected": 18, "driven": 8}]
+    no_drive = "there is no drive of it that both have"
+    assert found["left_out"] == {"clear": "B has no such arm", "thermal": "A has no such arm", "average": no_drive}
+    lines = capsys.readouterr().out.splitlines()
+    assert "B has 8 of 18 drives; compared are those that both have" in lines
+    assert [line for line in lines if "left out" in line] == [
+        "clear is left out: B has no such arm",
+        "thermal is left out: A has no such arm",
+        f"average is left out: {no_drive}",
+    ]
+    assert not any(line.startswith("A has") for line in lines)
+    assert compare(before, after, arms=["rgb"])["left_out"] == {}  # whoever names arms leaves the others out
 
 
 def test_what_is_no_comparison_is_told_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -176,7 +176,13 @@ def test_lanes_left_are_given_in_kilometres_and_not_divided() -> None:
 
 def test_nothing_driven_is_not_divided_by_zero() -> None:
     assert infractions_per_km([record(events=(event(EventKind.RED_LIGHT),))])["red_light"] == 1000.0
-    assert to_json(TWO_ROUTES, [])["_checkpoint"]["global_record"]["scores_mean"]["score_composed"] == 0.0
+
+
+def test_before_the_first_drive_the_file_says_nothing_of_all_as_the_leaderboards_own() -> None:
+    file = to_json(TWO_ROUTES, [])
+    assert file["_checkpoint"] == {"global_record": {}, "progress": [0, 2], "records": []}
+    assert (file["values"], file["labels"], file["sensors"]) == ([], [], [])
+    assert (file["entry_status"], file["eligible"]) == ("Started", False)
 
 
 def test_sensor_icons_come_once_each() -> None:

@@ -215,6 +215,18 @@ def test_an_unfinished_run_shows_no_difference_that_its_title_forbids(tmp_path: 
     assert "+25.0" not in text
 
 
+def test_droplets_without_a_baseline_yet_have_no_picture(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    arms = dict.fromkeys(("rgb", "fused", "fused_10um"), "fog")
+    droplets = {"fused": SMALL, "fused_10um": LARGE}
+    write_manifest(folder, manifest(routes=ROUTES[:1], seeds=(0,), arms=arms, droplets=droplets))
+    for arm in ("fused", "fused_10um"):
+        write_episode(folder.episode(ROUTES[0].id, arm, 0), record(ROUTES[0].id, arm), [])
+    text = report.write(folder).read_text(encoding="utf-8")
+    Page(text)
+    assert "Paired difference by radius" not in text
+
+
 def test_small_p_values_are_not_called_nothing(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
     routes = tuple(RouteEntry(str(number), "", "Elm02") for number in range(12))

@@ -2,6 +2,7 @@ import csv
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -152,8 +153,63 @@ def test_crashed_and_missing_drives_are_counted_both_ways(tmp_path: Path) -> Non
     assert not figures["complete"]
 
 
+def shape(value: Any) -> Any:
+    """The keys alone."""
+    if isinstance(value, dict):
+        return {key: shape(item) for key, item in value.items()}
+    return [shape(item) for item in value] if isinstance(value, list) and value and isinstance(value[0], dict) else None
+
+
+def differences(value: Any) -> list[Any]:
+    """Whatever is said anywhere of how arms differ."""
+    if isinstance(value, list):
+        return [found for item in value for found in differences(item)]
+    if not isinstance(value, dict):
+        return []
+    names = ("difference", "ci95", "ratio", "won", "lost", "p_sign", "p_wilcoxon", "better", "worse", "equal")
+    return [value[name] for name in names if name in value] + differences(list(value.values()))
+
+
+@pytest.mark.parametrize("missing", ["rgb", "fused"])
+def test_drives_that_are_missing_make_no_difference_and_every_key_stays(missing: str) -> None:
+    arms = dict.fromkeys(("rgb", "fused", "clear", "fused_10um", "average"), "fog")
+    asked = manifest(routes=PAIR, seeds=(0,), arms=arms, droplets={"fused": SMALL, "fused_10um": LARGE})
+    hit = (event(EventKind.COLLISION_PEDESTRIAN), completion(100.0))
+    drives = [
+        record(route.id, arm, events=hit if arm == "rgb" else (completion(100.0),)) for route in PAIR for arm in arms
+    ]
+    compared = ("paired", "recovery", "droplets", "other_fusions")
+    whole, part = (
+        summary.summarise(asked, records) for records in (drives, [one for one in drives if one.arm != missing])
+    )
+    for name in compared:
+        assert shape(part[name]) == shape(whole[name])
+        assert None not in differences(whole[name])
+    for name in compared[:2]:
+        assert set(differences(part[name])) == {None}
+    assert part["recovery_ratio"] is None
+    assert part["recovery"]["reason"] == "drives are missing"
+    assert (part["paired"]["pairs"], part["paired"]["without_crashed"]["pairs"]) == (0, 0)
+    assert part["arms"][missing]["episodes"] == {"expected": 2, "driven": 0, "crashed": 0}
+    assert part["arms"][missing]["driving_score"] == 0.0
+    # What does not hang on the missing drives is told as before.
+    (other,) = part["other_fusions"]
+    assert [other[name]["difference"] for name in ("over_rgb", "fused_over")] == (
+        [None, 0.0] if missing == "rgb" else [50.0, None]
+    )
+    small, large = (entry["paired"]["difference"] for entry in part["droplets"])
+    assert (small, large) == ((None, None) if missing == "rgb" else (None, 50.0))
+
+
+def test_one_missing_drive_is_enough_and_a_crashed_one_is_none(tmp_path: Path) -> None:
+    there = [record(FIRST, "rgb"), record(SECOND, "rgb"), record(FIRST, "fused")]
+    assert summary.write(kept(tmp_path, *there))["paired"]["difference"] is None
+    crashed = record(SECOND, "fused", events=(), failure=Failure.AGENT_CRASHED)
+    assert summary.write(kept(tmp_path, *there, crashed))["paired"]["difference"] == -50.0
+
+
 def test_a_run_without_a_clear_arm_has_no_recovery_ratio(tmp_path: Path) -> None:
-    folder = RunFolder(tmp_path)
+    folder = kept(tmp_path, *(record(route, arm) for route in (FIRST, SECOND) for arm in ("rgb", "fused")))
     write_manifest(folder, manifest(routes=PAIR, seeds=(0,), arms={"rgb": "night", "fused": "night"}))
     figures = summary.write(folder)
     assert figures["recovery_ratio"] is None

@@ -173,6 +173,19 @@ def test_arms_that_are_still_being_driven_are_not_compared() -> None:
     assert not any("um" in caution.split() for caution in words.cautions)
 
 
+def test_what_baseline_drives_are_missing_for_is_not_spoken_of() -> None:
+    how = {"rgb": HIT, "fused": CLEAN, "fused_10um": CLEAN, "restored": CLEAN}
+    records = [record(route.id, arm, 0, events) for route in ROUTES for arm, events in how.items()]
+    asked = manifest(seeds=(0,), arms=dict.fromkeys(how, "fog"), droplets={"fused": SMALL, "fused_10um": LARGE})
+    words = wording.headline(summary.summarise(asked, records[1:]))
+    assert words.sentences[1:] == (
+        "Of the rgb arm 5 of 6 drives are there: too early to compare it.",
+        "Fused frames against the restored arm: 0.0 points (95\N{NO-BREAK SPACE}% interval 0.0 to 0.0, which includes "
+        "zero).",
+    )
+    assert words.cautions == ("The run is not complete. Missing episodes count as zero: 1 in rgb.",)
+
+
 def test_figures_in_words_match_those_in_the_summary(tmp_path: Path) -> None:
     folder: RunFolder = write_run(tmp_path, seeds=(0,))
     figures = summary.write(folder)
