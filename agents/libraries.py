@@ -33,7 +33,7 @@ def _once_imported(name: str, then: Callable[[Any], None]) -> None:
     if name in sys.modules:
         then(sys.modules[name])
     else:
-        sys.meta_path.insert(0, _OnImport(name, then))  # type: ignore[arg-type]
+        sys.meta_path.insert(0, _OnImport(name, then))
 
 
 class _OnImport:
@@ -43,7 +43,7 @@ class _OnImport:
     def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
         if fullname != self._name:
             return None
-        sys.meta_path.remove(self)  # type: ignore[arg-type]
+        sys.meta_path.remove(self)
         spec = importlib.util.find_spec(fullname)
         loader: Any = spec.loader if spec else None
         if loader is not None:

@@ -13,6 +13,7 @@ import numpy as np
 from agents.plan import GpsPlan, WorldPlan
 from agents.route import Pose
 
+# As `scenarios.planner` has it, whose plan in degrees is made metres here.
 EARTH_RADIUS_M = 6378137.0
 GNSS_STD_M = 0.55  # 5e-6 deg of latitude
 START_STD_M = 0.1

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from agents.interface import InputData
 from agents.route import Pose
-from agents.route_following import RouteFollowingAgent, curve_speed_mps
+from agents.route_following import DELTA_S, RouteFollowingAgent, curve_speed_mps
 
 CRUISE_MPS = 28.0 / 3.6
 COMFORT_MPS2 = 3.0
@@ -167,7 +167,7 @@ class OracleAgent(RouteFollowingAgent):
                 continue
             gaps.append(max(gap_m, 0.0))
             if gap_m < 1.5 and self.speed_mps < 0.1:
-                self._stood_s += 0.05
+                self._stood_s += DELTA_S
                 if self._stood_s > STOP_STANDING_S:
                     self._stopped_for.add(line_m)
                     self._stood_s = 0.0

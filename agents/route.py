@@ -61,10 +61,6 @@ class Route:
     def curvature_at(self, distance_m: float) -> float:
         return float(np.interp(distance_m, self.distance_m, self.curvature, right=0.0))
 
-    def option_at(self, distance_m: float) -> RoadOption:
-        index = int(np.searchsorted(self.distance_m, distance_m, side="right")) - 1
-        return self.options[min(max(index, 0), len(self.options) - 1)]
-
     def ahead(self, pose: Pose, distances_m: NDArray[np.float64]) -> NDArray[np.float64]:
         """Route points at these distances from the start, seen from the vehicle: (n, 2), x forward, y right, m."""
         points = np.array([self.point_at(float(d)) for d in distances_m]) - (pose.x, pose.y)

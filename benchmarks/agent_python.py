@@ -76,7 +76,11 @@ def copied_ms(ticks: Sequence[InputData], times: int) -> dict[str, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.agent_python",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--json", type=Path)
     parser.add_argument("--agent-python", default=sys.executable)
     parser.add_argument("--ticks", type=int, default=300)

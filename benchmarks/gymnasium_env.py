@@ -33,7 +33,7 @@ def measured(scenario: str, frames: Sequence[str], width: int, height: int, step
     camera = {"width": width, "height": height}
     env = gymnasium.make(harness.gymnasium_env.ID, scenario=scenario, frames=frames, camera=camera)
     start_s = _spent_s(lambda: env.reset(seed=0))
-    resets_s = [_spent_s(lambda seed=seed: env.reset(seed=seed)) for seed in range(1, resets + 1)]  # type: ignore[misc]
+    resets_s = [_spent_s(lambda seed=seed: env.reset(seed=seed)) for seed in range(1, resets + 1)]
     processes = psutil.Process().children(recursive=True)
     before_s = _cpu_s(processes)
     steps_ms = []
@@ -68,7 +68,7 @@ def _cpu_s(processes: Sequence[psutil.Process]) -> float:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.gymnasium_env", description=__doc__.split("\n")[0])  # type: ignore[union-attr]
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.gymnasium_env", description=__doc__.split("\n")[0])
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--steps", type=int, default=100)
     parser.add_argument("--resets", type=int, default=5)

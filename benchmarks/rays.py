@@ -75,7 +75,9 @@ def measured(scene: RayScene, pose: NDArray[np.float64], ticks: int) -> dict[str
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.rays", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--json", type=Path)
     parser.add_argument("--town", default="Elm01")
     parser.add_argument("--vehicles", type=int, default=50)

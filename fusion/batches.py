@@ -128,12 +128,12 @@ def read_scenes(folders: list[Path], cache: EnsembleCache, recipe: Recipe,
                 device: torch.device | str = "cpu") -> tuple[list[Scene], list[Scene]]:  # fmt: skip
     """(training, held out) scenes; with backbones, which lie on `device`, their feature statistics are drawn first
     where they are missing."""
+    used = cache.used(recipe.samples)
     wanted, drawn = _drawn_pairs(folders, cache)
     check_sources([pair for pair in wanted if drawn[pair.name] == pair.name], cache)  # others are known by their files
     statistics = {}
     for name, samples in cache.ensembles():
-        used = samples[: recipe.samples] if recipe.samples else samples
-        statistics[name] = pixel_statistics(used.float() / 255.0)
+        statistics[name] = pixel_statistics(samples[:used].float() / 255.0)
     sides = split(wanted, recipe.held_out)
     if not sides[0]:
         raise FusionError("no pair is left for training: all of them are held out")

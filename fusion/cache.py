@@ -73,6 +73,13 @@ class EnsembleCache:
         said = [self.settings, self.sources, sorted(self.checksums)]
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
+    def used(self, samples: int) -> int:
+        """How many samples of every pair are meant by --samples; 0 is all that are drawn."""
+        drawn = int(self.settings["samples"])
+        if samples > drawn:
+            raise FusionError(f"{self.folder} holds {drawn} sample{'s' * (drawn > 1)} per pair, not {samples}")
+        return samples or drawn
+
     def append(self, samples: Mapping[str, Tensor], sources: Mapping[str, str]) -> None:
         """Adds one shard: name -> uint8 (K, 3, h, w), and name -> checksum of the source images."""
         taken = {shard["file"] for shard in self._shards}

@@ -32,10 +32,12 @@ def load_checkpoint(folder: Path, parts: Mapping[str, Any], settings: Mapping[st
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
         before = json.loads(state["settings"])
-    except (OSError, RuntimeError, KeyError, ValueError, pickle.UnpicklingError, EOFError) as error:
-        raise FusionError(
-            f"{path} is not a checkpoint that can be read: {' '.join(str(error).split())[:120]}"
-        ) from None
+    except OSError as error:
+        raise FusionError(f"{path} cannot be read: {error.strerror}") from None
+    except (RuntimeError, KeyError, TypeError, ValueError, pickle.UnpicklingError, EOFError):
+        # What torch says of them is nothing, or advice to load what may hold a program.
+        fault = "damaged, or something else" if path.stat().st_size else "empty"
+        raise FusionError(f"{path} is not a checkpoint that can be read: it is {fault}; give another --out") from None
     for name, value in json.loads(json.dumps(settings)).items():
         if before.get(name) != value:
             raise FusionError(_another_run(path, name, before.get(name), value))
@@ -45,6 +47,11 @@ def load_checkpoint(folder: Path, parts: Mapping[str, Any], settings: Mapping[st
     except (RuntimeError, KeyError, ValueError) as error:
         raise FusionError(f"{path} does not fit this network: {str(error).splitlines()[0]}") from None
     return int(state["step"])
+
+
+def way_on(folder: Path) -> str:
+    """To be said after what ended a run from outside: how it goes on."""
+    return "; then the same line with --resume goes on from its last checkpoint" if (folder / NAME).exists() else ""
 
 
 def _another_run(path: Path, name: str, before: Any, now: Any) -> str:

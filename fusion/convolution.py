@@ -105,7 +105,7 @@ class Sums:
 def _tile(pixels: int, sixteens: int) -> Any:
     """The kernel of one tile; see `convolve_rows` for what it is called with."""
 
-    @intrinsic  # type: ignore[untyped-decorator]
+    @intrinsic
     def tile(
         context,
         x,
@@ -124,20 +124,20 @@ def _tile(pixels: int, sixteens: int) -> Any:
         out_at,
         width,
         relu,
-    ):  # type: ignore[no-untyped-def]
+    ):
         index, flag = types.intp, types.boolean
         signature = types.void(
             x, index, index, index, index, index, weights, index, bias, index, extra, flag, out, index, index, flag
         )
 
-        def generate(target, builder, signature, arguments):  # type: ignore[no-untyped-def]
+        def generate(target, builder, signature, arguments):
             vector = ir.VectorType(ir.FloatType(), VECTOR)
             (_, at, row, step, size, depth, _, first, _, channel, _, with_extra, _, out_at, width, relu) = arguments
 
-            def pointer(argument):  # type: ignore[no-untyped-def]
+            def pointer(argument):
                 return target.make_array(signature.args[argument])(target, builder, arguments[argument]).data
 
-            def number(value):  # type: ignore[no-untyped-def]
+            def number(value):
                 return ir.Constant(at.type, value)
 
             source, kernel, constants = pointer(0), pointer(6), pointer(8)

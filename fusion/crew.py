@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import weakref
 from collections.abc import Callable, Sequence
@@ -12,17 +13,28 @@ Part = tuple[int, int]
 Work = Callable[[int, int], Any]
 _Done = SimpleQueue[tuple[int, Any, BaseException | None]]
 _Orders = SimpleQueue[tuple[int, Work, Part, _Done] | None]
+_crews: weakref.WeakSet[Crew] = weakref.WeakSet()
 
 
 class Crew:
-    """`count` threads beside the caller's own. May be called from several threads."""
+    """`count` threads beside the caller's own. May be called from several threads, and from a forked process."""
 
     def __init__(self, count: int, name: str) -> None:
-        self._orders: list[_Orders] = [SimpleQueue() for _ in range(count)]
-        self._giving = threading.Lock()  # parts may wait for each other: all threads get works in the same order
-        for number, orders in enumerate(self._orders):
-            threading.Thread(target=_serve, args=(orders,), name=f"{name}_{number}", daemon=True).start()
+        self._count, self._name = count, name
+        self._orders: list[_Orders] = []
+        self._begin_anew()
         weakref.finalize(self, _dismiss, self._orders)
+        _crews.add(self)
+
+    def _begin_anew(self) -> None:
+        """Without threads, which the next work brings: a fork copies none, and the lock as it just was."""
+        self._giving = threading.Lock()  # parts may wait for each other: all threads get works in the same order
+        self._orders.clear()
+
+    def _start(self) -> None:
+        self._orders.extend(SimpleQueue() for _ in range(self._count))
+        for number, orders in enumerate(self._orders):
+            threading.Thread(target=_serve, args=(orders,), name=f"{self._name}_{number}", daemon=True).start()
 
     def run(self, work: Work, parts: Sequence[Part]) -> list[Any]:
         """work(*part) for every part, at most one more than there are threads; the results in their order.
@@ -31,6 +43,8 @@ class Crew:
         """
         done: _Done = SimpleQueue()
         with self._giving:
+            if not self._orders:
+                self._start()
             for number, (orders, part) in enumerate(zip(self._orders, parts[1:], strict=False), 1):
                 orders.put((number, work, part, done))
         results: list[Any] = [None] * len(parts)
@@ -46,6 +60,14 @@ class Crew:
         if error is not None:
             raise error
         return results
+
+
+def _after_fork() -> None:
+    for crew in _crews:
+        crew._begin_anew()
+
+
+os.register_at_fork(after_in_child=_after_fork)
 
 
 def _serve(orders: _Orders) -> None:

@@ -4,7 +4,7 @@
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,6 +20,7 @@ __all__ = [
     "SUFFIXES",
     "Images",
     "Pair",
+    "blocks",
     "evenly",
     "grey_bytes",
     "is_coloured",
@@ -86,6 +87,11 @@ def split(pairs: Sequence[Pair], held_out: float = 0.1) -> tuple[tuple[Pair, ...
     held = [_is_kept_apart(pair.name) or _share(_block(pair.name)) < held_out for pair in pairs]
     training = tuple(pair for pair, out in zip(pairs, held) if not out)
     return training, tuple(pair for pair, out in zip(pairs, held) if out)
+
+
+def blocks(names: Iterable[str]) -> int:
+    """How many parts there are of which `split` holds some out as a whole."""
+    return len({_block(name) for name in names})
 
 
 def _is_kept_apart(name: str) -> bool:

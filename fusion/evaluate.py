@@ -12,7 +12,7 @@ student and every other kind of frame on the same frames (`fusion.redrawing`), a
 have kept of the teacher that drew them (teacher.csv), on the pairs that were held out. --held-out keeps everything else
 to those pairs, too: a student's own training frames say nothing of what it makes of others. "distance" is the mean
 distance to both sources in what a frozen network sees (`fusion.perceptual`), smaller is nearer; "clear" is the clear
-twin.
+twin. PSNR ends at 100 dB: that of equal images is infinite, and no mean could be made of it.
 """
 
 import argparse
@@ -48,6 +48,8 @@ from fusion.tables import detection_markdown, markdown, segmentation_markdown
 PERCEPTION = "efficientnet-lite0"
 HELD_OUT = Recipe.held_out
 """The share that the trainers hold out unless told otherwise."""
+MOST_PSNR_DB = 100.0
+"""Without an end a frame that equals its twin could only be left out of a mean, which would be lower for it."""
 
 
 def condition_of(pair: Pair) -> str:
@@ -78,7 +80,8 @@ def metric_rows(pairs: Sequence[Pair], by: dict[str, Fusion], backbone: Backbone
                 values["SSIM clear"] = structural_similarity(clear, grey(fused))
                 if backbone is not None:
                     values["distance clear"] = picture_distance(fused, images.clear, backbone)
-            rows.append({"pair": str(pair.visible), "condition": condition_of(pair), "fusion": name} | values)
+            ends = {name: min(values[name], MOST_PSNR_DB) for name in values if name.startswith("PSNR")}
+            rows.append({"pair": str(pair.visible), "condition": condition_of(pair), "fusion": name, **values, **ends})
     return rows
 
 
@@ -262,6 +265,8 @@ def evaluate(
     _write_csv(out / "metrics.csv", rows)
     result: dict[str, Any] = {"metrics": summary(rows)}
     text = markdown(result["metrics"])
+    if any(value == MOST_PSNR_DB for row in rows for name, value in row.items() if name.startswith("PSNR")):
+        text += f"PSNR ends at {MOST_PSNR_DB:g} dB, which frames have that equal what they are compared with.\n"
     if with_curves:
         images = [load(pair) for pair in pairs[:24]]
         frames = [(one.visible, one.thermal) for one in images]

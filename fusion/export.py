@@ -106,7 +106,7 @@ def _in_eight_bits(model: Path, folders: Sequence[Path]) -> Path:
 
     frames = iter(_calibration(folders))
 
-    class Reader(CalibrationDataReader):  # type: ignore[misc]
+    class Reader(CalibrationDataReader):
         def get_next(self) -> dict[str, Floats] | None:
             return next(frames, None)
 

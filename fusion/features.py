@@ -3,7 +3,8 @@
     python -m fusion.features --ensembles DIR [--backbones NAME,NAME] [--samples K]
 
     DIR/features/BACKBONE-kK/manifest.json     which backbone, how many samples, and per shard its checksum, the
-                                               ensemble shard it belongs to and the mean of raw u of every pair
+                                               ensemble shard it belongs to and the mean of raw u of every pair;
+                                               a second BACKBONE of that name is BACKBONE-CHECKSUM here
     DIR/features/BACKBONE-kK/shard-00000.safetensors   per pair m (C, h, w) float16 and raw u (h, w) float32
 
 `fusion.train` draws what is missing by itself. A draw that was interrupted goes on after the last shard, and what
@@ -27,6 +28,7 @@ from fusion import limits
 from fusion.backbones import DEFAULT, Backbone, load_backbones, unit_features
 from fusion.cache import EnsembleCache, read_shard, write_manifest, write_shard
 from fusion.errors import FusionError
+from fusion.files import make_folder
 from fusion.progress import bar
 from fusion.statistics import feature_statistics
 
@@ -45,12 +47,9 @@ def draw_features(
 ) -> Path:
     """Fills the folder of this backbone, which lies on `device`, and number of samples (0: all), and returns it. What
     is damaged there is named on standard error and drawn again."""
-    drawn = int(cache.settings["samples"])
-    if samples > drawn:
-        raise FusionError(f"{cache.folder} holds {drawn} samples per pair, not {samples}")
-    samples = samples or drawn
+    samples = cache.used(samples)
     settings = {"backbone": backbone.identity, "samples": samples, "stride_px": backbone.stride_px}
-    folder = cache.folder / "features" / f"{_slug(backbone.name)}-k{samples}"
+    folder = _folder_of(cache, backbone, samples)
     before = _open(folder, settings)
     shards = [shard for shard in before if _is_sound(folder, shard, cache.checksums)]
     if len(shards) < len(before):
@@ -91,12 +90,18 @@ def _of_pair(backbone: Backbone, samples: Tensor) -> tuple[Tensor, Tensor]:
     return mean.half(), variance
 
 
+def _folder_of(cache: EnsembleCache, backbone: Backbone, samples: int) -> Path:
+    """By its name, as long as no other network of that name is there; then by its identity."""
+    names = backbone.name, backbone.identity
+    named, own = (cache.folder / "features" / f"{_slug(name)}-k{samples}" for name in names)
+    if own.exists() or not (named / "manifest.json").exists():
+        return own if own.exists() else named
+    return named if _manifest(named)["settings"].get("backbone") == backbone.identity else own
+
+
 def _open(folder: Path, settings: dict[str, Any]) -> list[dict[str, Any]]:
     if not (folder / "manifest.json").exists():
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise FusionError(f"{folder} cannot be made: {error.strerror}") from None
+        make_folder(folder)
         return []
     manifest = _manifest(folder)
     for key, value in settings.items():

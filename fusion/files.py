@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
-from fusion.errors import FusionError
+from fusion.errors import FusionError, NotWritten
 
 
 @contextmanager
@@ -26,7 +26,7 @@ def whole(path: Path) -> Iterator[Path]:
             partial.unlink(missing_ok=True)
             raise
     except (OSError, RuntimeError, SafetensorError) as error:  # torch and safetensors have their own for a full disk
-        raise FusionError(f"{path} cannot be written: {_reason(error)}") from None
+        raise NotWritten(f"{path} cannot be written: {_reason(error)}") from None
 
 
 def write_text(path: Path, text: str) -> None:
@@ -55,14 +55,14 @@ def append(path: Path, text: str) -> None:
         with path.open("a") as file:
             file.write(text)
     except OSError as error:
-        raise FusionError(f"{path} cannot be written: {_reason(error)}") from None
+        raise NotWritten(f"{path} cannot be written: {_reason(error)}") from None
 
 
 def make_folder(path: Path) -> None:
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise FusionError(f"{path} cannot be made: {_reason(error)}") from None
+        raise NotWritten(f"{path} cannot be made: {_reason(error)}") from None
 
 
 def _reason(error: Exception) -> str:

@@ -51,14 +51,18 @@ def fuse_pairs(pairs: Sequence[Pair], targets: Sequence[Path], proxy: FusionProx
     unchanged = 0
     with bar("fusing", len(pairs)) as advance:
         for pair, target in zip(pairs, targets):
-            if target.resolve() in (pair.visible.resolve(), pair.thermal.resolve()):
-                raise FusionError(f"{target} would be overwritten by its own fused frame: give another --out")
+            _refuse_source(target, pair.visible, pair.thermal, by="frame")
             images = load(pair)
             unchanged += _is_kept(images.thermal, proxy)
             make_folder(target.parent)
             write_image(target, proxy(images.visible, images.thermal, channel_order="rgb")[..., ::-1])
             advance(1)
     return unchanged
+
+
+def _refuse_source(target: Path, *sources: Path, by: str) -> None:
+    if target.resolve() in [source.resolve() for source in sources]:
+        raise FusionError(f"{target} would be overwritten by its own fused {by}: give another --out")
 
 
 def _is_kept(thermal: Bytes, proxy: FusionProxy) -> bool:
@@ -73,6 +77,7 @@ def fuse_videos(visible: Path, thermal: Path, out: Path, proxy: FusionProxy) -> 
         raise FusionError(f"a fused video is an .mp4 file: {out}")
     if not out.parent.is_dir():
         raise FusionError(f"no folder {out.parent}")
+    _refuse_source(out, visible, thermal, by="video")
     partial = out.with_name(f".{out.stem}.partial.mp4")
     writer: Any = None
     count, unchanged, ended = 0, 0, ""

@@ -67,6 +67,8 @@ def read_pairs(folder: Path) -> tuple[Pair, ...]:
         )
     kinds = _layout(inside)
     if kinds is None:
+        if any(next(folder.glob(f"{depth}/frames.jsonl"), None) for depth in ("*", "*/*")):
+            raise FusionError(f"{folder} holds recordings: fusion.twins makes pairs of those of two weathers")
         known = "; ".join(f"{one} and {other}" for one, other in LAYOUTS)
         raise FusionError(f"{folder} has no two folders of visible and thermal images ({known})")
     visible_folder, thermal_folder = (inside[kind] for kind in kinds)

@@ -30,29 +30,29 @@ def call_off(met: Meeting) -> None:
     met[0] = _OFF
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def _arrive(context, met):  # type: ignore[no-untyped-def]
-    def generate(target, builder, signature, arguments):  # type: ignore[no-untyped-def]
+@intrinsic
+def _arrive(context, met):
+    def generate(target, builder, signature, arguments):
         counter = target.make_array(signature.args[0])(target, builder, arguments[0]).data
         builder.atomic_rmw("add", counter, ir.Constant(ir.IntType(64), 1), "acq_rel")
 
     return types.void(met), generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def _arrived(context, met):  # type: ignore[no-untyped-def]
-    def generate(target, builder, signature, arguments):  # type: ignore[no-untyped-def]
+@intrinsic
+def _arrived(context, met):
+    def generate(target, builder, signature, arguments):
         counter = target.make_array(signature.args[0])(target, builder, arguments[0]).data
         return builder.load_atomic(counter, "acquire", 8)
 
     return types.int64(met), generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def _pause(context):  # type: ignore[no-untyped-def]
+@intrinsic
+def _pause(context):
     """Tells the core that this thread only waits: what shares the core with it runs faster."""
 
-    def generate(target, builder, signature, arguments):  # type: ignore[no-untyped-def]
+    def generate(target, builder, signature, arguments):
         if _X86:
             kind = ir.FunctionType(ir.VoidType(), [])
             builder.call(cgutils.get_or_insert_function(builder.module, kind, "llvm.x86.sse2.pause"), [])
@@ -60,9 +60,9 @@ def _pause(context):  # type: ignore[no-untyped-def]
     return types.void(), generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def _give_way(context):  # type: ignore[no-untyped-def]
-    def generate(target, builder, signature, arguments):  # type: ignore[no-untyped-def]
+@intrinsic
+def _give_way(context):
+    def generate(target, builder, signature, arguments):
         kind = ir.FunctionType(ir.IntType(32), [])
         builder.call(cgutils.get_or_insert_function(builder.module, kind, "sched_yield"), [])
 

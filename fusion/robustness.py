@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from fusion.files import whole
 from fusion.metrics import grey, structural_similarity
 
 Bytes = NDArray[np.uint8]
@@ -87,4 +88,5 @@ def plot(found: dict[str, dict[str, list[tuple[float, float]]]], path: Path) -> 
         axes.grid(alpha=0.3)
     figure.axes[0].set_ylabel("SSIM to the undamaged result")
     figure.axes[0].legend()
-    figure.savefig(path, dpi=110)
+    with whole(path) as partial:
+        figure.savefig(partial, dpi=110, format=path.suffix[1:])

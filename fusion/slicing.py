@@ -54,8 +54,8 @@ def _mask(lanes: Any) -> ir.Constant:
     return ir.Constant(ir.VectorType(ir.IntType(32), len(lanes)), lanes)
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def _fuse_four(context, line, lanes, cells, shares, values, fused, at):  # type: ignore[no-untyped-def]
+@intrinsic
+def _fuse_four(context, line, lanes, cells, shares, values, fused, at):
     """Four pixels from `at` on: interpolates their maps from `line` (float32), applies them to their `values` and
     writes `fused` (uint32: three channels, the highest byte 0).
 
@@ -67,28 +67,28 @@ def _fuse_four(context, line, lanes, cells, shares, values, fused, at):  # type:
     signature = types.void(line, size, cells, shares, values, fused, size)
     flags = tuple(sorted(_FAST))
 
-    def generate(target, builder, signature, arguments):  # type: ignore[no-untyped-def]
-        def pointer(index):  # type: ignore[no-untyped-def]
+    def generate(target, builder, signature, arguments):
+        def pointer(index):
             return target.make_array(signature.args[index])(target, builder, arguments[index]).data
 
-        def offset(base, *steps):  # type: ignore[no-untyped-def]
+        def offset(base, *steps):
             for step in steps:
                 base = builder.gep(base, [step])
             return base
 
-        def add(one, other):  # type: ignore[no-untyped-def]
+        def add(one, other):
             return builder.fadd(one, other, flags=flags)
 
-        def times(one, other):  # type: ignore[no-untyped-def]
+        def times(one, other):
             return builder.fmul(one, other, flags=flags)
 
-        def vector(address, kind):  # type: ignore[no-untyped-def]
+        def vector(address, kind):
             return builder.load(builder.bitcast(address, kind.as_pointer()), align=4)
 
-        def shuffle(one, other, lanes):  # type: ignore[no-untyped-def]
+        def shuffle(one, other, lanes):
             return builder.shuffle_vector(one, other, _mask(lanes))
 
-        def splat(index, row, place, kind):  # type: ignore[no-untyped-def]
+        def splat(index, row, place, kind):
             value = builder.load(offset(pointer(index), size_of(row * _TILE_PX), place))
             unset = ir.Constant(kind, ir.Undefined)
             return shuffle(builder.insert_element(unset, value, word(0)), unset, [0] * kind.count)
@@ -112,10 +112,10 @@ def _fuse_four(context, line, lanes, cells, shares, values, fused, at):  # type:
             sums.append(total)
             constants.append(parts)
 
-        def upper(one, other):  # type: ignore[no-untyped-def]
+        def upper(one, other):
             return shuffle(one, other, [2, 6, 3, 7])
 
-        def lasts(j):  # type: ignore[no-untyped-def]
+        def lasts(j):
             """The last lane of part j of each pixel."""
             low, high = upper(constants[0][j], constants[1][j]), upper(constants[2][j], constants[3][j])
             return shuffle(low, high, [2, 3, 6, 7])
@@ -137,7 +137,7 @@ def _fuse_four(context, line, lanes, cells, shares, values, fused, at):  # type:
         builder.store(result, builder.bitcast(offset(pointer(5), at), result.type.as_pointer()), align=4)
 
     def size_of(value: int) -> ir.Constant:
-        return ir.Constant(ir.IntType(types.uintp.bitwidth), value)  # type: ignore[attr-defined]
+        return ir.Constant(ir.IntType(types.uintp.bitwidth), value)
 
     return signature, generate
 
@@ -206,7 +206,7 @@ def slice_rows(visible: Words, thermal: Bytes, grid: Floats, curves: Floats, fus
                 scale = np.float32(255.0) / (most + _FLOOR)
                 values[4, i], values[5, i], values[6, i] = for_first * scale, for_second * scale, for_third * scale
             for i in range(np.uintp(0), np.uintp(count), np.uintp(4)):
-                _fuse_four(line, np.uintp(lanes), place, shares, values, mixed, np.uintp(i))  # type: ignore[call-arg]
+                _fuse_four(line, np.uintp(lanes), place, shares, values, mixed, np.uintp(i))
             for i in range(count):
                 out[i] = mixed[i] | (frame[i] & ~_COLOURS)
 

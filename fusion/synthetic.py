@@ -5,7 +5,8 @@
 These are drawings, not renderings: a sky, a road, house fronts, cars and people as flat shapes at known ranges,
 darkened, lit by head lamps and veiled by fog after Koschmieder's law. They exercise every step of the method; a
 network trained on them knows nothing about real streets. Files are written in the layout of simulator recordings
-(`data`).
+(`layouts`), under names that end in a letter: no scene is another's neighbour, and the trainers hold them out one by
+one, not in blocks of consecutive frames.
 """
 
 import argparse
@@ -194,7 +195,7 @@ def write(out: Path, count: int, seed: int, width: int, height: int) -> None:
                 ("thermal", drawn.thermal),
                 ("clear", drawn.clear[..., ::-1]),
             ):
-                write_image(out / folder / f"{index:04d}.png", image)
+                write_image(out / folder / f"{index:04d}s.png", image)
             advance(1)
 
 

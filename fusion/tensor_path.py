@@ -64,7 +64,8 @@ class TensorPath:
     def device(self) -> torch.device:
         return self._student.curves.device
 
-    @torch.inference_mode()
+    @torch.inference_mode(False)  # nobody can train on its tensors, nor copy into those of a graph recorded in it
+    @torch.no_grad()
     def fuse_frames(self, visible: Tensor, thermal: Tensor | None, bgr: bool = False) -> Tensor:
         """Frames as a user has them, visible (B, 3 or 4, H, W) and thermal (B, 1, H, W) or None, floats in [0, 1] of
         any dtype and device -> as `visible`. Checks them; FusionError where they do not go together."""

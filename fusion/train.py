@@ -45,9 +45,9 @@ from fusion import limits
 from fusion.backbones import Backbone, load_backbones, span_px, unit_features
 from fusion.batches import FeatureTarget, Recipe, Scene, data_digest, make_batch, read_scenes
 from fusion.cache import EnsembleCache
-from fusion.checkpoint import load_checkpoint, save_checkpoint
-from fusion.data import Images, evenly, grey_bytes, read_folders
-from fusion.errors import FusionError
+from fusion.checkpoint import load_checkpoint, save_checkpoint, way_on
+from fusion.data import Images, blocks, evenly, grey_bytes, read_folders
+from fusion.errors import FusionError, NotWritten
 from fusion.files import append, make_folder, write_image, write_text
 from fusion.losses import charbonnier, edge_loss, evidence_weight, feature_loss, label_weight, pixel_loss
 from fusion.prefetch import batches
@@ -173,7 +173,7 @@ def held_out_psnr(student: Student, scenes: list[Scene], scale: int) -> float:
 
 
 @torch.inference_mode()
-def sample_grid(student: Student, scenes: list[Scene], scale: int) -> NDArray[np.uint8]:
+def sample_grid(student: Student, scenes: list[Scene]) -> NDArray[np.uint8]:
     """Rows of v | t | f | mu, BGR, all at the same height."""
     rows = []
     for scene in scenes:
@@ -217,6 +217,8 @@ def train(folders: list[Path], ensembles: Path, out: Path, recipe: Recipe, log_e
         training, held = read_scenes(folders, cache, recipe, backbones, processes.device)
     if processes.is_first:
         say_what_is_trained_on(len(training), len(held), len(read_folders(folders)))
+        if not held:
+            say_nothing_is_held_out([scene.images.name for scene in training], recipe.held_out)
     torch.manual_seed(recipe.seed)
     student = load_student(locate(recipe.init)).train().requires_grad_(True) if recipe.init else Student()
     student.config = replace(student.config, thermal=int(recipe.thermal))
@@ -249,7 +251,7 @@ def train(folders: list[Path], ensembles: Path, out: Path, recipe: Recipe, log_e
             group["lr"] = learning_rate(recipe, step)
         loss, terms = loss_of(student, processes.here(batch), recipe, scale, backbones)
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         processes.average_gradients(student)
         torch.nn.utils.clip_grad_norm_(student.parameters(), 1.0)
         optimizer.step()
@@ -270,7 +272,7 @@ def train(folders: list[Path], ensembles: Path, out: Path, recipe: Recipe, log_e
         elif processes.is_first and step == first:
             say_first_step(done, recipe.steps, started)
         if processes.is_first and (done % (10 * log_every) == 0 or done == recipe.steps):
-            write_image(out / f"samples-{done:06d}.png", sample_grid(average, shown, scale))
+            write_image(out / f"samples-{done:06d}.png", sample_grid(average, shown))
         if stop_after is not None and done >= stop_after:
             return average.cpu()
     if processes.is_first:
@@ -292,12 +294,13 @@ def say_what_is_trained_on(training: int, held: int, pairs: int) -> None:
     without = pairs - training - held
     lack = f"; {without} of the data's {pairs} pairs have no ensemble" if without else ""
     print(f"training on {training} pairs, {held} held out{lack}", file=sys.stderr, flush=True)
-    if not held:
-        say_nothing_is_held_out()
 
 
-def say_nothing_is_held_out() -> None:
-    print("no pair is held out, for want of pairs or of --held-out: psnr is that of training pairs", file=sys.stderr)
+def say_nothing_is_held_out(names: list[str], share: float) -> None:
+    count = blocks(names)
+    of = f"{count} blocks of numbered frames" if count < len(names) else f"{count} pairs"
+    why = f"--held-out {share:g} took none of the {of}, by their names" if share > 0.0 else "--held-out is 0"
+    print(f"no pair is held out: {why}; psnr is that of training pairs", file=sys.stderr, flush=True)
 
 
 def say_first_step(step: int, steps: int, started: float) -> None:
@@ -316,8 +319,9 @@ def forget_after(path: Path, step: int) -> None:
     if path.exists():
         lines = path.read_text().splitlines(keepends=True)
         kept = [line for line in lines[1:] if line.endswith("\n") and int(line.split(",", 1)[0]) <= step]
-        path.write_text("".join([*lines[:1], *kept]) if kept else "")
-        if not kept:
+        if kept:
+            write_text(path, "".join([*lines[:1], *kept]))
+        else:
             path.unlink()
 
 
@@ -351,6 +355,8 @@ def main() -> None:
               device=options["device"], workers=options["workers"])  # fmt: skip
         if int(os.environ.get("RANK", "0")) == 0:
             print(f"student in {options['out'] / 'student.safetensors'}")
+    except NotWritten as error:
+        sys.exit(f"fusion.train: {error}{way_on(options['out'])}")
     except FusionError as error:
         sys.exit(f"fusion.train: {error}")
 

@@ -26,9 +26,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fusion import limits
-from fusion.checkpoint import load_checkpoint, save_checkpoint
+from fusion.checkpoint import load_checkpoint, save_checkpoint, way_on
 from fusion.data import Pair, load, read_folders, reduce, split
-from fusion.errors import FusionError
+from fusion.errors import FusionError, NotWritten
 from fusion.files import write_image
 from fusion.in_order import in_order
 from fusion.prefetch import batches
@@ -159,7 +159,7 @@ def train(folders: list[Path], out: Path, recipe: Recipe, log_every: int = 200, 
             f"crops of {recipe.crop} px do not fit: the smallest frame has {smallest} px at scale {recipe.scale}"
         )
     if not held:
-        say_nothing_is_held_out()
+        say_nothing_is_held_out([pair.name for pair in sides[0]], recipe.held_out)
     shown = (held or training)[:: max(len(held or training) // 4, 1)][:4]
     torch.manual_seed(recipe.seed)
     network = TeacherNetwork(NetworkConfig(sizes, recipe.layers, recipe.attention))
@@ -197,7 +197,7 @@ def train(folders: list[Path], out: Path, recipe: Recipe, log_every: int = 200, 
         for part in zip(*(tensor.chunk(recipe.accumulate) for tensor in whole)):
             with torch.autocast(torch.device(recipe.device).type, torch.bfloat16, enabled=recipe.bf16):
                 loss = diffusion.loss_at(network, *part) / recipe.accumulate
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             total += float(loss.detach())
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()
@@ -248,6 +248,8 @@ def main() -> None:
         train(options["data"], options["out"], recipe, options["log_every"], options["resume"],
               workers=options["workers"])  # fmt: skip
         print(f"teacher in {options['out'] / 'teacher.safetensors'}")
+    except NotWritten as error:
+        sys.exit(f"fusion.train_teacher: {error}{way_on(options['out'])}")
     except FusionError as error:
         sys.exit(f"fusion.train_teacher: {error}")
 

@@ -62,16 +62,16 @@ def _at(builder: Any, base: Any, *steps: Any) -> Any:
     return builder.bitcast(base, ir.VectorType(ir.FloatType(), _LANES).as_pointer())
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def _spread(context, x, rows, columns, spread, to, plane):  # type: ignore[no-untyped-def]
+@intrinsic
+def _spread(context, x, rows, columns, spread, to, plane):
     """B' d B for `_LANES` channels: d stands in `x` where the four `rows` and the four `columns` (tuples) say."""
     signature = types.void(x, rows, columns, spread, types.intp, types.intp)
 
-    def generate(target, builder, signature, arguments):  # type: ignore[no-untyped-def]
+    def generate(target, builder, signature, arguments):
         source, result = (_pointer(target, builder, signature, arguments, index) for index in (0, 3))
         rows, columns, to, plane = (arguments[index] for index in (1, 2, 4, 5))
 
-        def seen_through(d):  # type: ignore[no-untyped-def]
+        def seen_through(d):
             return [
                 builder.fsub(d[0], d[2]),
                 builder.fadd(d[1], d[2]),
@@ -92,8 +92,8 @@ def _spread(context, x, rows, columns, spread, to, plane):  # type: ignore[no-un
     return signature, generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def _gather(context, products, at, plane, bias, channel, extra, with_extra, relu, out, places, with_right, with_below):  # type: ignore[no-untyped-def]
+@intrinsic
+def _gather(context, products, at, plane, bias, channel, extra, with_extra, relu, out, places, with_right, with_below):
     """A' m A + bias (+ extra) for `_LANES` channels of a square, whose four `places` (a tuple) in `out` are filled
     but for those beyond the image's right or lower end."""
     index, flag = types.intp, types.boolean
@@ -101,7 +101,7 @@ def _gather(context, products, at, plane, bias, channel, extra, with_extra, relu
         products, index, index, bias, index, extra, flag, flag, out, places, flag, flag
     )  # fmt: skip
 
-    def generate(target, builder, signature, arguments):  # type: ignore[no-untyped-def]
+    def generate(target, builder, signature, arguments):
         source, constants, beside, result = (
             _pointer(target, builder, signature, arguments, index) for index in (0, 3, 5, 8)
         )
@@ -110,7 +110,7 @@ def _gather(context, products, at, plane, bias, channel, extra, with_extra, relu
         )
         zero = ir.Constant(ir.VectorType(ir.FloatType(), _LANES), [0.0] * _LANES)
 
-        def summed(m):  # type: ignore[no-untyped-def]
+        def summed(m):
             middle, apart = builder.fadd(m[1], m[2]), builder.fsub(m[1], m[2])
             return [builder.fadd(m[0], middle), builder.fsub(apart, m[3])]
 
@@ -139,12 +139,12 @@ def _gather(context, products, at, plane, bias, channel, extra, with_extra, relu
 def _products(squares: int, sixteens: int) -> Any:
     """Sums over channels for one position of so many squares and so many sixteens of outputs."""
 
-    @intrinsic  # type: ignore[untyped-decorator]
-    def products(context, spread, at, depth, weights, first, out, to, width):  # type: ignore[no-untyped-def]
+    @intrinsic
+    def products(context, spread, at, depth, weights, first, out, to, width):
         index = types.intp
         signature = types.void(spread, index, index, weights, index, out, index, index)
 
-        def generate(target, builder, signature, arguments):  # type: ignore[no-untyped-def]
+        def generate(target, builder, signature, arguments):
             source, kernel, result = (_pointer(target, builder, signature, arguments, index) for index in (0, 3, 5))
             at, depth, first, to, width = (arguments[index] for index in (1, 2, 4, 6, 7))
             sums = Sums(builder, squares, sixteens)
@@ -199,7 +199,7 @@ def convolve_squares(
                     spread,
                     square * depth + k,
                     spread_plane,
-                )  # type: ignore[call-arg]
+                )
         for position in range(POSITIONS):
             for group in range(groups):
                 first = (position * groups + group) * depth * across
@@ -230,7 +230,7 @@ def convolve_squares(
                 _gather(
                     products, square * width + k, plane, bias, k, es, with_extra, relu, os,
                     (to, to + width, to + out_line, to + out_line + width), c + 1 < columns, with_below
-                )  # type: ignore[call-arg]  # fmt: skip
+                )  # fmt: skip
         border_row(out, y, rows, columns)
         if with_below:
             border_row(out, y + 1, rows, columns)

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from harness.cores import usable_cores
 from harness.lifeline import die_with_parent
 
 LOADING_S = 3.0
@@ -39,7 +40,7 @@ def main(parent_pid: int, room: Path) -> None:
     _load()
     waiting, running = list(PARTS), dict[int, str]()
     while waiting or running:
-        while waiting and len(running) < len(os.sched_getaffinity(0)):
+        while waiting and len(running) < usable_cores():
             name = waiting.pop(0)
             running[_forked(name, room / name)] = name
         pid, status = os.wait()
@@ -63,7 +64,7 @@ def _forked(name: str, said: Path) -> int:
             os.dup2(file.fileno(), sys.stderr.fileno())
         PARTS[name].compile()
         code = 0
-    except BaseException:
+    except BaseException:  # whatever it is, this process ends here: its parent reads the code
         traceback.print_exc()
     finally:
         sys.stdout.flush()

@@ -10,10 +10,11 @@ from rich.text import Text
 
 from harness.arms import arm_of
 from harness.executor import Outcome
-from results.arms import BASELINE, CEILING, TREATMENT
+from results.arms import TREATMENT
 from results.counting import counted
 from results.layout import RunFolder
 from results.record import read_episode
+from results.wording import crashed_of_recovery
 
 
 def line_of(outcome: Outcome, folder: RunFolder) -> str:
@@ -54,7 +55,7 @@ def print_summary(figures: dict[str, Any], console: Console) -> None:
         print(f"drives crashed and count as zero above ({', '.join(crashed)}); pairs with them are left out below")
     if figures["paired"]:
         _print_difference("fused - rgb", figures["paired"]["without_crashed"])
-    if not {BASELINE, TREATMENT, CEILING} & set(crashed):
+    if not crashed_of_recovery(figures):
         _print_recovery(figures["recovery"], figures["paired"])
     for entry in figures["droplets"] or ():
         if entry["arm"] != TREATMENT:

@@ -245,7 +245,7 @@ class _Drive:
                 control = self._decide(now.seen | now.sensed, now.game_time_s)
             except Ended:
                 raise
-            except BaseException as error:
+            except BaseException as error:  # as above: whatever an agent raises ends its drive alone
                 self._fail(Failure.AGENT_CRASHED, error)
                 break
             self._loop.act(control)

@@ -12,7 +12,6 @@ and scores. The simulator and its client live in a process of their own, which s
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from agents.plan import RoadOption
+from harness.cores import usable_cores
 from harness.errors import HarnessError
 from harness.sensors import CAMERA, check_values
 from harness.server import parse_address
@@ -133,7 +133,7 @@ class DriveEnv(gymnasium.Env[Observation, Action]):
             weights=_absolute(weights),
             thermal=_absolute(thermal or definition.thermal_preset),
             server_seed=_whole("server_seed", server_seed, 0),
-            threads=_cores() if threads is None else _whole("threads", threads, 1),
+            threads=usable_cores() if threads is None else _whole("threads", threads, 1),
             renders=render_mode is not None,
         )
         self.render_mode = render_mode
@@ -172,7 +172,7 @@ class DriveEnv(gymnasium.Env[Observation, Action]):
         self._is_driving = not (outcome.terminated or outcome.truncated)
         return self._observation(outcome), outcome.reward, outcome.terminated, outcome.truncated, outcome.info
 
-    def render(self) -> NDArray[np.uint8] | None:  # type: ignore[override]
+    def render(self) -> NDArray[np.uint8] | None:
         """(H, W, 3): RGB | thermal | fused of the moment."""
         if self.render_mode is None:
             gymnasium.logger.warn('render: make the environment with render_mode="rgb_array"')
@@ -284,11 +284,6 @@ def _checked(action: Any) -> tuple[float, float]:
         raise HarnessError(f"step: an action is two numbers, got {values.tolist()}")
     steer, pedal = np.clip(values, -1.0, 1.0).tolist()
     return steer, pedal
-
-
-def _cores() -> int:
-    """Those that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 gymnasium.register(ID, entry_point="harness.gymnasium_env:DriveEnv")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
+from harness.cores import usable_cores
 from harness.errors import HarnessError
 from harness.executor import Job, Outcome, Report, first_limit_s, run_jobs
 from harness.kernels import compile_kernels
@@ -54,12 +54,12 @@ def place_of(
     if jobs:
         compile_kernels(tell)
     servers = parse_addresses(options.carla) if options.carla else ()
-    most = len(servers) or options.workers or min(_cores(), MOST_BY_DEFAULT)  # one server, one episode at a time
+    most = len(servers) or options.workers or min(usable_cores(), MOST_BY_DEFAULT)  # one server, one episode at a time
     most = min(options.workers or most, most)
     workers = max(1, min(most, jobs))
     run = partial(_run_here, workers, options.tick_limit, servers)
     # The last few drives get no more threads than those before: sums of PyTorch depend on them in the last bits.
-    yield Place(workers, max(1, _cores() // most), "", run)
+    yield Place(workers, max(1, usable_cores() // most), "", run)
 
 
 def _run_here(
@@ -91,8 +91,3 @@ def _cluster(
             return run_on_cluster(jobs, share, report, options.tick_limit, wanted, folder)
 
         yield Place(max(1, min(share.workers, jobs)), share.cpus, f" on {count}", run)
-
-
-def _cores() -> int:
-    """Those that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

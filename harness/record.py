@@ -28,7 +28,7 @@ from agents.loader import load_agent_class, make_agent
 from fusion import FusionError
 from fusion.twins import gather
 from harness.air import ambient_for
-from harness.errors import EXIT_EPISODES_FAILED, HarnessError
+from harness.errors import EXIT_EPISODES_FAILED, EXIT_USAGE, HarnessError
 from harness.loop import PATIENCE_S, STEP_S, WARM_UP_TICKS
 from harness.options import Parser, given, path, seconds, whole, writable
 from harness.prepared_world import prepared_world
@@ -66,7 +66,7 @@ def main() -> int:
             return EXIT_EPISODES_FAILED
     except (HarnessError, ScenarioError, FusionError) as error:
         print(f"nightloop: {error}", file=sys.stderr)
-        return 2
+        return EXIT_USAGE
     return 0
 
 
@@ -111,15 +111,17 @@ def _arguments(options: argparse.Namespace) -> list[str]:
 
 
 def _options() -> argparse.Namespace:
-    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--scenario", type=given, required=True)
-    parser.add_argument("--out", type=path, required=True)
-    parser.add_argument("--seed", type=whole(0, 2**31 - 1), default=0)
+    parser = Parser(
+        prog="python -m harness.record", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--scenario", type=given, required=True, help="a scenario's name or YAML file")
+    parser.add_argument("--out", type=path, required=True, metavar="DIR", help="where the pairs go")
+    parser.add_argument("--seed", type=whole(0, 2**31 - 1), default=0, help="of traffic and hazards (default: 0)")
     parser.add_argument(
         "--period", type=whole(1, 10_000), default=5, metavar="TICKS", help="ticks between kept frames (default: 5)"
     )
-    parser.add_argument("--thermal", default="adk", help="thermal camera preset")
-    parser.add_argument("--threads", type=whole(1, 1_000), default=1)
+    parser.add_argument("--thermal", default="adk", help="thermal camera preset (default: adk)")
+    parser.add_argument("--threads", type=whole(1, 1_000), default=1, help="of the simulator (default: 1)")
     parser.add_argument("--first", type=whole(0, 1_000_000), default=0, help="begin with this route ...")
     parser.add_argument(
         "--every-route",
@@ -129,7 +131,7 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--route", default="", metavar="ID", help="this route alone")
     parser.add_argument(
-        "--max-time", type=seconds, default=90.0, metavar="S", help="simulated seconds per route at most"
+        "--max-time", type=seconds, default=90.0, metavar="S", help="simulated seconds per route at most (default: 90)"
     )
     parser.add_argument(
         "--routes", type=whole(0, 1_000_000), default=0, metavar="N", help="at most so many routes; 0 is all"

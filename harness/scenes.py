@@ -25,7 +25,7 @@ import carla
 import numpy as np
 
 from harness.air import ambient_for
-from harness.errors import HarnessError
+from harness.errors import EXIT_USAGE, HarnessError
 from harness.loop import PATIENCE_S
 from harness.options import Parser, path, whole, writable
 from harness.prepared_world import prepared_world
@@ -43,7 +43,7 @@ from sensors.thermal import HeatTracker, ThermalCamera
 SCENES_PER_SHARD = 50
 # A fog view's visibility is drawn within a factor of two either way, its droplets between these radii.
 FOG_FACTOR_LOG2 = 1.0
-DROPLET_RADII_UM = (3.0, 8.0)
+DRAWN_RADII_UM = (3.0, 8.0)
 AIR_TEMPERATURE_SPREAD_K = 6.0
 
 
@@ -83,24 +83,26 @@ def main() -> int:
                     raise HarnessError(f"shard {shard} failed; the same command tries it again")
     except (HarnessError, ScenarioError) as error:
         print(f"nightloop: {error}", file=sys.stderr)
-        return 2
+        return EXIT_USAGE
     return 0
 
 
 def _options() -> argparse.Namespace:
-    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(
+        prog="python -m harness.scenes", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--views", required=True, help="scenarios of one town whose weathers the scenes are seen in")
     parser.add_argument(
         "--count", type=whole(1, 1_000_000), default=400, help=f"scenes, in shards of {SCENES_PER_SHARD} (default: 400)"
     )
-    parser.add_argument("--out", type=path, required=True)
-    parser.add_argument("--seed", type=whole(0, 2**31 - 1), default=0)
-    parser.add_argument("--thermal", default="adk", help="thermal camera preset")
+    parser.add_argument("--out", type=path, required=True, metavar="DIR", help="where the pairs go")
+    parser.add_argument("--seed", type=whole(0, 2**31 - 1), default=0, help="of what is drawn (default: 0)")
+    parser.add_argument("--thermal", default="adk", help="thermal camera preset (default: adk)")
     parser.add_argument(
         "--vary-air", action="store_true", help="draw fog, droplets and temperature anew for each scene"
     )
     parser.add_argument("--labels", action="store_true", help="keep segmentation and depth too")
-    parser.add_argument("--threads", type=whole(1, 1_000), default=1)
+    parser.add_argument("--threads", type=whole(1, 1_000), default=1, help="of the simulator (default: 1)")
     parser.add_argument("--first", type=whole(0, 1_000_000), default=0, help="begin with this shard ...")
     parser.add_argument(
         "--every", type=whole(1, 1_000_000), default=1, help="... and take every n-th: several processes share a job"
@@ -151,7 +153,7 @@ def _drawn(definition: ScenarioDefinition, rng: np.random.Generator) -> Scenario
         visibility_m = max(definition.fog.visibility_m * factor, THICKEST_FOG_VISIBILITY_M)
         fog = {
             "visibility_m": min(visibility_m, math.nextafter(THINNEST_FOG_VISIBILITY_M, 0.0)),
-            "droplet_radius_um": float(rng.uniform(*DROPLET_RADII_UM)),
+            "droplet_radius_um": float(rng.uniform(*DRAWN_RADII_UM)),
         }
         changed["fog"] = definition.fog.model_copy(update=fog)
     return definition.model_copy(update=changed)

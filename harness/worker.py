@@ -56,7 +56,7 @@ def main() -> int:
         tell({"event": "failed", "reason": str(error), "final": not isinstance(error, ServerError)})
         traceback.print_exc()
         return error.exit_code
-    except Exception as error:
+    except Exception as error:  # a defect of ours: told, and the drive tried again
         tell({"event": "failed", "reason": f"{type(error).__name__}: {error}"})
         traceback.print_exc()
         return 1

@@ -100,9 +100,8 @@ def _readable(found: Mapping[str, Any]) -> dict[str, Any]:
         return nothing | {"without_crashed": nothing, "metrics": dict.fromkeys(METRIC_VERSIONS, nothing)}
 
     def recovery(one: Mapping[str, Any] | None, treatment: str) -> Any:
-        compared = {BASELINE, treatment, CEILING}
-        is_sound = not wording.crashed_arms(found, *(compared & found["arms"].keys()))
-        return one if whole >= compared and is_sound else None
+        is_told = whole >= {BASELINE, treatment, CEILING} and not wording.crashed_of_recovery(found, treatment)
+        return one if is_told else None
 
     def other(entry: Mapping[str, Any], pairs: Mapping[str, tuple[str, str]]) -> dict[str, Any]:
         scores = {} if entry["arm"] in whole else no_scores

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from results.arms import CEILING, CONTROL, CONTROLLED
+from results.arms import BASELINE, CEILING, CONTROL, CONTROLLED, TREATMENT
 from results.counting import counted
 from results.statistics import MIN_ROUTES
 
@@ -159,7 +159,7 @@ def _difference(paired: Mapping[str, Any], crashed: Collection[str]) -> str:
 
 def _recovered(summary: Mapping[str, Any]) -> str:
     recovery = summary["recovery"]
-    if recovery and (crashed := crashed_arms(summary, *_compared(summary), CEILING)):
+    if recovery and (crashed := crashed_of_recovery(summary)):
         return f"There is no recovery ratio: drives crashed in the arms {', '.join(crashed)}."
     if not recovery:
         return ""
@@ -202,6 +202,11 @@ def _undriven(summary: Mapping[str, Any], arm: str) -> str:
 def crashed_arms(summary: Mapping[str, Any], *arms: str) -> list[str]:
     """Those of the arms that have crashed drives."""
     return [arm for arm in arms if summary["arms"][arm]["episodes"]["crashed"]]
+
+
+def crashed_of_recovery(summary: Mapping[str, Any], treatment: str = TREATMENT) -> list[str]:
+    """Arms that a recovery ratio is made of and that have crashed drives: with one of them no ratio is told."""
+    return crashed_arms(summary, *(arm for arm in (BASELINE, treatment, CEILING) if arm in summary["arms"]))
 
 
 def _left_out(summary: Mapping[str, Any], arm: str) -> str:

@@ -40,6 +40,7 @@ MISSED_M = 3.0
 LED_PAST_M = 25.0
 # Below this change of heading a junction is passed straight on (CARLA's own planner uses 35 deg as well).
 STRAIGHT_DEG = 35.0
+# `agents.localisation` undoes what is done with it here.
 EARTH_RADIUS_M = 6378137.0
 
 Step = tuple[carla.Transform, RoadOption, bool]  # whether inside a junction

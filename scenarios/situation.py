@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import carla
-
 
 @dataclass(frozen=True)
 class Situation:
@@ -16,7 +14,6 @@ class Situation:
     ego_m: float
     ego_speed_mps: float
     ego_half_length_m: float
-    ego_location: carla.Location
 
     def gap_m(self, place_m: float) -> float:
         """From the ego's front bumper to a place along the route; negative once passed."""

@@ -114,10 +114,6 @@ class Stage:
         """Fresh criteria for this route."""
         return criteria_for(self.plan, self.carla_map, self.signs, self.definition.limits, self._ego_half_length_m)
 
-    @property
-    def progress_m(self) -> float:
-        return self._recorder.progress_m
-
     def step(self, time_s: float) -> None:
         """Before `world.tick()`: what everybody does next, from the poses of the last snapshot. Asks nobody's clock."""
         self._recorder.follow()
@@ -127,7 +123,6 @@ class Stage:
             ego_m=self._recorder.progress_m,
             ego_speed_mps=speed_mps(self.ego),
             ego_half_length_m=self._ego_half_length_m,
-            ego_location=self.ego.get_location(),
         )
         self._last_s = time_s
         commands: list[Any] = []

@@ -33,7 +33,7 @@ def read_yaml(text: str, path: Path) -> tuple[yaml.Node | None, Any]:
 class _Loader(NumberLoader):
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
         try:
-            return super().construct_object(node, deep)  # type: ignore[no-untyped-call]
+            return super().construct_object(node, deep)
         except ValueError as error:  # a date or a number that is none
             raise yaml.constructor.ConstructorError(None, None, str(error), node.start_mark) from error
 
@@ -47,4 +47,4 @@ class _Loader(NumberLoader):
             if key.value in seen:
                 raise yaml.constructor.ConstructorError(None, None, f"{key.value} stands twice", key.start_mark)
             seen.add(key.value)
-        return super().construct_mapping(node, deep)  # type: ignore[no-untyped-call]
+        return super().construct_mapping(node, deep)

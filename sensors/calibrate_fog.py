@@ -357,7 +357,7 @@ def _reachable(address: str) -> tuple[str, int]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m sensors.calibrate_fog", description=__doc__.split("\n")[0])  # type: ignore[union-attr]
+    parser = argparse.ArgumentParser(prog="python -m sensors.calibrate_fog", description=__doc__.split("\n")[0])
     parser.add_argument("--carla", required=True, metavar="HOST:PORT")
     parser.add_argument("--out", required=True, type=Path, metavar="FILE", help="the table, JSON")
     parser.add_argument("--densities", default=",".join(f"{d:g}" for d in DENSITIES), help="fog_density, ascending")

@@ -57,7 +57,7 @@ def _words(bgra: NDArray[np.uint8]) -> NDArray[np.uint32]:
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
-def _decode(instances, depth):  # type: ignore[no-untyped-def]
+def _decode(instances, depth):
     """A loop for each plane, so that the compiler takes several pixels at a time."""
     height, width = instances.shape
     tags = np.empty((height, width), np.uint8)

@@ -117,7 +117,7 @@ class Rig:
         try:
             for name, kind, blueprint, pose in wanted:
                 self._spawn(world, ego, name, kind, blueprint, pose)
-        except Exception:
+        except Exception:  # whatever it is, goes on: the sensors that are there already must not outlive the rig
             self.destroy()
             raise
 

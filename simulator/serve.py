@@ -61,24 +61,44 @@ def _parser() -> argparse.ArgumentParser:
     parser = CommandParser(prog="python -m simulator.serve", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
     parser.add_argument(
-        "--port", type=whole(0, 65535), default=2000, help="for clients; streams use the next; 0 picks free ones"
+        "--port",
+        type=whole(0, 65535),
+        default=2000,
+        help="for clients; streams use the next; 0 picks free ones (default: %(default)s)",
     )
-    parser.add_argument("--town", default="Elm01", help="town of the first episode, or an OpenDRIVE file (.xodr)")
     parser.add_argument(
-        "--seed", type=whole(0, LARGEST_SEED), default=0, help="seed of all that is random in the world"
+        "--town", default="Elm01", help="town of the first episode, or an OpenDRIVE file (.xodr; default: %(default)s)"
     )
-    parser.add_argument("--threads", type=whole(1, MOST_THREADS), default=_own_threads(), help="threads that render")
+    parser.add_argument(
+        "--seed",
+        type=whole(0, LARGEST_SEED),
+        default=0,
+        help="seed of all that is random in the world (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--threads",
+        type=whole(1, MOST_THREADS),
+        default=_own_threads(),
+        help="threads that render (default: %(default)s, one per core)",
+    )
     parser.add_argument(
         "--cameras", action="store_true", help="load what cameras and lidars need first, not when one is spawned"
     )
     parser.add_argument(
         "--only-cameras", action="store_true", help="likewise, but what lidars need is compiled with the first of them"
     )
-    parser.add_argument("--recordings", type=_folder, default=Path("recordings"), help="folder of recorder files")
+    parser.add_argument(
+        "--recordings", type=_folder, default=Path("recordings"), help="folder of recorder files (default: %(default)s)"
+    )
     parser.add_argument(
         "--carla-town-aliases", action="store_true", help="load the town of ours that is nearest for Town01, Town02 ..."
     )
-    parser.add_argument("--parent-pid", type=whole(1, 2**31 - 1), default=None, help="end when this process ends")
+    parser.add_argument(
+        "--parent-pid",
+        type=whole(1, 2**31 - 1),
+        default=None,
+        help="end when this process ends (default: the one that started it)",
+    )
     return parser
 
 

@@ -6,7 +6,6 @@ in other files. So the stamps of all files of a package together decide whether 
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 import sys
 from collections.abc import Iterable
@@ -53,4 +52,6 @@ def stamp_of(sources: Iterable[Path]) -> str:
 
 def compiler() -> str:
     """What made the kernels that are found here."""
+    import importlib.metadata  # takes longer to load than all else here, and only who compiles asks
+
     return f"{sys.version}\nnumba {importlib.metadata.version('numba')} {os.environ.get('NUMBA_CACHE_DIR', '')}"

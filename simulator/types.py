@@ -19,6 +19,8 @@ I32 = Annotated[int, range(-(2**31), 2**31)]
 U32 = Annotated[int, range(2**32)]
 U64 = Annotated[int, range(2**64)]
 """Integers of the widths that they have on the wire."""
+LARGEST_FLOAT = float(np.finfo(np.float32).max)
+"""CARLA's numbers have 32 bits; what is larger overflows once it is squared or multiplied."""
 
 
 class Vector2D(NamedTuple):

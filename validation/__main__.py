@@ -76,7 +76,7 @@ def _worst(readings: Sequence[koschmieder.Reading | planck.Reading | netd.Readin
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = CommandParser(prog="python -m validation", description=__doc__.split("\n")[0])  # type: ignore[union-attr]
+    parser = CommandParser(prog="python -m validation", description=__doc__.split("\n")[0])
     parser.add_argument("--out", type=Path, default=Path("docs/pictures"), metavar="DIR")
     parser.add_argument("--only", default=",".join(PARTS), help=f"of {', '.join(PARTS)} (default: all)")
     chosen = parser.parse_args(arguments)

@@ -33,7 +33,7 @@ def main() -> None:
     if any("version" not in hello[name] for name in NEEDED):
         return
     package = ModuleType(PACKAGE)
-    package.__path__ = [str(here.parent)]  # type: ignore[attr-defined]
+    package.__path__ = [str(here.parent)]
     sys.modules[PACKAGE] = package
     importlib.import_module(PACKAGE + ".outside.host").serve(requests, replies, frames, last_words)
 

@@ -107,7 +107,7 @@ def outside_agent(
     agent = AgentProcess(python, hero=hero)
     try:
         agent.set_up(file, host, port, config, gps_plan, world_plan, plan_spacing_m, metric_version, seed, threads)
-    except BaseException:
+    except BaseException:  # Ctrl-C, too: no process is left behind
         agent.close()
         raise
     return agent
@@ -149,7 +149,7 @@ class AgentProcess:
         self._encoder, self._decoder = Encoder(self._frames.share), Decoder()
         try:
             self.versions = self._hear_versions(python)
-        except BaseException:
+        except BaseException:  # Ctrl-C, too: no process is left behind
             self.close()
             raise
 

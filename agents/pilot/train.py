@@ -110,7 +110,7 @@ def main() -> None:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m agents.pilot.train", description=__doc__)
     parser.add_argument("recordings", type=Path, nargs="+", help="folders of recorded episodes")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--start", type=Path, default=None, help="weights to begin with (.safetensors)")

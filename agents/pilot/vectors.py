@@ -50,7 +50,7 @@ class _Code:
         return make(self._target, self._builder, self._arguments[argument]).data
 
     def number(self, value: int) -> ir.Constant:
-        return ir.Constant(ir.IntType(types.intp.bitwidth), value)  # type: ignore[attr-defined]
+        return ir.Constant(ir.IntType(types.intp.bitwidth), value)
 
     def moved(self, address: Any, *steps: Any) -> Any:
         for step in steps:
@@ -80,11 +80,11 @@ class _Code:
 
 
 @_intrinsic
-def bytes_seen(context, frame, at, out, out_at):  # type: ignore[no-untyped-def]
+def bytes_seen(context, frame, at, out, out_at):
     """out = (byte / 255 - 0.45) * 4, for sixteen bytes."""
     signature = types.void(frame, _INDEX, out, _INDEX)
 
-    def generate(target, builder, signature, arguments):  # type: ignore[no-untyped-def]
+    def generate(target, builder, signature, arguments):
         code = _Code(target, builder, signature, arguments)
         kind = ir.VectorType(ir.IntType(8), VECTOR)
         place = builder.bitcast(code.moved(code.array(0), arguments[1]), kind.as_pointer())
@@ -99,7 +99,7 @@ def bytes_seen(context, frame, at, out, out_at):  # type: ignore[no-untyped-def]
 def pointwise_tile(
     context, line, at, depth, weights, first, bias, relu, beside, beside_at, beside_step, with_beside, out,
     out_at, out_step,
-):  # type: ignore[no-untyped-def] # fmt: skip
+):  # fmt: skip
     """out = (relu of) (bias + weights @ line) (+ beside), for TILE_PX pixels and TILE_SIXTEENS * 16 channels.
 
     `line` has its pixels LINE_STEP apart and `depth` channels. weights (depth, TILE_SIXTEENS * 16) from `first` on, the
@@ -108,7 +108,7 @@ def pointwise_tile(
     i, b = _INDEX, _FLAG
     signature = types.void(line, i, i, weights, i, i, b, beside, i, i, b, out, i, i)
 
-    def generate(target, builder, signature, arguments):  # type: ignore[no-untyped-def]
+    def generate(target, builder, signature, arguments):
         code = _Code(target, builder, signature, arguments)
         (_, at, depth, _, first, bias, relu, _, beside_at, beside_step, with_beside, _, out_at, step) = arguments
         pixels, parts = range(TILE_PX), range(TILE_SIXTEENS)
@@ -147,7 +147,7 @@ def pointwise_tile(
 @_intrinsic
 def depthwise_line(
     context, x, row_0, row_1, row_2, column_0, column_1, column_2, step, count, weights, first, out, out_at, out_step
-):  # type: ignore[no-untyped-def]
+):
     """out = relu of a depth-wise 3x3 product, for `count` pixels and sixteen channels.
 
     The nine values of the first pixel are at row + column, those of the next `step` further. weights: nine vectors,
@@ -156,7 +156,7 @@ def depthwise_line(
     i = _INDEX
     signature = types.void(x, i, i, i, i, i, i, i, i, weights, i, out, i, i)
 
-    def generate(target, builder, signature, arguments):  # type: ignore[no-untyped-def]
+    def generate(target, builder, signature, arguments):
         code = _Code(target, builder, signature, arguments)
         rows, columns = arguments[1:4], arguments[4:7]
         step, count, _, first, _, out_at, out_step = arguments[7:]
@@ -185,7 +185,7 @@ def depthwise_line(
 
 
 @_intrinsic
-def stem_tile(context, x, rows, column, weights, first, bias, out, out_at):  # type: ignore[no-untyped-def]
+def stem_tile(context, x, rows, column, weights, first, bias, out, out_at):
     """out = relu of the 5x5 product of stride 2, for STEM_PX pixels of sixteen channels.
 
     rows (5) int64: where the rows of the window begin, `column`: its first float in each of them. `x` has its pixels
@@ -194,7 +194,7 @@ def stem_tile(context, x, rows, column, weights, first, bias, out, out_at):  # t
     i = _INDEX
     signature = types.void(x, rows, i, weights, i, i, out, i)
 
-    def generate(target, builder, signature, arguments):  # type: ignore[no-untyped-def]
+    def generate(target, builder, signature, arguments):
         code = _Code(target, builder, signature, arguments)
         (_, _, column, _, first, bias, _, out_at) = arguments
         x, rows, weights, out = (code.array(argument) for argument in (0, 1, 3, 6))

@@ -18,11 +18,15 @@ def from_entry_point(spec: str) -> FrozenModule:
     """
     module_name, _, function = spec.partition(":")
     try:
-        module = getattr(importlib.import_module(module_name), function)()
-    except ImportError as error:
+        factory = getattr(importlib.import_module(module_name), function, None)
+    except Exception as error:  # whatever a file of the user's may raise
         raise FusionError(f"backbone '{spec}': {module_name} cannot be imported: {_one_line(error)}") from None
-    except AttributeError:
-        raise FusionError(f"backbone '{spec}': {module_name} has no {function} that can be called") from None
+    if not callable(factory):
+        raise FusionError(f"backbone '{spec}': {module_name} has no {function} that can be called")
+    try:
+        module = factory()
+    except Exception as error:  # here too
+        raise FusionError(f"backbone '{spec}': {function}() fails: {_one_line(error)}") from None
     if not isinstance(module, nn.Module):
         raise FusionError(f"backbone '{spec}': {function}() gives {type(module).__name__}, not a torch module")
     with torch.no_grad():
@@ -36,4 +40,4 @@ def from_entry_point(spec: str) -> FrozenModule:
 
 
 def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:160]
+    return " ".join(f"{type(error).__name__}: {error}".split())[:160]

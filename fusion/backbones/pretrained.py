@@ -3,6 +3,7 @@
 import inspect
 import json
 import logging
+import math
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,7 @@ from fusion.errors import FusionError
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
+TRIAL_PX = 224
 
 
 class VisionModel(nn.Module):
@@ -25,10 +27,10 @@ class VisionModel(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, vision: nn.Module, patch_px: int, fixed_px: int, mean: list[float], std: list[float]) -> None:
+    def __init__(self, vision: nn.Module, cell_px: int, fixed_px: int, mean: list[float], std: list[float]) -> None:
         super().__init__()
         self.vision = vision
-        self.patch_px, self.fixed_px = patch_px, fixed_px
+        self.cell_px, self.fixed_px = cell_px, fixed_px
         # Learnt positions belong to one image size; models that can stretch them do so when asked.
         stretches = "interpolate_pos_encoding" in inspect.signature(vision.forward).parameters
         self.options: dict[str, Any] = {"interpolate_pos_encoding": True} if stretches and not fixed_px else {}
@@ -38,11 +40,16 @@ class VisionModel(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         if self.fixed_px:
             images = F.interpolate(images, (self.fixed_px, self.fixed_px), mode="bilinear", align_corners=False)
-        states: Tensor = self.vision(pixel_values=(images - self.mean) / self.std, **self.options).last_hidden_state
+        states = self.states(images)
         if states.ndim == 4:
             return states
-        rows, columns = (side // self.patch_px for side in images.shape[-2:])
+        rows, columns = (side // self.cell_px for side in images.shape[-2:])
         return states[:, states.shape[1] - rows * columns :].transpose(1, 2).unflatten(2, (rows, columns))
+
+    def states(self, images: Tensor) -> Tensor:
+        """The last hidden state: a map (B, C, h, w) or a list of places (B, n, C)."""
+        states: Tensor = self.vision(pixel_values=(images - self.mean) / self.std, **self.options).last_hidden_state
+        return states
 
 
 def from_transformers(name: str) -> FrozenModule:
@@ -61,13 +68,18 @@ def from_transformers(name: str) -> FrozenModule:
     if "pixel_values" not in inspect.signature(vision.forward).parameters:
         raise FusionError(f"backbone '{name}' is not a vision model: it takes no pixel_values")
     config = getattr(model.config, "vision_config", model.config)
-    # Transformers keep the resolution of their patches; convolutional and windowed models go on reducing it.
-    plain = hasattr(config, "num_attention_heads") and isinstance(getattr(config, "patch_size", None), int)
-    patch_px = int(config.patch_size) if plain else _stride(vision)
     # SAM adds positions of one size to every image; its frames are brought to that size.
-    fixed_px = int(config.image_size) if "sam" in str(getattr(config, "model_type", "")) else 0
-    module = VisionModel(vision, patch_px, fixed_px, *normalisation(name))
-    return FrozenModule(Path(name).name or name, module, 1 if fixed_px else patch_px)
+    fixed_px = int(getattr(config, "image_size", 0)) if "sam" in str(getattr(config, "model_type", "")) else 0
+    module = VisionModel(vision, _patch_px(config), fixed_px, *normalisation(name)).eval()
+    try:
+        _try_out(module)
+    except Exception as error:  # whatever a model may raise that is made for other images
+        reason = str(error) if isinstance(error, FusionError) else f"{type(error).__name__}: {_one_line(error)}"
+        raise FusionError(
+            f"backbone '{name}' ({type(vision).__name__}) cannot be used: {reason}; what can be used makes a map or a "
+            "state per patch of frames of any size: DINOv2, DINOv3, CLIP, SAM, ConvNeXt, Swinv2, ..."
+        ) from None
+    return FrozenModule(Path(name).name or name, module, 1 if fixed_px else module.cell_px)
 
 
 def quietly(load: Callable[[str], Any], name: str, what: str) -> Any:
@@ -83,11 +95,42 @@ def quietly(load: Callable[[str], Any], name: str, what: str) -> Any:
         raise FusionError(f"{what} cannot be loaded by transformers: {_one_line(error)}") from None
 
 
-def _stride(vision: Any) -> int:
-    """By a trial image: the last state is a map (B, C, h, w) or a list of places (B, h w, C)."""
-    with torch.no_grad():
-        states = vision.eval()(pixel_values=torch.zeros(1, 3, 224, 224)).last_hidden_state
-    return 224 // int(states.shape[-1] if states.ndim == 4 else states.shape[1] ** 0.5)
+def _patch_px(config: Any) -> int:
+    """0: its configuration does not say."""
+    size = getattr(config, "patch_size", 0)
+    size = size[0] if isinstance(size, (list, tuple)) and size else size
+    return size if isinstance(size, int) else 0
+
+
+@torch.no_grad()
+def _try_out(module: VisionModel) -> None:
+    """Sets the size of the cells by a square trial image, and looks twice at a small one that is not square. Raises
+    whatever stands against it."""
+    if any(hasattr(part, "set_shift_and_window_size") for part in module.modules()):  # the first Swin and its kin
+        raise FusionError("its windows shrink for good with the smallest frame that it sees")
+    if not module.fixed_px:
+        states = module.states(torch.zeros(1, 3, TRIAL_PX, TRIAL_PX))
+        module.cell_px = _cell_px(states, module.cell_px)
+    rows, columns = 2, 3
+    # Of grain: patches that a model picks at random would be all alike in a flat one.
+    size, seed = (rows * module.cell_px, columns * module.cell_px), torch.Generator().manual_seed(0)
+    image = torch.rand((1, 3, *size), generator=seed)
+    features = module(image)
+    if features.ndim != 4 or (not module.fixed_px and features.shape[2:] != (rows, columns)):
+        raise FusionError(f"an image of {columns}x{rows} cells becomes {tuple(features.shape)}")
+    if not module.fixed_px and not torch.allclose(module(image), features, rtol=1e-2, atol=1e-3):  # ViTMAE
+        raise FusionError("it sees the same frame in another way each time")
+
+
+def _cell_px(states: Tensor, patch_px: int) -> int:
+    """Of the last state of a square image. Transformers keep the resolution of their patches and may have states of
+    classes and registers besides; convolutional and windowed models go on reducing it."""
+    if states.ndim == 3 and patch_px and states.shape[1] >= (TRIAL_PX // patch_px) ** 2:
+        return patch_px
+    down, across = states.shape[2:] if states.ndim == 4 else 2 * (math.isqrt(states.shape[1]),)
+    if not 0 < down == across <= TRIAL_PX:
+        raise FusionError(f"a square image becomes {tuple(states.shape)}, which is no grid of places")
+    return TRIAL_PX // int(across)
 
 
 def normalisation(name: str) -> tuple[list[float], list[float]]:

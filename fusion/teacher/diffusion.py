@@ -89,9 +89,12 @@ class Diffusion:
         scheduler.set_timesteps(steps)
         shape = (condition.shape[0], 3, *condition.shape[2:])
         image = torch.randn(shape, generator=generator).to(condition)
-        for step in scheduler.timesteps:
+        for step in scheduler.timesteps[:steps]:  # rounding gives some counts (61, 103, ...) one more, below zero
             prediction = network(image, condition, step.to(condition.device).expand(condition.shape[0]))
             noise = torch.randn(shape, generator=generator).to(condition)
             # The noise is drawn here, on the CPU, so that a seed means the same on every device.
-            image = scheduler.step(prediction, int(step), image, eta=eta, variance_noise=noise).prev_sample
-        return image
+            found = scheduler.step(prediction, int(step), image, eta=eta, variance_noise=noise)
+            image = found.prev_sample
+        # The last step goes to the clean image. The scheduler goes T // steps down, which is not far enough where the
+        # last step that it visits was rounded up (with 6, 7, 11, ... of 1,000): some noise would stay.
+        return Tensor(found.pred_original_sample)

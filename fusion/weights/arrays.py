@@ -59,5 +59,5 @@ def _check(wanted: dict[str, tuple[int, ...]], found: dict[str, NDArray[np.gener
         have, want = found[name].shape, wanted[name]
         if have != want:
             raise FusionError(f"weights {path}: '{name}' has shape {have} where the student has {want}")
-        if not np.isfinite(found[name]).all():  # type: ignore[arg-type]
+        if not np.isfinite(found[name]).all():
             raise FusionError(f"weights {path}: '{name}' holds NaN or infinity")

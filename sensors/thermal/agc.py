@@ -118,7 +118,7 @@ class GainControl:
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
-def _histogram(counts):  # type: ignore[no-untyped-def]
+def _histogram(counts):
     bins = np.zeros(FULL_SCALE + 1, np.int64)
     for v in range(counts.shape[0]):
         for u in range(counts.shape[1]):

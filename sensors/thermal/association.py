@@ -40,7 +40,7 @@ def box_frames(actors: Sequence[ActorState]) -> tuple[NDArray[np.float32], NDArr
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
-def associate(tags, instances, depth_m, pose, focal_px, frames, extents):  # type: ignore[no-untyped-def]
+def associate(tags, instances, depth_m, pose, focal_px, frames, extents):
     """(65536,) int16: index of the actor of each instance id, -1 where there is none.
 
     tags (H, W) uint8, instances (H, W) uint16, depth_m (H, W) float32; pose (3, 4) float32 camera -> world;

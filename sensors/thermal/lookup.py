@@ -32,14 +32,14 @@ def pairs(table: NDArray[np.float32]) -> NDArray[np.int64]:
 
 
 @numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def scratch_for(n):  # type: ignore[no-untyped-def]
+def scratch_for(n):
     """Planes for n pixels: (3, n) float32, (3, n) int32, (4, n) int64 and the last once more as (4, 2 n) float32."""
     words = np.empty((4, n), np.int64)
     return np.empty((3, n), np.float32), np.empty((3, n), np.int32), words, words.view(np.float32)
 
 
 @numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def lay_pattern(tile, x, y, z, scale, raised, scratch, out):  # type: ignore[no-untyped-def]
+def lay_pattern(tile, x, y, z, scale, raised, scratch, out):
     """Trilinear lookup in the repeating tile at (x, y + raised, z) in units of 1 / `scale`; x, y, z, out: (n,) float32.
 
     tile: of `pattern_tile`; scratch: of `scratch_for`.
@@ -76,7 +76,7 @@ def lay_pattern(tile, x, y, z, scale, raised, scratch, out):  # type: ignore[no-
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
-def ground_pattern(tile, metres):  # type: ignore[no-untyped-def]
+def ground_pattern(tile, metres):
     """(n, n) pattern that `scene` lays over the level ground at height 0, every pair of `metres` (n,) float32."""
     patch, drift = _f(1.0 / PATTERN_SCALES_M[0]), _f(1.0 / PATTERN_SCALES_M[1])
     n = len(metres)
@@ -92,7 +92,7 @@ def ground_pattern(tile, metres):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
-def of_counts(table, counts):  # type: ignore[no-untyped-def]
+def of_counts(table, counts):
     """(H, W) of the table's type: `table[counts]`, its last value for counts beyond it. counts: (H, W) uint16."""
     out = np.empty(counts.shape, table.dtype)
     last = np.uint32(len(table) - 1)

@@ -164,9 +164,7 @@ class Microbolometer:
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
-def _digitise(  # type: ignore[no-untyped-def]
-    image, state, keep, columns, rows, pixels, quantiles, key, sigma, low, per_radiance, counts
-):
+def _digitise(image, state, keep, columns, rows, pixels, quantiles, key, sigma, low, per_radiance, counts):
     """Lag, noise by a hash of pixel and key, offsets, counts. `state` is updated in place."""
     height, width = image.shape
     shift = np.uint32(32 - DRAW_BITS)

@@ -37,7 +37,7 @@ def part_table(actors: Sequence[ActorState]) -> NDArray[np.float32]:
 
 
 @numba.njit(error_model="numpy", inline="never", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def vehicle_part(x, y, z, ex, ey, ez, up, heat):  # type: ignore[no-untyped-def]
+def vehicle_part(x, y, z, ex, ey, ez, up, heat):
     """(kelvin above the body, 1 if glass) at box position (x, y, z) of a car, van, lorry or bus.
 
     ex, ey, ez: the box's half sizes (m); up: the normal's vertical share; heat: row of `part_table`.
@@ -78,7 +78,7 @@ def vehicle_part(x, y, z, ex, ey, ez, up, heat):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(error_model="numpy", inline="never", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def person_part(x, y, z, ex, ey, ez, heat, warmed, rider):  # type: ignore[no-untyped-def]
+def person_part(x, y, z, ey, ez, heat, warmed, rider):
     """Kelvin above the air at box position (x, y, z) of a walker, or of a rider in the box of the cycle.
 
     warmed: by how much sun and sky have changed the clothes; skin keeps its temperature.

@@ -37,7 +37,7 @@ def _focal_px(frames: CameraFrames) -> float:
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
-def _reproject(picture, seen_m, depth_m, pose, source_focal, target_focal, out, valid):  # type: ignore[no-untyped-def]
+def _reproject(picture, seen_m, depth_m, pose, source_focal, target_focal, out, valid):
     height, width = depth_m.shape
     rows, columns = picture.shape
     for v in range(height):

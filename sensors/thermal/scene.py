@@ -122,7 +122,7 @@ patterns."""
 
 
 @numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _geometry(v, depth_m, endless, pose, focal, row):  # type: ignore[no-untyped-def]
+def _geometry(v, depth_m, endless, pose, focal, row):
     """Fills `row` (_PLANES, W) float32 for image row v, without a branch: several pixels at a time.
 
     endless: (W + 2,) float32, infinite.
@@ -169,7 +169,7 @@ def _geometry(v, depth_m, endless, pose, focal, row):  # type: ignore[no-untyped
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
-def _radiance(  # type: ignore[no-untyped-def]
+def _radiance(
     tags, panes, instances, depth_m, pose, focal, actor_of, frames, extents, parts, surfaces,
     sky, transmission, tile, planck, air_radiance, air_k, shore, out,
 ):  # fmt: skip
@@ -200,7 +200,7 @@ def _radiance(  # type: ignore[no-untyped-def]
 
 
 @numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _surfaces(tags, panes, depth_m, surfaces, kinds, row):  # type: ignore[no-untyped-def]
+def _surfaces(tags, panes, depth_m, surfaces, kinds, row):
     """Fills `kinds` (W,) uint8, row of `surfaces` or SKY_TAG, and the planes from _RANGE to _PUDDLE."""
     zero, sky_tag = _f(0.0), np.uint8(SKY_TAG)
     x, y, z, lengths, ups, facings = row[_X], row[_Y], row[_Z], row[_LENGTH], row[_UP], row[_FACING]
@@ -226,7 +226,7 @@ def _surfaces(tags, panes, depth_m, surfaces, kinds, row):  # type: ignore[no-un
 
 
 @numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _actors(kinds, instances, pose, actor_of, frames, extents, parts, air_k, row):  # type: ignore[no-untyped-def]
+def _actors(kinds, instances, pose, actor_of, frames, extents, parts, air_k, row):
     """Warms the pixels of vehicles and people; moves their sample position."""
     one, half, zero = _f(1.0), _f(0.5), _f(0.0)
     px, py, pz = pose[0, 3], pose[1, 3], pose[2, 3]
@@ -262,14 +262,14 @@ def _actors(kinds, instances, pose, actor_of, frames, extents, parts, air_k, row
         elif tag == 12 or tag == 13:
             # What the table has of people, the sun above all, is for their clothes.
             warmed = row[_KELVIN, u] - air_k
-            row[_KELVIN, u] = air_k + person_part(x, y, z, e[0], e[1], e[2], parts[k], warmed, tag == 13)
+            row[_KELVIN, u] = air_k + person_part(x, y, z, e[1], e[2], parts[k], warmed, tag == 13)
         # On an actor the pattern rides along.
         offset = _f(17.0) * _f(k)
         row[_X, u], row[_Y, u], row[_Z, u] = x * _f(3.0) + offset, y * _f(3.0), z * _f(3.0)
 
 
 @numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _warm(row):  # type: ignore[no-untyped-def]
+def _warm(row):
     """Lays the pattern over kelvin."""
     kelvins, variations, grains, wides = row[_KELVIN], row[_VARIATION], row[_GRAIN], row[_WIDE]
     for n in range(len(kelvins)):
@@ -278,7 +278,7 @@ def _warm(row):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _flood(shore, row):  # type: ignore[no-untyped-def]
+def _flood(shore, row):
     """Lays the puddles over kelvin, emissivity and specular share."""
     one, half, zero = _f(1.0), _f(0.5), _f(0.0)
     ups, kelvins, emissivities, speculars = row[_UP], row[_KELVIN], row[_EMISSIVITY], row[_SPECULAR]
@@ -295,7 +295,7 @@ def _flood(shore, row):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _at_lens(kinds, sky, transmission, planck, air_radiance, row, scratch, out):  # type: ignore[no-untyped-def]
+def _at_lens(kinds, sky, transmission, planck, air_radiance, row, scratch, out):
     """Emission and reflection of each pixel's surface, through the air. sky, transmission, planck: of `World`."""
     one, half, zero = _f(1.0), _f(0.5), _f(0.0)
     per_k, lowest_k, last_kelvin = _f(1.0 / STEP_K), _f(LOWEST_K), _f(len(planck) - 2)
@@ -343,7 +343,7 @@ def _at_lens(kinds, sky, transmission, planck, air_radiance, row, scratch, out):
 
 
 @numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _into_box(f, e, px, py, pz, wx, wy, wz, range_m):  # type: ignore[no-untyped-def]
+def _into_box(f, e, px, py, pz, wx, wy, wz, range_m):
     """Range at which the ray from the camera enters a box (slab test), or the given range where it misses."""
     enter, leave = _f(0.0), _f(1.0)
     for axis in range(3):

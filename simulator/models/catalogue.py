@@ -7,7 +7,7 @@ from functools import cache, lru_cache
 
 from simulator.models.actor_model import ActorModel, actor_model
 from simulator.models.cycles import CYCLES, build_cycle
-from simulator.models.people import WALKERS, build_walker
+from simulator.models.people import build_walker
 from simulator.models.poses import MARK, build_posed
 from simulator.models.props import PROPS, build_prop
 from simulator.models.signals import (
@@ -19,6 +19,7 @@ from simulator.models.signals import (
 )
 from simulator.models.vehicles import VEHICLES, build_vehicle
 from simulator.world.blueprints.props import prop_tag
+from simulator.world.blueprints.walkers import WALKERS
 
 SIGNALS: tuple[str, ...] = (
     "traffic.traffic_light",

@@ -9,14 +9,15 @@ import numpy as np
 from simulator.models.shapes import Points, ellipsoid, limb, loft, point
 from simulator.render.materials import Material
 from simulator.render.mesh import Mesh, MeshBuilder
+from simulator.world.blueprints.walkers import CHILDREN
 
 GAIT_FRAMES = 8
 ADULT_HEIGHT_M = 1.86
 """CARLA's adults are all this tall: their origin is 0.93 m above the ground."""
 
-CHILDREN = frozenset({9, 10, 11, 12, 13, 14, 48, 49})
-WOMEN = frozenset({1, 4, 5, 8, 10, 12, 14, 17, 21, 22, 23, 25, 28, 29, 33, 34, 38, 39, 42, 43, 46, 47, 49})
-WALKERS = tuple(f"walker.pedestrian.{number:04d}" for number in range(1, 52))
+SLENDER = frozenset({1, 4, 5, 8, 10, 12, 14, 17, 21, 22, 23, 25, 28, 29, 33, 34, 38, 39, 42, 43, 46, 47, 49})
+"""Who is drawn slender and with long hair, children with a skirt: how our figures look. `gender` of the blueprints is
+CARLA's, and another thing."""
 
 
 @dataclass(frozen=True)
@@ -40,12 +41,12 @@ def build_of(number: int) -> Build:
     """How walker `number` of CARLA's catalogue is built."""
     stout = 0.92 + 0.045 * (number * 7 % 5)
     if number in CHILDREN:
-        girl = number in WOMEN
+        slender = number in SLENDER
         height = 1.10 + 0.06 * (number % 4)
         return Build(
-            height, 0.125, 0.095, 0.098, 0.075, 0.085, stout, skirt=girl, long_hair=girl, sleeves=number % 2 == 0
+            height, 0.125, 0.095, 0.098, 0.075, 0.085, stout, skirt=slender, long_hair=slender, sleeves=number % 2 == 0
         )
-    if number in WOMEN:
+    if number in SLENDER:
         return Build(
             shoulder=0.112, waist=0.076, hip=0.102, depth=0.062, head=0.060, stoutness=stout,
             skirt=number % 3 == 1, long_hair=True, sleeves=number % 2 == 0,

@@ -184,7 +184,7 @@ def _size(text: str) -> tuple[int, int]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
+    parser = argparse.ArgumentParser(prog="python -m simulator.proofs.drive")
     for name in ("port", "stream-port", "ticks", "vehicles", "walkers", "seed"):
         parser.add_argument(f"--{name}", type=int, required=True)
     parser.add_argument("--image", type=_size, required=True)

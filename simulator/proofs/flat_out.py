@@ -15,7 +15,7 @@ PER_LINE_TICKS = 500
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
+    parser = argparse.ArgumentParser(prog="python -m simulator.proofs.flat_out")
     for name in ("port", "ticks", "vehicles", "seed"):
         parser.add_argument(f"--{name}", type=int, required=True)
     options = parser.parse_args()

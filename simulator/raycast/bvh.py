@@ -77,7 +77,7 @@ def joined(trees: list[Bvh]) -> tuple[Bvh, NDArray[np.int32]]:
 
 
 @njit(cache=True, nogil=True)
-def _build(low, high, order, boxes, children):  # type: ignore[no-untyped-def]
+def _build(low, high, order, boxes, children):
     """Fills `boxes` and `children`, sorts `order`; the number of rows used."""
     todo = np.empty((2 * DEPTH, 4), np.int64)  # row, first, count, level
     todo[0, 0], todo[0, 1], todo[0, 2], todo[0, 3] = 0, 0, len(order), 0
@@ -101,7 +101,7 @@ def _build(low, high, order, boxes, children):  # type: ignore[no-untyped-def]
 
 
 @njit(no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _measure(low, high, order, first, count, box):  # type: ignore[no-untyped-def]
+def _measure(low, high, order, first, count, box):
     for axis in range(3):
         box[axis], box[axis + 3] = NOWHERE, -NOWHERE
     for k in range(first, first + count):
@@ -111,13 +111,13 @@ def _measure(low, high, order, first, count, box):  # type: ignore[no-untyped-de
 
 
 @njit(no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _half_area(box):  # type: ignore[no-untyped-def]
+def _half_area(box):
     x, y, z = box[3] - box[0], box[4] - box[1], box[5] - box[2]
     return x * y + y * z + z * x if x >= F(0) else F(0)
 
 
 @njit(no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _split(low, high, order, first, count, level):  # type: ignore[no-untyped-def]
+def _split(low, high, order, first, count, level):
     """Partitions a range of `order` in place where it costs rays least; the size of the first part."""
     least, most = np.full(3, NOWHERE), np.full(3, -NOWHERE)
     for k in range(first, first + count):

@@ -36,13 +36,13 @@ class Placed(NamedTuple):
 
 
 @njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def inverse(x):  # type: ignore[no-untyped-def]
+def inverse(x):
     """1 / x, finite also for 0."""
     return F(1) / x if abs(x) > _FLAT else (F(1e12) if x >= F(0) else F(-1e12))
 
 
 @njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def entry(boxes, row, side, ox, oy, oz, ix, iy, iz, near, far, grow):  # type: ignore[no-untyped-def]
+def entry(boxes, row, side, ox, oy, oz, ix, iy, iz, near, far, grow):
     """Where a ray enters a child's box grown by `grow` (Kay and Kajiya, 1986), or more than `far`: it does not."""
     k = 6 * side
     x0, x1 = (boxes[row, k] - grow - ox) * ix, (boxes[row, k + 3] + grow - ox) * ix
@@ -55,7 +55,7 @@ def entry(boxes, row, side, ox, oy, oz, ix, iy, iz, near, far, grow):  # type: i
 
 
 @njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def nearest(boxes, children, triangles, root, ox, oy, oz, dx, dy, dz, near, far, stack, at):  # type: ignore[no-untyped-def]
+def nearest(boxes, children, triangles, root, ox, oy, oz, dx, dy, dz, near, far, stack, at):
     """Distance and row of the first triangle between `near` and `far` (both sides count); (far, -1): none.
 
     Moeller and Trumbore, "Fast, minimum storage ray-triangle intersection", 1997. stack, at: (DEPTH,) int32, float32.
@@ -110,7 +110,7 @@ def nearest(boxes, children, triangles, root, ox, oy, oz, dx, dy, dz, near, far,
 
 
 @njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def into(pose, x, y, z):  # type: ignore[no-untyped-def]
+def into(pose, x, y, z):
     """A point of the world in the axes of a rigid pose; differences in float64."""
     x, y, z = np.float64(x) - pose[0, 3], np.float64(y) - pose[1, 3], np.float64(z) - pose[2, 3]
     return (
@@ -121,7 +121,7 @@ def into(pose, x, y, z):  # type: ignore[no-untyped-def]
 
 
 @njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def turned(pose, x, y, z):  # type: ignore[no-untyped-def]
+def turned(pose, x, y, z):
     """A direction of the world in the axes of a rigid pose."""
     return (
         pose[0, 0] * x + pose[1, 0] * y + pose[2, 0] * z,
@@ -131,7 +131,7 @@ def turned(pose, x, y, z):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def cast_rays(origins, directions, near, far, ignored, town, models, placed, distance, slots, rows, counter, thread):  # type: ignore[no-untyped-def]
+def cast_rays(origins, directions, near, far, ignored, town, models, placed, distance, slots, rows, counter, thread):
     """Many rays. origins: (1 or n, 3), directions: (n, 3) float32 unit vectors. near, far: m. ignored: a slot or -1.
 
     Out: distance (n,) float32 m, infinite where nothing is met; slots (n,) int32: index into `placed`, STATIC or

@@ -18,7 +18,7 @@ F = np.float32
 
 
 @njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _into_ball(mx, my, mz, dx, dy, dz, radius, best):  # type: ignore[no-untyped-def]
+def _into_ball(mx, my, mz, dx, dy, dz, radius, best):
     """m: from the middle of the ball to the start, d: unit vector; the distance if it is less than `best`."""
     c = mx * mx + my * my + mz * mz - radius * radius
     if c <= 0.0:
@@ -31,7 +31,7 @@ def _into_ball(mx, my, mz, dx, dy, dz, radius, best):  # type: ignore[no-untyped
 
 
 @njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _into_rod(mx, my, mz, dx, dy, dz, ex, ey, ez, radius, best):  # type: ignore[no-untyped-def]
+def _into_rod(mx, my, mz, dx, dy, dz, ex, ey, ez, radius, best):
     """m: from one end of the rod to the start; e: to its other end. The round ends are not part of it."""
     ee = ex * ex + ey * ey + ez * ez
     if ee <= 1e-18:
@@ -50,7 +50,7 @@ def _into_rod(mx, my, mz, dx, dy, dz, ex, ey, ez, radius, best):  # type: ignore
 
 
 @njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def touches(triangle, ox, oy, oz, dx, dy, dz, radius, best):  # type: ignore[no-untyped-def]
+def touches(triangle, ox, oy, oz, dx, dy, dz, radius, best):
     """Metres (float64) until a sphere meets a triangle (9,), 0 if it does at the start; `best` if not before that."""
     mx, my, mz = ox - triangle[0], oy - triangle[1], oz - triangle[2]
     ax, ay, az = np.float64(triangle[3]), np.float64(triangle[4]), np.float64(triangle[5])
@@ -82,7 +82,7 @@ def touches(triangle, ox, oy, oz, dx, dy, dz, radius, best):  # type: ignore[no-
 
 
 @njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _sweep_tree(tree, root, ox, oy, oz, dx, dy, dz, radius, best):  # type: ignore[no-untyped-def]
+def _sweep_tree(tree, root, ox, oy, oz, dx, dy, dz, radius, best):
     """(metres, row of the triangle) or (best, -1)."""
     stack = np.empty(DEPTH, np.int32)
     ix, iy, iz = inverse(dx), inverse(dy), inverse(dz)
@@ -111,7 +111,7 @@ def _sweep_tree(tree, root, ox, oy, oz, dx, dy, dz, radius, best):  # type: igno
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def sweep_sphere(start, direction, reach, radius, with_town, wanted, town, models, placed):  # type: ignore[no-untyped-def]
+def sweep_sphere(start, direction, reach, radius, with_town, wanted, town, models, placed):
     """(metres, slot, row of the triangle) of the first touch, see `kernels.cast_rays`; wanted: (slots,) bool."""
     ox, oy, oz = start[0], start[1], start[2]
     dx, dy, dz = direction[0], direction[1], direction[2]

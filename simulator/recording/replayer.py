@@ -71,7 +71,6 @@ class Replay:
     """Recorded ids to those of the world."""
     created: list[int] = field(default_factory=list)
     _frame: int = -1
-    _heroes: set[int] = field(default_factory=set)
     _parents: dict[int, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

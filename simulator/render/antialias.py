@@ -26,13 +26,13 @@ _PIXELS = np.uint64(9 * STRIDE)
 
 
 @njit(cache=True, fastmath=True, error_model="numpy", nogil=True, inline="always")
-def _elsewhere(sample, depth, own_depth, other, other_depth):  # type: ignore[no-untyped-def]
+def _elsewhere(sample, depth, own_depth, other, other_depth):
     """Whether a sample belongs to the other pixel: the same triangle, or nearer to its surface in depth."""
     return (sample == other) | (abs(depth - other_depth) < abs(depth - own_depth))
 
 
 @njit(cache=True, fastmath=True, error_model="numpy", nogil=True, inline="always")
-def _edge(place, k, ids, inverse, weights):  # type: ignore[no-untyped-def]
+def _edge(place, k, ids, inverse, weights):
     """Weighs the sample in the middle of an edge; returns what is left for the pixel itself."""
     sample, other = ids[place + k], place + _PIXELS + k
     there = (sample != ids[_OWN + k]) & _elsewhere(
@@ -43,7 +43,7 @@ def _edge(place, k, ids, inverse, weights):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, fastmath=True, error_model="numpy", nogil=True, inline="always")
-def _corner(row, column, k, ids, inverse, weights):  # type: ignore[no-untyped-def]
+def _corner(row, column, k, ids, inverse, weights):
     """The same of a sample in a corner, which may show what any of three pixels does."""
     sample, depth = ids[row + column + k], inverse[row + column + k]
     up, beside, across = row + _CENTRE + k, _MIDDLE + column + k, row + column + k
@@ -64,7 +64,7 @@ def _corner(row, column, k, ids, inverse, weights):  # type: ignore[no-untyped-d
 
 
 @njit(fastmath=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _weigh(count, ids, inverse, weights):  # type: ignore[no-untyped-def]
+def _weigh(count, ids, inverse, weights):
     """Shares of the nine pixels around each mixed one in its colour."""
     for k in range(np.uint64(count)):
         own = F(0.25) + _edge(_MIDDLE + _LEFT, k, ids, inverse, weights)
@@ -83,7 +83,7 @@ def _weigh(count, ids, inverse, weights):  # type: ignore[no-untyped-def]
 
 
 @njit(fastmath=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _gather(keys, depths, y, height, width, columns, begin, count, ids, inverse):  # type: ignore[no-untyped-def]
+def _gather(keys, depths, y, height, width, columns, begin, count, ids, inverse):
     """The nine samples of mixed pixels, and the centres of the pixels around them; beyond the picture those within."""
     for row in range(3):
         fine = np.uint64(2 * y + row)
@@ -102,7 +102,7 @@ def _gather(keys, depths, y, height, width, columns, begin, count, ids, inverse)
 
 
 @njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
-def smooth_edges(keys, depths, radiance, out, counter, thread):  # type: ignore[no-untyped-def]
+def smooth_edges(keys, depths, radiance, out, counter, thread):
     """keys: (2 H + 1, 2 W + 2 or more) int64, `VisibilityBuffer.fine`; depths: float32 view of it, twice as wide.
 
     radiance, out: (H, 3, W) float32.

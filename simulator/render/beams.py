@@ -9,7 +9,7 @@ F = np.float32
 
 
 @njit(cache=True, fastmath=True, error_model="numpy", nogil=True, inline="always")
-def street_lamp(cosine):  # type: ignore[no-untyped-def]
+def street_lamp(cosine):
     """Relative intensity of a cut-off street luminaire, 0..1; cosine of the angle from straight down.
 
     Bat-wing: brightest at about 55 degrees, nothing above 80. Its integral over the hemisphere is near 3.5 sr.
@@ -19,7 +19,7 @@ def street_lamp(cosine):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, fastmath=True, error_model="numpy", nogil=True, inline="always")
-def beam(across, above, cut_off, sharpness, below, sideways, stray, kink):  # type: ignore[no-untyped-def]
+def beam(across, above, cut_off, sharpness, below, sideways, stray, kink):
     """Relative intensity of a headlamp 0..1. across, above: tangents to the right of and above the beam's axis.
 
     Full just under the cut-off line, which rises by `kink` towards the kerb (right); fades above it over 1/sharpness,
@@ -33,7 +33,7 @@ def beam(across, above, cut_off, sharpness, below, sideways, stray, kink):  # ty
 
 
 @njit(cache=True, fastmath=True, error_model="numpy", nogil=True, inline="always")
-def exp_minus(x):  # type: ignore[no-untyped-def]
+def exp_minus(x):
     """exp(-x) for x >= 0, relative error 1e-4; vectorises, which the library call does not."""
     t = min(x * F(1.44269504), F(120))
     i = np.int32(t)
@@ -43,7 +43,7 @@ def exp_minus(x):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, fastmath=True, error_model="numpy", nogil=True, inline="always")
-def reach_window(q):  # type: ignore[no-untyped-def]
+def reach_window(q):
     """What is left of a lamp's light at the square q of distance over its reach: all of it (within 4 % at two thirds of
     the reach) until it fades, so that nothing is seen of the renderer's leaving out lamps beyond their reach.
     """

@@ -58,7 +58,7 @@ def brightest(
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def _brightest(  # type: ignore[no-untyped-def]
+def _brightest(
     heads, flux_lm, power, slots, centres, signs, candela, shapes, ranges_m, when, poses, eye, rotation, most
 ):
     streets, count = heads.shape[0], 0
@@ -122,26 +122,26 @@ def _brightest(  # type: ignore[no-untyped-def]
 
 
 @njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _street_candela(flux_lm, power):  # type: ignore[no-untyped-def]
+def _street_candela(flux_lm, power):
     return flux_lm * power / F(3.5)
 
 
 @njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _solid_angle(shape):  # type: ignore[no-untyped-def]
+def _solid_angle(shape):
     """About how much of `beams.beam`'s space is bright, sr: the widths at which its quadratic falls end."""
     half_pi = 0.5 * math.pi
     return half_pi / math.sqrt(shape[3]) * (half_pi * (1.0 / shape[1] + 1.0 / shape[2]) + 0.015)
 
 
 @njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _worth(flux_lm, range_m, x, y, z):  # type: ignore[no-untyped-def]
+def _worth(flux_lm, range_m, x, y, z):
     """How much a light matters: float64 of float32 values. By its flux: a beam is brighter than it is worth."""
     a, b, c = np.float64(x), np.float64(y), np.float64(z)
     return np.float64(flux_lm * min(range_m / F(30), F(1))) / (a * a + b * b + c * c + 100.0)
 
 
 @njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _greatest(worth, most):  # type: ignore[no-untyped-def]
+def _greatest(worth, most):
     """Places of the `most` greatest in ascending order; of equal ones the first."""
     kept = np.zeros(len(worth), np.bool_)
     for _ in range(min(len(worth), most)):

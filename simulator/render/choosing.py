@@ -13,7 +13,7 @@ F = np.float32
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def outlook(rotation, eye, focal, cx, cy, width, height):  # type: ignore[no-untyped-def]
+def outlook(rotation, focal, cx, cy, width, height):
     """(5, 3) float32: forward axis, and inward normals of the planes through the picture's edges (left, right, top,
     bottom), as long as they come."""
     planes = np.empty((5, 3), np.float32)
@@ -27,7 +27,7 @@ def outlook(rotation, eye, focal, cx, cy, width, height):  # type: ignore[no-unt
 
 
 @njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _sees(planes, x, y, z, hx, hy, hz, near, far):  # type: ignore[no-untyped-def]
+def _sees(planes, x, y, z, hx, hy, hz, near, far):
     """Whether a box with its middle at x, y, z from the eye, and these half sizes, may be seen."""
     for k in range(5):
         a, b, c = planes[k, 0], planes[k, 1], planes[k, 2]
@@ -43,7 +43,7 @@ def _sees(planes, x, y, z, hx, hy, hz, near, far):  # type: ignore[no-untyped-de
 def items_in_view(
     planes, eye, near, far, centres, halves, first_triangle, spheres, model_first_triangle, template, poses, items,
     first,
-):  # type: ignore[no-untyped-def]  # fmt: skip
+):  # fmt: skip
     """Fills in items, instances before chunks, and where the records of each begin; returns how many there are, and
     how many records they may need: a triangle that the near plane cuts may become two.
 
@@ -72,7 +72,7 @@ def items_in_view(
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def to_camera(rotation, eye, poses):  # type: ignore[no-untyped-def]
+def to_camera(rotation, eye, poses):
     """(1 + n, 3, 4) float32: world -> camera axes, then each actor -> camera axes; multiplied in float64."""
     out = np.empty((1 + poses.shape[0], 3, 4), np.float32)
     r = np.empty((3, 3), np.float64)

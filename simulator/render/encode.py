@@ -16,7 +16,7 @@ TAGS, INSTANCES, PANES = np.uint32(0xFF), np.uint32(0xFFFFFF), np.uint32(0xFFFFF
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def encode_depth(inverse_depth, out, counter, thread):  # type: ignore[no-untyped-def]
+def encode_depth(inverse_depth, out, counter, thread):
     """out: (H, W) uint32 view of BGRA. Depth / 1000 m in 24 bits, lowest byte in R, highest in B; the sky is 1000 m."""
     height, width = inverse_depth.shape
     nearest = np.float32(1.0 / FAR_M)
@@ -38,7 +38,7 @@ def encode_depth(inverse_depth, out, counter, thread):  # type: ignore[no-untype
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def encode_labels(ids, static_codes, template_tags, first_triangle, slot_ids, keep, out, counter, thread):  # type: ignore[no-untyped-def]
+def encode_labels(ids, static_codes, template_tags, first_triangle, slot_ids, keep, out, counter, thread):
     """Tag in R, low byte of the instance id in G, high byte in B; the kind of pane in R's two high bits: no tag needs
     them, and the client's library sets every A to 255.
 

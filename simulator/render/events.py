@@ -78,7 +78,7 @@ def _ns(seconds: float) -> int:
 
 
 @njit(cache=True, nogil=True)
-def _crossings(before, now, crossed, fired, threshold, before_ns, now_ns, refractory_ns, xs, ys, ts, polarities):  # type: ignore[no-untyped-def]
+def _crossings(before, now, crossed, fired, threshold, before_ns, now_ns, refractory_ns, xs, ys, ts, polarities):
     """Fills the columns of the events row by row; how many there are."""
     count, room = 0, len(xs)
     height, width = before.shape

@@ -37,7 +37,7 @@ class Adaptation:
 
 
 @njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
-def luminance_histogram(radiance, step):  # type: ignore[no-untyped-def]
+def luminance_histogram(radiance, step):
     """(BINS,) int64 counts of log2 luminance over every step-th pixel; radiance: (H, 3, W) float32."""
     counts = np.zeros(BINS, np.int64)
     per_octave = np.float32(BINS / (LIGHTEST_LOG2 - DARKEST_LOG2))
@@ -56,7 +56,7 @@ def luminance_histogram(radiance, step):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def metered_ev(radiance):  # type: ignore[no-untyped-def]
+def metered_ev(radiance):
     """EV from the histogram: a compromise between the mean log luminance at mid grey and the highlights below white.
 
     The mean leaves out the darkest tenth and the lightest twentieth; the highlights are the lightest twentieth's edge.
@@ -86,12 +86,12 @@ def metered_ev(radiance):  # type: ignore[no-untyped-def]
 
 
 @njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _centre_log2(k):  # type: ignore[no-untyped-def]
+def _centre_log2(k):
     return DARKEST_LOG2 + (k + 0.5) * (LIGHTEST_LOG2 - DARKEST_LOG2) / BINS
 
 
 @njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _together(parts):  # type: ignore[no-untyped-def]
+def _together(parts):
     return ((parts[0] + parts[1]) + (parts[2] + parts[3])) + ((parts[4] + parts[5]) + (parts[6] + parts[7]))
 
 

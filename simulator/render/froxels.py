@@ -45,7 +45,7 @@ _BACKWARD = -0.70
 
 
 @njit(cache=True, fastmath=True, error_model="numpy", nogil=True, inline="always")
-def phase(cosine):  # type: ignore[no-untyped-def]
+def phase(cosine):
     """Scattering phase function of fog in 1/sr (two Henyey-Greenstein lobes)."""
     forward = F(1 + _FORWARD * _FORWARD) - F(2 * _FORWARD) * cosine
     backward = F(1 + _BACKWARD * _BACKWARD) - F(2 * _BACKWARD) * cosine
@@ -55,7 +55,7 @@ def phase(cosine):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, fastmath=True, error_model="numpy", nogil=True, inline="always")
-def arc_tangent(x):  # type: ignore[no-untyped-def]
+def arc_tangent(x):
     """atan, absolute error 1e-5; vectorises."""
     a = abs(x)
     z = F(1) / a if a > F(1) else a
@@ -66,7 +66,7 @@ def arc_tangent(x):  # type: ignore[no-untyped-def]
 
 
 @njit(fastmath=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _pass_by(light, extinction_spread, begin, flat):  # type: ignore[no-untyped-def]
+def _pass_by(light, extinction_spread, begin, flat):
     """Where each ray passes the lamp, and how its axes lie to the rays. extinction_spread: see `fill_froxels`."""
     wx, wy, wz = light[POSITION], light[POSITION + 1], light[POSITION + 2]
     ax, ay, az = light[DIRECTION], light[DIRECTION + 1], light[DIRECTION + 2]
@@ -91,7 +91,7 @@ def _pass_by(light, extinction_spread, begin, flat):  # type: ignore[no-untyped-
 
 
 @njit(fastmath=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _advance(extinction, edge, flat):  # type: ignore[no-untyped-def]
+def _advance(extinction, edge, flat):
     """From the last edge of each ray to `edge` m: where light is sampled, and what an even lamp would add from there.
 
     Short loops: of one that did it all the processor could hold too little at a time to keep itself busy.
@@ -115,7 +115,7 @@ def _advance(extinction, edge, flat):  # type: ignore[no-untyped-def]
 
 
 @njit(fastmath=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _add_street(light, flat):  # type: ignore[no-untyped-def]
+def _add_street(light, flat):
     """Adds what the last step of each ray gets of a street lamp, relative to its brightest direction."""
     axis_w = light[DIRECTION] * light[POSITION] + light[DIRECTION + 1] * light[POSITION + 1]
     axis_w += light[DIRECTION + 2] * light[POSITION + 2]
@@ -125,7 +125,7 @@ def _add_street(light, flat):  # type: ignore[no-untyped-def]
 
 
 @njit(fastmath=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _add_beam(light, flat):  # type: ignore[no-untyped-def]
+def _add_beam(light, flat):
     """The same of a headlamp."""
     wx, wy, wz = light[POSITION], light[POSITION + 1], light[POSITION + 2]
     axis_w = light[DIRECTION] * wx + light[DIRECTION + 1] * wy + light[DIRECTION + 2] * wz
@@ -144,7 +144,7 @@ def _add_beam(light, flat):  # type: ignore[no-untyped-def]
 
 
 @njit(fastmath=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def slice_distance(q):  # type: ignore[no-untyped-def]
+def slice_distance(q):
     """Distance in m of slice q (may be fractional), which is what the float's own exponent makes of log2."""
     octaves = q / F(SLICES - 1) * F(OCTAVES)
     octave = np.int32(octaves)
@@ -152,7 +152,7 @@ def slice_distance(q):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
-def fill_froxels(view, lights, extinction, fog_from, grid, counter, thread):  # type: ignore[no-untyped-def]
+def fill_froxels(view, lights, extinction, fog_from, grid, counter, thread):
     """grid: (DOWN, ACROSS, SLICES, 3) float32, luminance scattered in between the eye and each distance, cd/m2.
 
     Air that is clear up to `fog_from` m scatters nothing there.

@@ -66,7 +66,7 @@ def sprites(
 
 
 @njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
-def add_sprites(lamps, focal, radiance, counter, thread):  # type: ignore[no-untyped-def]
+def add_sprites(lamps, focal, radiance, counter, thread):
     """radiance: (H, 3, W) float32, changed in place."""
     height, _, width = radiance.shape
     half = max(F(BLOOM_RADIUS_TAN) * focal, F(0.8))

@@ -18,7 +18,7 @@ SUN_CD_M2_PER_LUX = 280.0
 
 
 @njit(fastmath=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def sun_disc(focal):  # type: ignore[no-untyped-def]
+def sun_disc(focal):
     """Cosine of the radius that the sun is drawn with, and its luminance over its illuminance.
 
     Its own 0.53 degrees, but three quarters of a pixel at least: a smaller disc could fall between the pixels.
@@ -29,7 +29,7 @@ def sun_disc(focal):  # type: ignore[no-untyped-def]
 
 
 @njit(fastmath=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def sky_tile(width, focal, air, texels, first_texel, tile):  # type: ignore[no-untyped-def]
+def sky_tile(width, focal, air, texels, first_texel, tile):
     """Luminance of the pixels that show the sky, into the emission planes; the fog in front of it comes later."""
     c = air.colours
     disc, bright = sun_disc(focal)

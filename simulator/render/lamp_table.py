@@ -190,7 +190,7 @@ def _values(shape: BeamShape) -> Floats:
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def beam_towards(across, above, shape):  # type: ignore[no-untyped-def]
+def beam_towards(across, above, shape):
     """`beams.beam` of n lamps, (n,) float64; shape: (n, 6)."""
     out = np.empty(across.shape[0], np.float64)
     for i in range(across.shape[0]):
@@ -200,7 +200,7 @@ def beam_towards(across, above, shape):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def _street_towards(cosine):  # type: ignore[no-untyped-def]
+def _street_towards(cosine):
     out = np.empty(cosine.shape[0], np.float64)
     for i in range(cosine.shape[0]):
         out[i] = street_lamp(np.float32(cosine[i]))

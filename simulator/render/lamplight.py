@@ -38,7 +38,7 @@ INVERSE_PI = np.float32(1.0 / math.pi)
 
 
 @njit(cache=True, fastmath=True, error_model="numpy", nogil=True, inline="always")
-def _mirrored(vx, vy, vz, inverse, reach, spots, k):  # type: ignore[no-untyped-def]
+def _mirrored(vx, vy, vz, inverse, reach, spots, k):
     """Mirror light of a lamp on a rough film (GGX with a half vector), per candela and 1/m2.
 
     v: from spot k to the lamp, `inverse` of its length; reach: squared share of it.
@@ -61,7 +61,7 @@ def _street_kernel(mirrors: bool) -> Any:
     """Adds the light of one lamp to the spots; with or without mirror light, so that no loop has a branch."""
 
     @njit(fastmath=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-    def add(extinction, light, first, end, spots):  # type: ignore[no-untyped-def]
+    def add(extinction, light, first, end, spots):
         lx, ly, lz = light[POSITION], light[POSITION + 1], light[POSITION + 2]
         ax, ay, az = light[DIRECTION], light[DIRECTION + 1], light[DIRECTION + 2]
         red, green, blue = light[COLOUR], light[COLOUR + 1], light[COLOUR + 2]
@@ -95,7 +95,7 @@ def _beam_kernel(mirrors: bool) -> Any:
     """Adds the light of one lamp to the spots; with or without mirror light, so that no loop has a branch."""
 
     @njit(fastmath=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-    def add(extinction, light, first, end, spots):  # type: ignore[no-untyped-def]
+    def add(extinction, light, first, end, spots):
         lx, ly, lz = light[POSITION], light[POSITION + 1], light[POSITION + 2]
         ax, ay, az = light[DIRECTION], light[DIRECTION + 1], light[DIRECTION + 2]
         sx, sy, sz = light[SIDE], light[SIDE + 1], light[SIDE + 2]
@@ -138,7 +138,7 @@ _beam, _beam_mirrored = _beam_kernel(False), _beam_kernel(True)
 
 
 @njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
-def light_spots(extinction, fog_from, lights, found, matt, shiny, spots):  # type: ignore[no-untyped-def]
+def light_spots(extinction, fog_from, lights, found, matt, shiny, spots):
     """Fills SPOT_RED ... and SPOT_GLARE_RED ..., the latter as it reaches the camera through the air.
 
     The air has `extinction` 1/m from `fog_from` m from the camera on; lamps nearer than that light what they light
@@ -159,7 +159,7 @@ def light_spots(extinction, fog_from, lights, found, matt, shiny, spots):  # typ
 
 
 @njit(fastmath=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _light(fog, fog_from, lights, first, end, mirrors, spots):  # type: ignore[no-untyped-def]
+def _light(fog, fog_from, lights, first, end, mirrors, spots):
     """Spots first <= k < end; what comes up to LANES after them is written as well."""
     low_x = low_y = low_z = near = F(1e9)
     high_x = high_y = high_z = F(-1e9)
@@ -196,7 +196,7 @@ def _light(fog, fog_from, lights, first, end, mirrors, spots):  # type: ignore[n
 
 
 @njit(fastmath=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def light_fog(first, width, fog_row, count, columns, spots):  # type: ignore[no-untyped-def]
+def light_fog(first, width, fog_row, count, columns, spots):
     """Adds the luminance of lit fog to SPOT_GLARE_RED ...
 
     fog_row: (ACROSS, SLICES, 3) float32, the froxel grid at this row of `width` pixels; the tile begins at `first`.

@@ -56,7 +56,7 @@ def _to_camera(eye: Pinhole) -> NDArray[np.float64]:
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def optical_flow(ids, inverse_depth, view, back, out, counter, thread):  # type: ignore[no-untyped-def]
+def optical_flow(ids, inverse_depth, view, back, out, counter, thread):
     """out: (H, W, 2) float32 as CARLA codes it: image widths and heights times 2, x to the right and y **up**.
 
     What has moved by (u, v) pixels (v down) since the picture before is (2 u / W, -2 v / H), within -2..2: the change
@@ -84,7 +84,7 @@ def optical_flow(ids, inverse_depth, view, back, out, counter, thread):  # type:
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def encode_normals(view, ids, inverse_depth, surfaces, slots, look, out, counter, thread):  # type: ignore[no-untyped-def]
+def encode_normals(view, ids, inverse_depth, surfaces, slots, look, out, counter, thread):
     """out: (H, W) uint32 view of BGRA: x, y, z of the normal (world axes, towards the viewer) in R, G, B.
 
     -1..1 becomes 0..255; the sky, which has no normal, is the middle grey of a zero.

@@ -51,7 +51,7 @@ class OnScreen(NamedTuple):
 
 
 @njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _samples(x0, y0, x1, y1, x2, y2, height, width):  # type: ignore[no-untyped-def]
+def _samples(x0, y0, x1, y1, x2, y2, height, width):
     """Twice the signed area, and the first and last row and column of samples; first > last where there are none."""
     area = fused(x1 - x0, y2 - y0, (x0 - x2) * (y1 - y0))
     left, right = min(x0, min(x1, x2)), max(x0, max(x1, x2))
@@ -67,7 +67,7 @@ def _samples(x0, y0, x1, y1, x2, y2, height, width):  # type: ignore[no-untyped-
 
 
 @njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _keep(x0, y0, z0, x1, y1, z1, x2, y2, z2, area, triangle, first, last, x_first, x_last, corners, marks, n):  # type: ignore[no-untyped-def]
+def _keep(x0, y0, z0, x1, y1, z1, x2, y2, z2, area, triangle, first, last, x_first, x_last, corners, marks, n):
     """Writes record n. `NEAREST` is a bound of all its samples, however thin the triangle."""
     if area < F(0):
         x1, y1, z1, x2, y2, z2 = x2, y2, z2, x1, y1, z1
@@ -92,7 +92,7 @@ def _keep(x0, y0, z0, x1, y1, z1, x2, y2, z2, area, triangle, first, last, x_fir
 
 
 @njit(fastmath=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _clip(points, a, b, c, focal, cx, cy, clip):  # type: ignore[no-untyped-def]
+def _clip(points, a, b, c, focal, cx, cy, clip):
     """What of a triangle lies beyond the near plane: returns the number of its corners; `clip` gets their places."""
     held = 0
     for edge in range(3):
@@ -114,7 +114,7 @@ def _clip(points, a, b, c, focal, cx, cy, clip):  # type: ignore[no-untyped-def]
 
 
 @njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _record(points, triangles, first, last, id_offset, focal, cx, cy, height, width, corners, marks, begin, clip):  # type: ignore[no-untyped-def]
+def _record(points, triangles, first, last, id_offset, focal, cx, cy, height, width, corners, marks, begin, clip):
     """points: (n, 6) float32 camera x, y, z, screen x, y, inverse depth. clip: (4, 3) scratch."""
     n = begin
     for i in range(first, last):
@@ -144,7 +144,7 @@ def _record(points, triangles, first, last, id_offset, focal, cx, cy, height, wi
 
 
 @njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _around(corners, marks, begin, count, height, width, item, boxes, nearest):  # type: ignore[no-untyped-def]
+def _around(corners, marks, begin, count, height, width, item, boxes, nearest):
     """What the records of an item cover together."""
     top, bottom, left, right = np.int32(height), np.int32(-1), np.int32(width), np.int32(-1)
     closest = F(-3e38)
@@ -158,7 +158,7 @@ def _around(corners, marks, begin, count, height, width, item, boxes, nearest): 
 
 
 @njit(fastmath=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _project(vertices, first, last, m, focal, cx, cy, parallel, out):  # type: ignore[no-untyped-def]
+def _project(vertices, first, last, m, focal, cx, cy, parallel, out):
     """m: (3, 4) world or actor -> camera (right, down, forward).
 
     parallel: rays run side by side (the sun's); focal is then pixels per metre and the "inverse depth" falls linearly
@@ -199,7 +199,7 @@ def project_items(
     scratch,
     counter,
     thread,
-):  # type: ignore[no-untyped-def]
+):
     """Work items: chunk c of the static mesh as c, instance in slot s as -1 - s.
 
     matrices: (1 + slots, 3, 4) float32 to camera axes; the first is the static mesh's. static, templates: `Chunks`

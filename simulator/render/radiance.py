@@ -21,7 +21,7 @@ F = np.float32
 def render_rows(
     view, ids, inverse_depth, surfaces, slots, look, wetness, air, lights, sun_shines, sun_depth, sun_texel, texel_m,
     casters, grid, has_fog_light, out, counter, thread,
-):  # type: ignore[no-untyped-def]  # fmt: skip
+):  # fmt: skip
     """out: (H, 3, W) float32 radiance in cd/m2. grid: see `froxels.fill_froxels`; surfaces: `resolve.resolve_tile`."""
     tile, spots = np.zeros(TILE_FLOATS, np.float32), np.zeros(SPOT_FLOATS, np.float32)
     runs, table = np.zeros(TILE_PX + 1, np.int32), np.zeros((TABLE_ROWS, RUN_FIELDS), np.float32)

@@ -62,13 +62,8 @@ def inverse_depth_of(keys: NDArray[np.int64]) -> NDArray[np.float32]:
     return keys.view(np.float32)[:, 1::2]
 
 
-def ids_of(keys: NDArray[np.int64]) -> NDArray[np.int32]:
-    """(H, W) int32 of (H, W) keys."""
-    return NOTHING - keys.view(np.int32)[:, ::2]
-
-
 @njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _fill(corners, marks, n, top, bottom, seen, rows):  # type: ignore[no-untyped-def]
+def _fill(corners, marks, n, top, bottom, seen, rows):
     """Draws record n in rows top to bottom - 1. rows: (3 * LANES,) int32 scratch.
 
     The rows are worked out eight at a time, into first and last column and the bits of the first one's depth.
@@ -125,7 +120,7 @@ def _fill(corners, marks, n, top, bottom, seen, rows):  # type: ignore[no-untype
 
 
 @njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _hidden(nearest, first, last, left, right, top, farthest):  # type: ignore[no-untyped-def]
+def _hidden(nearest, first, last, left, right, top, farthest):
     """Whether all that is drawn in the tiles of these rows and columns is nearer. top: the band's first row."""
     for i in range((first - top) >> TILE_ROW_BITS, ((last - top) >> TILE_ROW_BITS) + 1):
         for j in range(left >> TILE_COLUMN_BITS, (right >> TILE_COLUMN_BITS) + 1):
@@ -135,7 +130,7 @@ def _hidden(nearest, first, last, left, right, top, farthest):  # type: ignore[n
 
 
 @njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _look_again(seen, first, last, left, right, top, width, farthest, written):  # type: ignore[no-untyped-def]
+def _look_again(seen, first, last, left, right, top, width, farthest, written):
     """Renews the farthest depth of those of the tiles that have been drawn into since."""
     for i in range((first - top) >> TILE_ROW_BITS, ((last - top) >> TILE_ROW_BITS) + 1):
         for j in range(left >> TILE_COLUMN_BITS, (right >> TILE_COLUMN_BITS) + 1):
@@ -150,7 +145,7 @@ def _look_again(seen, first, last, left, right, top, width, farthest, written): 
 
 
 @njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _mark(first, last, left, right, top, written):  # type: ignore[no-untyped-def]
+def _mark(first, last, left, right, top, written):
     """Notes that these tiles have been drawn into."""
     for i in range((first - top) >> TILE_ROW_BITS, ((last - top) >> TILE_ROW_BITS) + 1):
         for j in range(left >> TILE_COLUMN_BITS, (right >> TILE_COLUMN_BITS) + 1):
@@ -158,7 +153,7 @@ def _mark(first, last, left, right, top, written):  # type: ignore[no-untyped-de
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def draw_bands(order, screen, width, seen, centre_depth, centre_ids, counter, thread):  # type: ignore[no-untyped-def]
+def draw_bands(order, screen, width, seen, centre_depth, centre_ids, counter, thread):
     """order: the items of `screen`, best the nearest first. seen: (H, `stride_of(width)`) int64 keys, overwritten.
 
     centre_depth, centre_ids: of every second sample from [1, 1] on, float32 and int32; may be empty.

@@ -87,7 +87,7 @@ class Slots(NamedTuple):
 
 
 @njit(fastmath=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def hashed(number, salt):  # type: ignore[no-untyped-def]
+def hashed(number, salt):
     """0..1 from two integers."""
     h = np.uint32(number) * np.uint32(2654435761) + np.uint32(salt) * np.uint32(40503) + np.uint32(97)
     h ^= h >> np.uint32(15)
@@ -99,7 +99,7 @@ def hashed(number, salt):  # type: ignore[no-untyped-def]
 @njit(fastmath=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def resolve_tile(
     y, first, width, view, ids, inverse_depth, surfaces, slots, look, wetness, runs, table, known, rows, tile
-):  # type: ignore[no-untyped-def]
+):
     """Fills the planes of `tile` for pixels first <= x < first + width of image row y; returns the number of runs.
 
     surfaces: (static, lamp_of, templates), the first and last `Surfaces`, lamp_of: (static triangles,) int32.
@@ -130,7 +130,7 @@ def resolve_tile(
 
 
 @njit(fastmath=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _find_runs(row, first, width, runs):  # type: ignore[no-untyped-def]
+def _find_runs(row, first, width, runs):
     count = 0
     for x in range(width):
         if x == 0 or row[first + x] != row[first + x - 1]:
@@ -141,7 +141,7 @@ def _find_runs(row, first, width, runs):  # type: ignore[no-untyped-def]
 
 
 @njit(fastmath=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _describe(row, first, runs, count, eye, surfaces, slots, look, wetness, mark, known, rows, table):  # type: ignore[no-untyped-def]
+def _describe(row, first, runs, count, eye, surfaces, slots, look, wetness, mark, known, rows, table):
     """Fills table[rows[run]] for each run. mark: differs from tile to tile. One call for all runs and no views:
     counting references to arrays takes long.
 
@@ -241,7 +241,7 @@ def _describe(row, first, runs, count, eye, surfaces, slots, look, wetness, mark
 
 
 @njit(fastmath=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _turn(record, e0, e1, e2, poses, slot, table, n):  # type: ignore[no-untyped-def]
+def _turn(record, e0, e1, e2, poses, slot, table, n):
     """The normals of an actor's triangle, a + G p in its own axes, in those of the world. poses[slot]: own -> world."""
     t00, t01, t02 = poses[slot, 0, 0], poses[slot, 0, 1], poses[slot, 0, 2]
     t10, t11, t12 = poses[slot, 1, 0], poses[slot, 1, 1], poses[slot, 1, 2]
@@ -270,7 +270,7 @@ def _turn(record, e0, e1, e2, poses, slot, table, n):  # type: ignore[no-untyped
 
 
 @njit(fastmath=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _place(first, width, cx_px, inverse_focal, right, ahead, tile):  # type: ignore[no-untyped-def]
+def _place(first, width, cx_px, inverse_focal, right, ahead, tile):
     """Positions, from the inverse depths in DEPTH, which become depths.
 
     The ray of a pixel is ahead + a right, where a is its tangent to the right of the axis.
@@ -291,7 +291,7 @@ def _place(first, width, cx_px, inverse_focal, right, ahead, tile):  # type: ign
 
 
 @njit(fastmath=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _fill(start, end, table, n, tile):  # type: ignore[no-untyped-def]
+def _fill(start, end, table, n, tile):
     """What row n of the table says of pixels start <= x < end, LANES at a time. What is written beyond belongs to the
     next run, which is written later."""
     n0, n1, n2 = table[n, _NORMAL], table[n, _NORMAL + 1], table[n, _NORMAL + 2]
@@ -322,7 +322,7 @@ def _fill(start, end, table, n, tile):  # type: ignore[no-untyped-def]
 
 
 @njit(fastmath=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _look_up(y, first, width, inverse_focal, tile):  # type: ignore[no-untyped-def]
+def _look_up(y, first, width, inverse_focal, tile):
     """Normals of length 1, and where the texels stand that a pixel shows."""
     for k in range(np.uint64(width)):
         nx, ny, nz, facing = tile[NX + k], tile[NY + k], tile[NZ + k], tile[FACING + k]
@@ -362,7 +362,7 @@ def _look_up(y, first, width, inverse_focal, tile):  # type: ignore[no-untyped-d
 
 
 @njit(fastmath=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _dim_windows(start, end, table, n, tile):  # type: ignore[no-untyped-def]
+def _dim_windows(start, end, table, n, tile):
     """No two rooms are lit alike."""
     for k in range(np.uint64(start), np.uint64(end)):
         px, py, pz = tile[X + k], tile[Y + k], tile[Z + k]
@@ -378,7 +378,7 @@ def _dim_windows(start, end, table, n, tile):  # type: ignore[no-untyped-def]
 
 
 @njit(fastmath=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _paint(width, texels, tile):  # type: ignore[no-untyped-def]
+def _paint(width, texels, tile):
     """Reflectance follows the texture: bilinear."""
     for k in range(np.uint64(width)):
         t00, t01 = F(texels[np.uint32(tile[TEXEL_00 + k])]), F(texels[np.uint32(tile[TEXEL_01 + k])])

@@ -47,7 +47,7 @@ def noise_variance(ev: float) -> tuple[float, float]:
 
 
 @njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _mixed(a, b):  # type: ignore[no-untyped-def]
+def _mixed(a, b):
     """32 well mixed bits from two numbers."""
     h = np.uint32(a) * np.uint32(0x9E3779B1) + np.uint32(b) * np.uint32(0x85EBCA77) + np.uint32(0x165667B1)
     h ^= h >> np.uint32(15)
@@ -58,7 +58,7 @@ def _mixed(a, b):  # type: ignore[no-untyped-def]
 
 
 @njit(fastmath=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _blur(plane_above, plane, plane_below, gain, out):  # type: ignore[no-untyped-def]
+def _blur(plane_above, plane, plane_below, gain, out):
     """One row through the lens: neighbours get `LENS_SPREAD` each way of what a pixel should have had."""
     width = plane.shape[0]
     side, middle = F(LENS_SPREAD) * gain, F(1.0 - 2.0 * LENS_SPREAD) * gain
@@ -68,14 +68,14 @@ def _blur(plane_above, plane, plane_below, gain, out):  # type: ignore[no-untype
 
 
 @njit(fastmath=False, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _quotient(a, b):  # type: ignore[no-untyped-def]
+def _quotient(a, b):
     """Divides exactly. With fast floating point, which is inherited from the caller unless refused, the compiler takes
     an estimate where it divides several at a time."""
     return a / b
 
 
 @njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
-def develop(radiance, gain, shot, read, tile, key, table, out, counter, thread):  # type: ignore[no-untyped-def]
+def develop(radiance, gain, shot, read, tile, key, table, out, counter, thread):
     """radiance: (H, 3, W) cd/m2; gain: 1 / luminance of full white; key: uint32; out: (H, W, 4) uint8 BGRA."""
     height, _, width = radiance.shape
     red, green = np.empty(width + 2, np.float32), np.empty(width + 2, np.float32)

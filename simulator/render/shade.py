@@ -66,7 +66,7 @@ def air_of(day: Daylight) -> Air:
 @njit(fastmath=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def shade_tile(
     view, first, width, air, lights, fog_row, has_fog_light, runs, count, columns, first_spot, spots, tile, out
-):  # type: ignore[no-untyped-def]
+):
     """Shades the planes of `tile` into pixels first <= x < first + width of out: (3, W) float32 radiance, cd/m2.
 
     lights: (n, FIELDS) float32. fog_row: (ACROSS, SLICES, 3) float32, the froxel grid at this row. runs, count: see
@@ -86,7 +86,7 @@ def shade_tile(
 
 
 @njit(fastmath=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _compose(first, width, air, tile, out):  # type: ignore[no-untyped-def]
+def _compose(first, width, air, tile, out):
     """Daylight and the planes of lamp light, through the air to the camera."""
     c = air.colours
     sun_x, sun_y, sun_z = air.sun[0], air.sun[1], air.sun[2]

@@ -77,7 +77,7 @@ def casters_of(
 
 
 @njit(cache=True, fastmath=True, error_model="numpy", nogil=True, inline="always")
-def _extent(first, end, tile):  # type: ignore[no-untyped-def]
+def _extent(first, end, tile):
     """The box around what pixels first <= x < end show, without the sky: low and high x, y and z."""
     low_x = low_y = low_z = F(1e9)
     high_x = high_y = high_z = F(-1e9)
@@ -90,13 +90,13 @@ def _extent(first, end, tile):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, fastmath=True, error_model="numpy", nogil=True, inline="always")
-def _reaches(bounds, j, low_x, high_x, low_y, high_y, low_z, high_z):  # type: ignore[no-untyped-def]
+def _reaches(bounds, j, low_x, high_x, low_y, high_y, low_z, high_z):
     apart = (bounds[j, 0] > high_x) | (bounds[j, 3] < low_x) | (bounds[j, 1] > high_y) | (bounds[j, 4] < low_y)
     return not (apart | (bounds[j, 2] > high_z) | (bounds[j, 5] < low_z))
 
 
 @njit(fastmath=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def shadow_tile(width, view, sun, sun_shines, depth_map, to_texel, texel_m, casters, tile):  # type: ignore[no-untyped-def]
+def shadow_tile(width, view, sun, sun_shines, depth_map, to_texel, texel_m, casters, tile):
     """Fills SUN and OPEN of `tile`. depth_map, to_texel: see `visibility.ParallelDepth`."""
     for k in range(np.uint64(width)):
         tile[SUN + k], tile[OPEN + k] = F(1), F(1)

@@ -33,7 +33,7 @@ SPOT_FLOATS = 16 * SPOT_STRIDE
 
 
 @njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
-def find_spots(runs, count, tile, columns, first_spot, spots):  # type: ignore[no-untyped-def]
+def find_spots(runs, count, tile, columns, first_spot, spots):
     """Fills all planes but those of light; returns how many spots there are, where those begin that do not show the
     sky, and where those that mirror lamps: they stand in this order. runs, count: see `resolve.resolve_tile`.
 
@@ -64,7 +64,7 @@ def find_spots(runs, count, tile, columns, first_spot, spots):  # type: ignore[n
 
 
 @njit(cache=True, fastmath=True, error_model="numpy", nogil=True, inline="always")
-def _padded(found, columns):  # type: ignore[no-untyped-def]
+def _padded(found, columns):
     while found % LANES != 0:
         columns[found] = 0
         found += 1
@@ -72,7 +72,7 @@ def _padded(found, columns):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, fastmath=True, error_model="numpy", nogil=True, inline="always")
-def _add(start, last, tile, columns, spots, found):  # type: ignore[no-untyped-def]
+def _add(start, last, tile, columns, spots, found):
     """The spots of the run from pixel `start` to `last`; returns how many there are with them."""
     long = last - start
     a, b = np.uint64(start), np.uint64(last)
@@ -93,7 +93,7 @@ def _add(start, last, tile, columns, spots, found):  # type: ignore[no-untyped-d
 
 
 @njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
-def spread(runs, count, columns, first_spot, spots, tile):  # type: ignore[no-untyped-def]
+def spread(runs, count, columns, first_spot, spots, tile):
     """LIGHT_* and GLARE_* from the spots to all pixels of a tile, STEP_PX at a time: what is written beyond the next
     spot is overwritten by what belongs there."""
     for run in range(count):

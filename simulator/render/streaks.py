@@ -109,7 +109,7 @@ def add_streaks(
 
 
 @njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _share(key, n, k):  # type: ignore[no-untyped-def]
+def _share(key, n, k):
     """0..1, below 1, for the k-th choice of drop n: the finaliser of MurmurHash3."""
     h = np.uint32(key) + np.uint32(n * 4 + k) * np.uint32(0x9E3779B1)
     h = np.uint32((h ^ (h >> np.uint32(16))) * np.uint32(0x85EBCA6B))
@@ -118,7 +118,7 @@ def _share(key, n, k):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def _streaks(  # type: ignore[no-untyped-def]
+def _streaks(
     radiance, inverse_depth, rotation, focal, cx, cy, tan_x, tan_y, count, slope_per_mm, drift, open_s, around, grid,
     mean_free_m, least, key,
 ):  # fmt: skip

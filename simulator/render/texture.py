@@ -101,7 +101,7 @@ def _brick(rng: np.random.Generator, x: NDArray[np.float64], y: NDArray[np.float
 
 # Whole numbers of 32 bits throughout: numba makes 64 of two of 32, which takes twice as long.
 @njit(cache=True, fastmath=True, error_model="numpy", nogil=True, inline="always")
-def level_of(texels_per_pixel):  # type: ignore[no-untyped-def]
+def level_of(texels_per_pixel):
     """int32 mip level: whole octaves of float32 texels per pixel."""
     bits = F(max(texels_per_pixel, F(1))).view(np.int32)
     octave = np.int32(np.int32(bits >> np.int32(23)) - np.int32(127))
@@ -109,20 +109,20 @@ def level_of(texels_per_pixel):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, fastmath=True, error_model="numpy", nogil=True, inline="always")
-def texels_across(level):  # type: ignore[no-untyped-def]
+def texels_across(level):
     """float32 edge of a layer at an int32 mip level, in texels: TEXELS over a power of two, made from its exponent."""
     exponent = np.int32(np.int32(127 + TEXELS_LOG2) - level)
     return np.int32(exponent << np.int32(23)).view(np.float32)
 
 
 @njit(cache=True, fastmath=True, error_model="numpy", nogil=True, inline="always")
-def texels_before(across):  # type: ignore[no-untyped-def]
+def texels_before(across):
     """float32 number of texels of the finer levels, from `texels_across`: the first_texel of `patterns`, exactly."""
     return np.floor((F(4 * TEXELS * TEXELS) - F(4) * across * across) * F(1.0 / 3.0) + F(0.5))
 
 
 @njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
-def sample(texels, first, layer, u, v, level):  # type: ignore[no-untyped-def]
+def sample(texels, first, layer, u, v, level):
     """Bilinear, 0..255. u, v: in tiles. level: int32 mip level."""
     n = np.int32(TEXELS) >> level
     wrap = n - np.int32(1)

@@ -83,7 +83,7 @@ class Visibility:
         most = len(self._static_centre) + len(instances.template)
         items, first = np.empty(most, np.int32), np.empty(most, np.int32)
         count, room = items_in_view(
-            outlook(view.rotation, view.eye, view.focal_px, view.cx_px, view.cy_px, view.width, view.height), view.eye,
+            outlook(view.rotation, view.focal_px, view.cx_px, view.cy_px, view.width, view.height), view.eye,
             NEAR_M, np.float32(FAR_M), self._static_centre, self._static_half, static.first_triangle, models.spheres,
             models.chunks.first_triangle, instances.template, instances.poses, items, first,
         )  # fmt: skip

@@ -84,7 +84,7 @@ def _work(inbox: SimpleQueue[_Task | None], thread: int) -> None:
         error: BaseException | None = None
         try:
             task.kernel(*task.arguments, task.counter, thread)
-        except BaseException as raised:
+        except BaseException as raised:  # whatever it is: who waits for this thread raises it
             error = raised
         task.done.put(error)
         del task, error

@@ -15,7 +15,7 @@ from simulator.towns.markings import add_markings
 from simulator.towns.network import Network, build_network
 from simulator.towns.opendrive import opendrive_text
 from simulator.towns.roadways import Edge, add_carriageway, add_edge, add_junction, add_land, edges
-from simulator.towns.scene import Scene
+from simulator.towns.scene import Scene, random_streams
 from simulator.towns.town import Town
 from simulator.towns.xodr.records import OpenDrive
 from simulator.towns.xodr.world import town_from_opendrive
@@ -40,7 +40,6 @@ def _composed(name: str) -> Town:
     return town_from_opendrive(write_opendrive(compose(name, seed)), name, seed=seed)
 
 
-OUTSKIRTS_M = 45.0
 PARKED_CARS = 66
 HINTERLAND_HOUSES, HINTERLAND_TREES = 40, 90
 
@@ -76,13 +75,9 @@ def _build(name: str, seed: int) -> Town:
 
 
 def _scenery(network: Network, builder: MeshBuilder, curbs: list[Edge], seed: int) -> Scene:
-    """Each kind of thing has its own random stream, so that a change of one does not move the others."""
-
-    def stream(number: int) -> np.random.Generator:
-        return np.random.default_rng([seed, number])
-
+    stream = random_streams(seed)
     poles = np.array([[signal.pose.x, -signal.pose.y] for signal in network.signals])
-    scene = Scene(builder, Plots.around(network, curbs, OUTSKIRTS_M + 25.0), poles)
+    scene = Scene(builder, Plots.around(network, curbs, plots.OUTSKIRTS_M + 25.0), poles)
     low, high = bounds(network)
     streetscape.add_lamps(scene, network)
     streetscape.add_parked_cars(scene, network, stream(2), PARKED_CARS)
@@ -91,5 +86,5 @@ def _scenery(network: Network, builder: MeshBuilder, curbs: list[Edge], seed: in
     plots.add_street_houses(scene, network, stream(5))
     plots.add_garden_trees(scene, network, stream(6))
     plots.add_hinterland(scene, stream(7), HINTERLAND_HOUSES, HINTERLAND_TREES)
-    plots.add_woods(scene, low - OUTSKIRTS_M, high + OUTSKIRTS_M, stream(8))
+    plots.add_woods(scene, low - plots.OUTSKIRTS_M, high + plots.OUTSKIRTS_M, stream(8))
     return scene

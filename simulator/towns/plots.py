@@ -11,11 +11,13 @@ from simulator.towns.buildings import House, build_house, draw_house
 from simulator.towns.curves import Array
 from simulator.towns.network import SIDEWALK_M
 from simulator.towns.roadways import LAND_Z_M, VERGE_M
-from simulator.towns.scene import Frame, Scene, Street, Streets, beside
+from simulator.towns.scene import Frame, Scene, Streets, beside
 from simulator.towns.streetscape import add_tree
 from simulator.types import CityObjectLabel as Tag
 
 BETWEEN_HOUSES_M = 1.6
+OUTSKIRTS_M = 45.0
+"""Land around a town's roads that is the town's; the woods begin beyond."""
 
 
 def add_house(scene: Scene, house: House, frame: Frame, rng: np.random.Generator) -> None:
@@ -43,15 +45,13 @@ def add_street_houses(scene: Scene, network: Streets, rng: np.random.Generator) 
                 if scene.plots.is_free(frame.footprint(-w - 0.5, w + 0.5, -0.05, d + 0.5)):
                     add_house(scene, house, frame, rng)
                     if setback > 1.5 and rng.random() < 0.7:
-                        _garden_border(scene, road, sign, frame, house, setback, rng)
+                        _garden_border(scene, frame, house, setback, rng)
                     s += house.width + BETWEEN_HOUSES_M + float(rng.exponential(1.2))
                 else:
                     s += 3.0
 
 
-def _garden_border(
-    scene: Scene, road: Street, sign: int, house_frame: Frame, house: House, setback: float, rng: np.random.Generator
-) -> None:
+def _garden_border(scene: Scene, house_frame: Frame, house: House, setback: float, rng: np.random.Generator) -> None:
     """A hedge, fence or wall between garden and verge, with a gate."""
     y = -setback + 0.9
     gate = float(rng.uniform(-0.3, 0.3)) * house.width

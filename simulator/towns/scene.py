@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -18,6 +18,11 @@ from simulator.towns.town import Obstacle, StreetLamp
 from simulator.types import BoundingBox, CityObjectLabel, Rotation, Vector3D
 
 LAST_OBJECT_ID = 20000
+
+
+def random_streams(seed: int) -> Callable[[int], np.random.Generator]:
+    """Each kind of thing has its own random stream, by number, so that a change of one does not move the others."""
+    return lambda number: np.random.default_rng([seed, number])
 
 
 @dataclass(frozen=True)

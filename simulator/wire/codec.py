@@ -23,6 +23,8 @@ from typing import Annotated, Any, NoReturn, Union, get_args, get_origin, get_ty
 
 import numpy as np
 
+from simulator.types import LARGEST_FLOAT
+
 Coder = Callable[[Any], Any]
 
 
@@ -152,10 +154,10 @@ def _float(value: Any) -> float:
 
 
 def _received_float(value: Any) -> float:
-    if type(value) is float and -_LARGEST_FLOAT <= value <= _LARGEST_FLOAT:
+    if type(value) is float and -LARGEST_FLOAT <= value <= LARGEST_FLOAT:
         return value
     number = _float(value)
-    if not -_LARGEST_FLOAT <= number <= _LARGEST_FLOAT:
+    if not -LARGEST_FLOAT <= number <= LARGEST_FLOAT:
         _refuse("a number of 32 bits", value)
     return number
 
@@ -172,7 +174,6 @@ def _bytes(value: Any) -> bytes:
     _refuse("bytes", value)
 
 
-_LARGEST_FLOAT = float(np.finfo(np.float32).max)
 _ANY_32_BITS = range(-(2**31), 2**32)
 _SCALARS: dict[Any, Coder] = {Any: _any, bool: _bool, int: _int, float: _float, str: _str, bytes: _bytes}
 _RECEIVED: dict[Any, Coder] = {**_SCALARS, int: _whole_within(_ANY_32_BITS), float: _received_float}

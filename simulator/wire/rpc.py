@@ -116,7 +116,7 @@ class Connection(asyncio.Protocol):
             result = self._call(self, method, arguments)
         except RpcError as error:
             self._reply(call_id, str(error), None)
-        except Exception:
+        except Exception:  # a mistake of ours is told and answered: the client would wait for its time-out
             self._failed(call_id, method)
         else:
             if isinstance(result, Awaitable):
@@ -138,7 +138,7 @@ class Connection(asyncio.Protocol):
             self._reply(call_id, None, await result)
         except RpcError as error:
             self._reply(call_id, str(error), None)
-        except Exception:
+        except Exception:  # as in `_answer`; nobody else looks at the task's end
             self._failed(call_id, method)
 
     def _failed(self, call_id: int | None, method: str) -> None:

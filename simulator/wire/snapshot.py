@@ -47,7 +47,7 @@ SNAPSHOT_DTYPE = np.dtype(
         "formats": [form for _, form, _ in _FIELDS],
         "offsets": [offset for _, _, offset in _FIELDS],
         "itemsize": 119,
-    }  # type: ignore[call-overload]
+    }
 )
 """One row per live actor, 119 bytes, as the wire carries it.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from simulator.types import BoundingBox, Transform, Vector3D
+from simulator.types import Transform, Vector3D
 from simulator.world.actor import Actor, WrongKind
 from simulator.world.bodies import VEHICLE
 from simulator.world.physics import shift_up
@@ -130,9 +130,6 @@ class ActorCommands(WorldState):
             body = self.bodies.rows[actor.row]
             if body["kind"] != VEHICLE and body["down_s"] < 0.0:
                 body["physics"], body["down_s"] = True, 0.0
-
-    def get_actor_bounding_box(self, actor_id: int) -> BoundingBox:
-        return self.actor(actor_id).bounding_box
 
     def _body_row(self, actor: Actor) -> int:
         if not actor.kind.has_body:

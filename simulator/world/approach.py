@@ -16,7 +16,7 @@ NO_LIGHT = -1
 NO_LANE_KMH = 30.0
 """CARLA's limit of a new vehicle."""
 NEAR_M = 24.0
-STOREY_M = 3.0
+OTHER_ROAD_M = 3.0
 """What is so much higher or lower is another road, over a bridge or below it."""
 _CELL_M, _RINGS = 8.0, 3  # so many rings of cells around a point hold all that is nearer than NEAR_M
 
@@ -133,7 +133,7 @@ def _limits_kmh(grid, points, before) -> NDArray[np.float64]:
             last = grid.starts[i * grid.columns + min(grid.columns, j0 + _RINGS + 1)]
             for p in range(first, last):
                 distance = (grid.xyz[p, 0] - x) ** 2 + (grid.xyz[p, 1] - y) ** 2
-                if distance < best and abs(grid.xyz[p, 2] - z) < STOREY_M:
+                if distance < best and abs(grid.xyz[p, 2] - z) < OTHER_ROAD_M:
                     best, found[k] = distance, grid.limits_kmh[p]
     return found
 

@@ -197,9 +197,12 @@ class Bodies:
         return Vector3D(float(b["vx"]), float(b["vy"]), float(b["vz"]))
 
 
-@njit(no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _within(value: float, low: float, high: float) -> float:
+def within(value: float, low: float, high: float) -> float:
+    """The value itself or the end of the range; what is no number is the low end."""
     return low if math.isnan(value) else min(high, max(low, value))
+
+
+_within = njit(no_cpython_wrapper=True, no_cfunc_wrapper=True)(within)
 
 
 @njit(cache=True)

@@ -18,6 +18,7 @@ from simulator.types import (
     WheelTelemetryData,
 )
 from simulator.world.actor import Kind, WrongKind
+from simulator.world.bodies import within
 from simulator.world.dynamics import GRAVITY
 from simulator.world.physics import grip_of, set_drive
 from simulator.world.state import VehicleState, WorldState
@@ -183,14 +184,14 @@ class VehicleCommands(WorldState):
                 s.speed_kp * 10.0 * error + s.speed_ki * sum_error + s.speed_kd * (error - last_error) / delta_s * 0.1
             )
             limit = want.acceleration if want.acceleration > 0.0 else 4.0
-            accel = _within(accel, -max(limit, 4.0), limit)
+            accel = within(accel, -max(limit, 4.0), limit)
             along = abs(d["accel_long"]) if speed * d["accel_long"] > 0.0 else -abs(d["accel_long"])
-            pedal = _within(pedal + s.accel_kp * 5.0 * (accel - along), -1.0, 1.0)
+            pedal = within(pedal + s.accel_kp * 5.0 * (accel - along), -1.0, 1.0)
             if goal < 0.05 and abs(speed) < 0.3:
                 pedal = -1.0
             if want.steer_speed > 0.0:
                 step = want.steer_speed * delta_s
-                steer = _within(want.steer, steer - step, steer + step)
+                steer = within(want.steer, steer - step, steer + step)
             else:
                 steer = want.steer
             vehicle.ackermann_memory = [error, sum_error, pedal, steer]
@@ -198,7 +199,7 @@ class VehicleCommands(WorldState):
             control = VehicleControl(
                 throttle=max(0.0, pedal),
                 brake=max(0.0, -pedal),
-                steer=_within(steer / steer_rad, -1.0, 1.0),
+                steer=within(steer / steer_rad, -1.0, 1.0),
                 reverse=want.speed < 0.0,
             )
             self._set_control(vehicle, row, control)
@@ -225,7 +226,3 @@ def _wheel_telemetry(d: np.void, mass_kg: float, speed: float, friction: float, 
         normalized_long_force=abs(ahead) / at_rest,
         normalized_lat_force=abs(aside) / at_rest,
     )
-
-
-def _within(value: float, low: float, high: float) -> float:
-    return low if math.isnan(value) else min(high, max(low, value))

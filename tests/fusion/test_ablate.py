@@ -30,8 +30,10 @@ def drawn(tmp_path_factory) -> tuple[Path, Path]:
     write(folder / "drawn", count=60, seed=0, width=64, height=48)
     for kind in ("rgb", "thermal", "clear"):  # three blocks of a recording, two frames of each
         for path in (folder / "drawn" / kind).iterdir():
-            if int(path.stem) % 25 > 1:
-                path.unlink()
+            number = path.stem[:4]
+            path.rename(path.with_stem(number))
+            if int(number) % 25 > 1:
+                path.with_stem(number).unlink()
     settings = {"teacher": "noisy", "samples": 3, "steps": 1, "eta": 1.0, "seed": 0, "scale": 4}
     draw(read_pairs(folder / "drawn"), Noisy(), EnsembleCache.create(folder / "ensembles", settings))
     return folder / "drawn", folder / "ensembles"

@@ -91,6 +91,12 @@ def make():
 def broken():
     return nn.Linear(3, 3)
 
+def misspelt():
+    return nn.Conv2D(3, 3, 1)
+
+def keyless():
+    return {}["weights"]
+
 def number():
     return 3
 """
@@ -98,13 +104,17 @@ def number():
 
 def test_a_module_of_the_users_own_comes_by_its_entry_point(tmp_path, monkeypatch):
     (tmp_path / "my_net.py").write_text(OWN)
+    (tmp_path / "my_slip.py").write_text("def make(:\n")
     monkeypatch.syspath_prepend(str(tmp_path))
     backbone = load_backbone("my_net:make")
     assert backbone.stride_px == 4
     assert backbone.features(torch.rand(1, 3, 9, 8)).shape == (1, 3, 3, 2)
     for spec, says in (
         ("my_net:broken", "fails on a 224x224 image"),
-        ("my_net:nothing", "has no nothing"),
+        ("my_net:nothing", "has no nothing that can be called"),
+        ("my_net:misspelt", r"misspelt\(\) fails: AttributeError: module 'torch.nn' has no attribute 'Conv2D'"),
+        ("my_net:keyless", r"keyless\(\) fails: KeyError: 'weights'"),
+        ("my_slip:make", "my_slip cannot be imported: SyntaxError: invalid syntax"),
         ("my_net:number", "gives int, not a torch module"),
         ("no_such_package.nets:make", "cannot be imported"),
     ):
@@ -114,7 +124,7 @@ def test_a_module_of_the_users_own_comes_by_its_entry_point(tmp_path, monkeypatc
     sys.modules.pop("my_net")
 
 
-@pytest.mark.parametrize("kind", ["dinov2", "clip", "sam", "convnext"])
+@pytest.mark.parametrize("kind", ["dinov2", "clip", "sam", "convnext", "dinov3_convnext", "mobilevit", "swinv2"])
 def test_vision_models_of_transformers_load_from_a_local_folder(tmp_path, kind):
     transformers = pytest.importorskip("transformers")
     torch.manual_seed(0)
@@ -129,6 +139,15 @@ def test_vision_models_of_transformers_load_from_a_local_folder(tmp_path, kind):
         vision = {**common, "output_channels": 8, "image_size": 64, "patch_size": 16, "window_size": 2,
                   "global_attn_indexes": [1], "mlp_dim": 32, "num_pos_feats": 8}  # fmt: skip
         model, stride = transformers.SamVisionModel(transformers.SamVisionConfig(**vision)), 1
+    elif kind == "dinov3_convnext":  # one state of the whole image before those of the places
+        config = transformers.DINOv3ConvNextConfig(hidden_sizes=[8, 8, 8, 16], depths=[1, 1, 1, 1])
+        model, stride = transformers.DINOv3ConvNextModel(config), 32
+    elif kind == "mobilevit":  # its patches of 2 px are those of maps that it has reduced before
+        config = transformers.MobileViTConfig(hidden_sizes=[16, 16, 16], neck_hidden_sizes=[8, 8, 8, 8, 8, 8, 16])
+        model, stride = transformers.MobileViTModel(config), 32
+    elif kind == "swinv2":
+        config = transformers.Swinv2Config(embed_dim=4, depths=[1, 1, 1], num_heads=[1, 1, 2], window_size=7)
+        model, stride = transformers.Swinv2Model(config), 16
     else:
         config = transformers.ConvNextConfig(hidden_sizes=[8, 8, 8, 16], depths=[1, 1, 1, 1])
         model, stride = transformers.ConvNextModel(config), 32
@@ -146,6 +165,31 @@ def test_vision_models_of_transformers_load_from_a_local_folder(tmp_path, kind):
     features.sum().backward()
     assert image.grad is not None
     assert backbone.identity == load_backbone(str(tmp_path / kind)).identity
+
+
+@pytest.mark.parametrize(
+    ("kind", "says"),
+    [
+        ("swin", "windows shrink for good with the smallest frame"),
+        ("vit_mae", "sees the same frame in another way each time"),
+        ("videomae", "ValueError: not enough values to unpack"),
+    ],
+)
+def test_vision_models_that_cannot_be_used_are_refused_when_they_are_loaded(tmp_path, kind, says):
+    transformers = pytest.importorskip("transformers")
+    common = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+    if kind == "swin":
+        config = transformers.SwinConfig(embed_dim=4, depths=[1, 1], num_heads=[1, 1])
+        model = transformers.SwinModel(config)
+    elif kind == "vit_mae":
+        model = transformers.ViTMAEModel(transformers.ViTMAEConfig(**common))
+    else:
+        model = transformers.VideoMAEModel(transformers.VideoMAEConfig(**common))
+    model.save_pretrained(tmp_path / kind)
+    with pytest.raises(FusionError, match=rf"{kind}' \({type(model).__name__}\) cannot be used: .*{says}") as refusal:
+        load_backbone(str(tmp_path / kind))
+    assert "; what can be used makes a map" in str(refusal.value)
+    assert "\n" not in str(refusal.value)
 
 
 @pytest.mark.parametrize(

@@ -18,13 +18,13 @@ def run(*arguments: object) -> subprocess.CompletedProcess[str]:
 def test_a_folder_is_counted_and_all_its_faults_are_named(tmp_path: Path):
     write(tmp_path / "good", count=3, seed=0, width=64, height=48)
     write(tmp_path / "bad", count=3, seed=0, width=64, height=48)
-    (tmp_path / "bad" / "rgb" / "0000.png").write_bytes(b"\x89PNG but not for long")
-    cv2.imwrite(str(tmp_path / "bad" / "thermal" / "0001.png"), np.zeros((48, 64), np.uint8))
+    (tmp_path / "bad" / "rgb" / "0000s.png").write_bytes(b"\x89PNG but not for long")
+    cv2.imwrite(str(tmp_path / "bad" / "thermal" / "0001s.png"), np.zeros((48, 64), np.uint8))
     result = run(tmp_path / "good", tmp_path / "bad")
     assert result.returncode == 1
     assert "64x48 (3)" in result.stdout
-    assert "0000.png is not an image" in result.stderr
-    assert "0001.png is flat" in result.stderr
+    assert "0000s.png is not an image" in result.stderr
+    assert "0001s.png is flat" in result.stderr
     assert result.stderr.strip().splitlines()[-1] == "fusion.check: 2 faults"
 
 
@@ -32,16 +32,16 @@ def test_labels_of_public_sets_are_read_too_and_every_frame_once(tmp_path: Path,
     write(tmp_path / "set", count=4, seed=0, width=64, height=48)
     for folder in ("Annotations", "labels", "Segmentation_labels"):
         (tmp_path / "set" / folder).mkdir()
-    (tmp_path / "set" / "Annotations" / "0000.xml").write_text("<annotation><object>")
-    (tmp_path / "set" / "labels" / "0001.txt").write_text("0 0.5 half 0.1 0.1\n")
-    cv2.imwrite(str(tmp_path / "set" / "Segmentation_labels" / "0002.png"), np.zeros((24, 32), np.uint8))
+    (tmp_path / "set" / "Annotations" / "0000s.xml").write_text("<annotation><object>")
+    (tmp_path / "set" / "labels" / "0001s.txt").write_text("0 0.5 half 0.1 0.1\n")
+    cv2.imwrite(str(tmp_path / "set" / "Segmentation_labels" / "0002s.png"), np.zeros((24, 32), np.uint8))
     read = []
     monkeypatch.setattr("fusion.check.load", lambda pair: read.append(pair.name) or data.load(pair))
     faults = check([tmp_path / "set"], held_out=0.1)
-    says = ("0000.xml is not a PASCAL", "0001.txt:1: not 'class", "0002.png is 32x24 where its frame is 64x48")
+    says = ("0000s.xml is not a PASCAL", "0001s.txt:1: not 'class", "0002s.png is 32x24 where its frame is 64x48")
     assert len(faults) == 3
     assert all(part in fault for part, fault in zip(says, faults))
-    assert read == ["0000", "0001", "0002", "0003"]
+    assert read == ["0000s", "0001s", "0002s", "0003s"]
     row = [cell.strip() for cell in capsys.readouterr().out.split("│")]
     assert row[row.index("64x48 (4)") :][:3] == ["64x48 (4)", "4", "3"]  # size, with twin, with labels
 
@@ -50,7 +50,7 @@ def test_thermal_frames_in_colour_are_a_warning_and_swapped_folders_another(tmp_
     write(tmp_path / "grey", count=2, seed=0, width=64, height=48)
     write(tmp_path / "palette", count=2, seed=0, width=64, height=48)
     write(tmp_path / "swapped", count=2, seed=0, width=64, height=48)
-    for name in ("0000", "0001"):
+    for name in ("0000s", "0001s"):
         thermal = cv2.imread(str(tmp_path / "palette" / "thermal" / f"{name}.png"), cv2.IMREAD_GRAYSCALE)
         cv2.imwrite(str(tmp_path / "palette/thermal" / f"{name}.png"), cv2.applyColorMap(thermal, cv2.COLORMAP_JET))
         (tmp_path / "grey" / "thermal" / f"{name}.png").unlink()  # grey with three channels is as good as with one
@@ -62,7 +62,7 @@ def test_thermal_frames_in_colour_are_a_warning_and_swapped_folders_another(tmp_
     assert result.returncode == 0
     coloured, swapped = result.stderr.splitlines()
     assert coloured.startswith("fusion.check: warning: 2 of 2 thermal frames are in colour")
-    assert coloured.endswith(f"({tmp_path / 'palette' / 'thermal' / '0000.png'})")
+    assert coloured.endswith(f"({tmp_path / 'palette' / 'thermal' / '0000s.png'})")
     assert swapped.startswith(
         "fusion.check: warning: 2 of 2 pairs have a thermal frame in colour and a grey visible one"
     )

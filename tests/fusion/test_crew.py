@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import threading
 
 import pytest
@@ -36,4 +37,22 @@ def test_an_error_of_any_part_is_raised_when_all_are_done_and_the_crew_works_on(
     with pytest.raises(ValueError, match=f"rows from {bad}"):
         crew.run(work, parts)
     assert sorted(done) == [top for top, _ in parts if top != bad]
+    assert crew.run(lambda top, end: end - top, parts) == [4, 4, 1]
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork")
+def test_a_crew_goes_on_in_a_forked_process_while_its_own_goes_on_too() -> None:
+    crew, parts = Crew(2, "test"), [(0, 4), (4, 8), (8, 9)]
+    assert crew.run(lambda top, end: end - top, parts) == [4, 4, 1]
+    fork = multiprocessing.get_context("fork")
+    answers = fork.SimpleQueue()
+    with crew._giving:  # as where another thread gives out work just then
+        child = fork.Process(target=lambda: answers.put(crew.run(lambda top, end: top + end, parts)), daemon=True)
+        child.start()
+    child.join(20.0)
+    hangs = child.is_alive()
+    child.kill()
+    assert not hangs
+    assert child.exitcode == 0
+    assert answers.get() == [4, 12, 17]
     assert crew.run(lambda top, end: end - top, parts) == [4, 4, 1]

@@ -40,13 +40,22 @@ def test_visible_and_thermal_may_have_different_suffixes(tmp_path):
 def test_recordings_carry_their_clear_twin(tmp_path):
     write(tmp_path / "drawn", count=3, seed=5, width=64, height=48)
     pairs = read_pairs(tmp_path / "drawn")
-    assert [pair.name for pair in pairs] == ["0000", "0001", "0002"]
+    assert [pair.name for pair in pairs] == ["0000s", "0001s", "0002s"]
     images = load(pairs[1])
     drawn = scene(6, 64, 48)
     assert images.clear is not None
     assert np.array_equal(images.visible, drawn.visible)
     assert np.array_equal(images.thermal, drawn.thermal)
     assert np.array_equal(images.clear, drawn.clear)
+
+
+@pytest.mark.parametrize("given", ["scenes", "scenes/night_fog"])
+def test_recordings_given_as_pairs_are_told_what_makes_pairs_of_them(tmp_path, given):
+    drive = tmp_path / "scenes" / "night_fog" / "00"
+    write(drive, count=1, seed=0, width=64, height=48)
+    (drive / "frames.jsonl").write_text("")
+    with pytest.raises(FusionError, match=rf"{given} holds recordings: fusion\.twins makes pairs of those"):
+        read_pairs(tmp_path / given)
 
 
 def test_several_folders_keep_their_names_apart(tmp_path):
@@ -93,6 +102,13 @@ def test_a_frame_never_changes_sides_when_others_come_or_go():
     fewer_training, fewer_held = split(pairs[::3], 0.2)
     assert set(fewer_held) <= set(held)
     assert set(fewer_training) <= set(training)
+
+
+def test_of_drawn_scenes_about_a_tenth_is_held_out_one_by_one(tmp_path):
+    write(tmp_path, count=64, seed=0, width=32, height=32)
+    training, held = split(read_pairs(tmp_path))
+    assert 4 <= len(held) <= 8
+    assert len(training) == 64 - len(held)
 
 
 def test_neighbouring_frames_of_a_recording_stay_on_one_side():
@@ -204,7 +220,7 @@ def test_recordings_carry_their_labels(tmp_path):
     write(tmp_path, count=1, seed=0, width=64, height=48)
     for kind, value in (("depth", 1234), ("tags", 12), ("instances", 40000)):
         (tmp_path / kind).mkdir()
-        cv2.imwrite(str(tmp_path / kind / "0000.png"), np.full((48, 64), value, np.uint16))
+        cv2.imwrite(str(tmp_path / kind / "0000s.png"), np.full((48, 64), value, np.uint16))
     labels = load_labels(read_pairs(tmp_path)[0])
     assert float(labels["depth"][3, 4]) == pytest.approx(12.34)
     assert (int(labels["tags"][0, 0]), int(labels["instances"][0, 0])) == (12, 40000)

@@ -1,5 +1,6 @@
 import csv
 import json
+import shutil
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -49,6 +50,23 @@ def test_an_evaluation_writes_tables_per_condition_with_intervals(tmp_path):
     assert curve[0] == (0.0, pytest.approx(1.0))
     assert curve[-1][1] < 0.999
     assert cv2.imread(str(tmp_path / "out" / "robustness.png")) is not None
+
+
+def test_a_frame_that_equals_its_twin_raises_the_mean_of_psnr(tmp_path, monkeypatch):
+    monkeypatch.setattr("fusion.evaluate.perception", lambda: None)
+    write_twins(tmp_path / "set", count=2, seed=0, width=64, height=48)
+    first, second = read_pairs(tmp_path / "set")
+    shutil.copy(first.clear, first.visible)
+    result = evaluate([tmp_path / "set"], tmp_path / "out")
+    of_visible = result["metrics"]["all"]["visible"]["PSNR clear"]
+    assert of_visible["count"] == 2
+    assert of_visible["high"] == 100.0
+    assert of_visible["mean"] == pytest.approx(50.0 + of_visible["low"] / 2.0)
+    assert "PSNR ends at 100 dB" in (tmp_path / "out" / "summary.md").read_text()
+    shutil.rmtree(tmp_path / "out")
+    shutil.copy(second.visible, first.visible)
+    evaluate([tmp_path / "set"], tmp_path / "out")
+    assert "PSNR ends" not in (tmp_path / "out" / "summary.md").read_text()
 
 
 @pytest.mark.parametrize(
@@ -267,6 +285,22 @@ def test_damages_are_what_they_say():
     assert np.array_equal(robustness.rotated(thermal, 0, rng), thermal)
 
 
+def test_curves_that_cannot_be_drawn_whole_leave_the_file_as_it_was(tmp_path, monkeypatch):
+    from matplotlib.figure import Figure
+
+    def half_written(self, path, **options):
+        Path(path).write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    picture = tmp_path / "robustness.png"
+    picture.write_bytes(b"before")
+    monkeypatch.setattr(Figure, "savefig", half_written)
+    with pytest.raises(FusionError, match=r"robustness\.png cannot be written: No space left on device"):
+        robustness.plot({"sim": {"shift": [(0.0, 1.0), (2.0, 0.9)]}}, picture)
+    assert picture.read_bytes() == b"before"
+    assert list(tmp_path.iterdir()) == [picture]
+
+
 def test_simple_fusions():
     frame, thermal = np.full((4, 4, 3), 100, np.uint8), np.full((4, 4), 200, np.uint8)
     assert (average(frame, thermal) == 150).all()
@@ -325,7 +359,7 @@ def test_without_a_network_to_see_with_the_teacher_is_met_all_the_same(taught, t
 def test_a_teacher_of_other_frames_of_the_same_name_is_refused(taught, tmp_path, monkeypatch):
     monkeypatch.setattr("fusion.evaluate.metric_rows", lambda *_: pytest.fail("metrics came first"))
     write_twins(tmp_path / "other" / "drawn", count=2, seed=9, width=192, height=128)
-    says = r"0000\.png or its partners changed since the ensembles in .* were drawn"
+    says = r"0000s\.png or its partners changed since the ensembles in .* were drawn"
     with pytest.raises(FusionError, match=says) as caught:
         evaluate([tmp_path / "other" / "drawn"], tmp_path / "out", ensembles=taught[1], held_out=1.0)
     assert "\n" not in str(caught.value)

@@ -113,9 +113,21 @@ def test_statistics_are_drawn_once_kept_and_resumed(ensembles, monkeypatch):
     assert draw_features(cache, backbone) == folder
     with pytest.raises(FusionError, match="holds 4 samples per pair, not 5"):
         draw_features(cache, backbone, 5)
-    other = small_backbone("tiny", 8, channels=7)
-    with pytest.raises(FusionError, match="drawn with backbone = 'tiny-"):
+    other = FrozenModule("tiny", backbone._module, 4)
+    with pytest.raises(FusionError, match="drawn with stride_px = 8, not 4: remove it"):
         draw_features(cache, other)
+
+
+def test_two_backbones_of_one_name_have_folders_of_their_own(ensembles, monkeypatch):
+    cache = EnsembleCache.open(ensembles)
+    one, two = small_backbone("tiny", 8), small_backbone("tiny", 8, channels=7)
+    folders = [draw_features(cache, backbone) for backbone in (one, two)]
+    assert folders == [ensembles / "features" / "tiny-k4", ensembles / "features" / f"{two.identity}-k4"]
+    assert [next(read_features(folder))[1].mean.shape[0] for folder in folders] == [6, 7]
+    monkeypatch.setattr("fusion.features._of_pair", None)  # nothing is computed again
+    assert [draw_features(cache, backbone) for backbone in (one, two)] == folders
+    (folders[0] / "manifest.json").unlink()
+    assert draw_features(cache, two) == folders[1]
 
 
 def test_an_interrupted_draw_of_statistics_goes_on(drawn, tmp_path, monkeypatch):

@@ -26,10 +26,10 @@ def video(path: Path, frames: list[np.ndarray], rate: float = 20.0) -> Path:
 
 def test_a_folder_of_pairs_is_fused_to_images_by_name(tmp_path, monkeypatch, capsys):
     write(tmp_path / "set", count=2, seed=0, width=64, height=48)
-    cv2.imwrite(str(tmp_path / "set" / "thermal" / "0001.png"), np.full((48, 64), 9, np.uint8))
+    cv2.imwrite(str(tmp_path / "set" / "thermal" / "0001s.png"), np.full((48, 64), 9, np.uint8))
     run(monkeypatch, "--data", tmp_path / "set", "--out", tmp_path / "out")
     one, two = (load(pair) for pair in read_pairs(tmp_path / "set"))
-    fused = [cv2.imread(str(tmp_path / "out" / f"000{number}.png"))[..., ::-1] for number in (0, 1)]
+    fused = [cv2.imread(str(tmp_path / "out" / f"000{number}s.png"))[..., ::-1] for number in (0, 1)]
     proxy = FusionProxy.from_pretrained()
     assert (fused[0] == proxy(one.visible, one.thermal, channel_order="rgb")).all()
     assert (fused[1] == two.visible).all()
@@ -39,20 +39,20 @@ def test_a_folder_of_pairs_is_fused_to_images_by_name(tmp_path, monkeypatch, cap
 
 def test_weights_without_heat_leave_no_frame_unchanged(tmp_path, monkeypatch, capsys):
     write(tmp_path, count=1, seed=0, width=64, height=48)
-    cv2.imwrite(str(tmp_path / "thermal" / "0000.png"), np.full((48, 64), 9, np.uint8))
+    cv2.imwrite(str(tmp_path / "thermal" / "0000s.png"), np.full((48, 64), 9, np.uint8))
     run(monkeypatch, "--data", tmp_path, "--out", tmp_path / "out", "--weights", "sim_rgb")
     (pair,) = read_pairs(tmp_path)
-    assert (cv2.imread(str(tmp_path / "out" / "0000.png"))[..., ::-1] != load(pair).visible).any()
+    assert (cv2.imread(str(tmp_path / "out" / "0000s.png"))[..., ::-1] != load(pair).visible).any()
     assert capsys.readouterr().out == f"1 fused frame in {tmp_path / 'out'}\n"
 
 
 def test_one_pair_of_images_is_fused_to_one_image(tmp_path, monkeypatch):
     write(tmp_path, count=1, seed=0, width=64, height=48)
-    files = ("--visible", tmp_path / "rgb/0000.png", "--thermal", tmp_path / "thermal/0000.png")
+    files = ("--visible", tmp_path / "rgb/0000s.png", "--thermal", tmp_path / "thermal/0000s.png")
     run(monkeypatch, *files, "--out", tmp_path / "fused.png")
     assert cv2.imread(str(tmp_path / "fused.png")).shape == (48, 64, 3)
-    with pytest.raises(SystemExit, match=r"0000\.png would be overwritten"):
-        run(monkeypatch, *files, "--out", tmp_path / "rgb/0000.png")
+    with pytest.raises(SystemExit, match=r"0000s\.png would be overwritten"):
+        run(monkeypatch, *files, "--out", tmp_path / "rgb/0000s.png")
 
 
 def test_two_videos_are_fused_frame_by_frame_as_long_as_both_last(tmp_path, monkeypatch, capsys):
@@ -77,6 +77,18 @@ def test_two_videos_are_fused_frame_by_frame_as_long_as_both_last(tmp_path, monk
     assert not list(tmp_path.glob("*x*"))
 
 
+def test_a_fused_video_overwrites_neither_of_its_sources(tmp_path, monkeypatch):
+    frames = [np.full((48, 64, 3), 40, np.uint8)]
+    visible, thermal = (video(tmp_path / f"{name}.mp4", frames) for name in ("v", "t"))
+    (tmp_path / "link.mp4").symlink_to(thermal)
+    before = [path.read_bytes() for path in (visible, thermal)]
+    for name in ("v", "t", "link"):
+        with pytest.raises(SystemExit, match=rf"{name}\.mp4 would be overwritten by its own fused video: give another"):
+            run(monkeypatch, "--visible", visible, "--thermal", thermal, "--out", tmp_path / f"{name}.mp4")
+    assert [path.read_bytes() for path in (visible, thermal)] == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link.mp4", "t.mp4", "v.mp4"]
+
+
 def test_videos_of_another_rate_are_refused(tmp_path, monkeypatch):
     frames = [np.full((48, 64, 3), 40 * number, np.uint8) for number in range(3)]
     names = ("v", 30.0), ("ntsc", 29.97), ("t", 25.0)
@@ -90,22 +102,22 @@ def test_videos_of_another_rate_are_refused(tmp_path, monkeypatch):
 def test_no_fused_frame_comes_to_lie_beside_its_sources(tmp_path, monkeypatch):
     write(tmp_path / "set", count=1, seed=0, width=64, height=48)
     rgb = tmp_path / "set" / "rgb"
-    cv2.imwrite(str(rgb / "0000.jpg"), cv2.imread(str(rgb / "0000.png")))
-    (rgb / "0000.png").unlink()
+    cv2.imwrite(str(rgb / "0000s.jpg"), cv2.imread(str(rgb / "0000s.png")))
+    (rgb / "0000s.png").unlink()
     for kind in ("rgb", "thermal", "clear"):
         with pytest.raises(SystemExit, match=f"{kind} holds frames that are to be fused: give another --out"):
             run(monkeypatch, "--data", tmp_path / "set", "--out", tmp_path / "set" / kind)
-    assert [path.name for path in rgb.iterdir()] == ["0000.jpg"]
+    assert [path.name for path in rgb.iterdir()] == ["0000s.jpg"]
 
 
 def test_two_folders_are_fused_by_name(tmp_path, monkeypatch, capsys):
     write(tmp_path, count=2, seed=0, width=64, height=48)
     folders = ("--visible", tmp_path / "rgb", "--thermal", tmp_path / "thermal")
     run(monkeypatch, *folders, "--out", tmp_path / "out")
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["0000.png", "0001.png"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["0000s.png", "0001s.png"]
     assert "2 fused frames" in capsys.readouterr().out
     with pytest.raises(SystemExit, match="are two images, two videos or two folders"):
-        run(monkeypatch, *folders[:3], tmp_path / "thermal/0000.png", "--out", tmp_path / "out")
+        run(monkeypatch, *folders[:3], tmp_path / "thermal/0000s.png", "--out", tmp_path / "out")
 
 
 @pytest.mark.parametrize(

@@ -241,6 +241,19 @@ def test_channel_order_names_the_same_picture(proxy):
     assert not np.array_equal(bgr, proxy(visible, thermal, channel_order="rgb"))
 
 
+def test_one_can_train_on_fused_tensors(proxy):
+    weight = torch.ones(3, requires_grad=True)
+    for thermal in (torch.rand(1, 1, 24, 32), None):
+        fused = proxy(torch.rand(1, 3, 24, 32), thermal)
+        (fused * weight[:, None, None]).sum().backward()
+    assert weight.grad is not None
+    with torch.inference_mode():
+        within = make_proxy()
+        for size in (24, 40):
+            assert not within(torch.rand(1, 3, size, 32), torch.rand(1, 1, size, 32)).is_inference()
+    assert within(torch.rand(1, 3, 40, 32), torch.rand(1, 1, 40, 32)).shape == (1, 3, 40, 32)
+
+
 def test_tensors_are_rgb_unless_said_otherwise():
     proxy = make_proxy()
     visible, thermal = torch.rand(1, 3, 40, 40), torch.rand(1, 1, 40, 40)

@@ -24,7 +24,7 @@ def recording(folder: Path) -> Path:
     tags = np.full((48, 64), 14, np.uint8)
     tags[:, :32], tags[:12, :8] = 1, 12
     for number in (0, 1):
-        cv2.imwrite(str(folder / "tags" / f"{number:04d}.png"), tags)
+        cv2.imwrite(str(folder / "tags" / f"{number:04d}s.png"), tags)
     return folder
 
 

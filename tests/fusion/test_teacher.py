@@ -50,6 +50,46 @@ def test_with_a_perfect_prediction_sampling_returns_the_target():
     assert torch.allclose(drawn, target, atol=1e-4)
 
 
+@pytest.mark.parametrize("steps", [6, 7, 15, 61])
+def test_the_last_step_ends_at_the_clean_image_however_many_there_are(steps):
+    target, asked = torch.rand(1, 3, 8, 8) * 2.0 - 1.0, []
+
+    class Oracle(TeacherNetwork):
+        def forward(self, noisy, condition, step):
+            asked.append(int(step[0]))
+            return target
+
+    drawn = Diffusion(DiffusionConfig()).sample(
+        Oracle(TINY), torch.zeros(1, 4, 8, 8), steps=steps, eta=1.0, generator=torch.Generator().manual_seed(0)
+    )
+    assert torch.equal(drawn, target)
+    assert len(asked) == steps
+    assert min(asked) >= 0
+
+
+@pytest.mark.parametrize("prediction", ["sample", "epsilon", "v_prediction"])
+@pytest.mark.parametrize("steps", [3, 8])
+@pytest.mark.parametrize("eta", [0.0, 1.0])
+def test_three_and_eight_steps_are_bit_for_bit_those_of_the_scheduler(prediction, steps, eta):
+    from diffusers import DDIMScheduler
+
+    network, condition = make_network(), torch.rand(2, 4, 16, 16) * 2.0 - 1.0
+    scheduler = DDIMScheduler(
+        beta_start=1e-4, beta_end=0.02, prediction_type=prediction, timestep_spacing="trailing", set_alpha_to_one=True
+    )
+    scheduler.set_timesteps(steps)
+    rng = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        image = torch.randn((2, 3, 16, 16), generator=rng)
+        for step in scheduler.timesteps:
+            predicted = network(image, condition, step.expand(2))
+            noise = torch.randn((2, 3, 16, 16), generator=rng)
+            image = scheduler.step(predicted, int(step), image, eta=eta, variance_noise=noise).prev_sample
+    diffusion = Diffusion(DiffusionConfig(prediction=prediction))
+    drawn = diffusion.sample(network, condition, steps, eta, torch.Generator().manual_seed(0))
+    assert torch.equal(drawn, image)
+
+
 @pytest.mark.parametrize("prediction", ["sample", "epsilon", "v_prediction"])
 def test_the_loss_of_every_prediction_type_falls_when_it_is_minimised(prediction):
     network = make_network()
@@ -165,6 +205,17 @@ def test_sizes_that_no_network_can_have_are_named(tmp_path, wrong, says):
     with pytest.raises(FusionError, match=says):
         train([tmp_path / "data"], tmp_path / "out", recipe)
     assert not (tmp_path / "out").exists()
+
+
+def test_after_a_full_disk_the_teachers_line_names_the_way_on(tmp_path, monkeypatch):
+    write(tmp_path / "drawn", count=1, seed=0, width=64, height=64)
+    words = f"--data {tmp_path / 'drawn'} --out {tmp_path / 'run'} --steps 1 --batch 1 --crop 16 --channels 8,16"
+    monkeypatch.setattr(sys, "argv", ["", *words.split()])
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "samples-000001.png.partial").symlink_to("/dev/full")
+    says = r"^fusion\.train_teacher: .*No space left on device; then the same line with --resume goes on"
+    with pytest.raises(SystemExit, match=says):
+        train_teacher.main()
 
 
 def test_a_teacher_killed_before_its_first_log_line_can_be_resumed(tmp_path):

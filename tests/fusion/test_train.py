@@ -15,12 +15,21 @@ import torch
 from fusion import FusionError, FusionProxy, ensemble
 from fusion.batches import make_batch
 from fusion.cache import EnsembleCache, as_bytes
-from fusion.data import load, read_folders, read_pairs
+from fusion.data import Pair, load, read_folders, read_pairs, split
 from fusion.ensemble import draw, load_teacher
 from fusion.patches import inside
 from fusion.synthetic import write
 from fusion.teacher.reference import Reference
-from fusion.train import Recipe, as_tensors, held_out_psnr, main, read_scenes, train
+from fusion.train import (
+    Recipe,
+    as_tensors,
+    forget_after,
+    held_out_psnr,
+    main,
+    read_scenes,
+    say_nothing_is_held_out,
+    train,
+)
 
 SETTINGS = {"teacher": "reference", "samples": 1, "steps": 1, "eta": 1.0, "seed": 0, "scale": 4}
 SMALL = Recipe(steps=20, batch=2, patch_px=32, held_out=0.0, learning_rate=1e-3, lambda_feat=0.0)
@@ -258,8 +267,47 @@ def test_a_folder_with_another_run_is_left_alone(drawn, ensembles, tmp_path):
     with pytest.raises(FusionError, match="no run to resume"):
         train([drawn], ensembles, tmp_path / "other", recipe, resume=True)
     (tmp_path / "run" / "checkpoint.pt").write_bytes(b"half of")
-    with pytest.raises(FusionError, match="not a checkpoint"):
-        train([drawn], ensembles, tmp_path / "run", recipe, resume=True)
+    for held, says in ((b"half of", "it is damaged, or something else"), (b"", "it is empty")):
+        (tmp_path / "run" / "checkpoint.pt").write_bytes(held)
+        with pytest.raises(FusionError, match=f"checkpoint.pt is not a checkpoint that can be read: {says}; give "):
+            train([drawn], ensembles, tmp_path / "run", recipe, resume=True)
+
+
+def test_more_samples_than_are_drawn_are_refused_without_features_too(drawn, ensembles, tmp_path):
+    with pytest.raises(FusionError, match="reference holds 1 sample per pair, not 99"):
+        train([drawn], ensembles, tmp_path / "run", replace(SMALL, samples=99))
+    assert not (tmp_path / "run").exists()
+
+
+def test_after_a_full_disk_the_line_names_the_way_on_and_it_is_one(drawn, ensembles, tmp_path, monkeypatch):
+    words = f"--data {drawn} --ensembles {ensembles} --out {tmp_path / 'run'} --steps 1 --batch 1 --lambda-feat 0"
+    monkeypatch.setattr(sys, "argv", ["", *words.split()])
+    (tmp_path / "run").mkdir()
+    grid = tmp_path / "run" / "samples-000001.png.partial"
+    grid.symlink_to("/dev/full")
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert re.fullmatch(
+        r"fusion\.train: .*samples-000001\.png cannot be written: No space left on device; "
+        "then the same line with --resume goes on from its last checkpoint",
+        str(ended.value.code),
+    )
+    sys.argv.append("--resume")
+    main()
+    assert (tmp_path / "run" / "student.safetensors").is_file()
+
+
+def test_a_log_that_a_resumed_run_cannot_cut_back_stays_whole(tmp_path):
+    log = tmp_path / "log.csv"
+    log.write_text("step,loss\n1,0.5\n2,0.4\n")
+    (tmp_path / "log.csv.partial").symlink_to("/dev/full")
+    with pytest.raises(FusionError, match=r"log\.csv cannot be written: No space left on device"):
+        forget_after(log, 1)
+    assert log.read_text() == "step,loss\n1,0.5\n2,0.4\n"
+    forget_after(log, 1)
+    assert log.read_text() == "step,loss\n1,0.5\n"
+    forget_after(log, 0)
+    assert not log.exists()
 
 
 def test_an_interrupted_draw_goes_on_and_ends_with_the_same_samples(drawn, tmp_path, monkeypatch):
@@ -296,9 +344,9 @@ def test_pairs_that_changed_since_the_draw_are_named(tmp_path):
     write(tmp_path / "drawn", count=2, seed=0, width=64, height=48)
     cache = EnsembleCache.create(tmp_path / "cache", SETTINGS)
     draw(read_pairs(tmp_path / "drawn"), Reference(), cache)
-    changed = tmp_path / "drawn" / "thermal" / "0001.png"
+    changed = tmp_path / "drawn" / "thermal" / "0001s.png"
     changed.write_bytes(changed.read_bytes() + b"\0")
-    with pytest.raises(FusionError, match=r"0001\.png or its partners changed"):
+    with pytest.raises(FusionError, match=r"0001s\.png or its partners changed"):
         train([tmp_path / "drawn"], tmp_path / "cache", tmp_path / "run", SMALL)
 
 
@@ -327,7 +375,7 @@ def test_a_draw_goes_on_with_another_folder_and_leaves_what_is_drawn(drawn, ense
     write(tmp_path / "night", count=2, seed=9, width=128, height=96)
     shutil.copytree(ensembles, tmp_path / "ensembles")
     draw(read_folders([drawn, tmp_path / "night"]), Reference(), EnsembleCache.open(tmp_path / "ensembles"))
-    names = [*EnsembleCache.open(ensembles).sources, "night/0000", "night/0001"]
+    names = [*EnsembleCache.open(ensembles).sources, "night/0000s", "night/0001s"]
     assert sorted(EnsembleCache.open(tmp_path / "ensembles").sources) == sorted(names)
 
 
@@ -352,6 +400,21 @@ def test_the_bench_writes_its_figures_by_name(tmp_path):
     assert 0.0 < figures["cpu_640x360_ms"] < 1000.0
     assert 0.0 < figures["cpu_640x480_ms"] < 1000.0
     assert "640x360" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "share", "why"),
+    [
+        ("{:04d}", 0.1, "--held-out 0.1 took none of the 7 blocks of numbered frames, by their names"),
+        ("{:04d}N", 0.001, "--held-out 0.001 took none of the 160 pairs, by their names"),
+        ("{:04d}", 0.0, "--held-out is 0"),
+    ],
+)
+def test_where_no_pair_is_held_out_a_line_says_why(capsys, name, share, why):
+    names = [name.format(number) for number in range(160)]
+    assert split([Pair(name, Path("v"), Path("t")) for name in names], share)[1] == ()
+    say_nothing_is_held_out(names, share)
+    assert capsys.readouterr().err == f"no pair is held out: {why}; psnr is that of training pairs\n"
 
 
 def test_a_loss_that_is_no_number_ends_the_run_and_spares_the_checkpoint(drawn, ensembles, tmp_path, capsys):

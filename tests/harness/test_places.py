@@ -13,7 +13,7 @@ from results.layout import RunFolder
 
 
 def threads(jobs: int, workers: int | None, monkeypatch: pytest.MonkeyPatch) -> tuple[int, int]:
-    monkeypatch.setattr(places, "_cores", lambda: 12)
+    monkeypatch.setattr(places, "usable_cores", lambda: 12)
     monkeypatch.setattr(places, "compile_kernels", lambda tell: None)
     options = Namespace(ray=None, carla=None, workers=workers, tick_limit=90)
     with places.place_of(options, None, RunFolder(Path()), jobs, print) as place:  # type: ignore[arg-type]

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from harness.kernels import PACKAGES
 from simulator import stale
 from simulator.stale import ROOT, drop_stale_kernels, sources_of, stamp_of
 
@@ -23,6 +26,22 @@ def test_cached_kernels_go_when_any_source_changes_and_only_then(tmp_path: Path)
     os.utime(other, ns=(1, 1))
     assert drop_stale_kernels(tmp_path) == 1
     assert not kernel.exists()
+
+
+def test_whoever_imports_a_package_with_kernels_gets_none_that_are_stale() -> None:
+    source = """
+import importlib, sys
+from simulator import stale
+dropped = []
+stale.drop_stale_kernels = dropped.append
+for name in sys.argv[1:]:
+    importlib.import_module(name)
+print(*(folder.relative_to(stale.ROOT) for folder in dropped), sep="\\n")
+"""
+    # `fusion` loads nothing by itself; a network needs `fusion.steps`
+    names = ["fusion.steps" if package == "fusion" else package.replace("/", ".") for package in PACKAGES]
+    done = subprocess.run([sys.executable, "-c", source, *names], capture_output=True, text=True, check=True)
+    assert set(done.stdout.split()) == set(PACKAGES)
 
 
 def test_kernels_of_rays_hold_code_of_the_workers_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

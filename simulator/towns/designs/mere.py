@@ -52,7 +52,7 @@ def compose_mere(name: str, seed: int) -> OpenDrive:
         draft.limit_signs(curves[k], 40.0)
     for k, straight in enumerate(straights):
         straight.join(End(curves[k - 1], "end"), End(curves[k], "start"))
-    inner = [straight.terminals(k) for k, straight in enumerate(straights)]
+    inner = [straight.terminals() for straight in straights]
     _local_road(draft, straights, inner)
     return draft.finished()
 
@@ -129,7 +129,7 @@ class _Straight:
                 draft.connect(junction, ramp_right, (-1,), b, (-AUXILIARY,), shoulder_m=1.5)  # type: ignore[arg-type]
                 draft.connect(junction, b, (AUXILIARY,), ramp_left, (-1,), shoulder_m=1.5)  # type: ignore[arg-type]
 
-    def terminals(self, number: int) -> tuple[End, Pose]:
+    def terminals(self) -> tuple[End, Pose]:
         """The bridge with the ramps' terminals at both ends; the open end of the local road on the loop's inside."""
         draft = self.draft
         up = Pose(self.at.x, self.at.y, self.at.heading + math.pi / 2)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from simulator.towns.curves import STRAIGHT, Array, Path, Pose, biarc, joined
+from simulator.towns.network import CROSSWALK_LENGTH_M
 from simulator.towns.opendrive import CURB_HEIGHT_M, GEO_REFERENCE
 from simulator.towns.xodr.geometry import CentreLine
 from simulator.towns.xodr.records import (
@@ -35,7 +36,6 @@ from simulator.towns.xodr.records import (
 
 KNOT_M = 12.0
 SIGN_BESIDE_M = 0.7
-CROSSWALK_LENGTH_M = 3.0
 Height = Callable[[ArrayLike, ArrayLike], Array]
 
 

@@ -128,7 +128,7 @@ class _Curve:
         s = np.concatenate([[0.0], np.cumsum(0.5 * (speed[1:] + speed[:-1]) * np.diff(p))])
         if g.kind == "paramPoly3" and s[-1] > 0.0:
             s *= g.length / s[-1]
-        return cls(tuple(u), tuple(v), p, s)  # type: ignore[arg-type]
+        return cls(tuple(u), tuple(v), p, s)
 
     def at(self, g: Geometry, s: Array) -> tuple[Array, Array, Array]:
         p = np.interp(s, self.s, self.p)

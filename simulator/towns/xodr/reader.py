@@ -12,12 +12,12 @@ from typing import Literal, cast
 from xml.etree import ElementTree as xml
 
 from simulator.towns.xodr.records import (
+    SHAPES,
     Connection,
     Contact,
     Controller,
     Cubic,
     Geometry,
-    GeometryKind,
     Junction,
     Lane,
     Link,
@@ -156,14 +156,7 @@ def _limit_kmh(kind: Element, where: str) -> float | None:
 
 def _geometry(element: Element, where: str) -> Geometry:
     s, x, y, heading, length = (_number(element, name, where) for name in ("s", "x", "y", "hdg", "length"))
-    shapes: dict[GeometryKind, tuple[str, ...]] = {
-        "line": (),
-        "arc": ("curvature",),
-        "spiral": ("curvStart", "curvEnd"),
-        "poly3": ("a", "b", "c", "d"),
-        "paramPoly3": ("aU", "bU", "cU", "dU", "aV", "bV", "cV", "dV"),
-    }
-    for kind, names in shapes.items():
+    for kind, names in SHAPES.items():
         shape = element.find(kind)
         if shape is not None:
             values = tuple(_number(shape, name, where) for name in names)

@@ -9,6 +9,14 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 GeometryKind = Literal["line", "arc", "spiral", "poly3", "paramPoly3"]
+SHAPES: dict[GeometryKind, tuple[str, ...]] = {
+    "line": (),
+    "arc": ("curvature",),
+    "spiral": ("curvStart", "curvEnd"),
+    "poly3": ("a", "b", "c", "d"),
+    "paramPoly3": ("aU", "bU", "cU", "dU", "aV", "bV", "cV", "dV"),
+}
+"""The attributes that make each kind's `Geometry.values`, in this order."""
 Contact = Literal["start", "end"]
 
 DRIVING_TYPES = frozenset({"driving", "entry", "exit", "onRamp", "offRamp", "connectingRamp", "bidirectional"})

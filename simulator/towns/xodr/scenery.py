@@ -19,7 +19,7 @@ from simulator.towns.curves import Array
 from simulator.towns.ground import PLOT_CELL_M, Plots
 from simulator.towns.network import TAPER_M
 from simulator.towns.roadways import VERGE_M
-from simulator.towns.scene import Frame, Scene
+from simulator.towns.scene import Frame, Scene, random_streams
 from simulator.towns.town import Obstacle
 from simulator.towns.xodr.geometry import CentreLine
 from simulator.towns.xodr.lanes import Strip, edge_of
@@ -32,7 +32,6 @@ RURAL, MOTORWAY = frozenset({"rural"}), frozenset({"motorway"})
 BUILT_UP_M = 4500.0
 """Streets with houses, lamps and benches in one town at most: what a renderer without GPU still draws in time."""
 MOST_LAND_M2 = 9e6
-OUTSKIRTS_M = 45.0
 LEAST_BAY_M = 1.9
 
 
@@ -94,12 +93,8 @@ def scenery(
     poles: Array,
     seed: int,
 ) -> Scene:
-    """Each kind of thing has its own random stream, so that a change of one does not move the others."""
-
-    def stream(number: int) -> np.random.Generator:
-        return np.random.default_rng([seed, number])
-
-    margin = OUTSKIRTS_M + 25.0
+    stream = random_streams(seed)
+    margin = plots.OUTSKIRTS_M + 25.0
     size = terrain.high - terrain.low + 2 * margin
     if float(np.prod(size)) > MOST_LAND_M2:
         none = Plots(np.zeros((1, 1), np.uint8), terrain.low)
@@ -132,7 +127,7 @@ def scenery(
     plots.add_garden_trees(scene, green, stream(6))
     houses = 10 if not town else min(40, int(size.sum() / 25.0))
     plots.add_hinterland(scene, stream(7), houses, min(260, int(float(np.prod(size)) / 3000.0)))
-    plots.add_woods(scene, terrain.low - OUTSKIRTS_M, terrain.high + OUTSKIRTS_M, stream(8))
+    plots.add_woods(scene, terrain.low - plots.OUTSKIRTS_M, terrain.high + plots.OUTSKIRTS_M, stream(8))
     return scene
 
 

@@ -14,6 +14,7 @@ from scipy.spatial import cKDTree
 from simulator.render.materials import Material
 from simulator.render.mesh import MeshBuilder
 from simulator.towns.curves import Array
+from simulator.towns.ground import SUBPIXEL_BITS
 from simulator.towns.relief import STOREY_M, Relief
 from simulator.towns.roadways import graded
 from simulator.towns.town import GroundGrid
@@ -28,7 +29,6 @@ PLATEAU_M = 10.0
 LAND_BELOW_M = 0.05
 MOST_CELLS = 6_000_000
 MOST_STEPS = 24_000_000
-SUBPIXEL_BITS = 6
 
 
 @dataclass(frozen=True, eq=False)

@@ -116,7 +116,7 @@ def town_from_opendrive(
 
 def _poles(signs: Signs) -> Array:
     kinds = (signs.lights, signs.stops, signs.yields, signs.limits)
-    places = [site.transform.location[:2] for sites in kinds for site in sites]  # type: ignore[attr-defined]
+    places = [site.transform.location[:2] for sites in kinds for site in sites]
     return np.array(places, np.float64).reshape(-1, 2)
 
 

@@ -5,16 +5,9 @@ from __future__ import annotations
 from xml.etree import ElementTree as xml
 
 from simulator.towns.opendrive import add_element as add
-from simulator.towns.xodr.records import Cubic, Geometry, Lane, Link, OpenDrive, Road, RoadObject, Signal
+from simulator.towns.xodr.records import SHAPES, Cubic, Geometry, Lane, Link, OpenDrive, Road, RoadObject, Signal
 
 Element = xml.Element
-_SHAPES = {
-    "line": (),
-    "arc": ("curvature",),
-    "spiral": ("curvStart", "curvEnd"),
-    "poly3": ("a", "b", "c", "d"),
-    "paramPoly3": ("aU", "bU", "cU", "dU", "aV", "bV", "cV", "dV"),
-}
 
 
 def write_opendrive(found: OpenDrive) -> str:
@@ -102,7 +95,7 @@ def _link(parent: Element, tag: str, other: Link) -> None:
 
 def _geometry(plan: Element, g: Geometry) -> None:
     held = add(plan, "geometry", s=float(g.s), x=float(g.x), y=float(g.y), hdg=float(g.heading), length=float(g.length))
-    values = {name: float(value) for name, value in zip(_SHAPES[g.kind], g.values, strict=True)}
+    values = {name: float(value) for name, value in zip(SHAPES[g.kind], g.values, strict=True)}
     extra = {"pRange": "normalized" if g.normalized else "arcLength"} if g.kind == "paramPoly3" else {}
     add(held, g.kind, **values, **extra)
 

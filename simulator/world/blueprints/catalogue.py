@@ -6,11 +6,10 @@ from dataclasses import replace
 from functools import cache
 from typing import Literal
 
-import numpy as np
-
 from simulator import models
 from simulator.models.palettes import parse_color
 from simulator.types import (
+    LARGEST_FLOAT,
     ActorAttribute,
     ActorDefinition,
     ActorDescription,
@@ -28,8 +27,6 @@ FRICTION_TRIGGER = "static.trigger.friction"
 SPECTATOR = "spectator"
 WALKER_ORIGIN_M = 0.93  # of an adult's middle above the ground
 _WALKER_HALF = (0.19, 0.19)
-_LARGEST_FLOAT = float(np.finfo(np.float32).max)
-"""CARLA's numbers have 32 bits; what is larger overflows once it is squared or multiplied."""
 
 
 def _attributes() -> dict[str, tuple[ActorAttribute, ...]]:
@@ -94,7 +91,7 @@ def _reads_as(value: str, kind: AttributeType | Literal[0]) -> bool:
         if kind == AttributeType.INT:
             int(value)
         elif kind == AttributeType.FLOAT:
-            return abs(float(value)) <= _LARGEST_FLOAT
+            return abs(float(value)) <= LARGEST_FLOAT
         elif kind == AttributeType.COLOR:
             parse_color(value)
     except ValueError:

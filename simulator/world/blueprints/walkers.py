@@ -5,10 +5,11 @@ from __future__ import annotations
 from simulator.types import ActorAttribute, AttributeType
 from simulator.world.blueprints.attributes import choice, constant, role_name
 
-_CHILDREN = frozenset({9, 10, 11, 12, 13, 14, 48, 49})
+CHILDREN = frozenset({9, 10, 11, 12, 13, 14, 48, 49})
 _ELDERLY = frozenset({17, 18, 31, 33, 36, 44})
 _TEENAGERS = frozenset({8, 25, 26, 40, 47})
-_FEMALE = frozenset({1, 5, 6, 7, 8, 9, 10, 12, 16, 17, 19, 22, 26, 29, 30, 33, 35, 38, 42, 45, 48, 50})
+_FEMALE = frozenset({1, *range(5, 12), 15, *range(19, 24), 31, 32, *range(35, 38), *range(40, 45), 48, 49, 50})
+"""As on CARLA. The variants of one figure of its catalogue of pedestrians are of one gender, all but 33."""
 _WITH_WHEELCHAIR = frozenset({36, 44})
 COUNT = 51
 
@@ -24,7 +25,7 @@ _SPEEDS = {
 
 def age(blueprint_id: str) -> str:
     number = int(blueprint_id.rsplit(".", 1)[1])
-    groups = ((_CHILDREN, "child"), (_ELDERLY, "elderly"), (_TEENAGERS, "teenager"))
+    groups = ((CHILDREN, "child"), (_ELDERLY, "elderly"), (_TEENAGERS, "teenager"))
     return next((name for members, name in groups if number in members), "adult")
 
 

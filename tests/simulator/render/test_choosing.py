@@ -26,7 +26,7 @@ coordinate = st.floats(-60.0, 60.0, width=32)
 
 def _chosen(eye: tuple[float, ...], centre: NDArray[np.float32], half: NDArray[np.float32]) -> bool:
     view = pinhole(CameraModel(320, 180, 90.0, "rgb"), eye)
-    planes = outlook(view.rotation, view.eye, view.focal_px, view.cx_px, view.cy_px, view.width, view.height)
+    planes = outlook(view.rotation, view.focal_px, view.cx_px, view.cy_px, view.width, view.height)
     nobody = np.zeros((0, 3, 4), np.float32)
     count, room = items_in_view(
         planes, view.eye, NEAR_M, FAR_M, centre[None], half[None], np.array([0, 7], np.int32),

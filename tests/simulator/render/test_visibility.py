@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from simulator.render.camera import CameraModel, Pinhole, pinhole
 from simulator.render.chunks import Chunks, cut
 from simulator.render.mesh import Mesh
-from simulator.render.raster import NOTHING, ids_of, inverse_depth_of
+from simulator.render.raster import NOTHING, inverse_depth_of
 from simulator.render.templates import Templates
 from simulator.render.visibility import Instances, Visibility, VisibilityBuffer
 from simulator.render.workers import Workers
@@ -36,6 +37,11 @@ def seen(chunks: Chunks, view: Pinhole, threads: int = 1) -> VisibilityBuffer:
     buffer = Visibility(chunks, Templates(scene.model_of), workers).render(view, NOBODY)
     workers.close()
     return buffer
+
+
+def ids_of(keys: NDArray[np.int64]) -> NDArray[np.int32]:
+    """(H, W) int32 of (H, W) keys."""
+    return NOTHING - keys.view(np.int32)[:, ::2]
 
 
 @pytest.mark.parametrize("seed", range(6))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -24,7 +25,7 @@ from simulator.types import (
 )
 from simulator.world.actor import ActorNotFound, SpawnError
 from simulator.world.attachment import Attachment, spring_arm
-from simulator.world.blueprints.catalogue import bounding_box, definitions
+from simulator.world.blueprints.catalogue import bounding_box, definitions, definitions_by_id
 from tests.simulator.world.places import CAR, PEDESTRIAN, attach, describe, make_town, make_world, put, run, speed
 
 EXPECTED = """vehicle.lincoln.mkz_2017 vehicle.lincoln.mkz_2020 vehicle.tesla.model3 vehicle.audi.tt vehicle.audi.a2
@@ -59,6 +60,16 @@ def test_every_blueprint_has_usable_attributes_and_every_body_a_size():
             extent = bounding_box(definition.id).extent
             assert min(extent) > 0.005
             assert max(extent) < 7.0
+
+
+def test_variants_of_one_pedestrian_are_of_one_gender():
+    """The figures of CARLA's catalogue of pedestrians: adults, children, police."""
+    women = ((1, 5, 6, 7, 8), (15, 19), (20, 21), (22, 23), (35, 36, 37), (42, 43, 44), (9, 10, 11), (32,))
+    men = ((2, 3, 4), (16, 17), (18, 26), (24, 25), (27, 28, 29), (34, 38), (46, 47), (12, 13, 14), (30,))
+    for gender, figures in (("female", women), ("male", men)):
+        for number in itertools.chain(*figures):
+            attributes = definitions_by_id()[f"walker.pedestrian.{number:04d}"].attributes
+            assert {a.id: a.value for a in attributes}["gender"] == gender, number
 
 
 def test_what_can_be_set_recommends_at_least_its_default():
