@@ -23,7 +23,7 @@ from harness.versions import code_checksum
 from results.arms import CONTROLLED
 from scenarios.definition import ScenarioDefinition
 from scenarios.errors import ScenarioError
-from scenarios.fitting import plan_route, triggers
+from scenarios.fitting import check_models, plan_route, triggers
 from scenarios.routes import RouteSpec
 from sensors.fog_table import FogTableError, load_fog_table
 
@@ -229,8 +229,9 @@ def _named(text: str) -> list[Path]:
 
 
 def check_routes(definition: ScenarioDefinition, routes: Sequence[RouteSpec]) -> None:
-    """Whether the embedded simulator has the towns, and they the routes: the workers would find out one by one."""
+    """Whether the embedded simulator has towns and models, and the routes fit: workers would find out one by one."""
     from simulator.towns import build_town
+    from simulator.world.blueprints.catalogue import definitions_by_id
 
     maps: dict[str, carla.Map] = {}
     for spec in routes:
@@ -242,3 +243,4 @@ def check_routes(definition: ScenarioDefinition, routes: Sequence[RouteSpec]) ->
                 raise ScenarioError(f"{where}: {error}; CARLA's own towns need --carla HOST:PORT") from error
             maps[spec.town] = carla.Map(town.name, town.opendrive)
         triggers(plan_route(maps[spec.town], spec), spec)
+        check_models(spec, definitions_by_id())

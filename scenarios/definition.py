@@ -28,7 +28,9 @@ DropletRadius = Annotated[float, Field(ge=DROPLET_RADII_UM[0], le=DROPLET_RADII_
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    """`strict`: neither `true` nor a text in quotes is a number."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, strict=True)
 
 
 class Weather(_Strict):
@@ -57,7 +59,7 @@ class Fog(_Strict):
 
     visibility_m: float = Field(ge=THICKEST_FOG_VISIBILITY_M, lt=THINNEST_FOG_VISIBILITY_M)
     droplet_radius_um: DropletRadius = 5.0
-    other_droplet_radii_um: tuple[DropletRadius, ...] = ()
+    other_droplet_radii_um: tuple[DropletRadius, ...] = Field(default=(), strict=False)  # YAML has lists
 
     @field_validator("other_droplet_radii_um")
     @classmethod
@@ -104,7 +106,7 @@ class ScenarioDefinition(_Strict):
     title: str = ""
     town: str
     routes: str
-    quick_routes: tuple[str, ...] = ()
+    quick_routes: tuple[str, ...] = Field(default=(), strict=False)
     weather: Weather | None = None
     fog: Fog | None = None
     ambient: Ambient

@@ -3,29 +3,45 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections import Counter
 from collections.abc import Collection, Sequence
+from itertools import pairwise
 
 import carla
 import numpy as np
 
 from scenarios.errors import ScenarioError
-from scenarios.hazards import HAZARDS, PARAMETERS, distance_m
-from scenarios.hazards.pedestrian import DIRECTIONS
+from scenarios.hazards import HAZARDS, PARAMETERS, Model, distance_m
 from scenarios.planner import RoutePlan, plan
 from scenarios.routes import RouteSpec, ScenarioSpec
 
 # A trigger point belongs to the route when it lies this near to it; the leaderboard asks for its heading, too.
 TRIGGER_NEAR_M = 2.0
 TRIGGER_HEADING_DEG = 10.0
+# Nobody means two places by them; lists of points every metre are no slip.
+KEYPOINTS_APART_M = 0.5
 
 
 def plan_route(carla_map: carla.Map, spec: RouteSpec) -> RoutePlan:
     """The way through a route's key points; ScenarioError names the route's file and line."""
     try:
+        if not spec.leaves_out:
+            _check_apart(spec.keypoints)
         return plan(carla_map, spec.keypoints)
     except ScenarioError as error:
         raise ScenarioError(f"{spec.source}: route {spec.id}: {error}") from error
+
+
+def _check_apart(keypoints: Sequence[tuple[float, float, float]]) -> None:
+    """One of two that are the same is a slip: written twice, or a number not changed after copying."""
+    for number, ((x, y, _), (next_x, next_y, _)) in enumerate(pairwise(keypoints), 1):
+        away_m = math.hypot(next_x - x, next_y - y)
+        if away_m < KEYPOINTS_APART_M:
+            raise ScenarioError(
+                f"key points {number} and {number + 1} at ({x:.1f}, {y:.1f}) are {away_m:.1f} m apart, "
+                f"which must be {KEYPOINTS_APART_M:g} m at least"
+            )
 
 
 def triggers(route: RoutePlan, spec: RouteSpec) -> list[tuple[ScenarioSpec, float]]:
@@ -34,7 +50,10 @@ def triggers(route: RoutePlan, spec: RouteSpec) -> list[tuple[ScenarioSpec, floa
 
 
 def off_way(route: RoutePlan, spec: RouteSpec) -> dict[str, str]:
-    """Why scenarios of a benchmark's file that nightloop could stage are left out on this way, by their names."""
+    """Why scenarios of a benchmark's file that nightloop could stage are left out on this way, by their names.
+
+    A value that cannot be leaves its scenario out there, too: the leaderboard skips what it fails to set up.
+    """
     return _placed(route, spec)[1]
 
 
@@ -45,8 +64,10 @@ def _placed(route: RoutePlan, spec: RouteSpec) -> tuple[list[tuple[ScenarioSpec,
         if scenario.type not in HAZARDS:
             continue
         _check_spelling(scenario)
-        _check_values(scenario)
+        if not spec.leaves_out:
+            _check_each_once(scenario)
         try:
+            _check_values(scenario)
             placed.append((scenario, _trigger_m(route, scenario, heads_along=spec.leaves_out)))
         except ScenarioError as error:
             if not spec.leaves_out:
@@ -88,17 +109,27 @@ def _check_spelling(scenario: ScenarioSpec) -> None:
             raise ScenarioError(f"{scenario.source}: {scenario.name} has <{name}>: did you mean <{meant[0]}>?")
 
 
+def _check_each_once(scenario: ScenarioSpec) -> None:
+    """The first would be passed over without a word."""
+    for name, source in scenario.repeated.items():
+        raise ScenarioError(f"{source}: <{name}> of {scenario.name} stands twice")
+
+
 def _check_values(scenario: ScenarioSpec) -> None:
-    """As whoever stages it reads them: a mistake would else be found drive by drive."""
-    for name in scenario.parameters.keys() & set(PARAMETERS[scenario.type]):
-        if name == "direction":
-            scenario.choice(name, "", tuple(DIRECTIONS))
-        elif name.endswith("_model"):
-            scenario.text(name, "")
-        elif name in ("speed", "bicycle_speed", "crossing_speed"):
-            scenario.positive(name, 1.0)
-        else:
-            scenario.number(name, 0.0)
+    """As whoever stages it reads them: a mistake would else be found drive by drive, or by nobody."""
+    for name, parameter in PARAMETERS[scenario.type].items():
+        if name in scenario.parameters:
+            parameter.check(scenario, name)
+
+
+def check_models(spec: RouteSpec, known: Collection[str]) -> None:
+    """Whether a server with the blueprints `known` has what hazards are to be; a benchmark's are left out there."""
+    if spec.leaves_out:
+        return
+    for scenario in spec.scenarios:
+        for name, parameter in PARAMETERS.get(scenario.type, {}).items():
+            if name in scenario.parameters and isinstance(parameter, Model):
+                parameter.check_known(scenario, name, known)
 
 
 def not_staged(spec: RouteSpec) -> dict[str, str]:

@@ -148,7 +148,7 @@ def _trace(
 def _leading_on(anchors: list[carla.Waypoint]) -> list[carla.Waypoint]:
     """Without those that repeat the one before or lie a little behind it: nor does CARLA's planner go round for them.
 
-    Where that leaves nothing to drive, start and end are meant as they are: once round.
+    Where that leaves nothing to drive, start and end are meant as they are, once round, unless all are one place.
     """
     kept = anchors[:1]
     for anchor in anchors[1:]:
@@ -156,7 +156,12 @@ def _leading_on(anchors: list[carla.Waypoint]) -> list[carla.Waypoint]:
         is_on_lane = (anchor.road_id, anchor.lane_id) == (last.road_id, last.lane_id)  # of whichever section
         if not (is_on_lane and is_passed(last, anchor) and ahead_m(last, anchor) >= -LED_PAST_M):
             kept.append(anchor)
-    return kept if len(kept) > 1 else [anchors[0], anchors[-1]]
+    if len(kept) > 1:
+        return kept
+    start = anchors[0]
+    if all(ahead_m(start, anchor) > -STEP_M for anchor in anchors):
+        raise ScenarioError(f"nothing to drive: all key points lie at {_text(start)}")
+    return [start, anchors[-1]]
 
 
 def _no_way(carla_map: carla.Map, start: carla.Waypoint, end: carla.Waypoint) -> ScenarioError:

@@ -66,6 +66,8 @@ class ScenarioSpec:
     trigger: TriggerPoint
     parameters: dict[str, dict[str, str]] = field(default_factory=dict)
     source: str = ""  # file:line
+    # Names that stand twice, with file:line of the second. The last counts, as for the leaderboard.
+    repeated: dict[str, str] = field(default_factory=dict)
 
     def text(self, name: str, default: str) -> str:
         """A parameter's `value`, or its default when the file does not give it."""
@@ -266,12 +268,19 @@ def _scenario(element: Element, path: Path) -> ScenarioSpec:
     trigger = element.first("trigger_point")
     if trigger is None:
         raise ScenarioError(f"{source}: scenario {element.attributes['name']} has no <trigger_point>")
+    seen: set[str] = set()
+    repeated: dict[str, str] = {}
+    for child in element.children:
+        if child.tag in seen:
+            repeated.setdefault(child.tag, f"{path}:{child.line}")
+        seen.add(child.tag)
     return ScenarioSpec(
         name=element.attributes["name"],
         type=element.attributes["type"],
         trigger=TriggerPoint(**{name: _number(trigger, name, path) for name in ("x", "y", "z", "yaw")}),
         parameters={child.tag: child.attributes for child in element.children if child is not trigger},
         source=source,
+        repeated=repeated,
     )
 
 

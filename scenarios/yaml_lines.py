@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from scenarios.errors import ScenarioError
+from sensors.yaml_numbers import NumberLoader
 
 
 def read_yaml(text: str, path: Path) -> tuple[yaml.Node | None, Any]:
@@ -29,7 +30,7 @@ def read_yaml(text: str, path: Path) -> tuple[yaml.Node | None, Any]:
         raise ScenarioError(f"{path}: not YAML: nested too deeply") from None
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(NumberLoader):
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
         try:
             return super().construct_object(node, deep)

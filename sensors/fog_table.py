@@ -6,9 +6,13 @@ import json
 import math
 from itertools import pairwise
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, Strict, ValidationError, model_validator
+
+# Neither `true` nor a text in quotes.
+Number = Annotated[float, Strict()]
 
 
 class FogTableError(ValueError):
@@ -20,9 +24,9 @@ class FogEntry(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    fog_density: float = Field(gt=0.0, le=100.0)
-    visibility_m: float = Field(gt=0.0)
-    uncertainty: float = Field(default=0.0, ge=0.0)
+    fog_density: Number = Field(gt=0.0, le=100.0)
+    visibility_m: Number = Field(gt=0.0)
+    uncertainty: Number = Field(default=0.0, ge=0.0)
 
 
 class FogTable(BaseModel):
@@ -32,8 +36,8 @@ class FogTable(BaseModel):
 
     server_version: str
     town: str
-    fog_distance: float = 0.0
-    fog_falloff: float = 0.0
+    fog_distance: Number = 0.0
+    fog_falloff: Number = 0.0
     entries: tuple[FogEntry, ...] = Field(min_length=2)
 
     @model_validator(mode="after")

@@ -8,6 +8,7 @@ from scenarios.hazards import braking_leader, cyclist, pedestrian, red_light, st
 from scenarios.hazards.braking_leader import hard_brake_route
 from scenarios.hazards.cyclist import hazard_at_side_lane
 from scenarios.hazards.hazard import Hazard, Place
+from scenarios.hazards.parameters import Model, Parameter
 from scenarios.hazards.pedestrian import dynamic_object_crossing, parking_crossing_pedestrian
 from scenarios.hazards.red_light import signalised_junction_red
 from scenarios.hazards.stopped_car import parked_obstacle
@@ -23,7 +24,7 @@ HAZARDS: Mapping[str, Callable[[Place], Hazard]] = {
     "VanillaSignalizedTurnEncounterRedLight": signalised_junction_red,
 }
 
-PARAMETERS: Mapping[str, tuple[str, ...]] = {
+PARAMETERS: Mapping[str, Mapping[str, Parameter]] = {
     "DynamicObjectCrossing": pedestrian.PARAMETERS,
     "ParkingCrossingPedestrian": pedestrian.PARAMETERS,
     "ParkedObstacle": stopped_car.PARAMETERS,
@@ -31,7 +32,7 @@ PARAMETERS: Mapping[str, tuple[str, ...]] = {
     "HardBreakRoute": braking_leader.PARAMETERS,
     "VanillaSignalizedTurnEncounterRedLight": red_light.PARAMETERS,
 }
-"""What each reads of its `<scenario>`; the leaderboard's files have others, which are passed over."""
+"""What each reads of its `<scenario>`, and what that may be; the leaderboard has others, which are passed over."""
 
 DEFAULT_DISTANCES_M: Mapping[str, float] = {
     "DynamicObjectCrossing": pedestrian.DISTANCE_M,
@@ -49,4 +50,4 @@ def distance_m(spec: ScenarioSpec) -> float:
     return 0.0 if default_m is None else spec.number("distance", default_m)
 
 
-__all__ = ["HAZARDS", "PARAMETERS", "Hazard", "Place", "distance_m"]
+__all__ = ["HAZARDS", "PARAMETERS", "Hazard", "Model", "Place", "distance_m"]

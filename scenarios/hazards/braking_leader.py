@@ -12,15 +12,25 @@ from typing import Any
 import carla
 
 from scenarios.hazards.hazard import Place
+from scenarios.hazards.parameters import VEHICLE, Within
 from scenarios.path_driver import PathDriver, path_from
 from scenarios.situation import Situation
 from scenarios.spawning import DROP_M, half_length_m, speed_mps
 
-PARAMETERS = ("distance", "speed", "headway", "brake_distance", "brake", "wait", "vehicle_model")
 DISTANCE_M = 14.0
 STANDING_MPS = 0.3
 AWAY_MPS = 9.0
 LONGEST_WAIT_S = 12.0
+# An agent that stops before the trigger point never sets off who stands behind it.
+PARAMETERS = {
+    "distance": Within(10.0, 1000.0),
+    "speed": Within(0.5, 40.0),
+    "headway": Within(0.0, 10.0),
+    "brake_distance": Within(0.0, 1000.0),
+    "brake": Within(0.1, 1.0),
+    "wait": Within(0.0, LONGEST_WAIT_S),
+    "vehicle_model": VEHICLE,
+}
 
 
 class BrakingLeader:

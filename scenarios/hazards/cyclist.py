@@ -11,11 +11,20 @@ from typing import Any
 import carla
 
 from scenarios.hazards.hazard import Place
+from scenarios.hazards.parameters import VEHICLE, Within
 from scenarios.path_driver import PathDriver, path_from, pulling_over
 from scenarios.situation import Situation
 from scenarios.spawning import DROP_M, beside
 
-PARAMETERS = ("distance", "bicycle_speed", "bicycle_drive_distance", "pull_over", "offset", "bicycle_model")
+# An agent that stops before the trigger point never sets off who stands behind it.
+PARAMETERS = {
+    "distance": Within(10.0, 1000.0),
+    "bicycle_speed": Within(0.5, 20.0),
+    "bicycle_drive_distance": Within(0.0, 1000.0),
+    "pull_over": Within(0.0, 10.0),
+    "offset": Within(-5.0, 5.0),
+    "bicycle_model": VEHICLE,
+}
 DISTANCE_M = 35.0
 PULL_OVER_M = 12.0
 

@@ -13,21 +13,22 @@ from typing import Any
 import carla
 
 from scenarios.hazards.hazard import Place
+from scenarios.hazards.parameters import WALKER, Model, OneOf, Within
 from scenarios.situation import Situation
 from scenarios.spawning import DROP_M, beside, half_length_m
 
-PARAMETERS = (
-    "distance",
-    "crossing_speed",
-    "lead_time",
-    "direction",
-    "start_offset",
-    "blocker_model",
-    "blocker_offset",
-    "walker_model",
-)
 DISTANCE_M = 25.0
 DIRECTIONS = {"left": -1.0, "right": 1.0}
+PARAMETERS = {
+    "distance": Within(5.0, 1000.0),
+    "crossing_speed": Within(0.2, 5.0),
+    "lead_time": Within(0.0, 10.0),
+    "direction": OneOf(tuple(DIRECTIONS)),
+    "start_offset": Within(0.0, 30.0),
+    "blocker_model": Model(("vehicle.", "static.prop."), or_none=True),
+    "blocker_offset": Within(0.0, 30.0),
+    "walker_model": WALKER,
+}
 WALKER_HEIGHT_M = 1.0
 # The walker starts for an ego that creeps up as well.
 SURPRISE_M = 8.0

@@ -12,9 +12,10 @@ import carla
 from scenarios.criteria.signs import LightSite, read_signs
 from scenarios.errors import ScenarioError
 from scenarios.hazards.hazard import Place
+from scenarios.hazards.parameters import Within
 from scenarios.situation import Situation
 
-PARAMETERS = ("wait",)
+PARAMETERS = {"wait": Within(0.0, 300.0)}
 STANDING_MPS = 0.3
 GREEN_S = 12.0
 LOOK_AHEAD_M = 120.0

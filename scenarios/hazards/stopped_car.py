@@ -11,11 +11,13 @@ from typing import Any
 import carla
 
 from scenarios.hazards.hazard import Place
+from scenarios.hazards.parameters import VEHICLE, Within
 from scenarios.path_driver import PathDriver, path_from
 from scenarios.situation import Situation
 from scenarios.spawning import DROP_M, half_length_m, speed_mps
 
-PARAMETERS = ("distance", "wait", "vehicle_model")
+# An agent that stops before the trigger point is not seen to stand behind the car, which then never drives on.
+PARAMETERS = {"distance": Within(10.0, 1000.0), "wait": Within(0.0, 300.0), "vehicle_model": VEHICLE}
 DISTANCE_M = 40.0
 STANDING_MPS = 0.5
 BEHIND_M = 20.0

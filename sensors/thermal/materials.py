@@ -7,6 +7,8 @@ from pathlib import Path
 
 import yaml
 
+from sensors.yaml_numbers import NumberLoader
+
 MATERIALS_FILE = Path(__file__).with_name("materials.yaml")
 
 SKY_TAG = 11
@@ -51,7 +53,7 @@ class MaterialsError(ValueError):
 def load_materials(path: Path = MATERIALS_FILE) -> dict[int, SurfaceMaterial]:
     """The table by tag number. Tags that a user's file leaves out keep the values of the built-in one."""
     try:
-        entries = yaml.safe_load(path.read_text(encoding="utf-8"))
+        entries = yaml.load(path.read_text(encoding="utf-8"), NumberLoader)
     except (OSError, yaml.YAMLError) as error:
         raise MaterialsError(f"{path}: cannot read the table of materials: {' '.join(str(error).split())}") from None
     if not isinstance(entries, dict):
@@ -74,6 +76,8 @@ def _material(path: Path, name: str, values: object) -> SurfaceMaterial:
             raise MaterialsError(f"{path}: {name}: {key} must be a number, got {value!r}")
         if not low <= value <= high:
             raise MaterialsError(f"{path}: {name}: {key} must lie in {low:g}..{high:g}, got {value}")
+    if not isinstance(values["wettable"], bool):
+        raise MaterialsError(f"{path}: {name}: wettable must be true or false, got {values['wettable']!r}")
     if values["time_constant_h"] == 0.0:
         raise MaterialsError(f"{path}: {name}: time_constant_h must be positive, got 0")
-    return SurfaceMaterial(**{key: float(values[key]) for key in _RANGES}, wettable=bool(values["wettable"]))
+    return SurfaceMaterial(**{key: float(values[key]) for key in _RANGES}, wettable=values["wettable"])

@@ -15,6 +15,7 @@ from sensors.thermal.microbolometer import Detector
 from sensors.thermal.mounting import Mounting
 from sensors.thermal.place import Place
 from sensors.thermal.radiometry import check_band
+from sensors.yaml_numbers import NumberLoader
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ def preset(name_or_path: str | Path) -> ThermalConfig:
     if path.suffix not in (".yaml", ".yml"):
         raise ValueError(f"unknown thermal preset {name!r}; known: {', '.join(PRESETS)}, or a YAML file")
     try:
-        entries = yaml.safe_load(path.read_text(encoding="utf-8"))
+        entries = yaml.load(path.read_text(encoding="utf-8"), NumberLoader)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ValueError(f"{path}: cannot read the thermal preset: {' '.join(str(error).split())}") from None
     if not isinstance(entries, dict):
@@ -119,8 +120,14 @@ def _changed(config: Any, entries: dict[str, Any]) -> Any:
         elif isinstance(current, tuple):
             if not isinstance(value, list):
                 raise ValueError(f"{key} needs a list of numbers, got {value!r}")
-            value = tuple(float(item) for item in value)
+            value = tuple(_number(key, item) for item in value)
         elif isinstance(current, float):
-            value = float(value)
+            value = _number(key, value)
         changes[key] = value
     return replace(config, **changes)
+
+
+def _number(key: str, value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise ValueError(f"{key} must be a number, got {value!r}")
+    return float(value)

@@ -101,6 +101,11 @@ def cases() -> dict[str, tuple[list[str], int, str]]:
             2,
             "OUT/beyond.xml:7: Walker lies outside the route: its trigger point at 0 m and its distance of 400 m",
         ),
+        "hazard's model": (
+            ["--scenario", "OUT/nobody.yaml"],
+            2,
+            "OUT/nobody.xml:7: <walker_model> of Walker: there is no blueprint 'walker.pedestrian.9999': those of ",
+        ),
         "camera": (["--thermal", "nosuch"], 2, "--thermal nosuch: unknown thermal preset 'nosuch'"),
         "camera's place": (
             ["--thermal", "OUT/far.yaml"],
@@ -180,6 +185,8 @@ def test_one_line_and_the_right_exit_code(
     other_routes(tmp_path, "town12", ("Elm02", "Town12"))
     other_routes(tmp_path, "far_off", ('y="-150.6"', 'y="950.6"'))
     other_routes(tmp_path, "beyond", ("  </route>", f"<scenarios>{WALKER}</scenarios></route>"))
+    nobody = WALKER.replace('value="400"/>', 'value="8"/><walker_model value="walker.pedestrian.9999"/>')
+    other_routes(tmp_path, "nobody", ("  </route>", f"<scenarios>{nobody}</scenarios></route>"))
     before = sorted(tmp_path.iterdir())
     wrong, code, line = cases()[name]
     options = [option.replace("OUT", str(tmp_path)) for option in wrong]

@@ -68,6 +68,19 @@ GOOD = """
         (GOOD + "    fog: {visibility_m: 14}\n", r"own\.yaml:5: fog\.visibility_m: Input should be greater than or e"),
         (GOOD + "    fog: {visibility_m: 2000}\n", r"own\.yaml:5: fog\.visibility_m: Input should be less than 2000"),
         (GOOD.replace("0.9", "0.9, wind_mps: 100"), r"own\.yaml:4: ambient\.wind_mps: Input should be less than or e"),
+        (
+            GOOD + "    traffic: {vehicles: true}\n",
+            r"own\.yaml:5: traffic\.vehicles: Input should be a valid integer",
+        ),
+        (
+            GOOD + "    weather:\n      cloudiness: '5'\n",
+            r"own\.yaml:6: weather\.cloudiness: Input should be a valid number",
+        ),
+        (GOOD + "    limits: {blocked_s: '5'}\n", r"own\.yaml:5: limits\.blocked_s: Input should be a valid number"),
+        (
+            GOOD + "    fog: {visibility_m: 60, other_droplet_radii_um: [true]}\n",
+            r"own\.yaml:5: fog\.other_droplet_radii_um\.0: Input should be a valid number",
+        ),
         (GOOD + "    wether: {}\n", r"own\.yaml:5: wether: Extra inputs are not permitted"),
         ("town: Elm02\nroutes: elm02.xml\n", r"own\.yaml:1: ambient: Field required"),
         (GOOD.replace("elm02.xml", "gone.xml"), r"own\.yaml:3: routes: no file 'gone\.xml'"),
@@ -94,6 +107,13 @@ def test_a_mistake_is_one_line_with_file_and_line(tmp_path, source, says):
     with pytest.raises(ScenarioError, match=says) as error:
         load_scenario(path)
     assert "\n" not in str(error.value)
+
+
+def test_numbers_may_be_whole_or_have_an_exponent_alone(tmp_path):
+    path = tmp_path / "own.yaml"
+    path.write_text(textwrap.dedent(GOOD) + "weather: {cloudiness: 7, mie_scattering_scale: 3e-2}\n")
+    weather = load_scenario(path).weather_parameters()
+    assert (weather.cloudiness, weather.mie_scattering_scale) == (7.0, pytest.approx(0.03))
 
 
 def test_a_scenario_of_ones_own_uses_the_routes_beside_it(tmp_path):

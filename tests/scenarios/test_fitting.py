@@ -8,10 +8,10 @@ import pytest
 
 import scenarios.hazards
 from scenarios.errors import ScenarioError
-from scenarios.fitting import left_out, off_way, title_of, triggers
+from scenarios.fitting import check_models, left_out, off_way, plan_route, title_of, triggers
 from scenarios.hazards import HAZARDS, PARAMETERS, distance_m
 from scenarios.planner import plan
-from scenarios.routes import RouteSpec, ScenarioSpec, TriggerPoint
+from scenarios.routes import RouteSpec, ScenarioSpec, TriggerPoint, parse_routes
 from simulator.towns import build_town
 
 
@@ -53,6 +53,17 @@ def test_a_misspelt_parameter_is_told_before_anything_is_driven():
         ({"direction": "Left"}, "mine.xml:7: <direction> of Walker: 'Left' is none of left, right"),
         ({"lead_time": "soon"}, "mine.xml:7: <lead_time> of Walker: 'soon' is not a number"),
         ({"crossing_speed": "0"}, "mine.xml:7: <crossing_speed> of Walker"),
+        ({"crossing_speed": "100"}, "mine.xml:7: <crossing_speed> of Walker: 100 is not within 0.2 to 5"),
+        ({"start_offset": "900"}, "mine.xml:7: <start_offset> of Walker: 900 is not within 0 to 30"),
+        ({"start_offset": "-4"}, "mine.xml:7: <start_offset> of Walker: -4 is not within 0 to 30"),
+        (
+            {"walker_model": "vehicle.tesla.model3"},
+            "mine.xml:7: <walker_model> of Walker: 'vehicle.tesla.model3' is none of walker.pedestrian.*",
+        ),
+        (
+            {"blocker_model": "walker.pedestrian.0001"},
+            "mine.xml:7: <blocker_model> of Walker: 'walker.pedestrian.0001' is none of vehicle.*, static.prop.*, none",
+        ),
     ],
 )
 def test_a_value_that_no_hazard_can_have_is_told_before_anything_is_driven(parameters, says):
@@ -60,6 +71,85 @@ def test_a_value_that_no_hazard_can_have_is_told_before_anything_is_driven(param
     way = plan(carla.Map("Elm02", build_town("Elm02").opendrive), spec.keypoints)
     with pytest.raises(ScenarioError, match=f"^{re.escape(says)}"):
         triggers(way, spec)
+    benchmarks = replace(moved(spec, yaw=float(way.yaw_deg[0])), leaves_out=True)
+    assert triggers(way, benchmarks) == []
+    assert off_way(way, benchmarks)["Walker"].startswith(says)
+
+
+@pytest.mark.parametrize("kind", ["ParkedObstacle", "HardBreakRoute", "HazardAtSideLane"])
+def test_what_drives_is_no_person(kind):
+    (walker,) = crossing().scenarios
+    name = "bicycle_model" if kind == "HazardAtSideLane" else "vehicle_model"
+    given = {"distance": {"value": "12"}, name: {"value": "walker.pedestrian.0001"}}
+    spec = replace(crossing(), scenarios=(replace(walker, type=kind, parameters=given),))
+    way = plan(carla.Map("Elm02", build_town("Elm02").opendrive), spec.keypoints)
+    with pytest.raises(ScenarioError, match=rf"^mine\.xml:7: <{name}> of Walker: 'walker.*' is none of vehicle\.\*$"):
+        triggers(way, spec)
+
+
+@pytest.mark.parametrize("parameters", [{}, {"blocker_model": "none"}, {"blocker_model": "static.prop.foodcart"}])
+def test_a_blocker_may_be_a_car_a_thing_or_nothing(parameters):
+    spec = crossing(distance="12", **parameters)
+    way = plan(carla.Map("Elm02", build_town("Elm02").opendrive), spec.keypoints)
+    assert len(triggers(way, spec)) == 1
+
+
+def test_limits_let_pass_what_route_files_of_benchmarks_have():
+    """The extremes of the route files of leaderboard 2.x, scenario_runner and Bench2Drive."""
+    (walker,) = crossing().scenarios
+    for kind, values in {
+        "DynamicObjectCrossing": {"distance": (15, 113)},
+        "ParkingCrossingPedestrian": {"distance": (30, 80)},
+        "ParkedObstacle": {"distance": (50, 160)},
+        "HazardAtSideLane": {"distance": (50, 90), "bicycle_speed": (8, 15), "bicycle_drive_distance": (60, 200)},
+    }.items():
+        for name, ends in values.items():
+            for value in ends:
+                PARAMETERS[kind][name].check(replace(walker, parameters={name: {"value": str(value)}}), name)
+
+
+def test_a_model_that_the_server_has_not_is_told_with_the_nearest():
+    known = ("vehicle.audi.tt", "walker.pedestrian.0001", "walker.pedestrian.0002")
+    check_models(crossing(walker_model="walker.pedestrian.0001", blocker_model="none"), known)
+    check_models(crossing(walker_model="walker.pedestrian.*"), known)  # CARLA's library takes patterns
+    spec = crossing(blocker_model="vehicle.audi.tts")
+    with pytest.raises(ScenarioError) as error:
+        check_models(spec, known)
+    why = "there is no blueprint 'vehicle.audi.tts': did you mean vehicle.audi.tt?"
+    assert str(error.value) == f"mine.xml:7: <blocker_model> of Walker: {why}"
+    with pytest.raises(
+        ScenarioError, match=r"pedestrian\.9999': those of walker\.pedestrian\.\* go from 0001 to 0002$"
+    ):
+        check_models(crossing(walker_model="walker.pedestrian.9999"), known)
+    check_models(replace(spec, leaves_out=True), known)  # left out where it is staged
+
+
+def test_a_parameter_that_stands_twice_is_told_with_its_line(tmp_path):
+    path = tmp_path / "mine.xml"
+    path.write_text("""<routes><route id="1" town="Elm02"><waypoints>
+      <position x="-3.5" y="-150.6" z="0"/><position x="-23.0" y="-146.0" z="0"/></waypoints>
+      <scenarios><scenario name="Walker" type="DynamicObjectCrossing">
+        <trigger_point x="-3.5" y="-150.6" z="0" yaw="0"/>
+        <distance value="90"/>
+        <distance value="12"/>
+      </scenario></scenarios></route></routes>""")
+    (spec,) = parse_routes(path)
+    way = plan(carla.Map("Elm02", build_town("Elm02").opendrive), spec.keypoints)
+    with pytest.raises(ScenarioError, match=r"mine\.xml:6: <distance> of Walker stands twice$"):
+        triggers(way, spec)
+    benchmarks = replace(moved(spec, yaw=float(way.yaw_deg[0])), leaves_out=True)
+    ((scenario, _),) = triggers(way, benchmarks)
+    assert scenario.number("distance", 0.0) == 12.0  # the last, as the leaderboard has it
+
+
+def test_key_points_that_are_the_same_are_refused_and_passed_over_in_a_benchmarks_file():
+    elm02 = carla.Map("Elm02", build_town("Elm02").opendrive)
+    start, end = crossing().keypoints
+    spec = replace(crossing(), keypoints=(start, start, end), source="mine.xml:2")
+    why = "mine.xml:2: route 1: key points 1 and 2 at (-3.5, -150.6) are 0.0 m apart, which must be 0.5 m at least"
+    with pytest.raises(ScenarioError, match=f"^{re.escape(why)}$"):
+        plan_route(elm02, spec)
+    assert plan_route(elm02, replace(spec, leaves_out=True)).length_m < 30.0
 
 
 def test_parameters_of_hazards_are_those_that_their_code_reads():

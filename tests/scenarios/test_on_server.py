@@ -137,14 +137,14 @@ def test_what_cannot_be_set_up_of_a_benchmarks_route_is_skipped_and_leaves_nobod
     _, world, _ = server
     first = load_scenario("night_clear").load_routes()[2].scenarios[0]
     light = ScenarioSpec("Light_9", "VanillaSignalizedTurnEncounterRedLight", first.trigger, {}, "routes.xml:7")
-    unknown = {"walker_model": {"value": "walker.yeti"}, "distance": {"value": "12"}}
+    unknown = {"walker_model": {"value": "walker.pedestrian.yeti"}, "distance": {"value": "12"}}
     walker = ScenarioSpec("Walker_9", "ParkingCrossingPedestrian", first.trigger, unknown, "routes.xml:9")
     bare = staged(server, leaves_out=True)
     counted = len(bare._spawner.actors)
     bare.destroy()
     for add, why in (
         (light, "routes.xml:7: no traffic light on the route ahead of scenario Light_9"),
-        (walker, "routes.xml:9: Walker_9: the server has no blueprint 'walker.yeti'"),
+        (walker, "routes.xml:9: Walker_9: the server has no blueprint 'walker.pedestrian.yeti'"),
     ):
         stage = staged(server, add=add, leaves_out=True)
         try:

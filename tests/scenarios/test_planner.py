@@ -84,6 +84,14 @@ def test_key_points_that_repeat_or_lie_a_little_behind_lead_nowhere_round(again_
     assert_leads_on(route)
 
 
+@pytest.mark.parametrize("along_m", [(80.0, 80.0), (80.0, 79.5, 80.0)])
+def test_a_route_of_one_place_is_refused_not_driven_once_round(along_m):
+    with pytest.raises(
+        ScenarioError, match=r"^nothing to drive: all key points lie at \(-?[\d.]+, -?[\d.]+\) on road 5$"
+    ):
+        plan(elm02(), [lane_location(elm02(), (5, -1, at_m)) for at_m in along_m])
+
+
 def test_lane_changes_are_planned_where_the_markings_allow_them():
     route = plan(street(), [(50.0, 1.75, 0.0), (300.0, 5.25, 0.0)])
     assert RoadOption.CHANGELANERIGHT in manoeuvres(route)

@@ -70,11 +70,11 @@ def test_a_view_without_contrast_is_refused_with_advice() -> None:
         extinction_per_m([[Ring(10.0, 0.5, 0.01)]])
 
 
-def entries(*pairs: tuple[float, float]) -> list[dict[str, float]]:
+def entries(*pairs: tuple[object, object]) -> list[dict[str, object]]:
     return [{"fog_density": density, "visibility_m": metres} for density, metres in pairs]
 
 
-def table_file(folder: Path, rows: list[dict[str, float]]) -> Path:
+def table_file(folder: Path, rows: list[dict[str, object]]) -> Path:
     path = folder / "table.json"
     path.write_text(json.dumps({"server_version": "0.9.16", "town": "Town10HD", "entries": rows}))
     return path
@@ -120,6 +120,8 @@ def test_a_table_for_the_embedded_simulator_or_too_thin_for_the_scenario_is_one_
         (entries((60.0, 100.0), (20.0, 400.0)), "in order of fog_density"),
         (entries((20.0, 400.0)), "entries"),
         (entries((20.0, -3.0), (60.0, -5.0)), "entries.0.visibility_m"),
+        (entries((20.0, "400"), (60.0, 100.0)), "entries.0.visibility_m: Input should be a valid number"),
+        (entries((True, 400.0), (60.0, 100.0)), "entries.0.fog_density: Input should be a valid number"),
     ],
 )
 def test_a_table_that_makes_no_sense_is_refused_with_its_name(tmp_path: Path, rows, message: str) -> None:

@@ -46,7 +46,7 @@ def test_a_users_file_gives_the_place_and_without_one_the_pair_shares_a_pose(tmp
         ("place: 0.3", "place needs a mapping"),
         ("place: {y_m: 30}", "place y_m must lie within 5 m of the RGB camera, got 30"),
         ("place: {yaw_deg: .nan}", "place yaw_deg must be a number, got nan"),
-        ("place: {yaw_deg: left}", "could not convert string to float: 'left'"),
+        ("place: {yaw_deg: left}", "yaw_deg must be a number, got 'left'"),
     ],
 )
 def test_a_wrong_place_is_told_in_one_line_with_the_file(tmp_path, text: str, line: str) -> None:

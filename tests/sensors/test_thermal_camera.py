@@ -258,9 +258,10 @@ def test_presets_make_pictures(name):
 
 def test_presets_from_a_file(tmp_path):
     own = tmp_path / "mine.yaml"
-    own.write_text("base: boson\ndetector: {netd_mk: 25}\nagc: {polarity: black_hot}\n")
+    own.write_text("base: boson\ndetector: {netd_mk: 25, dead_share: 1e-3}\nagc: {polarity: black_hot}\n")
     config = preset(str(own))
     assert (config.name, config.detector.netd_mk, config.agc.polarity) == ("mine", 25.0, "black_hot")
+    assert config.detector.dead_share == 0.001
     own.write_text("detector: {netd: 25}\n")
     with pytest.raises(ValueError, match="unknown key 'netd'"):
         preset(str(own))
@@ -288,6 +289,7 @@ def test_materials_from_a_file(tmp_path):
         ("offset_k: warm", "roads: offset_k must be a number, got 'warm'"),
         ("variation_k: .inf", "roads: variation_k must lie in 0..50, got inf"),
         ("time_constant_h: 0", "roads: time_constant_h must be positive, got 0"),
+        ("wettable: 'false'", "roads: wettable must be true or false, got 'false'"),
     ],
 )
 def test_materials_that_cannot_be_are_refused_in_one_line(tmp_path, change, told):
@@ -353,6 +355,9 @@ def test_frames_whose_depth_is_no_number_are_refused(value):
         ("agc: {plateau: .nan}", "AGC plateau and max_gain must be positive"),
         ("agc: {max_gain: .nan}", "AGC plateau and max_gain must be positive"),
         ("agc: {smoothing_s: .nan}", "smoothing_s not negative, got 60.0, 2.0 and nan"),
+        ("detector: {netd_mk: true}", "netd_mk must be a number, got True"),
+        ("detector: {netd_mk: '30'}", "netd_mk must be a number, got '30'"),
+        ("detector: {scene_c: [true, '40']}", "scene_c must be a number, got True"),
         ("base: [adk]", "unknown base ['adk']; known: adk"),
         ("name: [a]", "name must be a text, got ['a']"),
         ("materials: 5", "materials must be a text, got 5"),
