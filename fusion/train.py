@@ -24,7 +24,6 @@ interpolation and of repeated borders), and the two come out nearly alike.
 
 import argparse
 import copy
-import json
 import math
 import os
 import sys
@@ -46,16 +45,26 @@ from fusion.backbones import Backbone, load_backbones, span_px, unit_features
 from fusion.batches import FeatureTarget, Recipe, Scene, data_digest, make_batch, read_scenes
 from fusion.cache import EnsembleCache
 from fusion.checkpoint import load_checkpoint, save_checkpoint, way_on
-from fusion.data import Images, blocks, evenly, grey_bytes, read_folders
+from fusion.data import Images, evenly, grey_bytes, read_folders
 from fusion.errors import FusionError, NotWritten
-from fusion.files import append, make_folder, write_image, write_text
+from fusion.files import write_image
 from fusion.losses import charbonnier, edge_loss, evidence_weight, feature_loss, label_weight, pixel_loss
 from fusion.prefetch import batches
 from fusion.processes import Processes
 from fusion.recipe import add_options, from_options
+from fusion.schedule import follow, learning_rate
 from fusion.shape import CELL_PX
 from fusion.statistics import resample
 from fusion.student import Student
+from fusion.training_run import (
+    forget_after,
+    log,
+    say_first_step,
+    say_nothing_is_held_out,
+    say_what_is_trained_on,
+    start_folder,
+    stop_at_nan,
+)
 from fusion.weights import locate
 from fusion.weights.arrays import load_arrays
 from fusion.weights.tensors import load_student, save_student
@@ -153,12 +162,6 @@ def crops(images: Tensor, origins: Sequence[tuple[int, int]], side: int) -> Tens
     return torch.stack(pieces)
 
 
-def learning_rate(recipe: Recipe, step: int) -> float:
-    """Linear warm-up over the first twentieth, then half a cosine."""
-    warm = max(recipe.steps // 20, 1)
-    return recipe.learning_rate * min((step + 1) / warm, 0.5 + 0.5 * math.cos(math.pi * step / recipe.steps))
-
-
 @torch.inference_mode()
 def held_out_psnr(student: Student, scenes: list[Scene], scale: int) -> float:
     """Mean PSNR in dB of the fused frame, reduced, against the ensemble's mean."""
@@ -248,17 +251,14 @@ def train(folders: list[Path], ensembles: Path, out: Path, recipe: Recipe, log_e
 
     for step, batch in enumerate(batches(batch_of, first, recipe.steps, workers), first):
         for group in optimizer.param_groups:
-            group["lr"] = learning_rate(recipe, step)
+            group["lr"] = learning_rate(recipe.learning_rate, recipe.steps, step)
         loss, terms = loss_of(student, processes.here(batch), recipe, scale, backbones)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         processes.average_gradients(student)
         torch.nn.utils.clip_grad_norm_(student.parameters(), 1.0)
         optimizer.step()
-        with torch.no_grad():
-            decay = min(recipe.ema, (step + 1) / (step + 10))
-            for kept, new in zip(average.parameters(), student.parameters()):
-                kept.lerp_(new, 1.0 - decay)
+        follow(average, student, recipe.ema, step)
         done = step + 1
         if done % log_every == 0 or done == recipe.steps:
             terms = processes.average_terms(terms)
@@ -279,56 +279,6 @@ def train(folders: list[Path], ensembles: Path, out: Path, recipe: Recipe, log_e
         save_student(average, out / "student.safetensors")
     processes.wait()
     return average.cpu()
-
-
-def start_folder(out: Path, settings: dict[str, Any]) -> None:
-    if (out / "checkpoint.pt").exists():
-        raise FusionError(f"{out} holds another run: give --resume, or another --out")
-    make_folder(out)
-    (out / "log.csv").unlink(missing_ok=True)
-    write_text(out / "recipe.json", json.dumps(settings, indent=1) + "\n")
-
-
-def say_what_is_trained_on(training: int, held: int, pairs: int) -> None:
-    """An ensemble draw that was interrupted would pass unnoticed otherwise."""
-    without = pairs - training - held
-    lack = f"; {without} of the data's {pairs} pairs have no ensemble" if without else ""
-    print(f"training on {training} pairs, {held} held out{lack}", file=sys.stderr, flush=True)
-
-
-def say_nothing_is_held_out(names: list[str], share: float) -> None:
-    count = blocks(names)
-    of = f"{count} blocks of numbered frames" if count < len(names) else f"{count} pairs"
-    why = f"--held-out {share:g} took none of the {of}, by their names" if share > 0.0 else "--held-out is 0"
-    print(f"no pair is held out: {why}; psnr is that of training pairs", file=sys.stderr, flush=True)
-
-
-def say_first_step(step: int, steps: int, started: float) -> None:
-    """The next sign of life is a log line, which may be long in coming."""
-    print(f"{step:6d}  of {steps} steps  {time.monotonic() - started:.1f} s", flush=True)
-
-
-def stop_at_nan(loss: float, step: int) -> None:
-    """Before a checkpoint of it takes the place of a good one."""
-    if not math.isfinite(loss):
-        raise FusionError(f"the loss is {loss} at step {step}: lower --learning-rate")
-
-
-def forget_after(path: Path, step: int) -> None:
-    """Drops the lines of steps that a killed run had logged but that its last checkpoint does not hold."""
-    if path.exists():
-        lines = path.read_text().splitlines(keepends=True)
-        kept = [line for line in lines[1:] if line.endswith("\n") and int(line.split(",", 1)[0]) <= step]
-        if kept:
-            write_text(path, "".join([*lines[:1], *kept]))
-        else:
-            path.unlink()
-
-
-def log(path: Path, row: dict[str, float]) -> None:
-    lines = [] if path.exists() else [",".join(row)]
-    lines.append(",".join(f"{value:.6g}" for value in row.values()))
-    append(path, "".join(f"{line}\n" for line in lines))
 
 
 def main() -> None:

@@ -33,11 +33,12 @@ from fusion.files import write_image
 from fusion.in_order import in_order
 from fusion.prefetch import batches
 from fusion.recipe import add_options, from_options, option
+from fusion.schedule import follow, learning_rate
 from fusion.teacher.conditional import ConditionalTeacher, check_teacher, save_teacher
 from fusion.teacher.diffusion import PREDICTIONS, Diffusion, DiffusionConfig
 from fusion.teacher.network import NetworkConfig, TeacherNetwork
 from fusion.teacher.views import masked_example, twin_example
-from fusion.train import forget_after, log, say_first_step, say_nothing_is_held_out, start_folder, stop_at_nan
+from fusion.training_run import forget_after, log, say_first_step, say_nothing_is_held_out, start_folder, stop_at_nan
 
 
 @dataclass(frozen=True)
@@ -184,11 +185,8 @@ def train(folders: list[Path], out: Path, recipe: Recipe, log_every: int = 200, 
     for step, batch in enumerate(
         batches(lambda step: make_batch(training, recipe, step), first, recipe.steps, workers), first
     ):
-        warm = max(recipe.steps // 20, 1)
         for group in optimizer.param_groups:
-            group["lr"] = recipe.learning_rate * min(
-                (step + 1) / warm, 0.5 + 0.5 * math.cos(math.pi * step / recipe.steps)
-            )
+            group["lr"] = learning_rate(recipe.learning_rate, recipe.steps, step)
         condition, target = (part.to(recipe.device) for part in batch)
         generator = torch.Generator().manual_seed(recipe.seed * 1_000_003 + step)
         optimizer.zero_grad(set_to_none=True)
@@ -201,10 +199,7 @@ def train(folders: list[Path], out: Path, recipe: Recipe, log_every: int = 200, 
             total += float(loss.detach())
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()
-        with torch.no_grad():
-            decay = min(recipe.ema, (step + 1) / (step + 10))
-            for kept, new in zip(average.parameters(), network.parameters()):
-                kept.lerp_(new, 1.0 - decay)
+        follow(average, network, recipe.ema, step)
         recent.append(total)
         done = step + 1
         if done % log_every == 0 or done == recipe.steps:

@@ -20,16 +20,8 @@ from fusion.ensemble import draw, load_teacher
 from fusion.patches import inside
 from fusion.synthetic import write
 from fusion.teacher.reference import Reference
-from fusion.train import (
-    Recipe,
-    as_tensors,
-    forget_after,
-    held_out_psnr,
-    main,
-    read_scenes,
-    say_nothing_is_held_out,
-    train,
-)
+from fusion.train import Recipe, as_tensors, held_out_psnr, main, read_scenes, train
+from fusion.training_run import forget_after, say_nothing_is_held_out
 
 SETTINGS = {"teacher": "reference", "samples": 1, "steps": 1, "eta": 1.0, "seed": 0, "scale": 4}
 SMALL = Recipe(steps=20, batch=2, patch_px=32, held_out=0.0, learning_rate=1e-3, lambda_feat=0.0)
