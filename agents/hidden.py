@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from pathlib import Path
-from typing import Iterator
+from typing import Iterable, Iterator
 
 PACKAGES = ("fusion", "harness", "results", "scenarios", "sensors", "simulator")
 """Loaded before the agent is, so that its own of these names are not looked for. `agents` is not among them: its
@@ -15,6 +15,7 @@ def hidden_import(agent: Path) -> str:
     """Where the agent's file, or a module beside it that it imports, asks for one that is hidden, and what that is.
 
     Empty where there is none. Read from the sources: what Python would import in its place may go unnoticed for long.
+    Of them what is run on import: what functions import may never be asked for.
     """
     folder, left, seen = agent.parent, [agent], {agent}
     own = {name: beside for name in PACKAGES for beside in _own_modules(folder, name)}
@@ -32,10 +33,12 @@ def hidden_import(agent: Path) -> str:
 
 def _own_modules(folder: Path, name: str) -> Iterator[Path]:
     """The agent's module or package of that name; not nightloop's own, where an agent's file lies beside that."""
+    if (folder / "agents" / "hidden.py").is_file():  # of this or another copy
+        return
     module, package = folder / (name + ".py"), folder / name
     if module.is_file():
         yield module
-    elif package.is_dir() and package != Path(__file__).resolve().parent.parent / name and any(package.glob("*.py")):
+    elif package.is_dir() and any(package.glob("*.py")):
         yield package
 
 
@@ -45,7 +48,7 @@ def _imports(file: Path, folder: Path) -> Iterator[tuple[int, str]]:
         tree = ast.parse(file.read_bytes())
     except (OSError, SyntaxError, ValueError):
         return  # it is told when the file is run
-    for node in ast.walk(tree):
+    for node in _run_on_import(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield node.lineno, alias.name
@@ -56,6 +59,21 @@ def _imports(file: Path, folder: Path) -> Iterator[tuple[int, str]]:
             origin += [node.module] if node.module else []
             for alias in node.names:
                 yield node.lineno, ".".join([*origin, alias.name])
+
+
+def _run_on_import(node: ast.AST) -> Iterator[ast.AST]:
+    """This and what is below it, but for functions and what waits for a type checker or a command line."""
+    yield node
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+        return
+    if isinstance(node, ast.If) and {"TYPE_CHECKING", "__name__"} & {
+        getattr(part, "id", getattr(part, "attr", "")) for part in ast.walk(node.test)
+    }:
+        below: Iterable[ast.AST] = node.orelse
+    else:
+        below = ast.iter_child_nodes(node)
+    for child in below:
+        yield from _run_on_import(child)
 
 
 def _files_of(folder: Path, name: str) -> Iterator[Path]:

@@ -225,7 +225,7 @@ def _cell_of(pixel: int, cells: int) -> tuple[int, np.float32]:
     position = (np.float32(pixel) + half) * np.float32(1.0 / CELL_PX) - half
     position = min(max(position, zero), np.float32(cells - 1))
     first = min(np.int64(position), cells - 2)
-    return first, position - np.float32(first)  # type: ignore[arg-type,return-value]
+    return first, position - np.float32(first)
 
 
 @numba.njit(nogil=True, inline="always")

@@ -80,4 +80,4 @@ def view_rows(
                 for column in range(columns + 2):
                     for channel in range(CHANNELS):
                         seen[beyond, column, channel] = out[column, channel]
-    return total, squares  # type: ignore[return-value]
+    return total, squares

@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, NotRequired, TypedDict
+from typing import Any, TypedDict
 
 
-class Request(TypedDict):
-    """JSON. Paths are absolute, and "" where there is none.
-
-    `scenario` and `routes` are as `--scenario` and `--routes` name them, `out` is the run's folder. `carla`: the
-    servers of `--carla`, one of them by the time a worker reads it; None for the embedded simulator. `agent_python`:
-    the interpreter of an agent that has its own. `attempt` counts from 1 and is the executor's.
-    """
-
+class _Drive(TypedDict):
     config: dict[str, Any]  # `RunConfig.to_dict()`
     config_hash: str
     scenario: str
@@ -26,4 +19,14 @@ class Request(TypedDict):
     fog_table: str
     threads: int
     agent_python: str
-    attempt: NotRequired[int]
+
+
+class Request(_Drive, total=False):
+    """JSON. Paths are absolute, and "" where there is none.
+
+    `scenario` and `routes` are as `--scenario` and `--routes` name them, `out` is the run's folder. `carla`: the
+    servers of `--carla`, one of them by the time a worker reads it; None for the embedded simulator. `agent_python`:
+    the interpreter of an agent that has its own. `attempt` counts from 1 and is the executor's.
+    """
+
+    attempt: int

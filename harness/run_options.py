@@ -103,7 +103,9 @@ def parser_of(description: str) -> argparse.ArgumentParser:
         default=DEFAULT_VERSION,
         choices=METRIC_VERSIONS,
         help=f"headline score (default: {DEFAULT_VERSION}); an agent's file also drives as on that leaderboard: "
-        "leaderboard-1.0 and bench2drive thin out its plan otherwise, bench2drive tells it so (IS_BENCH2DRIVE)",
+        "leaderboard-1.0 and bench2drive thin out its plan otherwise, bench2drive tells it so (IS_BENCH2DRIVE), "
+        "its sensors may be as far from the ego as there (3 m; bench2drive 100, leaderboard-1.0 1000), and with "
+        "leaderboard-1.0 setup() comes before the plan",
     )
     add(
         "--workers",

@@ -126,7 +126,7 @@ def _check_place(sensor: Mapping[str, Any], who: str, metric_version: str) -> No
     away_m = math.hypot(*(float(sensor[axis]) for axis in "xyz"))
     most_m = FARTHEST_ELSEWHERE_M.get(metric_version, FARTHEST_M)
     if away_m > most_m:
-        others = [f"{name} {m:g} m" for name, m in FARTHEST_ELSEWHERE_M.items() if m > most_m]
+        others = [f"{name} {m:g} m" for name, m in FARTHEST_ELSEWHERE_M.items() if m >= away_m]
         hint = f" (--metric {', '.join(others)})" if others else ""
         raise HarnessError(f"{who} is {away_m:.4g} m from the ego's origin, {most_m:g} m are allowed{hint}")
 

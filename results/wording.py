@@ -295,10 +295,10 @@ def _cautions(summary: Mapping[str, Any]) -> list[str]:
     if any(crashed.values()):
         told = ", ".join(f"{count} in {name}" for name, count in crashed.items() if count)
         cautions.append(f"Crashed episodes count as zero: {told}.")
-    if paired and not early and (any(missing.values()) or are_left_out(summary)):
+    if paired and not early and are_left_out(summary):
         without = paired["without_crashed"]
         cautions.append(
-            "Without the crashed and missing episodes no pair is left."
+            "Without the crashed episodes no pair is left."
             if without["difference"] is None
             else f"Without them the difference is {signed(without['difference'])} points "
             f"({interval(without['ci95'])}) over {counted(without['pairs'], 'pair')}, with them as zeros "

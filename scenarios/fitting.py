@@ -12,7 +12,7 @@ import carla
 import numpy as np
 
 from scenarios.errors import ScenarioError
-from scenarios.hazards import HAZARDS, PARAMETERS, Model, distance_m
+from scenarios.hazards import HAZARDS, PARAMETERS, Model, reach_m
 from scenarios.planner import RoutePlan, plan
 from scenarios.routes import RouteSpec, ScenarioSpec
 
@@ -92,7 +92,7 @@ def _trigger_m(route: RoutePlan, scenario: ScenarioSpec, heads_along: bool) -> f
             raise ScenarioError(f"{where} has a yaw of {trigger.yaw:g}, not that of the route")
         if abs(route.distance_m[nearest] - along_m) > 2.0 * TRIGGER_NEAR_M:  # the route crosses itself here
             along_m = float(route.distance_m[nearest])
-    ahead_m = distance_m(scenario)
+    ahead_m = reach_m(scenario)
     if not 0.0 <= along_m + ahead_m <= route.length_m:
         raise ScenarioError(
             f"{scenario.source}: {scenario.name} lies outside the route: its trigger point at {along_m:.0f} m "

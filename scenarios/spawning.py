@@ -57,6 +57,8 @@ class Spawner:
         try:
             actor = self._world.try_spawn_actor(blueprint, transform, attach_to=parent)
         except RuntimeError as error:
+            if "time-out" in str(error):  # says nothing of the actor: the drive is tried again
+                raise
             raise ScenarioError(f"the server refused to spawn {blueprint_id} ({role}): {error}") from error
         if actor is not None:
             self.actors.append(actor)

@@ -50,4 +50,9 @@ def distance_m(spec: ScenarioSpec) -> float:
     return 0.0 if default_m is None else spec.number("distance", default_m)
 
 
-__all__ = ["HAZARDS", "PARAMETERS", "Hazard", "Model", "Place", "distance_m"]
+def reach_m(spec: ScenarioSpec) -> float:
+    """How far past its trigger point the last of it takes place that its file gives a place to."""
+    return max(distance_m(spec), spec.number("brake_distance", 0.0) if spec.type == "HardBreakRoute" else 0.0)
+
+
+__all__ = ["HAZARDS", "PARAMETERS", "Hazard", "Model", "Place", "distance_m", "reach_m"]

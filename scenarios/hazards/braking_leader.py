@@ -18,6 +18,7 @@ from scenarios.situation import Situation
 from scenarios.spawning import DROP_M, half_length_m, speed_mps
 
 DISTANCE_M = 14.0
+BRAKE_DISTANCE_M = 70.0
 STANDING_MPS = 0.3
 AWAY_MPS = 9.0
 LONGEST_WAIT_S = 12.0
@@ -44,7 +45,9 @@ class BrakingLeader:
         start_m = place.trigger_m + spec.number("distance", DISTANCE_M)
         self._speed_mps = spec.positive("speed", 8.0)
         self._headway_s = spec.number("headway", 1.8)
-        self._brake_m = place.trigger_m + spec.number("brake_distance", 70.0)
+        # Unless told where, early enough to be met before the route ends.
+        left_m = place.plan.length_m - place.trigger_m
+        self._brake_m = place.trigger_m + spec.number("brake_distance", min(BRAKE_DISTANCE_M, left_m / 2.0))
         self._brake = spec.number("brake", 0.7)
         self._wait_s = spec.number("wait", 3.0)
         lane = place.plan.at(start_m + 2.4)

@@ -22,7 +22,7 @@ DIRECTIONS = {"left": -1.0, "right": 1.0}
 PARAMETERS = {
     "distance": Within(5.0, 1000.0),
     "crossing_speed": Within(0.2, 5.0),
-    "lead_time": Within(0.0, 10.0),
+    "lead_time": Within(0.0, 6.0),  # without a <start_offset>, who is fastest starts 30 m beside as well
     "direction": OneOf(tuple(DIRECTIONS)),
     "start_offset": Within(0.0, 30.0),
     "blocker_model": Model(("vehicle.", "static.prop."), or_none=True),

@@ -90,7 +90,7 @@ def _gather(keys, depths, y, height, width, columns, begin, count, ids, inverse)
         centres = np.uint64(2 * min(max(y + row - 1, 0), height - 1) + 1)
         for n in range(count):
             x = np.int64(columns[np.uint64(begin + n)])
-            beside = np.uint64(max(2 * x - 1, 1)), np.uint64(2 * x + 1), np.uint64(min(2 * x + 3, 2 * width - 1))  # type: ignore[arg-type]
+            beside = np.uint64(max(2 * x - 1, 1)), np.uint64(2 * x + 1), np.uint64(min(2 * x + 3, 2 * width - 1))
             for column in range(3):
                 k = np.uint64(STRIDE * (3 * row + column) + n)
                 i, j = np.uint64(2 * x + column), beside[column]
@@ -127,7 +127,7 @@ def smooth_edges(keys, depths, radiance, out, counter, thread):
         for x in range(width):
             k = np.uint64(2 * x)
             columns[mixed] = x
-            mixed += np.int64((around[k] | around[k + one] | upright[k + two]) != 0)  # type: ignore[assignment]
+            mixed += np.int64((around[k] | around[k + one] | upright[k + two]) != 0)
         for channel in range(3):
             for x in range(width):
                 out[y, channel, x] = radiance[y, channel, x]
@@ -139,7 +139,7 @@ def smooth_edges(keys, depths, radiance, out, counter, thread):
                 here = radiance[y, channel]
                 up, down = radiance[max(y - 1, 0), channel], radiance[min(y + 1, height - 1), channel]
                 for n in range(np.uint64(count)):
-                    x = np.int64(columns[np.uint64(begin) + n])  # type: ignore[assignment]
+                    x = np.int64(columns[np.uint64(begin) + n])
                     a, b, c = np.uint64(max(x - 1, 0)), np.uint64(x), np.uint64(min(x + 1, width - 1))
                     w = weights[_UPPER + n] * up[a] + weights[_UPPER + _CENTRE + n] * up[b]
                     w += weights[_UPPER + _RIGHT + n] * up[c] + weights[_MIDDLE + n] * here[a]

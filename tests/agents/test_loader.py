@@ -224,7 +224,18 @@ def test_what_only_has_the_name_of_one_of_our_packages_hides_nothing(tmp_path):
     (tmp_path / "results").mkdir()
     (tmp_path / "results" / "scores.json").write_text("{}")
     (tmp_path / "simulator.py").write_text("nobody imports this")
-    source = "import results.scores\n" + textwrap.dedent(PUBLISHED)
+    (tmp_path / "sensors.py").write_text("imported by what is not run")
+    not_run = [
+        "from typing import TYPE_CHECKING",
+        "if TYPE_CHECKING:",
+        "    import sensors",
+        "def plot():",
+        "    import sensors",
+        "if __name__ == '__main__':",
+        "    import sensors",
+        "",
+    ]
+    source = "import results.scores\n" + "\n".join(not_run) + textwrap.dedent(PUBLISHED)
     assert load_agent_class(agent_file(tmp_path, source)).__name__ == "Mine"
 
 

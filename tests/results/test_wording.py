@@ -77,6 +77,12 @@ def test_crashed_and_missing_drives_are_said_aloud() -> None:
     assert any("Without them the difference is 0.0 points" in caution for caution in words.cautions)
 
 
+def test_a_missing_drive_that_has_no_part_in_the_difference_says_nothing_of_it() -> None:
+    words = told(drives()[:-1])
+    assert any("Missing episodes count as zero: 1 in clear" in caution for caution in words.cautions)
+    assert not any("Without" in caution for caution in words.cautions)
+
+
 @pytest.mark.parametrize("driven", [0, 1, 5])
 def test_drives_that_are_still_to_come_make_no_finding(driven: int) -> None:
     fused = [route.id for route in ROUTES[:driven]]

@@ -195,6 +195,14 @@ def test_what_does_not_fit_its_way_is_refused_and_left_out_of_a_benchmarks_file(
     assert title_of(benchmarks, off_way(way, benchmarks)) == "Walker (left out)"
 
 
+def test_a_leader_that_would_brake_behind_the_end_of_the_route_is_refused():
+    spec = crossing()
+    way = plan(carla.Map("Elm02", build_town("Elm02").opendrive), spec.keypoints)
+    leader = replace(spec.scenarios[0], type="HardBreakRoute", parameters={"brake_distance": {"value": "90"}})
+    with pytest.raises(ScenarioError, match="Walker lies outside the route: .* its distance of 90 m"):
+        triggers(way, replace(spec, scenarios=(leader,)))
+
+
 def test_the_trigger_points_of_a_benchmarks_file_head_along_the_way():
     spec = replace(crossing(distance="12"), leaves_out=True)
     way = plan(carla.Map("Elm02", build_town("Elm02").opendrive), spec.keypoints)
