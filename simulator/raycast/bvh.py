@@ -54,7 +54,7 @@ def tree(
 ) -> tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.int32]]:
     """Boxes, children and order (see `Bvh`) over n boxes of corners `low`, `high` (n, 3)."""
     low, high = (
-        np.ascontiguousarray(np.nan_to_num(corner, nan=FARTHEST).clip(-FARTHEST, FARTHEST), np.float32)
+        np.ascontiguousarray(np.nan_to_num(corner, nan=float(FARTHEST)).clip(-FARTHEST, FARTHEST), np.float32)
         for corner in (low, high)
     )
     room = max(1, len(low))
