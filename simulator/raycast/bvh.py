@@ -21,6 +21,8 @@ BINS = 16
 DEPTH = 64
 """Entries of a traversal stack; splits below the 40th level halve by count, so no tree is deeper."""
 NOWHERE = np.float32(1e30)
+FARTHEST = np.float32(1e9)
+"""No box of a tree reaches farther, m: of what lies beyond, where no ray gets, the bins could not be counted."""
 
 
 class Bvh(NamedTuple):
@@ -51,7 +53,10 @@ def tree(
     low: NDArray[np.float32], high: NDArray[np.float32]
 ) -> tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.int32]]:
     """Boxes, children and order (see `Bvh`) over n boxes of corners `low`, `high` (n, 3)."""
-    low, high = np.ascontiguousarray(low, np.float32), np.ascontiguousarray(high, np.float32)
+    low, high = (
+        np.ascontiguousarray(np.nan_to_num(corner, nan=float(FARTHEST)).clip(-FARTHEST, FARTHEST), np.float32)
+        for corner in (low, high)
+    )
     room = max(1, len(low))
     boxes, children = np.empty((room, 12), np.float32), np.empty((room, 2), np.int32)
     order = np.arange(len(low), dtype=np.int32)

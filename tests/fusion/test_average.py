@@ -1,14 +1,13 @@
 """Averaged students lie between the two they come from."""
 
-import subprocess
-import sys
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
 
 from fusion import FusionError
-from fusion.average import average, main
+from fusion.average import average
 from fusion.shape import StudentConfig
 from fusion.student import Student
 from fusion.weights.tensors import load_student, save_student
@@ -43,23 +42,15 @@ def test_students_of_different_sizes_are_refused():
         average(drawn(1), blind, 0.5)
 
 
-def test_the_command_writes_weights_that_load_and_names_a_bad_share(tmp_path, monkeypatch):
+def test_the_command_writes_weights_that_load_and_names_a_bad_share(command, tmp_path):
     for number in (1, 2):
         save_student(drawn(number), tmp_path / f"{number}.safetensors")
-    command = [
-        sys.executable,
-        "-m",
-        "fusion.average",
-        "--weights",
-        tmp_path / "1.safetensors",
-        tmp_path / "2.safetensors",
-    ]
+    run = partial(command, "fusion.average", "--weights", tmp_path / "1.safetensors", tmp_path / "2.safetensors")
     mean = tmp_path / "new" / "mean.safetensors"
-    done = subprocess.run([*command, "--share", "0.5", "--out", mean], check=False, capture_output=True, text=True)
+    done = run("--share", "0.5", "--out", mean)
     assert done.returncode == 0, done.stderr
     assert done.stdout == f"student in {mean}\n"
     expected = average(drawn(1), drawn(2), 0.5).state_dict()
     assert all(torch.allclose(weight, expected[name]) for name, weight in load_student(mean).state_dict().items())
-    monkeypatch.setattr(sys, "argv", list(map(str, [*command[2:], "--share", "1.5", "--out", tmp_path / "x"])))
-    with pytest.raises(SystemExit, match=r"^fusion\.average: --share 1\.5 is not between 0 and 1$"):
-        main()
+    wrong = run("--share", "1.5", "--out", tmp_path / "x")
+    assert (wrong.returncode, wrong.stderr) == (1, "fusion.average: --share 1.5 is not between 0 and 1\n")

@@ -1,21 +1,21 @@
-import subprocess
-import sys
+from functools import partial
 from pathlib import Path
 
 import cv2
 import numpy as np
+import pytest
 
 from fusion import data
 from fusion.check import check
 from fusion.synthetic import write
 
 
-def run(*arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "fusion.check", "--data", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=100)
+@pytest.fixture
+def run(command):
+    return partial(command, "fusion.check", "--data")
 
 
-def test_a_folder_is_counted_and_all_its_faults_are_named(tmp_path: Path):
+def test_a_folder_is_counted_and_all_its_faults_are_named(run, tmp_path: Path):
     write(tmp_path / "good", count=3, seed=0, width=64, height=48)
     write(tmp_path / "bad", count=3, seed=0, width=64, height=48)
     (tmp_path / "bad" / "rgb" / "0000s.png").write_bytes(b"\x89PNG but not for long")
@@ -46,7 +46,7 @@ def test_labels_of_public_sets_are_read_too_and_every_frame_once(tmp_path: Path,
     assert row[row.index("64x48 (4)") :][:3] == ["64x48 (4)", "4", "3"]  # size, with twin, with labels
 
 
-def test_thermal_frames_in_colour_are_a_warning_and_swapped_folders_another(tmp_path: Path):
+def test_thermal_frames_in_colour_are_a_warning_and_swapped_folders_another(run, tmp_path: Path):
     write(tmp_path / "grey", count=2, seed=0, width=64, height=48)
     write(tmp_path / "palette", count=2, seed=0, width=64, height=48)
     write(tmp_path / "swapped", count=2, seed=0, width=64, height=48)

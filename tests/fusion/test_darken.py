@@ -1,7 +1,6 @@
 """Lit pairs made into night pairs keep their names, their heat and what shines."""
 
-import subprocess
-import sys
+from functools import partial
 
 import cv2
 import numpy as np
@@ -31,8 +30,9 @@ def pairs(tmp_path):
     return tmp_path / "day"
 
 
-def run(*arguments):
-    return subprocess.run([sys.executable, "-m", "fusion.darken", *map(str, arguments)], capture_output=True, text=True)
+@pytest.fixture
+def run(command):
+    return partial(command, "fusion.darken")
 
 
 def test_a_day_becomes_a_night_with_a_black_sky_and_the_car_still_brighter_than_the_road():
@@ -44,7 +44,7 @@ def test_a_day_becomes_a_night_with_a_black_sky_and_the_car_still_brighter_than_
         assert night[75:95, 65:95].mean() > (night[75:95, 35:55].mean() + night[75:95, 105:125].mean()) / 2
 
 
-def test_both_forms_of_a_scene_are_on_the_same_side_of_a_split_and_share_their_heat(pairs, tmp_path):
+def test_both_forms_of_a_scene_are_on_the_same_side_of_a_split_and_share_their_heat(run, pairs, tmp_path):
     done = run("--data", pairs, "--out", tmp_path / "night")
     assert done.returncode == 0, done.stderr
     day, night = read_pairs(pairs), read_pairs(tmp_path / "night")
@@ -57,7 +57,7 @@ def test_both_forms_of_a_scene_are_on_the_same_side_of_a_split_and_share_their_h
     assert not training & held
 
 
-def test_what_a_set_keeps_for_tests_stays_held_out_and_keeps_its_name(pairs, tmp_path):
+def test_what_a_set_keeps_for_tests_stays_held_out_and_keeps_its_name(run, pairs, tmp_path):
     for side in ("train", "test"):  # the same names in both
         (tmp_path / "set" / side).mkdir(parents=True)
         for kind in ("vi", "ir"):
@@ -72,14 +72,14 @@ def test_what_a_set_keeps_for_tests_stays_held_out_and_keeps_its_name(pairs, tmp
     assert split(read_pairs(tmp_path / "half"), 0.0)[0] == ()
 
 
-def test_the_same_seed_gives_the_same_night_and_another_one_another(pairs, tmp_path):
+def test_the_same_seed_gives_the_same_night_and_another_one_another(run, pairs, tmp_path):
     for name, seed in (("a", 0), ("b", 0), ("c", 1)):
         assert run("--data", pairs, "--out", tmp_path / name, "--seed", seed).returncode == 0
     one, same, other = ((tmp_path / name / "vi/00020.png").read_bytes() for name in "abc")
     assert one == same != other
 
 
-def test_no_night_comes_to_lie_beside_its_day(pairs, tmp_path):
+def test_no_night_comes_to_lie_beside_its_day(run, pairs, tmp_path):
     (tmp_path / "set").mkdir()
     test = pairs.rename(tmp_path / "set" / "test")  # its pairs are called test/NAME, so that OUT/test is where they lie
     before = {path: path.read_bytes() for path in test.rglob("*.png")}
@@ -89,7 +89,7 @@ def test_no_night_comes_to_lie_beside_its_day(pairs, tmp_path):
     assert {path: path.read_bytes() for path in test.rglob("*.png")} == before
 
 
-def test_wrong_folders_give_one_line(pairs, tmp_path):
+def test_wrong_folders_give_one_line(run, pairs, tmp_path):
     (tmp_path / "file").write_text("")
     for arguments in (("--data", tmp_path / "none", "--out", tmp_path / "night"),
                       ("--data", pairs, "--out", pairs),

@@ -257,9 +257,11 @@ def test_the_ensemble_mean_costs_nothing_where_the_samples_agree_and_noise_is_no
 
 def test_frames_that_are_their_own_target_ask_the_backbones_for_nothing(drawn, ensembles):
     backbones = (small_backbone("four", 4),)
-    recipe = replace(SMALL, anchor_share=1.0)
-    batch = make_batch(scenes_of(drawn, ensembles, recipe, backbones), recipe, 4, 0, backbones)
-    assert all(float(target.taught.abs().max()) == 0.0 for target in batch["features"])
+    for share, asked in ((1.0, 0), (0.0, SMALL.batch)):
+        recipe = replace(SMALL, anchor_share=share)
+        targets = make_batch(scenes_of(drawn, ensembles, recipe, backbones), recipe, 4, 0, backbones)["features"]
+        assert len(targets) == SMALL.batch
+        assert sum(float(target.taught.abs().max()) > 0.0 for target in targets) == asked
 
 
 def test_frames_of_several_sizes_share_a_batch(tmp_path):

@@ -1,7 +1,6 @@
 """Sheets show each pair in a row: its sources, what fusions make of it, and its clear twin if it has one."""
 
-import subprocess
-import sys
+from functools import partial
 
 import cv2
 import numpy as np
@@ -23,8 +22,9 @@ def twins(tmp_path_factory):
     return folder
 
 
-def run(*arguments):
-    return subprocess.run([sys.executable, "-m", "fusion.sheet", *map(str, arguments)], capture_output=True, text=True)
+@pytest.fixture
+def run(command):
+    return partial(command, "fusion.sheet")
 
 
 def test_a_row_holds_its_pair_and_its_twin_in_the_order_of_the_titles(twins):
@@ -49,7 +49,7 @@ def test_pairs_are_named_or_taken_at_even_distances(twins):
         chosen(pairs, 2, ["nobody"])
 
 
-def test_the_command_writes_a_picture_with_the_student(twins, tmp_path):
+def test_the_command_writes_a_picture_with_the_student(run, twins, tmp_path):
     done = run("--data", twins, "--out", tmp_path / "sheet.png", "--rows", 3)
     assert done.returncode == 0, done.stderr
     picture = cv2.imread(str(tmp_path / "sheet.png"))
@@ -65,7 +65,7 @@ def test_the_command_writes_a_picture_with_the_student(twins, tmp_path):
         (("--out", "sheet.txt"), "a picture ends in"),
     ],
 )
-def test_mistakes_give_one_line(twins, tmp_path, arguments, says):
+def test_mistakes_give_one_line(run, twins, tmp_path, arguments, says):
     done = run("--data", twins, "--out", tmp_path / "sheet.png", *arguments)
     assert done.returncode == 1
     assert says in done.stderr

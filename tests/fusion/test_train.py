@@ -1,7 +1,6 @@
 import json
 import re
 import shutil
-import subprocess
 import sys
 from contextlib import nullcontext
 from dataclasses import replace
@@ -371,12 +370,6 @@ def test_a_draw_goes_on_with_another_folder_and_leaves_what_is_drawn(drawn, ense
     assert sorted(EnsembleCache.open(tmp_path / "ensembles").sources) == sorted(names)
 
 
-def run(module: str, *arguments: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", module, *map(str, arguments)], capture_output=True, text=True, timeout=100
-    )
-
-
 def test_commands_fail_with_one_line_and_no_traceback(tmp_path, monkeypatch):
     words = ["--data", tmp_path, "--ensembles", tmp_path / "none", "--out", tmp_path / "run"]
     monkeypatch.setattr(sys, "argv", ["", *map(str, words)])
@@ -385,8 +378,8 @@ def test_commands_fail_with_one_line_and_no_traceback(tmp_path, monkeypatch):
     assert re.fullmatch(r"fusion\.train: .*no manifest\.json.*", str(ended.value.code))  # a text: printed, exit code 1
 
 
-def test_the_bench_writes_its_figures_by_name(tmp_path):
-    result = run("fusion.bench", "--arrays-only", "--frames", 3, "--json", tmp_path / "bench.json")
+def test_the_bench_writes_its_figures_by_name(command, tmp_path):
+    result = command("fusion.bench", "--arrays-only", "--frames", 3, "--json", tmp_path / "bench.json")
     assert result.returncode == 0, result.stderr
     figures = json.loads((tmp_path / "bench.json").read_text())
     assert 0.0 < figures["cpu_640x360_ms"] < 1000.0

@@ -6,11 +6,13 @@ import os
 import sys
 import time
 from collections.abc import Generator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from harness.executor import Job, run_jobs
+from harness.lifeline import end_group
 
 # A worker in miniature: reads its request, reports, and does what the request says.
 WORKER = """
@@ -58,7 +60,7 @@ def job(tmp_path: Path, does: str, name: str = "job") -> Job:
     return Job(name, {"does": does, "pids": str(tmp_path / "pids"), "config": config}, tmp_path / f"logs/{name}.log")
 
 
-def run(jobs: list[Job], worker: tuple[str, ...], workers: int = 2, limit_s: float = 1.5, attempts: int = 2) -> list:
+def run(jobs: list[Job], worker: tuple[str, ...], workers: int = 2, limit_s: float = 30.0, attempts: int = 2) -> list:
     heard: list = []
     outcomes = run_jobs(
         jobs, workers, lambda job, message: heard.append((job.name, message)), limit_s, 30.0, attempts, worker
@@ -73,6 +75,16 @@ def is_alive(pid: int) -> bool:
         return False
 
 
+def all_end(pids: list[int], within_s: float = 30.0) -> bool:
+    """Who gets SIGKILL is gone when the kernel has come to it."""
+    deadline = time.monotonic() + within_s
+    while any(is_alive(pid) for pid in pids):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
 def test_every_job_is_run_and_what_it_prints_goes_to_its_log(tmp_path: Path, worker: tuple[str, ...]) -> None:
     *outcomes, heard = run([job(tmp_path, "finish", f"job{i}") for i in range(3)], worker)
     assert sorted(o.job.name for o in outcomes) == ["job0", "job1", "job2"]
@@ -84,16 +96,20 @@ def test_every_job_is_run_and_what_it_prints_goes_to_its_log(tmp_path: Path, wor
 def test_a_worker_that_stops_ticking_is_ended_with_its_children_and_run_again(
     tmp_path: Path, worker: tuple[str, ...]
 ) -> None:
-    *outcomes, heard = run([job(tmp_path, "hang once")], worker)
+    *outcomes, heard = run([job(tmp_path, "hang once")], worker, limit_s=1.5)
     assert outcomes[0].finished == {"event": "finished", "attempt": 2}
     retry = next(message for _, message in heard if message["event"] == "retry")
     assert "no tick" in retry["reason"]
-    time.sleep(0.2)
-    assert not [pid for pid in (tmp_path / "pids").read_text().split() if is_alive(int(pid))]
+    pids = [int(pid) for pid in (tmp_path / "pids").read_text().split()]
+    assert len(pids) == 2
+    assert all_end(pids)
 
 
-def test_a_worker_that_is_frozen_is_killed_and_run_again(tmp_path: Path, worker: tuple[str, ...]) -> None:
-    *outcomes, heard = run([job(tmp_path, "freeze once")], worker)
+def test_a_worker_that_is_frozen_is_killed_and_run_again(
+    tmp_path: Path, worker: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.executor.end_group", partial(end_group, grace_s=0.2))
+    *outcomes, heard = run([job(tmp_path, "freeze once")], worker, limit_s=1.5)
     assert outcomes[0].finished == {"event": "finished", "attempt": 2}
     assert "no tick" in next(message for _, message in heard if message["event"] == "retry")["reason"]
 
@@ -134,8 +150,7 @@ def test_leaving_early_ends_all_workers(tmp_path: Path, worker: tuple[str, ...])
     while not (tmp_path / "pids").exists() or len((tmp_path / "pids").read_text().split()) < 2:
         time.sleep(0.02)
     outcomes.close()  # what an exception or Ctrl-C does
-    time.sleep(0.2)
     pids = [int(pid) for pid in (tmp_path / "pids").read_text().split()]
-    assert pids
-    assert not [pid for pid in pids if is_alive(pid)]
+    assert len(pids) == 2
     assert os.getpid() not in pids
+    assert all_end(pids)

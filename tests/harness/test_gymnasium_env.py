@@ -25,6 +25,7 @@ from gymnasium.utils.passive_env_checker import env_render_passive_checker
 import harness.gymnasium_env
 from agents.plan import RoadOption
 from harness.errors import HarnessError, ServerError
+from harness.run import main
 from harness.server import free_port
 from scenarios.errors import ScenarioError
 from tests.harness import tiny
@@ -99,11 +100,11 @@ def digest(observation: Mapping[str, Any]) -> int:
     return code
 
 
-def driven(env: gymnasium.Env[Any, Any], seed: int) -> list[int]:
+def driven(env: gymnasium.Env[Any, Any], seed: int, steps: int = STEPS) -> list[int]:
     """A number for every observation of the first steps."""
     observation, _ = env.reset(seed=seed)
     seen = [digest(observation)]
-    for _ in range(STEPS):
+    for _ in range(steps):
         observation, *_ = env.step(AHEAD)
         seen.append(digest(observation))
     return seen
@@ -141,7 +142,7 @@ def test_equal_seeds_and_actions_are_equal_to_the_last_bit_in_every_process(
     env: gymnasium.Env[Any, Any], scenario: Path
 ) -> None:
     first = driven(env, seed=7)
-    assert driven(env, seed=8) != first
+    assert not set(driven(env, seed=8, steps=3)) & set(first)
     assert driven(env, seed=7) == first
     two = gymnasium.vector.AsyncVectorEnv([lambda: make(scenario), lambda: make(scenario)])
     try:
@@ -157,20 +158,16 @@ def test_equal_seeds_and_actions_are_equal_to_the_last_bit_in_every_process(
     assert seen == first
 
 
-def test_a_drive_is_that_of_harness_run(env: gymnasium.Env[Any, Any], scenario: Path, tmp_path: Path) -> None:
-    agent = tiny.agent_file(tmp_path, TELLING_AGENT)
-    run = tiny.Run(
-        *("--scenario", scenario, "--agent", agent, "--arms", "fused", "--seeds", 1, "--out", tmp_path / "out")
-    )
-    try:
-        observation, _ = env.reset(seed=0)
-        ours = [zlib.crc32(observation["fused"].tobytes())]
-        for _ in range(STEPS):
-            observation, *_ = env.step(AHEAD)
-            ours.append(zlib.crc32(observation["fused"].tobytes()))
-        assert run.end() == 0, run.said
-    finally:
-        run.kill()
+def test_a_drive_is_that_of_harness_run(
+    env: gymnasium.Env[Any, Any], scenario: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--scenario", scenario, "--agent", tiny.agent_file(tmp_path, TELLING_AGENT), "--out", tmp_path / "out"]
+    assert main([*map(str, options), "--arms", "fused", "--seeds", "1"]) == 0, capsys.readouterr().err
+    observation, _ = env.reset(seed=0)
+    ours = [zlib.crc32(observation["fused"].tobytes())]
+    for _ in range(STEPS):
+        observation, *_ = env.step(AHEAD)
+        ours.append(zlib.crc32(observation["fused"].tobytes()))
     (log,) = (tmp_path / "out" / "logs").glob("*.log")
     theirs = [int(number) for number in re.findall(r"^saw (\d+)$", log.read_text(), re.MULTILINE)]
     assert ours == theirs[: len(ours)]
@@ -267,7 +264,7 @@ def test_nothing_is_left_of_an_environment_that_nobody_closed(scenario: Path) ->
 
 
 def test_an_environment_outlives_its_process(env: gymnasium.Env[Any, Any]) -> None:
-    before = driven(env, seed=3)
+    before = driven(env, seed=3, steps=6)
     for process in psutil.Process().children():
         if "harness.steered.worker" in process.cmdline():
             process.kill()
@@ -275,7 +272,7 @@ def test_an_environment_outlives_its_process(env: gymnasium.Env[Any, Any]) -> No
         env.step(AHEAD)
     with pytest.raises(HarnessError, match=r"^step: call reset\(\) first$"):
         env.step(AHEAD)
-    assert driven(env, seed=3) == before
+    assert driven(env, seed=3, steps=6) == before
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ import pytest
 from harness.agent_environment import agent_environment, config_told
 from harness.config import RunConfig, differences
 from harness.episode import _plan_spacing_m
+from harness.run import main
 from tests.harness import tiny
 from tests.simulator.serving import running_server
 
@@ -147,14 +148,11 @@ def test_a_bench2drive_agent_finds_the_ego_its_name_and_its_variables(
 
 
 def test_a_leaderboard_1_agent_has_the_lens_and_the_plan_of_its_leaderboard(
-    start: Start, there: tuple[str, str], tmp_path: Path
+    there: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    agent = tiny.agent_file(tmp_path, OLD_AGENT)
-    run = start(
-        *("--scenario", tiny.scenario_file(tmp_path), "--arms", "rgb", "--seeds", 1),
-        *("--agent", agent, "--out", tmp_path / "out", *there),
-    )
-    assert run.end() == 0, run.said
+    options = ["--scenario", tiny.scenario_file(tmp_path), "--agent", tiny.agent_file(tmp_path, OLD_AGENT), *there]
+    asked = [*map(str, options), "--arms", "rgb", "--seeds", "1", "--out", str(tmp_path / "out")]
+    assert main(asked) == 0, capsys.readouterr().err
     log = (tmp_path / "out/logs/1-rgb-seed0.log").read_text()
     told = [json.loads(line.removeprefix("told ")) for line in log.splitlines() if line.startswith("told ")]
     lens, spacing_m, metrics, _ = told[-1]

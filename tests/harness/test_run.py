@@ -270,7 +270,7 @@ def test_the_last_lines_say_where_routes_are_too_few_and_leave_crashes_out(capsy
 
 
 def test_a_run_grows_by_other_droplets_of_the_same_world(
-    undisturbed: Path, paired: list[object], start: Start, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    undisturbed: Path, paired: list[object], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out"
     shutil.copytree(undisturbed, out)
@@ -279,8 +279,8 @@ def test_a_run_grows_by_other_droplets_of_the_same_world(
     assert main([*map(str, paired), "--arms", "rgb,fused,fused_10um", "--out", str(out)]) == 2
     assert "holds a part of this run (without some arms); go on with --resume" in capsys.readouterr().err
     arms = ("rgb", "fused", "fused_10um", "restored")
-    grown = start(*paired, "--arms", ",".join(arms), "--out", out, "--resume")
-    assert grown.end() == 0, grown.said
+    grown = main([*map(str, paired), "--arms", ",".join(arms), "--out", str(out), "--resume"])
+    assert grown == 0, capsys.readouterr().err
     assert {path: path.stat().st_mtime_ns for path in before} == before
     drives = tiny.drives_of(out)
     throttles = {tuple(drives[f"1-{arm}-seed0/throttle"]) for arm in arms}
@@ -299,14 +299,13 @@ def test_a_run_grows_by_other_droplets_of_the_same_world(
 
 
 def test_the_routes_of_another_file_are_driven_each_in_its_town(
-    paired: list[object], start: Start, tmp_path: Path
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "two_towns.xml").write_text(tiny.TWO_TOWNS)
-    out = tmp_path / "out"
-    run = start(
-        *paired, "--arms", "rgb", "--routes", tmp_path / "two_towns.xml", "--routes-subset", "a-b", "--out", out
-    )
-    assert run.end() == 0, run.said
+    out, scenario = tmp_path / "out", tiny.scenario_file(tmp_path, vehicles=2, walkers=2)
+    options = ["--scenario", scenario, "--agent", tiny.agent_file(tmp_path, tiny.AGENT_WITHOUT_CAMERA), "--arms", "rgb"]
+    options += ["--routes", tmp_path / "two_towns.xml", "--routes-subset", "a-b", "--seeds", 1, "--out", out]
+    assert main([*map(str, options)]) == 0, capsys.readouterr().err
     records = [json.loads(file.read_text()) for file in sorted(out.glob("episodes/*/record.json"))]
     assert [(record["route_id"], record["town"]) for record in records] == [("a", "Elm01"), ("b", "Elm02")]
     assert json.loads((out / "summary.json").read_text())["arms"]["rgb"]["route_completion"] == 100.0

@@ -195,9 +195,7 @@ def test_one_line_and_the_right_exit_code(
     said = capsys.readouterr()
     assert said.out == ""
     assert said.err.count("\n") == 1
-    # The ports that are tried differ from call to call.
-    expected = f"nightloop: {line}".replace("OUT", str(tmp_path)).split(" answers at ")[0]
-    assert said.err.startswith(expected), said.err
+    assert said.err.startswith(f"nightloop: {line}".replace("OUT", str(tmp_path))), said.err
     assert sorted(tmp_path.iterdir()) == before
 
 

@@ -7,7 +7,6 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import carla
@@ -20,6 +19,8 @@ from harness.server import ServerAddress
 from harness.server_pool import Servers, check_servers, parse_addresses
 from simulator.process import ServerProcess, server_process
 from tests.harness import tiny
+from tests.simulator import serving
+from tests.simulator.serving import RunningServer, until_ready
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -31,17 +32,26 @@ def lasting() -> Iterator[ServerProcess]:
 
 
 @pytest.fixture(scope="module")
-def mortal() -> Iterator[ServerProcess]:
-    with ExitStack() as stack:
-        server = stack.enter_context(server_process("--town", "Elm02", "--only-cameras"))
-        yield server
-        if server.process.poll() is not None:
-            stack.pop_all()
+def mortals() -> Iterator[list[RunningServer]]:
+    """All that were started, the last one last."""
+    started: list[RunningServer] = []
+    yield started
+    for server in started:
+        server.process.terminate()
+        server.process.communicate(timeout=20.0)
+
+
+@pytest.fixture
+def mortal(mortals: list[RunningServer]) -> RunningServer:
+    """A server that lives, whatever a test before has done to the last one."""
+    if not mortals or mortals[-1].process.poll() is not None:
+        mortals.append(until_ready(serving.start("--town", "Elm02", "--only-cameras")))
+    return mortals[-1]
 
 
 def test_agents_that_fail_are_recorded_while_the_others_drive(
     lasting: ServerProcess,
-    mortal: ServerProcess,
+    mortal: RunningServer,
     start: Callable[..., tiny.Run],
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
@@ -77,7 +87,11 @@ def test_agents_that_fail_are_recorded_while_the_others_drive(
 
 
 def test_a_run_uses_all_servers_and_goes_on_without_one_that_ends(
-    lasting: ServerProcess, mortal: ServerProcess, start: Callable[..., tiny.Run], tmp_path: Path
+    lasting: ServerProcess,
+    mortal: RunningServer,
+    start: Callable[..., tiny.Run],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     agent = tiny.agent_file(tmp_path, tiny.WAITING_AGENT)
     options = ["--scenario", tiny.scenario_file(tmp_path, 2, 2), "--agent", agent, "--arms", "rgb,fused", "--seeds", 1]
@@ -93,9 +107,9 @@ def test_a_run_uses_all_servers_and_goes_on_without_one_that_ends(
     assert sum(line.endswith(ended) for line in run.said.splitlines()) == 1, run.said
 
     there = f"127.0.0.1:{lasting.port}"
-    alone = start(*options, "--arms", "fused", "--carla", there, "--out", tmp_path / "alone")
-    assert alone.end() == 0, alone.said
-    assert "1 at a time" in alone.said
+    alone = [*options, "--arms", "fused", "--carla", there, "--out", tmp_path / "alone"]
+    assert main([*map(str, alone)]) == 0, capsys.readouterr().err
+    assert "1 at a time" in capsys.readouterr().err
     # A drive that is interrupted takes away what it has spawned, and gives the server its own pace back.
     (tmp_path / "go").unlink()
     log = tmp_path / "stopped" / "logs" / "1-rgb-seed0.log"

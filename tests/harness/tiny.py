@@ -71,7 +71,18 @@ class Sensitive(BlindAgent):
         return control
 """
 
-# Drives like that one, but waits in its fifth step until there is a file `go` beside it: so it can be looked at.
+AGENT_WITHOUT_CAMERA = """
+from agents.blind import BlindAgent
+
+def get_entry_point():
+    return "WithoutCamera"
+
+class WithoutCamera(BlindAgent):
+    def sensors(self):
+        return [sensor for sensor in super().sensors() if not sensor["type"].startswith("sensor.camera")]
+"""
+
+# Drives like SENSITIVE_AGENT, but waits in its fifth step until there is a file `go` beside it: so it can be looked at.
 WAITING_AGENT = SENSITIVE_AGENT.replace(
     "        control = super()",
     """        self.steps = getattr(self, "steps", 0) + 1

@@ -74,7 +74,7 @@ def test_the_blind_agent_hits_what_it_does_not_see(server):
     assert EventKind.RED_LIGHT in kinds(light)
 
 
-def test_the_same_seed_is_the_same_drive_and_weather_changes_nothing_for_who_does_not_look():
+def test_the_same_seed_is_the_same_drive_and_weather_changes_nothing_for_who_does_not_look(server):
     drives = []
     for scenario in ("day_clear", "night_fog"):
         with connected("Elm02") as connection:
@@ -85,6 +85,12 @@ def test_the_same_seed_is_the_same_drive_and_weather_changes_nothing_for_who_doe
     events = [[dataclasses.replace(event, frame=0) for event in drive.events] for drive in drives]
     assert events[0] == events[1]
     assert EventKind.COLLISION_PEDESTRIAN in kinds(drives[0])
+    # Another seed is other traffic, and what was driven on a server before is not.
+    again, other = (drive_route(*server, "day_clear", "1", "blind", seed=seed, longest_s=2.0) for seed in (0, 1))
+    speeds = [[tick.background_mean_speed_mps for tick in drive.ticks[:40]] for drive in (drives[0], again, other)]
+    assert speeds[0] == speeds[1]
+    assert all(speed_mps > 0.0 for speed_mps in speeds[2])
+    assert not set(speeds[2]) & set(speeds[0])
 
 
 def test_nothing_outlives_its_stage(server):

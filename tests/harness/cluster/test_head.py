@@ -18,6 +18,7 @@ import pytest
 
 from harness.cluster.head import Machine, check_address, share_of
 from harness.errors import HarnessError, ServerError
+from harness.run import main
 from tests.harness import tiny
 
 # It says which GPUs it may see.
@@ -59,7 +60,11 @@ def drives_under(folder: Path) -> list[psutil.Process]:
 
 
 def test_a_lost_machines_drives_are_driven_again_and_an_interrupted_run_leaves_none(
-    cluster: Any, drives_folder: Path, start: Callable[..., tiny.Run], tmp_path: Path
+    cluster: Any,
+    drives_folder: Path,
+    start: Callable[..., tiny.Run],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     agent = tiny.agent_file(tmp_path, AGENT)
     options = ["--scenario", tiny.scenario_file(tmp_path, 2, 2), "--agent", agent, "--arms", "rgb,fused", "--seeds", 1]
@@ -94,8 +99,8 @@ def test_a_lost_machines_drives_are_driven_again_and_an_interrupted_run_leaves_n
     # A drive of this machine alone, in the place of one of theirs.
     drives, summary = tiny.drives_of(tmp_path / "there"), tiny.summary_of(tmp_path / "there")
     shutil.rmtree(tmp_path / "there/episodes/1-fused-seed0")
-    here = start(*options, "--out", tmp_path / "there", "--resume")
-    assert here.end() == 0, here.said
+    here = main([*map(str, options), "--out", str(tmp_path / "there"), "--resume"])
+    assert here == 0, capsys.readouterr().err
     assert tiny.drives_of(tmp_path / "there") == drives
     assert tiny.summary_of(tmp_path / "there") == summary
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from simulator.raycast import bvh
 from simulator.render.materials import Material
 from simulator.render.mesh import MeshBuilder
 from simulator.types import CityObjectLabel
@@ -143,3 +144,17 @@ def test_models_come_when_they_are_first_seen():
         later = scene_of(flat(wall_x=200.0), (41, CAR, pose(10.0, 0.0, 0.0)), (43, name, pose(5.0, 0.0, 0.1)))
         assert later.cast(np.array([0.0, 0.0, 0.6]), AHEAD, 100.0).actor.tolist() == [43]
     assert scene.cast(np.array([0.0, 0.0, 0.6]), AHEAD, 100.0).actor.tolist() == [41]
+
+
+@pytest.mark.parametrize("huge", [2e30, 3.4e38, np.inf, np.nan])
+def test_actors_out_of_all_reach_are_met_by_no_ray_and_the_others_are(huge, monkeypatch):
+    # A client may put an actor anywhere, and forces without limit may take it there. The tree is built in Python, where
+    # to write beside a table is an error.
+    for name in ("_build", "_split", "_measure", "_half_area"):
+        monkeypatch.setattr(bvh, name, getattr(bvh, name).py_func)
+    near = [(41 + k, CAR, pose(10.0 + 10.0 * k, 0.0, 0.0)) for k in range(7)]
+    places = [(huge, 0.0, 0.0), (-huge, 0.0, 0.0), (0.0, huge, -huge)]
+    lost = [(80 + k, CAR, pose(*place)) for k, place in enumerate(places)]
+    scene = scene_of(flat(wall_x=200.0), *lost, *near)
+    hits = scene.cast(np.array([0.0, 0.0, 0.6], np.float32), np.concatenate([AHEAD, -AHEAD]), 100.0)
+    assert hits.actor.tolist() == [41, 0]
