@@ -199,7 +199,7 @@ def test_a_leader_that_would_brake_behind_the_end_of_the_route_is_refused():
     spec = crossing()
     way = plan(carla.Map("Elm02", build_town("Elm02").opendrive), spec.keypoints)
     leader = replace(spec.scenarios[0], type="HardBreakRoute", parameters={"brake_distance": {"value": "90"}})
-    with pytest.raises(ScenarioError, match="Walker lies outside the route: .* its distance of 90 m"):
+    with pytest.raises(ScenarioError, match=r"Walker lies outside the route: .* its distance of 90 m"):
         triggers(way, replace(spec, scenarios=(leader,)))
 
 
