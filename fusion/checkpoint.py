@@ -34,7 +34,7 @@ def load_checkpoint(folder: Path, parts: Mapping[str, Any], settings: Mapping[st
         before = json.loads(state["settings"])
     except OSError as error:
         raise FusionError(f"{path} cannot be read: {error.strerror}") from None
-    except (RuntimeError, KeyError, TypeError, ValueError, pickle.UnpicklingError, EOFError):
+    except (RuntimeError, KeyError, TypeError, ValueError, IndexError, pickle.UnpicklingError, EOFError):
         # What torch says of them is nothing, or advice to load what may hold a program.
         fault = "damaged, or something else" if path.stat().st_size else "empty"
         raise FusionError(f"{path} is not a checkpoint that can be read: it is {fault}; give another --out") from None

@@ -32,9 +32,16 @@ class Crew:
         self._orders.clear()
 
     def _start(self) -> None:
-        self._orders.extend(SimpleQueue() for _ in range(self._count))
-        for number, orders in enumerate(self._orders):
-            threading.Thread(target=_serve, args=(orders,), name=f"{self._name}_{number}", daemon=True).start()
+        started: list[_Orders] = []
+        try:
+            for number in range(self._count):
+                orders: _Orders = SimpleQueue()
+                threading.Thread(target=_serve, args=(orders,), name=f"{self._name}_{number}", daemon=True).start()
+                started.append(orders)
+        except RuntimeError:  # there may be no more threads than so many: no order goes to one that is not there
+            _dismiss(started)
+            raise
+        self._orders.extend(started)
 
     def run(self, work: Work, parts: Sequence[Part]) -> list[Any]:
         """work(*part) for every part, at most one more than there are threads; the results in their order.

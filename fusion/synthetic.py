@@ -183,9 +183,15 @@ def _bytes(image: NDArray[np.floating]) -> NDArray[np.uint8]:
 
 
 def write(out: Path, count: int, seed: int, width: int, height: int) -> None:
-    """Draws `count` scenes into out/rgb, out/thermal and out/clear."""
+    """Draws `count` scenes into out/rgb, out/thermal and out/clear, each named by the seed that it is drawn from.
+
+    So one scene is held out, or not, wherever it lies. FusionError where other images lie there already.
+    """
+    names = {f"{seed + index:04d}s.png" for index in range(count)}
     for folder in ("rgb", "thermal", "clear"):
         make_folder(out / folder)
+        if others := {path.name for path in (out / folder).iterdir()} - names:
+            raise FusionError(f"{out / folder} holds {min(others)}, which is not drawn now: choose another --out")
     with bar("drawing", count) as advance:
         for index in range(count):
             drawn = scene(seed + index, width, height)
@@ -195,7 +201,7 @@ def write(out: Path, count: int, seed: int, width: int, height: int) -> None:
                 ("thermal", drawn.thermal),
                 ("clear", drawn.clear[..., ::-1]),
             ):
-                write_image(out / folder / f"{index:04d}s.png", image)
+                write_image(out / folder / f"{seed + index:04d}s.png", image)
             advance(1)
 
 

@@ -59,6 +59,7 @@ from fusion.student import Student
 from fusion.training_run import (
     forget_after,
     log,
+    refuse_another_run,
     say_first_step,
     say_nothing_is_held_out,
     say_what_is_trained_on,
@@ -202,6 +203,8 @@ def train(folders: list[Path], ensembles: Path, out: Path, recipe: Recipe, log_e
           stop_after: int | None = None, device: str = "cpu", workers: int = 0) -> Student:  # fmt: skip
     """Trains and returns the averaged student. `stop_after` ends the run early at that step, as a kill would;
     `workers` processes make the batches ahead."""
+    if not resume:
+        refuse_another_run(out)
     processes = Processes(device)
     if recipe.batch % processes.count:
         raise FusionError(f"a batch of {recipe.batch} cannot be shared evenly by {processes.count} processes")

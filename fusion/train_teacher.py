@@ -38,7 +38,15 @@ from fusion.teacher.conditional import ConditionalTeacher, check_teacher, save_t
 from fusion.teacher.diffusion import PREDICTIONS, Diffusion, DiffusionConfig
 from fusion.teacher.network import NetworkConfig, TeacherNetwork
 from fusion.teacher.views import masked_example, twin_example
-from fusion.training_run import forget_after, log, say_first_step, say_nothing_is_held_out, start_folder, stop_at_nan
+from fusion.training_run import (
+    forget_after,
+    log,
+    refuse_another_run,
+    say_first_step,
+    say_nothing_is_held_out,
+    start_folder,
+    stop_at_nan,
+)
 
 
 @dataclass(frozen=True)
@@ -141,6 +149,8 @@ def train(folders: list[Path], out: Path, recipe: Recipe, log_every: int = 200, 
     sizes, schedule = _sizes(recipe.channels), DiffusionConfig(prediction=recipe.prediction, emphasis=recipe.emphasis)
     if recipe.prediction not in PREDICTIONS:
         raise FusionError(f"--prediction is one of {', '.join(PREDICTIONS)}, not '{recipe.prediction}'")
+    if not resume:
+        refuse_another_run(out)
     if recipe.init:
         check_teacher(Path(recipe.init))  # told now, not after all pairs are read
     sides = split(read_folders(folders), recipe.held_out)

@@ -14,9 +14,14 @@ from fusion.errors import FusionError
 from fusion.files import append, make_folder, write_text
 
 
-def start_folder(out: Path, settings: dict[str, Any]) -> None:
+def refuse_another_run(out: Path) -> None:
+    """Before anything is read: a new run takes no other's folder."""
     if (out / "checkpoint.pt").exists():
         raise FusionError(f"{out} holds another run: give --resume, or another --out")
+
+
+def start_folder(out: Path, settings: dict[str, Any]) -> None:
+    refuse_another_run(out)
     make_folder(out)
     (out / "log.csv").unlink(missing_ok=True)
     write_text(out / "recipe.json", json.dumps(settings, indent=1) + "\n")
@@ -31,7 +36,7 @@ def say_what_is_trained_on(training: int, held: int, pairs: int) -> None:
 
 def say_nothing_is_held_out(names: list[str], share: float) -> None:
     count = blocks(names)
-    of = f"{count} blocks of numbered frames" if count < len(names) else f"{count} pairs"
+    of = f"{count} scenes and blocks of numbered frames" if count < len(names) else f"{count} pairs"
     why = f"--held-out {share:g} took none of the {of}, by their names" if share > 0.0 else "--held-out is 0"
     print(f"no pair is held out: {why}; psnr is that of training pairs", file=sys.stderr, flush=True)
 

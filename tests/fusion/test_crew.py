@@ -56,3 +56,19 @@ def test_a_crew_goes_on_in_a_forked_process_while_its_own_goes_on_too() -> None:
     assert child.exitcode == 0
     assert answers.get() == [4, 12, 17]
     assert crew.run(lambda top, end: end - top, parts) == [4, 4, 1]
+
+
+def test_a_crew_that_gets_no_thread_raises_and_works_when_there_are_some_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    crew, parts, start = Crew(2, "test"), [(0, 4), (4, 8), (8, 9)], threading.Thread.start
+
+    def start_the_first(thread: threading.Thread) -> None:
+        if thread.name == "test_1":
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    with monkeypatch.context() as few:
+        few.setattr(threading.Thread, "start", start_the_first)
+        for _ in range(2):
+            with pytest.raises(RuntimeError, match="can't start new thread"):
+                crew.run(lambda top, end: end - top, parts)
+    assert crew.run(lambda top, end: end - top, parts) == [4, 4, 1]

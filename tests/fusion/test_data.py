@@ -40,7 +40,7 @@ def test_visible_and_thermal_may_have_different_suffixes(tmp_path):
 def test_recordings_carry_their_clear_twin(tmp_path):
     write(tmp_path / "drawn", count=3, seed=5, width=64, height=48)
     pairs = read_pairs(tmp_path / "drawn")
-    assert [pair.name for pair in pairs] == ["0000s", "0001s", "0002s"]
+    assert [pair.name for pair in pairs] == ["0005s", "0006s", "0007s"]
     images = load(pairs[1])
     drawn = scene(6, 64, 48)
     assert images.clear is not None
@@ -109,6 +109,17 @@ def test_of_drawn_scenes_about_a_tenth_is_held_out_one_by_one(tmp_path):
     training, held = split(read_pairs(tmp_path))
     assert 4 <= len(held) <= 8
     assert len(training) == 64 - len(held)
+
+
+def test_a_drawn_scene_lies_on_one_side_wherever_it_was_drawn(tmp_path):
+    write(tmp_path / "a", count=24, seed=10, width=32, height=32)
+    write(tmp_path / "b", count=24, seed=20, width=32, height=32)
+    training, held = split(read_folders([tmp_path / "a", tmp_path / "b"]), 0.2)
+    drawn = [{load(pair).visible.tobytes() for pair in side} for side in (training, held)]
+    assert drawn[1]
+    assert not drawn[0] & drawn[1]
+    with pytest.raises(FusionError, match=r"rgb holds 0010s\.png, which is not drawn now: choose another --out"):
+        write(tmp_path / "a", count=2, seed=0, width=32, height=32)
 
 
 def test_neighbouring_frames_of_a_recording_stay_on_one_side():

@@ -358,7 +358,7 @@ def test_without_a_network_to_see_with_the_teacher_is_met_all_the_same(taught, t
 
 def test_a_teacher_of_other_frames_of_the_same_name_is_refused(taught, tmp_path, monkeypatch):
     monkeypatch.setattr("fusion.evaluate.metric_rows", lambda *_: pytest.fail("metrics came first"))
-    write_twins(tmp_path / "other" / "drawn", count=2, seed=9, width=192, height=128)
+    write_twins(tmp_path / "other" / "drawn", count=2, seed=0, width=192, height=144)
     says = r"0000s\.png or its partners changed since the ensembles in .* were drawn"
     with pytest.raises(FusionError, match=says) as caught:
         evaluate([tmp_path / "other" / "drawn"], tmp_path / "out", ensembles=taught[1], held_out=1.0)

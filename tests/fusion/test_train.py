@@ -366,7 +366,7 @@ def test_a_draw_goes_on_with_another_folder_and_leaves_what_is_drawn(drawn, ense
     write(tmp_path / "night", count=2, seed=9, width=128, height=96)
     shutil.copytree(ensembles, tmp_path / "ensembles")
     draw(read_folders([drawn, tmp_path / "night"]), Reference(), EnsembleCache.open(tmp_path / "ensembles"))
-    names = [*EnsembleCache.open(ensembles).sources, "night/0000s", "night/0001s"]
+    names = [*EnsembleCache.open(ensembles).sources, "night/0009s", "night/0010s"]
     assert sorted(EnsembleCache.open(tmp_path / "ensembles").sources) == sorted(names)
 
 
@@ -390,7 +390,7 @@ def test_the_bench_writes_its_figures_by_name(command, tmp_path):
 @pytest.mark.parametrize(
     ("name", "share", "why"),
     [
-        ("{:04d}", 0.1, "--held-out 0.1 took none of the 7 blocks of numbered frames, by their names"),
+        ("{:04d}", 0.1, "--held-out 0.1 took none of the 7 scenes and blocks of numbered frames, by their names"),
         ("{:04d}N", 0.001, "--held-out 0.001 took none of the 160 pairs, by their names"),
         ("{:04d}", 0.0, "--held-out is 0"),
     ],
