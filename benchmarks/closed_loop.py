@@ -35,6 +35,7 @@ from agents.loader import BUILT_IN, load_agent_class, make_agent
 from harness.air import ambient_for
 from harness.arms import ARMS
 from harness.cameras import Cameras
+from harness.cores import usable_cores
 from harness.kernels import compile_kernels
 from harness.loop import PATIENCE_S, STEP_S, WARM_UP_TICKS
 from harness.prepared_world import prepared_world
@@ -192,8 +193,7 @@ def _cpu_s(process: psutil.Process) -> float:
 
 
 def machine() -> dict[str, Any]:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return {"cores": cores, "processor": _processor(), "load_before": round(os.getloadavg()[0], 2)}
+    return {"cores": usable_cores(), "processor": _processor(), "load_before": round(os.getloadavg()[0], 2)}
 
 
 def _processor() -> str:

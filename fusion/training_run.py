@@ -21,7 +21,7 @@ def refuse_another_run(out: Path) -> None:
 
 
 def start_folder(out: Path, settings: dict[str, Any]) -> None:
-    refuse_another_run(out)
+    refuse_another_run(out)  # again: reading the pairs took minutes
     make_folder(out)
     (out / "log.csv").unlink(missing_ok=True)
     write_text(out / "recipe.json", json.dumps(settings, indent=1) + "\n")

@@ -15,6 +15,7 @@ from harness.kernels import compile_kernels
 from harness.preflight import Asked
 from harness.server import ServerAddress
 from harness.server_pool import Servers, parse_addresses
+from results.counting import counted
 from results.layout import RunFolder
 
 MOST_BY_DEFAULT = 8
@@ -82,7 +83,7 @@ def _cluster(
     wanted = likeness(asked.files, own)
     with connected(options.ray, folder.path / "logs" / "ray.log") as machines:
         share = share_of(machines, options.workers, options.ray_gpus)
-        count = f"{len(machines)} machine" + "s" * (len(machines) != 1)
+        count = counted(len(machines), "machine")
         if jobs:
             tell(f"preparing {count} of the cluster")
             prepare_all(machines, wanted)

@@ -30,6 +30,7 @@ from scenarios.lane_graph import (
     neighbour_for_change,
     rest_of_lane,
 )
+from scenarios.vectors import vector_of
 
 STEP_M = 1.0
 LANE_CHANGE_M = 10.0
@@ -267,12 +268,9 @@ def _between(a: carla.Transform, b: carla.Transform) -> Iterator[carla.Transform
     for i in range(1, count):
         share = i / count
         yield carla.Transform(
-            carla.Location(*(p + share * (q - p) for p, q in zip(_xyz(a), _xyz(b)))), carla.Rotation(yaw=b.rotation.yaw)
+            carla.Location(*(p + share * (q - p) for p, q in zip(vector_of(a.location), vector_of(b.location)))),
+            carla.Rotation(yaw=b.rotation.yaw),
         )
-
-
-def _xyz(transform: carla.Transform) -> tuple[float, float, float]:
-    return transform.location.x, transform.location.y, transform.location.z
 
 
 def _is_ahead(location: carla.Location, place: carla.Transform) -> bool:

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 
 import carla
 
-from results.ticks import ActorTrace, Contact, Tick, Vector
+from results.ticks import ActorTrace, Contact, Tick
 from scenarios.criteria.signs import Signs
 from scenarios.planner import RoutePlan
 from scenarios.spawning import Spawner
+from scenarios.vectors import vector_of
 
 NEAR_LIGHTS_M = 60.0
 SEARCH_BACK, SEARCH_ON = 5, 25
@@ -65,11 +66,11 @@ class Recorder:
         return Tick(
             frame=frame,
             time_s=time_s,
-            location=_vector(location),
+            location=vector_of(location),
             rotation=(rotation.pitch, rotation.yaw, rotation.roll),
-            velocity=_vector(self._ego.get_velocity()),
-            acceleration=_vector(self._ego.get_acceleration()),
-            angular_velocity=_vector(self._ego.get_angular_velocity()),
+            velocity=vector_of(self._ego.get_velocity()),
+            acceleration=vector_of(self._ego.get_acceleration()),
+            angular_velocity=vector_of(self._ego.get_angular_velocity()),
             throttle=control.throttle,
             steer=control.steer,
             brake=control.brake,
@@ -89,7 +90,7 @@ class Recorder:
     def _on_collision(self, event: carla.CollisionEvent) -> None:
         other = event.other_actor
         impulse, location = event.normal_impulse, event.transform.location
-        contact = Contact(other.id, other.type_id, _vector(impulse), _vector(location))
+        contact = Contact(other.id, other.type_id, vector_of(impulse), vector_of(location))
         with self._lock:
             self._contacts.append((event.frame, contact))
 
@@ -101,10 +102,6 @@ class Recorder:
             )
             self._contacts = [item for item in self._contacts if item[0] > frame]
         return tuple(contact for _, contact in due)
-
-
-def _vector(value: carla.Vector3D) -> Vector:
-    return float(value.x), float(value.y), float(value.z)
 
 
 def _trace(actor: carla.Actor) -> ActorTrace:

@@ -10,6 +10,7 @@ import carla
 import numpy as np
 
 from results.ticks import Vector
+from scenarios.vectors import vector_of
 
 Point = tuple[float, float]
 
@@ -90,7 +91,7 @@ def _light_site(light: carla.TrafficLight, carla_map: carla.Map) -> LightSite:
             lanes.setdefault((waypoint.road_id, waypoint.lane_id), waypoint)
     centre = transform.transform(box.location)
     lines = tuple(_line_of(_last_before_junction(w)) for w in lanes.values())
-    return LightSite(light.id, centre.x, centre.y, lines, _location(transform))
+    return LightSite(light.id, centre.x, centre.y, lines, vector_of(transform.location))
 
 
 def _last_before_junction(waypoint: carla.Waypoint) -> carla.Waypoint:
@@ -119,12 +120,7 @@ def _line_of(waypoint: carla.Waypoint) -> StopLine:
 def _stop_site(sign: carla.Actor) -> StopSite:
     transform, box = sign.get_transform(), sign.trigger_volume
     centre = transform.transform(box.location)
-    return StopSite(sign.id, centre.x, centre.y, box.extent.x, box.extent.y, _location(transform))
-
-
-def _location(transform: carla.Transform) -> Vector:
-    place = transform.location
-    return place.x, place.y, place.z
+    return StopSite(sign.id, centre.x, centre.y, box.extent.x, box.extent.y, vector_of(transform.location))
 
 
 def _placed(record: dict[str, Any]) -> dict[str, Any]:
