@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from simulator.models import hulls
-from simulator.models.hulls import BodyStyle, Hull, add_front_lamps, add_hull, add_mirrors, add_rear_lamps
+from simulator.models.body_styles import BUS, CAB, COUPE, HATCHBACK, JEEP, MICROBUS, SEDAN, SUV, VAN, WEDGE, BodyStyle
+from simulator.models.hulls import Hull, add_front_lamps, add_hull, add_mirrors, add_rear_lamps
 from simulator.models.shapes import point, slab, wheel
 from simulator.render.materials import Material
 from simulator.render.mesh import Mesh, MeshBuilder
@@ -28,40 +28,40 @@ class VehicleSize:
 _TRUCK, _BUS = Material.TRUCK_PAINT, Material.BUS_PAINT
 
 VEHICLES: dict[str, VehicleSize] = {
-    "vehicle.audi.a2": VehicleSize(hulls.HATCHBACK, 3.71, 1.79, 1.55, wheel_radius=0.31),
-    "vehicle.audi.etron": VehicleSize(hulls.SUV, 4.86, 2.03, 1.65, wheel_radius=0.36),
-    "vehicle.audi.tt": VehicleSize(hulls.COUPE, 4.18, 1.99, 1.39, wheel_radius=0.33),
-    "vehicle.bmw.grandtourer": VehicleSize(hulls.HATCHBACK, 4.61, 2.24, 1.67, wheel_radius=0.34),
-    "vehicle.carlamotors.carlacola": VehicleSize(hulls.CAB, 5.20, 2.61, 2.47, _TRUCK, 0.42, cargo=0.66),
-    "vehicle.carlamotors.european_hgv": VehicleSize(hulls.CAB, 7.94, 2.89, 3.47, _TRUCK, 0.50, cargo=0.70),
-    "vehicle.carlamotors.firetruck": VehicleSize(hulls.CAB, 8.47, 2.90, 3.83, _TRUCK, 0.52, cargo=0.66, beacons=True),
-    "vehicle.chevrolet.impala": VehicleSize(hulls.SEDAN, 5.36, 2.03, 1.41, wheel_radius=0.34),
-    "vehicle.citroen.c3": VehicleSize(hulls.HATCHBACK, 3.99, 1.85, 1.62, wheel_radius=0.32),
-    "vehicle.dodge.charger_2020": VehicleSize(hulls.SEDAN, 5.01, 2.10, 1.54, wheel_radius=0.36),
-    "vehicle.dodge.charger_police": VehicleSize(hulls.SEDAN, 4.97, 2.04, 1.60, wheel_radius=0.36, beacons=True),
-    "vehicle.dodge.charger_police_2020": VehicleSize(hulls.SEDAN, 5.24, 2.06, 1.66, wheel_radius=0.36, beacons=True),
-    "vehicle.ford.ambulance": VehicleSize(hulls.VAN, 6.36, 2.35, 2.43, _TRUCK, 0.38, beacons=True),
-    "vehicle.ford.crown": VehicleSize(hulls.SEDAN, 5.37, 1.80, 1.57, wheel_radius=0.34),
-    "vehicle.ford.mustang": VehicleSize(hulls.COUPE, 4.72, 1.89, 1.30, wheel_radius=0.33),
-    "vehicle.jeep.wrangler_rubicon": VehicleSize(hulls.JEEP, 3.87, 1.91, 1.88, wheel_radius=0.40),
-    "vehicle.lincoln.mkz_2017": VehicleSize(hulls.SEDAN, 4.90, 2.13, 1.51, wheel_radius=0.35),
-    "vehicle.lincoln.mkz_2020": VehicleSize(hulls.SEDAN, 4.89, 1.84, 1.49, wheel_radius=0.35),
-    "vehicle.mercedes.coupe": VehicleSize(hulls.COUPE, 5.03, 2.15, 1.64, wheel_radius=0.37),
-    "vehicle.mercedes.coupe_2020": VehicleSize(hulls.COUPE, 4.67, 1.82, 1.44, wheel_radius=0.34),
-    "vehicle.mercedes.sprinter": VehicleSize(hulls.VAN, 5.92, 1.99, 2.56, wheel_radius=0.36),
-    "vehicle.micro.microlino": VehicleSize(hulls.HATCHBACK, 2.21, 1.48, 1.38, wheel_radius=0.26),
-    "vehicle.mini.cooper_s": VehicleSize(hulls.HATCHBACK, 3.81, 1.97, 1.48, wheel_radius=0.31),
-    "vehicle.mini.cooper_s_2021": VehicleSize(hulls.HATCHBACK, 4.55, 2.10, 1.77, wheel_radius=0.34),
-    "vehicle.mitsubishi.fusorosa": VehicleSize(hulls.BUS, 10.27, 2.90, 3.30, _BUS, 0.46),
-    "vehicle.nissan.micra": VehicleSize(hulls.HATCHBACK, 3.63, 1.85, 1.50, wheel_radius=0.30),
-    "vehicle.nissan.patrol": VehicleSize(hulls.SUV, 4.60, 1.93, 1.85, wheel_radius=0.39),
-    "vehicle.nissan.patrol_2021": VehicleSize(hulls.SUV, 5.57, 2.15, 2.05, wheel_radius=0.42),
-    "vehicle.seat.leon": VehicleSize(hulls.HATCHBACK, 4.19, 1.82, 1.47, wheel_radius=0.33),
-    "vehicle.tesla.cybertruck": VehicleSize(hulls.WEDGE, 6.27, 2.39, 2.10, wheel_radius=0.45),
-    "vehicle.tesla.model3": VehicleSize(hulls.SEDAN, 4.79, 2.16, 1.49, wheel_radius=0.35),
-    "vehicle.toyota.prius": VehicleSize(hulls.HATCHBACK, 4.51, 2.01, 1.52, wheel_radius=0.33),
-    "vehicle.volkswagen.t2": VehicleSize(hulls.MICROBUS, 4.48, 2.07, 2.04, wheel_radius=0.33),
-    "vehicle.volkswagen.t2_2021": VehicleSize(hulls.MICROBUS, 4.44, 1.77, 1.99, wheel_radius=0.33),
+    "vehicle.audi.a2": VehicleSize(HATCHBACK, 3.71, 1.79, 1.55, wheel_radius=0.31),
+    "vehicle.audi.etron": VehicleSize(SUV, 4.86, 2.03, 1.65, wheel_radius=0.36),
+    "vehicle.audi.tt": VehicleSize(COUPE, 4.18, 1.99, 1.39, wheel_radius=0.33),
+    "vehicle.bmw.grandtourer": VehicleSize(HATCHBACK, 4.61, 2.24, 1.67, wheel_radius=0.34),
+    "vehicle.carlamotors.carlacola": VehicleSize(CAB, 5.20, 2.61, 2.47, _TRUCK, 0.42, cargo=0.66),
+    "vehicle.carlamotors.european_hgv": VehicleSize(CAB, 7.94, 2.89, 3.47, _TRUCK, 0.50, cargo=0.70),
+    "vehicle.carlamotors.firetruck": VehicleSize(CAB, 8.47, 2.90, 3.83, _TRUCK, 0.52, cargo=0.66, beacons=True),
+    "vehicle.chevrolet.impala": VehicleSize(SEDAN, 5.36, 2.03, 1.41, wheel_radius=0.34),
+    "vehicle.citroen.c3": VehicleSize(HATCHBACK, 3.99, 1.85, 1.62, wheel_radius=0.32),
+    "vehicle.dodge.charger_2020": VehicleSize(SEDAN, 5.01, 2.10, 1.54, wheel_radius=0.36),
+    "vehicle.dodge.charger_police": VehicleSize(SEDAN, 4.97, 2.04, 1.60, wheel_radius=0.36, beacons=True),
+    "vehicle.dodge.charger_police_2020": VehicleSize(SEDAN, 5.24, 2.06, 1.66, wheel_radius=0.36, beacons=True),
+    "vehicle.ford.ambulance": VehicleSize(VAN, 6.36, 2.35, 2.43, _TRUCK, 0.38, beacons=True),
+    "vehicle.ford.crown": VehicleSize(SEDAN, 5.37, 1.80, 1.57, wheel_radius=0.34),
+    "vehicle.ford.mustang": VehicleSize(COUPE, 4.72, 1.89, 1.30, wheel_radius=0.33),
+    "vehicle.jeep.wrangler_rubicon": VehicleSize(JEEP, 3.87, 1.91, 1.88, wheel_radius=0.40),
+    "vehicle.lincoln.mkz_2017": VehicleSize(SEDAN, 4.90, 2.13, 1.51, wheel_radius=0.35),
+    "vehicle.lincoln.mkz_2020": VehicleSize(SEDAN, 4.89, 1.84, 1.49, wheel_radius=0.35),
+    "vehicle.mercedes.coupe": VehicleSize(COUPE, 5.03, 2.15, 1.64, wheel_radius=0.37),
+    "vehicle.mercedes.coupe_2020": VehicleSize(COUPE, 4.67, 1.82, 1.44, wheel_radius=0.34),
+    "vehicle.mercedes.sprinter": VehicleSize(VAN, 5.92, 1.99, 2.56, wheel_radius=0.36),
+    "vehicle.micro.microlino": VehicleSize(HATCHBACK, 2.21, 1.48, 1.38, wheel_radius=0.26),
+    "vehicle.mini.cooper_s": VehicleSize(HATCHBACK, 3.81, 1.97, 1.48, wheel_radius=0.31),
+    "vehicle.mini.cooper_s_2021": VehicleSize(HATCHBACK, 4.55, 2.10, 1.77, wheel_radius=0.34),
+    "vehicle.mitsubishi.fusorosa": VehicleSize(BUS, 10.27, 2.90, 3.30, _BUS, 0.46),
+    "vehicle.nissan.micra": VehicleSize(HATCHBACK, 3.63, 1.85, 1.50, wheel_radius=0.30),
+    "vehicle.nissan.patrol": VehicleSize(SUV, 4.60, 1.93, 1.85, wheel_radius=0.39),
+    "vehicle.nissan.patrol_2021": VehicleSize(SUV, 5.57, 2.15, 2.05, wheel_radius=0.42),
+    "vehicle.seat.leon": VehicleSize(HATCHBACK, 4.19, 1.82, 1.47, wheel_radius=0.33),
+    "vehicle.tesla.cybertruck": VehicleSize(WEDGE, 6.27, 2.39, 2.10, wheel_radius=0.45),
+    "vehicle.tesla.model3": VehicleSize(SEDAN, 4.79, 2.16, 1.49, wheel_radius=0.35),
+    "vehicle.toyota.prius": VehicleSize(HATCHBACK, 4.51, 2.01, 1.52, wheel_radius=0.33),
+    "vehicle.volkswagen.t2": VehicleSize(MICROBUS, 4.48, 2.07, 2.04, wheel_radius=0.33),
+    "vehicle.volkswagen.t2_2021": VehicleSize(MICROBUS, 4.44, 1.77, 1.99, wheel_radius=0.33),
 }
 
 
