@@ -15,7 +15,8 @@ from sensors.thermal import Ambient, preset
 from sensors.thermal.materials import load_materials
 from sensors.thermal.microbolometer import FULL_SCALE
 from sensors.thermal.radiometry import band
-from sensors.thermal.scene import radiance_at_lens, thermal_world
+from sensors.thermal.scene import radiance_at_lens
+from sensors.thermal.world import thermal_world
 from simulator.render.camera import CameraModel
 from simulator.render.exposure import metered_ev, saturation_cd_m2
 from simulator.render.renderer import Renderer

@@ -11,7 +11,8 @@ from sensors.fog import fog_density
 from sensors.thermal import Ambient
 from sensors.thermal.materials import load_materials
 from sensors.thermal.radiometry import band
-from sensors.thermal.scene import radiance_at_lens, thermal_world
+from sensors.thermal.scene import radiance_at_lens
+from sensors.thermal.world import thermal_world
 from simulator.render.camera import CameraModel
 from simulator.types import WeatherParameters
 from validation.drawing import COLOURS, Axes, plain_ticks

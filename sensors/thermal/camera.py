@@ -22,7 +22,8 @@ from sensors.thermal.microbolometer import FULL_SCALE, Microbolometer
 from sensors.thermal.mounting import Delay, seen_through
 from sensors.thermal.presets import ThermalConfig, preset
 from sensors.thermal.radiometry import band
-from sensors.thermal.scene import radiance_at_lens, thermal_world
+from sensors.thermal.scene import radiance_at_lens
+from sensors.thermal.world import thermal_world
 
 SAME_FOV_DEG = 0.01
 """Servers tell the field of view of a frame as float32."""

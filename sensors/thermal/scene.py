@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-
 import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from sensors.thermal import atmosphere
-from sensors.thermal.ambient import Ambient
 from sensors.thermal.association import associate, box_frames
 from sensors.thermal.glazing import FIRST_ROW
 from sensors.thermal.heat import ActorState
-from sensors.thermal.lookup import PATTERN_SCALES_M, ground_pattern, lay_pattern, pairs, pattern_tile, scratch_for
-from sensors.thermal.materials import SKY_TAG, SurfaceMaterial
+from sensors.thermal.lookup import PATTERN_SCALES_M, lay_pattern, scratch_for
+from sensors.thermal.materials import SKY_TAG
 from sensors.thermal.parts import part_table, person_part, vehicle_part
-from sensors.thermal.radiometry import LOWEST_K, STEP_K, Band
+from sensors.thermal.radiometry import LOWEST_K, STEP_K
 from sensors.thermal.temperature import (
     EMISSIVITY,
     LEVEL_K,
@@ -25,10 +21,9 @@ from sensors.thermal.temperature import (
     SPECULAR,
     UPRIGHT_K,
     VARIATION_K,
-    surface_table,
 )
+from sensors.thermal.world import SKY_STEPS, World
 
-SKY_STEPS = 256
 DEPTH_LIMIT_M = 999.0
 """CARLA's depth image ends at 1000 m: beyond is sky, unless tagged otherwise."""
 
@@ -37,51 +32,6 @@ SHORE = 0.15
 """Width of a puddle's border, in deviations of the pattern: within which water and ground mix."""
 
 _f = np.float32
-
-
-@dataclass(frozen=True, eq=False)
-class World:
-    """The tables of one ambient and one band; they hold as long as the weather does.
-
-    sky: its last value is the air's, which mirrors see that see no sky. transmission, pattern, planck: as words, see
-    `lookup.pairs`.
-    """
-
-    ambient: Ambient
-    surfaces: NDArray[np.float32]
-    sky: NDArray[np.float32]
-    transmission: NDArray[np.int64]
-    pattern: NDArray[np.int64]
-    planck: NDArray[np.int64]
-    air_radiance: float
-    shore: float
-    """Where the pattern is above this, level wettable ground lies under water."""
-
-
-def thermal_world(ambient: Ambient, band: Band, seed: int, materials: Mapping[int, SurfaceMaterial]) -> World:
-    """The tables. `sky`: radiance by the sine of elevation 0..1 in SKY_STEPS steps, through fog and rain."""
-    air = float(band.radiance(ambient.air_k))
-    clear = atmosphere.sky_clearness(np.linspace(0.0, 1.0, SKY_STEPS + 1), ambient)
-    sky = air * (1.0 - ambient.sky_deficit * clear)
-    tile = pattern_tile(seed)
-    return World(
-        ambient,
-        surface_table(materials, ambient),
-        np.append(sky, air).astype(np.float32),
-        pairs(atmosphere.transmission_table(ambient)),
-        tile,
-        pairs(band.radiance_table),
-        air,
-        _shore(tile, ambient.puddles),
-    )
-
-
-def _shore(tile: NDArray[np.int64], share: float) -> float:
-    """What `share` 0..1 of level ground's pattern lies above: water gathers at the same places, the more the wider."""
-    if share <= 0.0:
-        return float("inf")
-    on_a_grid = np.arange(0.0, 320.0, 1.37, dtype=np.float32)
-    return float(np.quantile(ground_pattern(tile, on_a_grid), 1.0 - share))
 
 
 def radiance_at_lens(

@@ -11,7 +11,7 @@ from sensors.thermal import Ambient
 from sensors.thermal.atmosphere import clear_air_transmission, fog_ratio, sky_clearness, transmission
 from sensors.thermal.materials import load_materials
 from sensors.thermal.radiometry import band
-from sensors.thermal.scene import SKY_STEPS, thermal_world
+from sensors.thermal.world import SKY_STEPS, thermal_world
 
 airs = st.builds(
     Ambient,

@@ -12,8 +12,9 @@ from sensors.rain import rain_extinction_per_m, rain_mm_h
 from sensors.thermal import Ambient, ThermalCamera, ambient_of
 from sensors.thermal.materials import load_materials
 from sensors.thermal.radiometry import band
-from sensors.thermal.scene import SKY_STEPS, radiance_at_lens, thermal_world
+from sensors.thermal.scene import radiance_at_lens
 from sensors.thermal.temperature import PUDDLE_K
+from sensors.thermal.world import SKY_STEPS, thermal_world
 from simulator.render.sky import daylight
 from simulator.types import WeatherParameters
 from tests.sensors.scenes import ROAD, frames

@@ -13,7 +13,8 @@ from sensors.thermal import Ambient, HeatState, ThermalCamera, preset
 from sensors.thermal.heat import initial_heat
 from sensors.thermal.materials import MATERIALS_FILE, MaterialsError, load_materials
 from sensors.thermal.radiometry import HIGHEST_K, LOWEST_K, band
-from sensors.thermal.scene import radiance_at_lens, thermal_world
+from sensors.thermal.scene import radiance_at_lens
+from sensors.thermal.world import thermal_world
 from tests.sensors.scenes import CAR, ROAD, SKY, WALKER, Thing, actor, frames
 
 NIGHT = Ambient(air_temperature_c=6.0, relative_humidity=0.75, local_time_h=22.0, cloudiness=5.0)
