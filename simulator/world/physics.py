@@ -17,7 +17,7 @@ from simulator.types import (
 )
 from simulator.world.blueprints.vehicles import VEHICLES
 from simulator.world.bodies import GEARS, STEER_POINTS, STEER_STEP_KMH, TORQUE_POINTS
-from simulator.world.dynamics import GRAVITY
+from simulator.world.single_track import GRAVITY
 
 AIR_DENSITY = 1.2  # kg/m^3
 GRIP_PER_TIRE_FRICTION = 0.3

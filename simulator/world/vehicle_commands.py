@@ -19,8 +19,8 @@ from simulator.types import (
 )
 from simulator.world.actor import Kind, WrongKind
 from simulator.world.bodies import within
-from simulator.world.dynamics import GRAVITY
 from simulator.world.physics import grip_of, set_drive
+from simulator.world.single_track import GRAVITY
 from simulator.world.state import VehicleState, WorldState
 
 ALL_DOORS = 6

@@ -37,6 +37,7 @@ from simulator.world.obstacles import Obstacles
 from simulator.world.poses import matrices, matrix
 from simulator.world.rays import RayQueries
 from simulator.world.signals import Signals
+from simulator.world.single_track import GRAVITY
 from simulator.world.state import TOWN_WEATHER
 from simulator.world.vehicle_commands import VehicleCommands
 from simulator.world.walker_commands import WalkerCommands
@@ -60,7 +61,7 @@ class World(
         self.frame = 0
         self.episode_id = 0
         self.settings = EpisodeSettings()
-        self.gravity = dynamics.GRAVITY
+        self.gravity = GRAVITY
         self._types_of_ids = {}
         self._poses_drawn = set()
         self.load(town)
