@@ -12,7 +12,8 @@ from simulator.render.camera import Pinhole
 from simulator.render.encode import OPAQUE
 from simulator.render.project import DYNAMIC, LOCAL_BITS
 from simulator.render.raster import NOTHING
-from simulator.render.resolve import KNOWN, RUN_FIELDS, TABLE_ROWS, resolve_tile
+from simulator.render.resolve import resolve_tile
+from simulator.render.runs import KNOWN, RUN_FIELDS, TABLE_ROWS
 from simulator.render.tiles import NX, NY, NZ, TILE_FLOATS, TILE_PX
 from simulator.render.workers import take_next
 

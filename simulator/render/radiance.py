@@ -7,7 +7,8 @@ from numba import njit
 
 from simulator.render.froxels import DOWN
 from simulator.render.heaven import sky_tile
-from simulator.render.resolve import KNOWN, RUN_FIELDS, TABLE_ROWS, resolve_tile
+from simulator.render.resolve import resolve_tile
+from simulator.render.runs import KNOWN, RUN_FIELDS, TABLE_ROWS
 from simulator.render.shade import shade_tile
 from simulator.render.shadows import shadow_tile
 from simulator.render.spots import MOST_SPOTS, SPOT_FLOATS

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-import simulator.render.renderer as drawing
+import simulator.render.film as drawing
 from simulator.render.camera import CameraModel
 from simulator.render.renderer import Renderer
 from simulator.types import VehicleLightState, WeatherParameters
