@@ -182,7 +182,7 @@ async def _serve(
     session = Session(world, streams, cameras, range_sensors, connections, maps, options.recordings)
     # every client asks for it when it connects
     await asyncio.wait([stopping, asyncio.ensure_future(session.navigation())], return_when=asyncio.FIRST_COMPLETED)
-    running = asyncio.create_task(session.run())
+    running = asyncio.create_task(session.clock.run())
     ready = {
         "event": "ready",
         "rpc_port": rpc_listener.getsockname()[1],
@@ -192,10 +192,10 @@ async def _serve(
         "pid": os.getpid(),
     }
     print(json.dumps(ready), flush=True)
-    await asyncio.wait([stopping, session.failure], return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait([stopping, session.clock.failure], return_when=asyncio.FIRST_COMPLETED)
     code = 0
-    if session.failure.done():
-        error = session.failure.exception()
+    if session.clock.failure.done():
+        error = session.clock.failure.exception()
         print("simulator: the simulation failed", file=sys.stderr)
         traceback.print_exception(error, file=sys.stderr)
         await asyncio.sleep(0.1)  # lets the answer out that tells the waiting client

@@ -118,5 +118,5 @@ def apply_batch(session: Session, commands: tuple[Any, ...], do_tick: bool) -> A
 
 
 async def _after_tick(session: Session, responses: list[Any]) -> list[Any]:
-    await session.tick()
+    await session.clock.tick()
     return responses

@@ -64,13 +64,13 @@ def set_episode_settings(session: Session, settings: EpisodeSettings) -> int:
     delta_s = settings.fixed_delta_seconds
     if delta_s is not None and not 0.0 <= delta_s <= 10.0:
         raise Refused(f"fixed_delta_seconds must lie in 0..10, got {delta_s}")
-    session.apply_settings(settings)
+    session.clock.apply(settings)
     return session.world.frame
 
 
 @rpc
 async def tick_cue(session: Session) -> int:
-    return await session.tick()
+    return await session.clock.tick()
 
 
 @rpc

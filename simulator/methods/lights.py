@@ -70,7 +70,7 @@ def query_lights_state(session: Session, client: str) -> tuple[LightState, ...]:
 @rpc
 def update_lights_state(session: Session, client: str, lights: tuple[LightState, ...], discard: bool) -> None:
     session.world.update_lights_state(lights)
-    session.lights_changed = True
+    session.broadcast.lights_changed = True
 
 
 @rpc
