@@ -52,7 +52,7 @@ from results.ticks import Tick
 from scenarios.definition import load_scenario
 from scenarios.fitting import plan_route, title_of
 from scenarios.planner import RoutePlan, gps_plan
-from scenarios.routes import select_routes
+from scenarios.route_subset import select_routes
 from scenarios.stage import Stage
 from sensors.fog_table import load_fog_table
 from sensors.thermal import Ambient
