@@ -30,7 +30,6 @@ import torch
 from scipy import stats
 
 from fusion import limits
-from fusion.batches import Recipe, Scene, data_digest, read_scenes
 from fusion.cache import EnsembleCache
 from fusion.checkpoint import NAME as CHECKPOINT
 from fusion.data import read_folders, split
@@ -39,7 +38,9 @@ from fusion.errors import FusionError
 from fusion.files import write_text
 from fusion.metrics import grey, structural_similarity
 from fusion.recipe import add_options, from_options
+from fusion.scenes import Scene, data_digest, read_scenes
 from fusion.student import Student
+from fusion.student_recipe import Recipe
 from fusion.train import as_tensors, held_out_psnr, train
 from fusion.weights.tensors import load_student
 

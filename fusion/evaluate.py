@@ -19,168 +19,30 @@ import argparse
 import csv
 import json
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from fusion import against_teacher, detection, limits, robustness
 from fusion.backbones import Backbone, load_backbone
-from fusion.batches import Recipe
 from fusion.cache import EnsembleCache
-from fusion.classes import CLASSES, known_to, read_classes
+from fusion.classes import known_to, read_classes
 from fusion.classes import labels_of as classes_of
 from fusion.compared import fusions
 from fusion.data import Pair, load, read_folders, split
+from fusion.downstream import detections, segmentations
 from fusion.errors import FusionError
 from fusion.files import make_folder, whole, write_text
 from fusion.labelled import labels_of, read_boxes
-from fusion.metrics import all_metrics, grey, peak_signal_to_noise_db, structural_similarity
-from fusion.naive import Fusion
-from fusion.perceptual import picture_distance
+from fusion.pair_metrics import MOST_PSNR_DB, metric_rows, summary
 from fusion.progress import along
-from fusion.redrawing import DRAWS, Statistic, bounds, judged
-from fusion.segmentation import Segment, Segmenter, ious, overlaps
+from fusion.segmentation import Segmenter
+from fusion.student_recipe import Recipe
 from fusion.tables import detection_markdown, markdown, segmentation_markdown
 
 PERCEPTION = "efficientnet-lite0"
 HELD_OUT = Recipe.held_out
 """The share that the trainers hold out unless told otherwise."""
-MOST_PSNR_DB = 100.0
-"""Without an end a frame that equals its twin could only be left out of a mean, which would be lower for it."""
-
-
-def condition_of(pair: Pair) -> str:
-    """Time and weather ("night fog", "day", "rain", ...) from the pair's name and its folders; MSRS's names end in N or
-    D; "unnamed" where neither is told."""
-    stem = pair.visible.stem
-    text = f"{pair.visible.parent.parent.name}/{stem}".lower()
-    letter = {"N": "night", "D": "day"}.get(stem[-1], "") if stem[:-1].isdigit() else ""
-    time = next((word for word in ("night", "day") if word in text), letter)
-    weather = next((word for word in ("fog", "rain", "snow") if word in text.replace("haze", "fog")), "")
-    return f"{time} {weather}".strip() or "unnamed"
-
-
-def metric_rows(pairs: Sequence[Pair], by: dict[str, Fusion], backbone: Backbone | None = None) -> list[dict[str, Any]]:
-    rows = []
-    for pair in along("metrics", pairs, len(pairs)):
-        images = load(pair)
-        visible, thermal = grey(images.visible), grey(images.thermal)
-        for name, fuse in by.items():
-            fused = fuse(images.visible, images.thermal)
-            values = all_metrics(visible, thermal, grey(fused))
-            if backbone is not None:
-                sources = (images.visible, np.repeat(images.thermal[..., None], 3, axis=2))
-                values["distance"] = float(np.mean([picture_distance(fused, one, backbone) for one in sources]))
-            if images.clear is not None:
-                clear = grey(images.clear)
-                values["PSNR clear"] = peak_signal_to_noise_db(clear, grey(fused))
-                values["SSIM clear"] = structural_similarity(clear, grey(fused))
-                if backbone is not None:
-                    values["distance clear"] = picture_distance(fused, images.clear, backbone)
-            ends = {name: min(values[name], MOST_PSNR_DB) for name in values if name.startswith("PSNR")}
-            rows.append({"pair": str(pair.visible), "condition": condition_of(pair), "fusion": name, **values, **ends})
-    return rows
-
-
-def summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """condition -> fusion -> metric -> mean, low, high, count; of one pair alone low and high are None."""
-    table: dict[str, Any] = {}
-    conditions = sorted({row["condition"] for row in rows})
-    for condition in ["all", *conditions]:
-        for row in rows:
-            if condition in ("all", row["condition"]):
-                of_fusion = table.setdefault(condition, {}).setdefault(row["fusion"], {})
-                for metric, value in row.items():
-                    if metric not in ("pair", "condition", "fusion") and np.isfinite(value):
-                        of_fusion.setdefault(metric, []).append(float(value))
-    for by_fusion in table.values():
-        for by_metric in by_fusion.values():
-            for metric, values in by_metric.items():
-                low, high = mean_interval(np.asarray(values)) if len(values) > 1 else (None, None)
-                mean = float(np.mean(values))
-                by_metric[metric] = {"mean": mean, "low": low, "high": high, "count": len(values)}
-    return table
-
-
-def mean_interval(values: NDArray[np.float64], seed: int = 0) -> tuple[float, float]:
-    drawn = values[np.random.default_rng(seed).integers(0, len(values), (DRAWS, len(values)))].mean(axis=1)
-    return bounds(drawn)
-
-
-def detections(
-    labelled: Sequence[tuple[Pair, Path]], by: dict[str, Fusion], detector: detection.Detector, block: int = 1
-) -> dict[str, Any]:
-    """condition -> fusion -> class -> AP50 with its interval over the frames, and how far a student is ahead of the
-    others (`fusion.redrawing`). labelled: pairs and where labels lie."""
-    found: dict[str, dict[str, dict[str, list[detection.Matches]]]] = {}
-    for pair, path in along("detection", labelled, len(labelled)):
-        images = load(pair)
-        height, width = images.visible.shape[:2]
-        boxes = read_boxes(path, width, height)
-        for name, fuse in by.items():
-            seen = detector(fuse(images.visible, images.thermal))
-            for kind in boxes:
-                matched = detection.matches(seen[kind], boxes[kind])
-                for condition in ("all", condition_of(pair)):
-                    of_kind = found.setdefault(condition, {}).setdefault(kind, {})
-                    of_kind.setdefault(name, []).append(matched)
-    table: dict[str, Any] = {}
-    rows = [(condition, kind, frames) for condition in sorted(found) for kind, frames in found[condition].items()]
-    for condition, kind, frames in along("intervals", rows, len(rows)):
-        for name, one in _precisions(frames, block).items():
-            table.setdefault(condition, {}).setdefault(name, {})[kind] = one
-    return table
-
-
-def _precisions(frames: dict[str, list[detection.Matches]], block: int) -> dict[str, dict[str, Any]]:
-    """None for precision and bounds where there is nothing to find."""
-    one = next(iter(frames.values()))
-    counts = {"frames": len(one), "boxes": sum(boxes for _, boxes in one)}
-    nothing: dict[str, Any] = {name: {"AP50": None, "low": None, "high": None} for name in frames}
-    by_times = {name: detection.precision_by_times(found) for name, found in frames.items()}
-    table = judged(by_times, len(one), "AP50", block) if counts["boxes"] else nothing
-    return {name: found | counts for name, found in table.items()}
-
-
-def segmentations(
-    labelled: Sequence[tuple[Pair, Path]],
-    by: dict[str, Fusion],
-    segment: Segment,
-    block: int = 1,
-    named: Collection[int] = range(len(CLASSES)),
-) -> dict[str, Any]:
-    """condition -> fusion -> IoU of every class over all its pixels, and their mean over the labelled classes with its
-    interval over the frames, as in `detections`. labelled: pairs and where their classes lie; named: the classes that
-    the network can find, of which alone something is asked."""
-    found: dict[str, dict[str, list[NDArray[np.int64]]]] = {}
-    for pair, path in along("segmentation", labelled, len(labelled)):
-        images = load(pair)
-        wanted, known = read_classes(path, images.thermal.shape)
-        for name, fuse in by.items():
-            counts = overlaps(segment(fuse(images.visible, images.thermal)), wanted, known, named)
-            for condition in ("all", condition_of(pair)):
-                found.setdefault(condition, {}).setdefault(name, []).append(counts)
-    table: dict[str, Any] = {}
-    for condition, frames in along("intervals", sorted(found.items()), len(found)):
-        count = len(next(iter(frames.values())))
-        by_times = {name: _iou_by_times(np.stack(counts)) for name, counts in frames.items()}
-        for name, one in judged(by_times, count, "mean", block).items():
-            of_class = {kind: float(iou) for kind, iou in zip(CLASSES, ious(frames[name])) if np.isfinite(iou)}
-            table.setdefault(condition, {})[name] = {"IoU": of_class, "frames": count} | one
-    return table
-
-
-def _iou_by_times(counts: NDArray[np.int64]) -> Statistic:
-    """Mean IoU over the labelled classes; counts (frames, classes, 3)."""
-
-    def mean(times: NDArray[np.int64]) -> float:
-        total = np.tensordot(times, counts, 1)
-        return float(np.nanmean(ious([total]))) if total.any() else float("nan")
-
-    return mean
 
 
 def perception() -> Backbone | None:

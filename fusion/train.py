@@ -7,7 +7,7 @@
         + lambda_flicker L_flicker
     L_pix  = mean_p w(p) charbonnier(f(p) - mu(p))        at the ensembles' resolution
     L_feat = sum_b mean_q r_b(q) c(q) (1 - cos(phi_b(f)(q), m_b(q)))        at the ensembles' resolution, on the
-        backbones' grids: see fusion.batches and fusion.statistics
+        backbones' grids: see fusion.feature_target and fusion.statistics
     L_twin = mean_p w(p) e(p) charbonnier(f(p) - clear(p))        at full resolution, where there is a clear twin;
         e: `evidence_weight`, more where the thermal frame shows a thing against its surroundings, times
         `label_weight`, more where a person or a vehicle is labelled, or a signal is lit
@@ -42,20 +42,23 @@ from torch.nn import functional as F
 
 from fusion import limits
 from fusion.backbones import Backbone, load_backbones, span_px, unit_features
-from fusion.batches import FeatureTarget, Recipe, Scene, data_digest, make_batch, read_scenes
+from fusion.batches import make_batch
 from fusion.cache import EnsembleCache
 from fusion.checkpoint import load_checkpoint, save_checkpoint, way_on
 from fusion.data import Images, evenly, grey_bytes, read_folders
 from fusion.errors import FusionError, NotWritten
+from fusion.feature_target import FeatureTarget
 from fusion.files import write_image
 from fusion.losses import charbonnier, edge_loss, evidence_weight, feature_loss, label_weight, pixel_loss
 from fusion.prefetch import batches
 from fusion.processes import Processes
 from fusion.recipe import add_options, from_options
+from fusion.scenes import Scene, data_digest, read_scenes
 from fusion.schedule import follow, learning_rate
 from fusion.shape import CELL_PX
 from fusion.statistics import resample
 from fusion.student import Student
+from fusion.student_recipe import Recipe
 from fusion.training_run import (
     forget_after,
     log,
@@ -69,8 +72,6 @@ from fusion.training_run import (
 from fusion.weights import locate
 from fusion.weights.arrays import load_arrays
 from fusion.weights.tensors import load_student, save_student
-
-__all__ = ["Recipe", "Scene", "held_out_psnr", "make_batch", "read_scenes", "train"]
 
 
 def loss_of(student: Student, batch: dict[str, Any], recipe: Recipe, scale: int,

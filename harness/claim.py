@@ -21,7 +21,7 @@ from results.manifest import Manifest, RouteEntry, read_manifest, write_manifest
 from results.record import RecordError
 from scenarios.definition import ScenarioDefinition
 from scenarios.fitting import title_of
-from scenarios.routes import RouteSpec
+from scenarios.specs import RouteSpec
 
 
 def new_folder(options: argparse.Namespace, config: RunConfig) -> Path:

@@ -31,7 +31,7 @@ from harness.steered.settings import FRAMES, Settings
 from results.scores import DEFAULT_VERSION, METRIC_VERSIONS
 from scenarios.criteria.route import OFF_ROUTE_M
 from scenarios.definition import ScenarioDefinition, load_scenario
-from scenarios.routes import select_routes
+from scenarios.route_subset import select_routes
 from sensors.fog_table import FogTableError, load_fog_table
 
 ID = "nightloop/Drive-v0"

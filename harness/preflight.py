@@ -24,7 +24,7 @@ from results.arms import CONTROLLED
 from scenarios.definition import ScenarioDefinition
 from scenarios.errors import ScenarioError
 from scenarios.fitting import check_models, plan_route, triggers
-from scenarios.routes import RouteSpec
+from scenarios.specs import RouteSpec
 from sensors.fog_table import FogTableError, load_fog_table
 
 

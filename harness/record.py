@@ -39,7 +39,8 @@ from scenarios.definition import ScenarioDefinition, load_scenario
 from scenarios.errors import ScenarioError
 from scenarios.fitting import plan_route
 from scenarios.planner import gps_plan
-from scenarios.routes import RouteSpec, select_routes
+from scenarios.route_subset import select_routes
+from scenarios.specs import RouteSpec
 from scenarios.stage import Stage
 from sensors.rig import Rig
 from sensors.thermal import HeatTracker, ThermalCamera

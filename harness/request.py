@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, TypedDict
+
+from results.layout import RunFolder
 
 
 class _Drive(TypedDict):
@@ -30,3 +33,8 @@ class Request(_Drive, total=False):
     """
 
     attempt: int
+
+
+def name_of(request: Request) -> str:
+    """The drive's, also as a file's."""
+    return RunFolder(Path(request["out"])).episode(request["route_id"], request["arm"], request["seed"]).path.name

@@ -39,7 +39,8 @@ from results.record import RecordError, read_episode
 from scenarios.definition import ScenarioDefinition, load_scenario
 from scenarios.errors import ScenarioError
 from scenarios.fitting import left_out
-from scenarios.routes import RouteSpec, routes_subset
+from scenarios.route_subset import routes_subset
+from scenarios.specs import RouteSpec
 
 QUICK_ROUTES = 2
 USER_ERRORS = (HarnessError, ScenarioError, AgentLoadError, FusionError, RecordError)

@@ -20,12 +20,12 @@ from rich.table import Table
 from results import atomic, statistics
 from results.arms import BASELINE
 from results.counting import counted
+from results.drives import driving_scores, read_run
 from results.layout import RunFolder
 from results.manifest import Manifest
 from results.record import EpisodeRecord, RecordError
 from results.scores import METRIC_VERSIONS
 from results.statistics import Scores
-from results.summary import driving_scores, read_run
 
 EXIT_USAGE = 2
 

@@ -14,7 +14,9 @@ from typing import Any
 import jinja2
 
 from results import atomic, plots, sections, summary, wording
+from results.arm_figures import SCORE_NAMES
 from results.arms import BASELINE, CEILING, TREATMENT
+from results.drives import of_arm, read_run
 from results.layout import RunFolder
 from results.manifest import Manifest
 from results.record import EpisodeRecord, RecordError
@@ -36,7 +38,7 @@ _ARM_WORDS = {
 
 def write(folder: RunFolder) -> Path:
     """Make the page of a run from its manifest, records, ticks and strips; hands back where it lies."""
-    manifest, records = summary.read_run(folder)
+    manifest, records = read_run(folder)
     atomic.write_text(folder.report, html(folder, manifest, records))
     return folder.report
 
@@ -80,7 +82,7 @@ def html(folder: RunFolder, manifest: Manifest, records: Sequence[EpisodeRecord]
 
 def _scores_of(manifest: Manifest, records: Sequence[EpisodeRecord], arm: str) -> list[float]:
     """Of the drives that are there."""
-    return [record.score(manifest.metric_version).driving_score for record in summary.of_arm(records, arm)]
+    return [record.score(manifest.metric_version).driving_score for record in of_arm(records, arm)]
 
 
 def _droplets_svg(droplets: Sequence[Mapping[str, Any]]) -> str:
@@ -93,7 +95,7 @@ def _readable(found: Mapping[str, Any]) -> dict[str, Any]:
     """A summary without means of arms that are still being driven: zeros in place of what is to come would make them,
     and there is nothing to be read from these."""
     whole = {arm for arm, of in found["arms"].items() if of["episodes"]["driven"] == of["episodes"]["expected"]}
-    no_scores = dict.fromkeys(summary.SCORE_NAMES)
+    no_scores = dict.fromkeys(SCORE_NAMES)
 
     def arm(name: str, of: Mapping[str, Any]) -> dict[str, Any]:
         metrics = dict.fromkeys(METRIC_VERSIONS, no_scores)
@@ -119,11 +121,7 @@ def _readable(found: Mapping[str, Any]) -> dict[str, Any]:
 def _seed_scores(manifest: Manifest, records: Sequence[EpisodeRecord], route_id: str) -> dict[str, list[float]]:
     """By arm, what was driven on one route."""
     return {
-        arm: [
-            r.score(manifest.metric_version).driving_score
-            for r in summary.of_arm(records, arm)
-            if r.route_id == route_id
-        ]
+        arm: [r.score(manifest.metric_version).driving_score for r in of_arm(records, arm) if r.route_id == route_id]
         for arm in manifest.arms
     }
 

@@ -12,7 +12,10 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, ValidationInfo, field_validator
 
 from scenarios.errors import ScenarioError
-from scenarios.routes import RouteSpec, parse_routes, select_routes, weather_at
+from scenarios.route_subset import select_routes
+from scenarios.route_weather import weather_at
+from scenarios.routes import parse_routes
+from scenarios.specs import RouteSpec
 from scenarios.yaml_lines import read_yaml
 from sensors.fog import THICKEST_FOG_VISIBILITY_M, THINNEST_FOG_VISIBILITY_M, fog_density
 from sensors.fog_table import FogTable

@@ -14,7 +14,7 @@ import numpy as np
 from scenarios.errors import ScenarioError
 from scenarios.hazards import HAZARDS, PARAMETERS, Model, reach_m
 from scenarios.planner import RoutePlan, plan
-from scenarios.routes import RouteSpec, ScenarioSpec
+from scenarios.specs import RouteSpec, ScenarioSpec
 
 # A trigger point belongs to the route when it lies this near to it; the leaderboard asks for its heading, too.
 TRIGGER_NEAR_M = 2.0

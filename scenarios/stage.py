@@ -16,9 +16,9 @@ from scenarios.hazards import HAZARDS, Hazard, Place, distance_m
 from scenarios.lights import RouteLights
 from scenarios.planner import RoutePlan
 from scenarios.recorder import Recorder
-from scenarios.routes import RouteSpec, ScenarioSpec
 from scenarios.situation import Situation
 from scenarios.spawning import EGO_BLUEPRINT, Spawner, half_length_m, speed_mps
+from scenarios.specs import RouteSpec, ScenarioSpec
 from scenarios.traffic import Traffic
 from scenarios.walkers import Strollers
 

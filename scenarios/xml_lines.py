@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from xml.parsers import expat
@@ -47,3 +48,23 @@ def parse_xml(path: Path) -> Element:
     except (LookupError, ValueError) as error:  # of an encoding that Python does not know, or expat cannot use
         raise ScenarioError(f"{path}: cannot be read: {error}") from error
     return document.children[0]
+
+
+def number_of(element: Element, attribute: str, path: Path) -> float:
+    """The value of an attribute that must be a finite number."""
+    text = element.attributes.get(attribute)
+    if text is None:
+        raise ScenarioError(f"{path}:{element.line}: <{element.tag}> has no {attribute}")
+    value = finite(text)
+    if value is None:
+        raise ScenarioError(f"{path}:{element.line}: {attribute}={text!r} of <{element.tag}> is not a number")
+    return value
+
+
+def finite(text: str) -> float | None:
+    """The number that a text stands for; None where it is none, or no finite one."""
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None

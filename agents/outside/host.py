@@ -1,4 +1,6 @@
-"""The agent's side: loads it, sets it up and asks it for decisions, as `harness.episode` does with one of its own.
+"""The agent's side: loads it, sets it up and asks it for decisions.
+
+`harness.agent_setup` and `harness.drive` do the same with one of our Python.
 
 Runs in the agent's Python: whatever fails there, our side is told in one line.
 """

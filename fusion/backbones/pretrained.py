@@ -4,7 +4,6 @@ import inspect
 import json
 import logging
 import math
-import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fusion.backbones import FrozenModule
-from fusion.errors import FusionError
+from fusion.errors import FusionError, described, one_line
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -78,7 +77,7 @@ def from_transformers(name: str) -> FrozenModule:
         if kind.split("_")[0] != "sam":  # known to do, and its one size costs a minute
             _try_out(module)
     except Exception as error:  # whatever a model may raise that is made for other images
-        reason = str(error) if isinstance(error, FusionError) else f"{type(error).__name__}: {_one_line(error)}"
+        reason = str(error) if isinstance(error, FusionError) else described(error)
         raise FusionError(
             f"backbone '{name}' ({type(vision).__name__}) cannot be used: {reason}; what can be used makes a map or a "
             "state per patch of frames of any size: DINOv2, DINOv3, CLIP, SAM, ConvNeXt, Swinv2, ..."
@@ -96,7 +95,7 @@ def quietly(load: Callable[[str], Any], name: str, what: str) -> Any:
     try:
         return load(name)
     except (OSError, ValueError, ImportError) as error:
-        raise FusionError(f"{what} cannot be loaded by transformers: {_one_line(error)}") from None
+        raise FusionError(f"{what} cannot be loaded by transformers: {one_line(str(error))}") from None
 
 
 def _patch_px(config: Any) -> int:
@@ -153,7 +152,3 @@ def _preprocessor(name: str) -> str | Path | None:
     from transformers.utils import cached_file
 
     return cached_file(name, "preprocessor_config.json")
-
-
-def _one_line(error: Exception) -> str:
-    return textwrap.shorten(str(error), 200, placeholder=" ...")  # at a space: addresses stay whole

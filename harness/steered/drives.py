@@ -28,7 +28,7 @@ from results.events import TERMINATING_KINDS, Event, EventKind
 from results.scores import METRIC_VERSIONS, Failure, score, status
 from results.strips import strip_picture
 from scenarios.fitting import plan_route
-from scenarios.routes import RouteSpec
+from scenarios.specs import RouteSpec
 from scenarios.stage import Stage
 from sensors.thermal.presets import preset
 

@@ -12,7 +12,7 @@ from scenarios.hazards.parameters import Model, Parameter
 from scenarios.hazards.pedestrian import dynamic_object_crossing, parking_crossing_pedestrian
 from scenarios.hazards.red_light import signalised_junction_red
 from scenarios.hazards.stopped_car import parked_obstacle
-from scenarios.routes import ScenarioSpec
+from scenarios.specs import ScenarioSpec
 
 HAZARDS: Mapping[str, Callable[[Place], Hazard]] = {
     "DynamicObjectCrossing": dynamic_object_crossing,

@@ -8,9 +8,9 @@ from typing import Any, Protocol
 import carla
 
 from scenarios.planner import RoutePlan
-from scenarios.routes import ScenarioSpec
 from scenarios.situation import Situation
 from scenarios.spawning import Spawner
+from scenarios.specs import ScenarioSpec
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from scenarios.errors import ScenarioError
-from scenarios.routes import ScenarioSpec
+from scenarios.specs import ScenarioSpec
 
 
 class Parameter(Protocol):

@@ -6,9 +6,10 @@ Axes here are OpenDRIVE's: y to the left of x, headings in radians counter-clock
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -144,3 +145,8 @@ def biarc(start: Pose, end: Pose) -> Path:
     if abs(first.curvature - second.curvature) * length * length < 4e-6:
         return joined([Piece(start, length, first.curvature)])
     return joined([first, second])
+
+
+def through(poses: Sequence[Pose]) -> Path:
+    """A smooth path through poses, arcs between them."""
+    return joined(piece for a, b in pairwise(poses) for piece in biarc(a, b).pieces)

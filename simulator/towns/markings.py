@@ -8,9 +8,12 @@ from simulator.render.materials import Material
 from simulator.render.mesh import MeshBuilder
 from simulator.towns.curves import Array, to_carla
 from simulator.towns.layout import LANE_M
-from simulator.towns.network import CROSSWALK_AT_M, CROSSWALK_LENGTH_M, PARKING_M, TAPER_M, Network, Road, Signal
+from simulator.towns.network import Network
 from simulator.towns.opendrive import SOLID_BEFORE_JUNCTION_M
+from simulator.towns.road import CROSSWALK_LENGTH_M, PARKING_M, TAPER_M, Road
 from simulator.towns.roadways import strip
+from simulator.towns.signals import Signal
+from simulator.towns.streets import CROSSWALK_AT_M
 
 PAINT_Z_M = 0.012
 LINE_M = 0.12

@@ -8,17 +8,9 @@ from xml.etree import ElementTree as xml
 
 from simulator.towns.curves import STRAIGHT
 from simulator.towns.layout import LANE_M
-from simulator.towns.network import (
-    CROSSWALK_LENGTH_M,
-    PARKING_M,
-    SIDEWALK_M,
-    TAPER_M,
-    LaneType,
-    Network,
-    Road,
-    Side,
-    Signal,
-)
+from simulator.towns.network import Network
+from simulator.towns.road import CROSSWALK_LENGTH_M, PARKING_M, SIDEWALK_M, TAPER_M, LaneType, Road, Side
+from simulator.towns.signals import Signal
 from simulator.towns.xodr.records import Link
 
 GEO_REFERENCE = "+proj=tmerc +lat_0=0 +lon_0=0 +k=1 +x_0=0 +y_0=0 +datum=WGS84 +units=m +vunits=m +no_defs"

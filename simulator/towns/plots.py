@@ -9,7 +9,7 @@ import numpy as np
 from simulator.towns import furniture, greenery
 from simulator.towns.buildings import House, build_house, draw_house
 from simulator.towns.curves import Array
-from simulator.towns.network import SIDEWALK_M
+from simulator.towns.road import SIDEWALK_M
 from simulator.towns.roadways import LAND_Z_M, VERGE_M
 from simulator.towns.scene import Frame, Scene, Streets, beside
 from simulator.towns.streetscape import add_tree

@@ -11,10 +11,12 @@ import numpy as np
 
 from simulator.render.materials import Material
 from simulator.render.mesh import MeshBuilder
+from simulator.towns.crossings import Crossing
 from simulator.towns.curves import Array, to_carla
 from simulator.towns.layout import LANE_M
-from simulator.towns.network import SIDEWALK_M, TAPER_M, Crossing, Network, Road, Side
+from simulator.towns.network import Network
 from simulator.towns.opendrive import CURB_HEIGHT_M
+from simulator.towns.road import SIDEWALK_M, TAPER_M, Road, Side
 
 CELL_M = 3.0
 CURB_TOP_M = 0.15

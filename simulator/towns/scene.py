@@ -59,7 +59,7 @@ class Frame:
 
 
 class StreetSide(Protocol):
-    """One side of a street. bays: parking bays (start, end) along s, as `network.Side` has them."""
+    """One side of a street. bays: parking bays (start, end) along s, as `road.Side` has them."""
 
     @property
     def bays(self) -> tuple[tuple[float, float], ...]: ...
@@ -73,7 +73,7 @@ class StreetPath(Protocol):
 
 
 class Street(Protocol):
-    """What scenery needs of a road: `network.Road` is one, and so is a road read from OpenDRIVE."""
+    """What scenery needs of a road: `road.Road` is one, and so is a road read from OpenDRIVE."""
 
     @property
     def id(self) -> int: ...

@@ -9,8 +9,10 @@ from numpy.typing import NDArray
 
 from simulator.towns.curves import Pose, to_carla
 from simulator.towns.layout import LANE_M
-from simulator.towns.network import CROSSWALK_LENGTH_M, Network, Signal
+from simulator.towns.network import Network
 from simulator.towns.opendrive import CURB_HEIGHT_M
+from simulator.towns.road import CROSSWALK_LENGTH_M
+from simulator.towns.signals import Signal
 from simulator.towns.town import LaneSamples, SpeedLimitSite, StopSignSite, TrafficLightSite
 from simulator.types import BoundingBox, Rotation, Transform, Vector3D
 

@@ -8,8 +8,8 @@ from simulator.models import model_of
 from simulator.render.mesh import Mesh
 from simulator.towns import furniture, greenery
 from simulator.towns.markings import bay_spaces
-from simulator.towns.network import PARKING_M, SIDEWALK_M
 from simulator.towns.opendrive import CURB_HEIGHT_M
+from simulator.towns.road import PARKING_M, SIDEWALK_M
 from simulator.towns.scene import Frame, Scene, Street, Streets, beside
 from simulator.towns.town import StreetLamp
 from simulator.types import CityObjectLabel as Tag

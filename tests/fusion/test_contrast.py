@@ -8,11 +8,13 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from fusion import FusionProxy
-from fusion.batches import Recipe, make_batch, read_scenes
+from fusion.batches import make_batch
 from fusion.cache import EnsembleCache
 from fusion.contrast import stronger_contrast
 from fusion.data import Images, load, read_pairs, reduce
 from fusion.ensemble import draw
+from fusion.scenes import read_scenes
+from fusion.student_recipe import Recipe
 from fusion.synthetic import write
 from fusion.train import train
 

@@ -12,11 +12,14 @@ import torch
 
 from fusion import FusionError, detection, redrawing, robustness
 from fusion.cache import EnsembleCache
+from fusion.conditions import condition_of
 from fusion.data import Pair, load, read_pairs, reduce, split
+from fusion.downstream import detections
 from fusion.ensemble import draw, source_checksum
-from fusion.evaluate import condition_of, detections, evaluate, main, metric_rows, perception
+from fusion.evaluate import evaluate, main, perception
 from fusion.labelled import labels_of
 from fusion.naive import average, luminance_swap, visible
+from fusion.pair_metrics import metric_rows
 from fusion.synthetic import write as write_twins
 from fusion.tables import detection_markdown
 from fusion.teacher.reference import Reference

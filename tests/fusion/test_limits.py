@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from fusion import batches, limits, train_teacher
+from fusion import limits, student_recipe, train_teacher
 from fusion.errors import FusionError
 
 
@@ -41,7 +41,7 @@ def test_a_command_may_need_more_than_the_table_says() -> None:
         limits.check({"samples": 0}, samples=1)
 
 
-@pytest.mark.parametrize("recipe", [batches.Recipe(), train_teacher.Recipe()])
+@pytest.mark.parametrize("recipe", [student_recipe.Recipe(), train_teacher.Recipe()])
 def test_every_number_of_a_recipe_has_its_limits(recipe: Any) -> None:
     known = {*limits.LEAST, *limits.SHARES, *limits.POSITIVE, *limits.NOT_NEGATIVE}
     numbers = {name for name, value in asdict(recipe).items() if type(value) in (int, float)}

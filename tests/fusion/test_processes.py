@@ -12,11 +12,11 @@ import torch
 from safetensors.torch import load_file
 
 from fusion import FusionError
-from fusion.batches import Recipe
 from fusion.cache import EnsembleCache
 from fusion.data import read_pairs
 from fusion.ensemble import draw
 from fusion.student import Student
+from fusion.student_recipe import Recipe
 from fusion.synthetic import write
 from fusion.teacher.reference import Reference
 from fusion.train import train

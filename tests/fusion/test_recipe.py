@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from fusion import batches, train_teacher
+from fusion import student_recipe, train_teacher
 from fusion.recipe import add_options, from_options, option
 
 
@@ -29,7 +29,7 @@ def test_options_say_what_they_mean_and_what_they_are_unless_given() -> None:
     assert from_options(Recipe(), given) == Recipe(steps=3, routing=False)
 
 
-@pytest.mark.parametrize("recipe", [batches.Recipe, train_teacher.Recipe])
+@pytest.mark.parametrize("recipe", [student_recipe.Recipe, train_teacher.Recipe])
 def test_every_option_of_the_trainers_is_explained(recipe: Any) -> None:
     assert [one.name for one in fields(recipe) if not one.metadata.get("help")] == []
     made = argparse.ArgumentParser()

@@ -8,7 +8,8 @@ import torch
 from fusion import FusionError
 from fusion.classes import CLASSES, labels_of, read_classes
 from fusion.data import read_pairs
-from fusion.evaluate import evaluate, segmentations
+from fusion.downstream import segmentations
+from fusion.evaluate import evaluate
 from fusion.segmentation import Segmenter, class_table, ious, overlaps
 from fusion.synthetic import write
 from fusion.tables import segmentation_markdown

@@ -17,9 +17,11 @@ from fusion.cache import EnsembleCache, as_bytes
 from fusion.data import Pair, load, read_folders, read_pairs, split
 from fusion.ensemble import draw, load_teacher
 from fusion.patches import inside
+from fusion.scenes import read_scenes
+from fusion.student_recipe import Recipe
 from fusion.synthetic import write
 from fusion.teacher.reference import Reference
-from fusion.train import Recipe, as_tensors, held_out_psnr, main, read_scenes, train
+from fusion.train import as_tensors, held_out_psnr, main, train
 from fusion.training_run import forget_after, say_nothing_is_held_out
 
 SETTINGS = {"teacher": "reference", "samples": 1, "steps": 1, "eta": 1.0, "seed": 0, "scale": 4}

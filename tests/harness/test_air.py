@@ -13,7 +13,7 @@ import pytest
 from harness.air import ambient_for, evening_hour
 from harness.loop import Loop
 from scenarios.definition import ScenarioDefinition, load_scenario
-from scenarios.routes import RouteWeather
+from scenarios.route_weather import RouteWeather
 
 DUSK = (
     RouteWeather(0.0, {"sun_altitude_angle": 60.0, "cloudiness": 0.0, "fog_density": 0.0}),

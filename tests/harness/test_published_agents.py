@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from harness.agent_environment import agent_environment, config_told
+from harness.agent_setup import plan_spacing_m
 from harness.config import RunConfig, differences
-from harness.episode import _plan_spacing_m
 from harness.run import main
 from tests.harness import tiny
 from tests.simulator.serving import running_server
@@ -185,7 +185,7 @@ def test_a_leaderboard_1_agent_has_the_lens_and_the_plan_of_its_leaderboard(
 def test_the_plan_is_as_thin_as_that_of_the_benchmark(
     agent: str, metric_version: str, asked_m: dict[str, float], spacing_m: float
 ) -> None:
-    assert _plan_spacing_m({"agent": agent, "metric_version": metric_version, **asked_m}) == spacing_m
+    assert plan_spacing_m({"agent": agent, "metric_version": metric_version, **asked_m}) == spacing_m
 
 
 def test_another_plan_is_another_run_and_none_asked_for_leaves_runs_as_they_were() -> None:

@@ -11,7 +11,8 @@ from scenarios.errors import ScenarioError
 from scenarios.fitting import check_models, left_out, off_way, plan_route, title_of, triggers
 from scenarios.hazards import HAZARDS, PARAMETERS, distance_m
 from scenarios.planner import plan
-from scenarios.routes import RouteSpec, ScenarioSpec, TriggerPoint, parse_routes
+from scenarios.routes import parse_routes
+from scenarios.specs import RouteSpec, ScenarioSpec, TriggerPoint
 from simulator.towns import build_town
 
 

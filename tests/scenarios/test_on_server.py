@@ -11,7 +11,7 @@ from results.events import EventKind
 from scenarios.definition import load_scenario
 from scenarios.errors import ScenarioError
 from scenarios.planner import gps_plan, plan
-from scenarios.routes import ScenarioSpec
+from scenarios.specs import ScenarioSpec
 from scenarios.stage import Stage
 from tests.scenarios.route_drive import connected, drive_route
 

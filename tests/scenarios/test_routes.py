@@ -3,7 +3,8 @@ import textwrap
 import pytest
 
 from scenarios.errors import ScenarioError
-from scenarios.routes import parse_routes, routes_subset, select_routes, weather_at
+from scenarios.route_weather import weather_at
+from scenarios.routes import parse_routes
 
 LEADERBOARD_2 = """
     <routes>
@@ -160,56 +161,10 @@ def test_routes_that_would_share_a_folder_are_refused(tmp_path):
         parse_routes(write(tmp_path, routes))
 
 
-def test_ids_must_be_unique_and_known(tmp_path):
+def test_ids_must_be_unique(tmp_path):
     twice = LEADERBOARD_1.replace("</routes>", "") + LEADERBOARD_1.replace("<routes>", "")
     with pytest.raises(ScenarioError, match=r"routes\.xml:10: route id '0' is used twice"):
         parse_routes(write(tmp_path, twice))
-    routes = parse_routes(write(tmp_path, LEADERBOARD_2))
-    assert select_routes(routes, ["24"]) == routes
-    with pytest.raises(ScenarioError, match="no route '7': the file has 24"):
-        select_routes(routes, ["7"])
-
-
-def numbered(folder, ids):
-    route = LEADERBOARD_1.replace("<routes>", "").replace("</routes>", "")
-    routes = "".join(route.replace('id="0"', f'id="{one}"') for one in ids)
-    return parse_routes(write(folder, f"<routes>{routes}</routes>"))
-
-
-@pytest.mark.parametrize(
-    ("text", "named"),
-    [
-        ("4", ["4"]),
-        ("1,6", ["1", "6"]),
-        ("6, 1", ["6", "1"]),
-        ("4-20", ["4", "6", "20"]),  # the file's order, not that of numbers
-        ("1-4,20,4", ["1", "4", "20"]),
-        ("a-b", ["a-b"]),
-        ("20-a-b", ["20", "a-b"]),
-    ],
-)
-def test_a_subset_of_routes_is_named_as_for_the_leaderboard(tmp_path, text, named):
-    routes = numbered(tmp_path, ["1", "4", "6", "20", "a-b"])
-    assert [route.id for route in routes_subset(routes, text)] == named
-
-
-@pytest.mark.parametrize(
-    ("text", "says"),
-    [
-        ("7", "no route '7': the file has 1, 4, 6"),
-        ("1-7", "no route '7'"),
-        ("6-1", "6-1: route '1' stands before '6' in the file"),
-        ("", "no route ''"),
-    ],
-)
-def test_a_subset_that_the_file_does_not_have_is_one_line(tmp_path, text, says):
-    with pytest.raises(ScenarioError, match=says):
-        routes_subset(numbered(tmp_path, ["1", "4", "6"]), text)
-
-
-def test_a_large_file_does_not_list_all_its_routes_in_an_error(tmp_path):
-    with pytest.raises(ScenarioError, match=r"no route '500': the file has 220, from 1 to 220$"):
-        select_routes(numbered(tmp_path, range(1, 221)), ["500"])
 
 
 @pytest.mark.parametrize("encoding", ["klingon", "gbk", "idna"])

@@ -12,8 +12,10 @@ import pytest
 from harness.config import RunConfig
 from harness.run import main as run_main
 from scenarios.definition import load_scenario
-from sensors import calibrate_fog
-from sensors.calibrate_fog import CalibrationError, Ring, View, extinction_per_m, rings
+from sensors.calibrate_fog.__main__ import main
+from sensors.calibrate_fog.contrast import Ring, View, edges, extinction_per_m, rings
+from sensors.calibrate_fog.errors import CalibrationError
+from sensors.calibrate_fog.station import raised
 from sensors.fog import visibility_m
 from sensors.fog_table import FogTableError, load_fog_table
 from tests.simulator.serving import running_server
@@ -25,7 +27,7 @@ def test_on_the_embedded_server_it_finds_the_embedded_mapping(tmp_path: Path) ->
     with running_server("--town", "Elm01") as server:
         address = f"127.0.0.1:{server.port}"
         asked = ["--carla", address, "--out", str(out), "--densities", "40,70,90", "--place", "0"]
-        assert calibrate_fog.main(asked) == 0
+        assert main(asked) == 0
         world = carla.Client("127.0.0.1", server.port).get_world()
         assert not world.get_settings().synchronous_mode
         assert len(world.get_actors().filter("sensor.*")) == 0
@@ -37,9 +39,9 @@ def test_on_the_embedded_server_it_finds_the_embedded_mapping(tmp_path: Path) ->
 
 def test_a_place_is_looked_from_at_the_same_height_each_time() -> None:
     spawn_point = carla.Transform(carla.Location(1.0, 2.0, 0.5), carla.Rotation(yaw=90.0))
-    heights = [calibrate_fog.raised(spawn_point, 1.6).location.z for _ in range(2)]
+    heights = [raised(spawn_point, 1.6).location.z for _ in range(2)]
     assert heights == pytest.approx([2.1, 2.1])
-    assert calibrate_fog.raised(spawn_point, 1.6).rotation.yaw == 90.0
+    assert raised(spawn_point, 1.6).rotation.yaw == 90.0
 
 
 def test_slopes_by_range_are_the_share_of_contrast_whatever_the_air_adds() -> None:
@@ -56,9 +58,9 @@ def test_slopes_by_range_are_the_share_of_contrast_whatever_the_air_adds() -> No
 def test_planes_have_no_edges_and_a_box_before_a_road_has_its_outline() -> None:
     v, u = np.mgrid[0:120, 0:160] + 0.5
     road = 2.2 * 100.0 / np.maximum(v - 40.0, 1.0)
-    assert not calibrate_fog.edges(road)[45:].any()
+    assert not edges(road)[45:].any()
     box = (u > 60) & (u < 100) & (v > 50) & (v < 70)
-    found = calibrate_fog.edges(np.where(box, 4.0, road))
+    found = edges(np.where(box, 4.0, road))
     assert found[60, 58:63].all()
     assert not found[58:62, 70:90].any()
 
@@ -130,7 +132,7 @@ def test_a_table_that_makes_no_sense_is_refused_with_its_name(tmp_path: Path, ro
 
 
 def test_no_server_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert calibrate_fog.main(["--carla", "nowhere", "--out", str(tmp_path / "x.json")]) == 2
+    assert main(["--carla", "nowhere", "--out", str(tmp_path / "x.json")]) == 2
     assert "HOST:PORT" in capsys.readouterr().err
 
 
@@ -151,7 +153,7 @@ def test_no_server_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str
 def test_what_cannot_be_measured_is_told_before_anything_is_measured(
     capsys: pytest.CaptureFixture[str], wrong: list[str], told: str
 ) -> None:
-    assert calibrate_fog.main(["--carla", "127.0.0.1:2", "--out", "fog.json", *wrong]) == 2
+    assert main(["--carla", "127.0.0.1:2", "--out", "fog.json", *wrong]) == 2
     errors = capsys.readouterr().err
     assert told in errors
     assert errors.count("\n") == 1

@@ -7,8 +7,12 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
-from simulator.towns.curves import Array, Path, Pose, biarc, joined
-from simulator.towns.xodr.compose import Draft, End, Height, LaneShape, Profile, draped, through
+from simulator.towns.curves import Array, Path, Pose, biarc, joined, through
+from simulator.towns.xodr.compose.connecting import crossing
+from simulator.towns.xodr.compose.draft import Draft, End
+from simulator.towns.xodr.compose.elevation import Height, draped
+from simulator.towns.xodr.compose.profile import LaneShape, Profile
+from simulator.towns.xodr.compose.signs import limit_signs, sign
 from simulator.towns.xodr.records import OpenDrive
 
 LANE_M, SHOULDER_M = 3.3, 0.8
@@ -29,7 +33,7 @@ def compose_fell(name: str, seed: int) -> OpenDrive:
         broad = 7.0 * np.sin(x / 115.0 + phase[0]) * np.cos(y / 125.0 + phase[1])
         return broad + 2.2 * np.sin((x + 1.2 * y) / 75.0 + phase[2])
 
-    draft = Draft(name, height)
+    draft = Draft(name)
     west, east = Pose(-230.0, -10.0, 0.0), Pose(240.0, 20.0, 0.0)
 
     def leave(at: Pose, heading_deg: float) -> Pose:
@@ -65,11 +69,11 @@ def compose_fell(name: str, seed: int) -> OpenDrive:
     for contact, order in (("start", (0, 2, 1)), ("end", (0, 2, 1))):
         ends = [End(roads[k], contact) for k in order]  # type: ignore[arg-type]
         ends.sort(key=lambda end: _outward(draft, end))
-        draft.crossing(ends)
+        crossing(draft, ends)
         # the middle road ends at the T: it has to stop
-        draft.sign(End(roads[1], contact), "206", 3.0)  # type: ignore[arg-type]
+        sign(draft, End(roads[1], contact), "206", 3.0)  # type: ignore[arg-type]
     for road in roads:
-        draft.limit_signs(road, 30.0)
+        limit_signs(draft, road, 30.0)
     return draft.finished()
 
 

@@ -6,8 +6,13 @@ import math
 
 import numpy as np
 
-from simulator.towns.curves import Path, Piece, Pose, joined
-from simulator.towns.xodr.compose import Draft, End, LaneShape, Profile, profile_through, through
+from simulator.towns.curves import Path, Piece, Pose, joined, through
+from simulator.towns.xodr.compose.connecting import connect, crossing
+from simulator.towns.xodr.compose.draft import Draft, End
+from simulator.towns.xodr.compose.elevation import profile_through
+from simulator.towns.xodr.compose.objects import barrier, crosswalk
+from simulator.towns.xodr.compose.profile import LaneShape, Profile
+from simulator.towns.xodr.compose.signs import light_phases, limit_signs, sign
 from simulator.towns.xodr.records import Contact, OpenDrive
 
 LANE_M, MEDIAN_M, SHOULDER_M = 3.6, 1.2, 2.5
@@ -48,8 +53,8 @@ def compose_mere(name: str, seed: int) -> OpenDrive:
         arc = Piece(side.ahead(half), math.pi * radius, 1.0 / radius)
         curve = joined([Piece(start, line), arc, Piece(arc.end, line)])
         curves.append(draft.road(curve, THREE, "motorway", MOTORWAY_KMH))
-        draft.barrier(curves[k])
-        draft.limit_signs(curves[k], 40.0)
+        barrier(draft, curves[k])
+        limit_signs(draft, curves[k], 40.0)
     for k, straight in enumerate(straights):
         straight.join(End(curves[k - 1], "end"), End(curves[k], "start"))
     inner = [straight.terminals() for straight in straights]
@@ -75,7 +80,7 @@ class _Straight:
             draft.road(_line(at.ahead(a), b - a), profile, "motorway", MOTORWAY_KMH) for a, b, profile in kinds
         ]
         for part in self.parts:
-            draft.barrier(part)
+            barrier(draft, part)
         # ramps in their direction of travel: right off, right on, left off, left on
         self.terminal_right = self.at.ahead(0.0, left=-TERMINAL_AT_M)
         self.terminal_left = self.at.ahead(0.0, left=TERMINAL_AT_M)
@@ -113,21 +118,21 @@ class _Straight:
         for k, (a, b, ramp_right, ramp_left) in enumerate(ends):
             junction = draft.junction([end for end in (a, b, ramp_right, ramp_left) if end is not None])
             right, left = tuple(-n for n in THROUGH), THROUGH
-            draft.connect(junction, a, right, b, right, shoulder_m=SHOULDER_M, barrier_m=MEDIAN_M)
-            draft.connect(junction, b, left, a, left, shoulder_m=SHOULDER_M)
+            connect(draft, junction, a, right, b, right, shoulder_m=SHOULDER_M, barrier_m=MEDIAN_M)
+            connect(draft, junction, b, left, a, left, shoulder_m=SHOULDER_M)
             outer = THROUGH[-1]
             if k == 0:
-                draft.connect(junction, a, (-outer,), b, (-AUXILIARY,))
-                draft.connect(junction, b, (AUXILIARY,), a, (outer,))
+                connect(draft, junction, a, (-outer,), b, (-AUXILIARY,))
+                connect(draft, junction, b, (AUXILIARY,), a, (outer,))
             elif k == 3:
-                draft.connect(junction, a, (-AUXILIARY,), b, (-outer,))
-                draft.connect(junction, b, (outer,), a, (AUXILIARY,))
+                connect(draft, junction, a, (-AUXILIARY,), b, (-outer,))
+                connect(draft, junction, b, (outer,), a, (AUXILIARY,))
             elif k == 1:
-                draft.connect(junction, a, (-AUXILIARY,), ramp_right, (-1,), shoulder_m=1.5)  # type: ignore[arg-type]
-                draft.connect(junction, ramp_left, (-1,), a, (AUXILIARY,), shoulder_m=1.5)  # type: ignore[arg-type]
+                connect(draft, junction, a, (-AUXILIARY,), ramp_right, (-1,), shoulder_m=1.5)  # type: ignore[arg-type]
+                connect(draft, junction, ramp_left, (-1,), a, (AUXILIARY,), shoulder_m=1.5)  # type: ignore[arg-type]
             else:
-                draft.connect(junction, ramp_right, (-1,), b, (-AUXILIARY,), shoulder_m=1.5)  # type: ignore[arg-type]
-                draft.connect(junction, b, (AUXILIARY,), ramp_left, (-1,), shoulder_m=1.5)  # type: ignore[arg-type]
+                connect(draft, junction, ramp_right, (-1,), b, (-AUXILIARY,), shoulder_m=1.5)  # type: ignore[arg-type]
+                connect(draft, junction, b, (AUXILIARY,), ramp_left, (-1,), shoulder_m=1.5)  # type: ignore[arg-type]
 
     def terminals(self) -> tuple[End, Pose]:
         """The bridge with the ramps' terminals at both ends; the open end of the local road on the loop's inside."""
@@ -139,11 +144,11 @@ class _Straight:
         z = TERMINAL_M + (BRIDGE_M - TERMINAL_M) * rise * rise * (3.0 - 2.0 * rise)
         # rural: no lamps and houses on the bridge
         road = draft.road(bridge, LOCAL, "rural", LOCAL_KMH, profile_through(s, z))
-        draft.limit_signs(road, 30.0)
+        limit_signs(draft, road, 30.0)
         # outside: the off-ramp, the bridge, the on-ramp, counter-clockwise from the arm that points back
         outside = [End(self.on_right, "start"), End(road, "start"), End(self.off_right, "end")]
-        draft.crossing(outside)
-        draft.sign(End(self.off_right, "end"), "206", 3.0)
+        crossing(draft, outside)
+        sign(draft, End(self.off_right, "end"), "206", 3.0)
         return End(road, "end"), up.ahead(TERMINAL_AT_M)
 
 
@@ -157,15 +162,15 @@ def _local_road(draft: Draft, straights: list[_Straight], inner: list[tuple[End,
     away = np.clip((np.minimum(s, path.length - s) - 20.0) / 90.0, 0.0, 1.0)
     z = TERMINAL_M * (1.0 - away * away * (3.0 - 2.0 * away))
     road = draft.road(path, LOCAL, "town", LOCAL_KMH, profile_through(s, z))
-    draft.limit_signs(road, 30.0)
+    limit_signs(draft, road, 30.0)
     contacts: tuple[Contact, Contact] = ("start", "end")
     for straight, bridge, contact in zip(straights, (bridge_a, bridge_b), contacts):
         onward = End(road, contact)
         ends = [End(straight.off_left, "end"), onward, End(straight.on_left, "start"), bridge]
-        junction = draft.crossing(ends)
-        draft.light_phases(junction, ((onward, bridge), (End(straight.off_left, "end"),)))
+        junction = crossing(draft, ends)
+        light_phases(draft, junction, ((onward, bridge), (End(straight.off_left, "end"),)))
         for crossed in (onward, bridge):
-            draft.crosswalk(crossed)
+            crosswalk(draft, crossed)
 
 
 def _line(start: Pose, length: float) -> Path:

@@ -6,8 +6,12 @@ import math
 
 import numpy as np
 
-from simulator.towns.curves import Path, Piece, Pose, joined
-from simulator.towns.xodr.compose import Draft, End, LaneShape, Profile, through
+from simulator.towns.curves import Path, Piece, Pose, joined, through
+from simulator.towns.xodr.compose.connecting import connect, crossing
+from simulator.towns.xodr.compose.draft import Draft, End
+from simulator.towns.xodr.compose.objects import crosswalk
+from simulator.towns.xodr.compose.profile import LaneShape, Profile
+from simulator.towns.xodr.compose.signs import light_phases, limit_signs, sign
 from simulator.towns.xodr.records import OpenDrive
 
 LANE_M, SIDEWALK_M = 3.5, 2.5
@@ -42,25 +46,25 @@ def compose_ring(name: str, seed: int) -> OpenDrive:
     for k in range(4):
         entry, before, behind = End(spokes[k], "start"), End(circle[k - 1], "end"), End(circle[k], "start")
         junction = draft.junction([entry, before, behind])
-        draft.connect(junction, before, (-1,), behind, (-1,))
-        draft.connect(junction, before, (-1,), entry, (-1,), sidewalk=True)
-        draft.connect(junction, entry, (1,), behind, (-1,), sidewalk=True)
-        draft.sign(entry, "205", 1.0)
-        draft.crosswalk(entry, 9.0)
+        connect(draft, junction, before, (-1,), behind, (-1,))
+        connect(draft, junction, before, (-1,), entry, (-1,), sidewalk=True)
+        connect(draft, junction, entry, (1,), behind, (-1,), sidewalk=True)
+        sign(draft, entry, "205", 1.0)
+        crosswalk(draft, entry, 9.0)
         self_end = End(spokes[k], "end")
         ahead, back = End(streets[k], "start"), End(streets[k - 1], "end")
         # counter-clockwise, seen from above: the street on, the spoke, the street back
         ends = [ahead, self_end, back]
-        corner = draft.crossing(ends)
+        corner = crossing(draft, ends)
         if k % 2 == 0:
-            draft.light_phases(corner, ((ahead, back), (self_end,)))
+            light_phases(draft, corner, ((ahead, back), (self_end,)))
             for end in ends:
-                draft.crosswalk(end)
+                crosswalk(draft, end)
         else:
-            draft.sign(self_end, "206", 5.0)
-            draft.crosswalk(self_end)
+            sign(draft, self_end, "206", 5.0)
+            crosswalk(draft, self_end)
     for road in (*spokes, *streets):
-        draft.limit_signs(road, 22.0)
+        limit_signs(draft, road, 22.0)
     return draft.finished()
 
 

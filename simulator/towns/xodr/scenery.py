@@ -17,7 +17,7 @@ from simulator.render.mesh import MeshBuilder
 from simulator.towns import plots, streetscape
 from simulator.towns.curves import Array
 from simulator.towns.ground import PLOT_CELL_M, Plots
-from simulator.towns.network import TAPER_M
+from simulator.towns.road import TAPER_M
 from simulator.towns.roadways import VERGE_M
 from simulator.towns.scene import Frame, Scene, random_streams
 from simulator.towns.town import Obstacle
