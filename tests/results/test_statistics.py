@@ -75,7 +75,7 @@ def test_percentiles_are_expanded_as_students_t_asks(units: int, tail: float) ->
 
 def test_seeds_are_drawn_within_each_drawn_route_and_shorter_routes_are_not_filled_up() -> None:
     """By hand: the means of the two, 20 and 60, vary by 400, and those of two draws of the first one's seeds by 200."""
-    apart = np.array([[0.0, 40.0]]), np.array([[60.0]])
+    apart = np.array([[0.0, 40.0]]), np.array([[60.0, 60.0, 60.0]])
     drawn = _resampled_means(apart, 20_050, 0)
     assert drawn.shape == (20_050, 1)
     assert drawn.mean() == pytest.approx(40.0, abs=0.5)
@@ -129,6 +129,10 @@ def test_ties_have_exact_p_values() -> None:
     result = paired(dict.fromkeys(untied, 0.0), untied)
     assert result is not None
     assert result.p_wilcoxon == 2 * 3 / 64  # none negative, rank 1 alone, rank 2 alone
+    untied |= {("0", 0): -1.0}
+    result = paired(dict.fromkeys(untied, 0.0), untied)
+    assert result is not None
+    assert result.p_wilcoxon == 2 * 5 / 64  # as before, rank 3 alone, ranks 1 and 2
 
 
 def test_the_same_infractions_in_another_order_are_the_same_score() -> None:

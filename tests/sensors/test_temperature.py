@@ -97,6 +97,7 @@ def test_a_pane_that_stands_takes_less_of_the_sun_and_sees_less_of_the_sky_than_
         level, upright = noon[FIRST_ROW + pane, [LEVEL_K, UPRIGHT_K]] - night[FIRST_ROW + pane, [LEVEL_K, UPRIGHT_K]]
         assert upright == pytest.approx(0.45 * level, rel=0.01)
         assert night[FIRST_ROW + pane, LEVEL_K] < night[FIRST_ROW + pane, UPRIGHT_K]
+        assert night[FIRST_ROW + pane, EMISSIVITY] == pytest.approx(0.89)  # EN 12898
 
 
 def test_the_pattern_is_of_mean_0_and_deviation_1() -> None:
