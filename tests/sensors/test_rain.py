@@ -8,6 +8,7 @@ import carla
 import numpy as np
 import pytest
 
+from sensors.fog import visibility_m
 from sensors.rain import rain_extinction_per_m, rain_mm_h
 from sensors.thermal import Ambient, ThermalCamera, ambient_of
 from sensors.thermal.materials import load_materials
@@ -40,6 +41,11 @@ def test_deposits_of_the_weather_are_puddles_and_without_them_nothing_changes() 
     wet = [ambient_of(carla.WeatherParameters(**{name: 40.0}), 8.0, 0.7).wetness
            for name in ("wetness", "precipitation", "precipitation_deposits")]  # fmt: skip
     assert wet == pytest.approx([0.4] * 3)
+    fogs = [
+        ambient_of(carla.WeatherParameters(fog_density=density), 8.0, 0.7).visibility_m for density in (50.0, 150.0)
+    ]
+    assert fogs == pytest.approx([visibility_m(50.0), visibility_m(100.0)])
+    assert ambient_of(carla.WeatherParameters(fog_density=50.0), 8.0, 0.7, visibility_m=60.0).visibility_m == 60.0
     unset = ambient_of(carla.WeatherParameters.Default, 8.0, 0.7)  # -1 throughout: the map's own weather
     assert (unset.rain_mm_h, unset.wetness, unset.puddles, unset.cloudiness) == (0.0, 0.0, 0.0, 0.0)
     assert unset.visibility_m == ambient_of(carla.WeatherParameters(), 8.0, 0.7).visibility_m
