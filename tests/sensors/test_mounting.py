@@ -59,6 +59,15 @@ def test_pitch_up_moves_the_picture_down_and_roll_turns_it_about_its_middle():
     assert leaned[89, 260] == pytest.approx(89.0 + 100.0 * np.tan(np.radians(4.0)), abs=1.0)
 
 
+def test_a_turn_leaves_the_very_middle_and_what_is_half_outside_is_not_valid():
+    ramp = np.repeat(np.arange(180, dtype=np.float32)[:, None], 320, axis=1)
+    leaned, _ = seen_through(ramp, Mounting(roll_deg=45.0).rotation(0.0), 90.0)
+    assert leaned[89:91, 159:161].mean() == pytest.approx(89.5, abs=0.05)
+    _, valid = seen_through(ramp, Mounting(yaw_deg=0.1).rotation(0.0), 90.0)  # a quarter of a pixel
+    assert valid[1:-1, :-1].all()
+    assert not valid[:, -1].any()
+
+
 def test_drift_comes_and_goes_in_simulation_time():
     mounting = Mounting(drift_deg=0.5, drift_period_s=100.0)
     assert np.allclose(mounting.rotation(0.0), mounting.rotation(100.0))
