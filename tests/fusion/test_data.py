@@ -141,6 +141,13 @@ def test_neighbouring_frames_of_a_recording_stay_on_one_side():
         assert len({f"{index:04d}" in sides for index in range(start, start + 25)}) == 1
 
 
+def test_numbers_of_three_digits_count_no_frames_of_a_recording():
+    """TNO's are scenes of their own."""
+    _, held = split(tuple(Pair(f"{index:03d}", Path("v"), Path("t")) for index in range(100)), 0.2)
+    of_blocks = [sum(start <= int(pair.name) < start + 25 for pair in held) for start in range(0, 100, 25)]
+    assert all(0 < count < 25 for count in of_blocks)
+
+
 def test_reducing_takes_means_of_blocks():
     image = np.arange(7 * 9 * 3, dtype=np.uint8).reshape(7, 9, 3)
     small = reduce(image, 4)
