@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fusion.augment import Disturbance, disturb_thermal, drop_thermal, is_valid
+from fusion.augment import Disturbance, disturb_thermal, drop_thermal, is_valid, next_moment
 
 
 def test_no_disturbance_leaves_the_frame_as_it_is():
@@ -68,6 +68,54 @@ def test_motion_blur_widens_a_point_along_a_line_and_keeps_its_light():
     assert 3 <= rows.size <= 40
     assert max(np.ptp(rows), np.ptp(columns)) >= 3
     assert abs(int(blurred.sum()) - 250) < 40
+
+
+def levels_of(level, how):
+    """Grey levels that a flat frame of this one takes, seed by seed."""
+    flat = np.full((6, 6), level, np.uint8)
+    return [int(disturb_thermal(flat, how, np.random.default_rng(seed))[0, 0]) for seed in range(30)]
+
+
+def test_gain_turns_about_the_middle_grey_and_an_offset_is_a_share_of_all_greys():
+    gain = Disturbance(**{**ALONE, "gain": 0.2})
+    assert set(levels_of(128, gain)) == {128}
+    assert 208 <= min(levels_of(228, gain)) < 215 < 240 < max(levels_of(228, gain)) <= 248
+    offset = levels_of(100, Disturbance(**{**ALONE, "offset": 0.05}))
+    assert 87 <= min(offset) < 92 < 108 < max(offset) <= 113
+
+
+def test_dead_columns_are_columns():
+    how = Disturbance(**{**ALONE, "dead_columns_share": 1.0})
+    dead = disturb_thermal(np.full((20, 90), 90, np.uint8), how, np.random.default_rng(0)) == 0
+    assert 1 <= dead.all(axis=0).sum() <= 3
+    assert dead.sum() == 20 * dead.all(axis=0).sum()
+
+
+def test_a_frame_is_turned_by_no_more_degrees_than_asked():
+    thermal = np.zeros((200, 200), np.uint8)
+    thermal[98:103, 190:195] = 250
+    moved = []
+    for seed in range(20):
+        turned = disturb_thermal(thermal, Disturbance(**{**ALONE, "drift_deg": 2.0}), np.random.default_rng(seed))
+        moved.append(abs(float(np.nonzero(turned > 128)[0].mean()) - 100.0))
+    assert 1.0 < max(moved) <= 92.0 * np.sin(np.radians(2.0)) + 0.6
+
+
+def test_a_moment_later_both_frames_have_moved_alike_by_less_than_a_cell():
+    rng = np.random.default_rng(0)
+    visible, thermal = (
+        rng.integers(60, 200, (60, 90, 3), dtype=np.uint8),
+        rng.integers(60, 200, (60, 90), dtype=np.uint8),
+    )
+    shifts = []
+    for seed in range(12):
+        later, heat, (down, across) = next_moment(visible, thermal, np.random.default_rng(seed))
+        shifts.append((down, across))
+        for before, after in ((visible, later), (thermal, heat)):
+            off = after[: 60 - down, : 90 - across].astype(float) - before[down:, across:]
+            assert np.abs(off).mean() < 8.0
+    assert 0 <= np.min(shifts) <= np.max(shifts) == 7
+    assert any(down != across for down, across in shifts)
 
 
 def test_a_missing_frame_is_all_zero_and_says_so():

@@ -73,6 +73,7 @@ def test_the_ground_around_a_warm_thing_goes_towards_the_thermal_frame_s():
     mean, thermal = night(0.0)
     beside = {level: stronger_contrast(mean, thermal + level, 2, 1.0).luminance[32, 52] for level in (0.0, 0.2)}
     assert beside[0.0] < beside[0.2] < 0.5
+    assert beside[0.2] - beside[0.0] == pytest.approx(0.2 / 2 / 3, abs=0.005)  # half of it, for a third is the thing's
 
 
 def test_what_the_teacher_shows_more_clearly_stays_as_it_is():

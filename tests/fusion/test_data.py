@@ -5,7 +5,18 @@ import numpy as np
 import pytest
 
 from fusion import FusionError
-from fusion.data import Pair, load, load_labels, read_folders, read_pairs, reduce, split
+from fusion.data import (
+    Pair,
+    evenly,
+    grey_bytes,
+    is_coloured,
+    load,
+    load_labels,
+    read_folders,
+    read_pairs,
+    reduce,
+    split,
+)
 from fusion.synthetic import scene, write
 
 
@@ -130,6 +141,13 @@ def test_neighbouring_frames_of_a_recording_stay_on_one_side():
         assert len({f"{index:04d}" in sides for index in range(start, start + 25)}) == 1
 
 
+def test_numbers_of_three_digits_count_no_frames_of_a_recording():
+    """TNO's are scenes of their own."""
+    _, held = split(tuple(Pair(f"{index:03d}", Path("v"), Path("t")) for index in range(100)), 0.2)
+    of_blocks = [sum(start <= int(pair.name) < start + 25 for pair in held) for start in range(0, 100, 25)]
+    assert all(0 < count < 25 for count in of_blocks)
+
+
 def test_reducing_takes_means_of_blocks():
     image = np.arange(7 * 9 * 3, dtype=np.uint8).reshape(7, 9, 3)
     small = reduce(image, 4)
@@ -252,6 +270,35 @@ def test_a_scene_in_another_weather_stays_on_its_side():
     weathers = [[Pair(f"{folder}/{name}", Path("v"), Path("t")) for name in names] for folder in ("night", "fog")]
     held = [{pair.name.split("/")[1] for pair in split(pairs, 0.2)[1]} for pairs in weathers]
     assert held[0] == held[1] != set()
+
+
+def test_a_hundredth_of_the_pixels_at_either_end_does_not_decide_the_stretch(tmp_path):
+    picture(tmp_path / "vi" / "a.png", size=(40, 50))
+    (tmp_path / "ir").mkdir()
+    counts = np.tile(np.linspace(7000.0, 8000.0, 50), (40, 1)).astype(np.uint16)
+    for outlier in (8000, 16000):
+        counts[0, :5] = outlier
+        cv2.imwrite(str(tmp_path / "ir" / "a.png"), counts)
+        thermal = load(read_pairs(tmp_path)[0]).thermal
+        assert abs(int(thermal[20, 25]) - 130) < 4
+
+
+def test_evenly_takes_the_first_and_then_at_equal_distances():
+    assert evenly(range(10), 5) == [0, 2, 4, 6, 8]
+    assert evenly(range(3), 7) == [0, 1, 2]
+
+
+def test_the_luminance_of_rgb_bytes_has_red_first():
+    colours = np.array([[[100, 0, 0], [0, 100, 0], [0, 0, 100]]], np.uint8)
+    assert grey_bytes(colours).tolist() == [[30, 59, 11]]
+
+
+@pytest.mark.parametrize(("apart", "coloured"), [(0, False), (8, False), (14, True)])
+def test_an_image_has_colour_from_a_twentieth_of_its_brightest_value_on(tmp_path, apart, coloured):
+    image = np.repeat(np.linspace(20, 200, 32).astype(np.uint8)[None, :, None], 24, axis=0).repeat(3, axis=2)
+    image[..., 2] += np.uint8(apart)
+    cv2.imwrite(str(tmp_path / "a.png"), image)
+    assert is_coloured(tmp_path / "a.png") == coloured
 
 
 def test_temperatures_as_floats_are_stretched_like_counts(tmp_path):

@@ -29,6 +29,15 @@ def test_a_ramp_has_its_slope_as_spatial_frequency_and_gradient():
     assert metrics.spatial_frequency(ramp) == pytest.approx(3.0)
     assert metrics.average_gradient(ramp) == pytest.approx(3.0 / np.sqrt(2.0))
     assert metrics.standard_deviation(ramp) == pytest.approx(ramp.std())
+    slope = 3.0 * np.arange(30.0)[None, :] + 4.0 * np.arange(20.0)[:, None]
+    assert metrics.spatial_frequency(slope) == pytest.approx(5.0)
+    assert metrics.average_gradient(slope) == pytest.approx(5.0 / np.sqrt(2.0))
+
+
+def test_grey_levels_weigh_red_green_and_blue_as_television_does():
+    colours = np.array([[[100, 0, 0], [0, 100, 0], [0, 0, 100]]], np.uint8)
+    assert metrics.grey(colours) == pytest.approx(np.array([[29.9, 58.7, 11.4]]))
+    assert np.array_equal(metrics.grey(colours[..., 0]), colours[..., 0])
 
 
 def test_mutual_information_with_itself_is_the_entropy(images):
@@ -98,9 +107,44 @@ def test_all_metrics_are_finite_on_ordinary_images(images):
     assert all(np.isfinite(value) for value in values.values())
 
 
+def test_all_metrics_are_the_single_ones_and_sums_over_both_sources(images):
+    visible, thermal = images[0], images[1][::-1]
+    fused = 0.7 * visible + 0.3 * thermal
+    values = metrics.all_metrics(visible, thermal, fused)
+    for name, measure in {
+        "EN": metrics.entropy,
+        "SD": metrics.standard_deviation,
+        "SF": metrics.spatial_frequency,
+        "AG": metrics.average_gradient,
+    }.items():
+        assert values[name] == measure(fused)
+    for name, compare in {
+        "MI": metrics.mutual_information,
+        "SSIM": metrics.structural_similarity,
+        "VIF": metrics.information_fidelity,
+    }.items():
+        assert values[name] == compare(visible, fused) + compare(thermal, fused)
+    for name, judge in {"SCD": metrics.correlations_of_differences, "Qabf": metrics.edge_preservation}.items():
+        assert values[name] == judge(visible, thermal, fused)
+    errors = [10.0 ** (-metrics.peak_signal_to_noise_db(source, fused) / 10.0) for source in (visible, thermal)]
+    assert values["PSNR"] == pytest.approx(-10.0 * np.log10(np.mean(errors)))
+
+
 def test_edges_are_kept_by_the_source_and_lost_by_a_flat_image(images):
     one, other = images
     assert metrics.edge_preservation(one, one, one) > 0.95
     assert metrics.edge_preservation(one, other, np.full_like(one, 90.0)) < 0.01
     blurred = cv2.GaussianBlur(one, (0, 0), 4.0)
     assert metrics.edge_preservation(one, one, blurred) < metrics.edge_preservation(one, one, other)
+
+
+@pytest.mark.parametrize("order", [slice(None), slice(None, None, -1)])
+def test_an_edge_of_half_the_strength_or_a_fifth_of_a_right_angle_aside_is_kept_by_half(order):
+    """Xydeas and Petrovic's constants by hand: sigmoids about 0.5 of the strength and 0.8 of the direction."""
+    step, flat = np.where(np.arange(80) < 40, 50.0, 150.0) * np.ones((60, 1)), np.full((60, 80), 9.0)
+    whole_strength, whole_turn = 0.9994 / (1.0 + np.exp(-7.5)), 0.9879 / (1.0 + np.exp(-4.4))
+    assert metrics.edge_preservation(*[step, flat][order], 0.5 * step) == pytest.approx(0.9994 / 2.0 * whole_turn)
+    along, down = np.arange(400.0)[None, :] * np.ones((400, 1)), np.arange(400.0)[:, None] * np.ones((1, 400))
+    turned = np.cos(np.radians(18.0)) * along + np.sin(np.radians(18.0)) * down
+    kept = metrics.edge_preservation(*[along, np.full_like(along, 9.0)][order], turned)
+    assert kept == pytest.approx(whole_strength * 0.9879 / 2.0, rel=0.01)

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from fusion.losses import charbonnier, edge_loss, evidence_weight, gradient, pixel_loss
+from fusion.losses import charbonnier, edge_loss, evidence_weight, gradient, label_weight, luminance, pixel_loss
 from fusion.statistics import pixel_statistics, pixel_weight
 
 
@@ -50,6 +50,12 @@ def test_the_gradient_of_a_ramp_is_its_slope():
     ramp = torch.arange(8.0).expand(1, 1, 8, 8) * 0.1
     assert torch.allclose(gradient(ramp)[0, 0, 2:-2, 2:-2], torch.full((4, 4), 0.1), atol=1e-6)
     assert torch.allclose(gradient(ramp)[0, 1], torch.zeros(8, 8), atol=1e-6)
+    assert torch.equal(gradient(torch.ones(1, 1, 5, 5)), torch.zeros(1, 2, 5, 5))
+
+
+def test_luminance_weighs_red_green_and_blue_as_television_does():
+    colours = torch.eye(3).reshape(1, 3, 1, 3)
+    assert luminance(colours).flatten().tolist() == pytest.approx([0.299, 0.587, 0.114])
 
 
 def test_the_edge_loss_charges_lost_thermal_edges_and_forgives_stronger_ones():
@@ -62,6 +68,17 @@ def test_the_edge_loss_charges_lost_thermal_edges_and_forgives_stronger_ones():
     assert lost > 0.05
     assert kept == pytest.approx(0.0, abs=1e-3)
     assert inverted == pytest.approx(0.0, abs=1e-3)
+    seen = thermal.expand(1, 3, 8, 8)
+    assert float(edge_loss(visible, seen, torch.full_like(thermal, 0.2), weight)) == pytest.approx(lost, abs=1e-4)
+
+
+def test_an_edge_costs_what_it_is_beyond_the_grain_of_a_night_where_it_weighs():
+    flat, inside = torch.full((1, 3, 8, 8), 0.2), torch.zeros(1, 8, 8)
+    inside[:, 2:-2, 2:-2] = 4.0  # a quarter of the pixels
+    ramps = (torch.arange(8.0).expand(1, 1, 8, 8) * slope for slope in (0.02, 0.08))
+    faint, clear = (float(edge_loss(flat, flat, ramp, inside)) for ramp in ramps)
+    assert faint == 0.0
+    assert clear == pytest.approx(0.08 - 0.03, abs=1e-3)
 
 
 def test_the_twin_is_looked_at_where_the_thermal_frame_shows_something():
@@ -72,3 +89,21 @@ def test_the_twin_is_looked_at_where_the_thermal_frame_shows_something():
     assert float(weight.mean()) == pytest.approx(1.0)
     assert float(weight[0, 45, 42]) > 5.0 * float(weight[0, 5, 5])
     assert torch.equal(evidence_weight(thermal, 0.0), torch.ones(1, 96, 96))
+
+
+def test_the_middle_of_a_wide_thing_is_evidence_too_and_the_hottest_weighs_eleven_times_its_surroundings():
+    wide, hot = torch.full((1, 1, 96, 96), 0.3), torch.zeros(1, 1, 96, 96)
+    wide[..., 38:58, 38:58] = 0.9
+    hot[..., 47:49, 47:49] = 1.0
+    weights = [evidence_weight(thermal, 2.0)[0] for thermal in (wide, hot)]
+    assert float(weights[0][48, 48] / weights[0][5, 5]) > 5.0
+    assert float(weights[1][48, 48] / weights[1][5, 5]) == pytest.approx(11.0)
+
+
+def test_labelled_things_weigh_by_their_gain_and_the_image_as_before():
+    things = torch.zeros(2, 4, 4)
+    things[0, 0, 0] = 1.0
+    weight = label_weight(things, 8.0)
+    assert torch.allclose(weight.mean(dim=(1, 2)), torch.ones(2))
+    assert float(weight[0, 0, 0] / weight[0, 1, 1]) == pytest.approx(9.0)
+    assert torch.equal(weight[1], torch.ones(4, 4))

@@ -20,8 +20,8 @@ from rich.console import Console
 
 from fusion.weights import checksum, locate
 from harness.arms import WITHOUT_THERMAL
-from harness.claim import new_folder, versions_of
-from harness.config import RunConfig
+from harness.claim import claim, new_folder, versions_of
+from harness.config import RunConfig, episodes_of
 from harness.console import line_of, print_summary
 from harness.errors import HarnessError
 from harness.executor import Job, Outcome
@@ -30,9 +30,10 @@ from results import summary
 from results.arms import CONTROLLED
 from results.events import EventKind
 from results.layout import RunFolder
-from results.manifest import write_manifest
+from results.manifest import read_manifest, write_manifest
 from results.record import write_episode
 from results.scores import Failure
+from scenarios.definition import load_scenario
 from tests.harness import tiny
 from tests.results.synthetic import ROUTES, completion, event, manifest, record, tick_cap
 
@@ -236,6 +237,23 @@ def test_resume_finds_the_run_of_which_more_is_asked(tmp_path: Path, monkeypatch
     assert new_folder(options, replace(whole, seeds=(0, 1, 2))) == part
     itself = keep("x-pilot-0", whole)
     assert new_folder(options, whole) == itself  # older, but the very run
+
+
+def test_a_run_that_grows_twice_knows_the_drives_of_both_times_before(tmp_path: Path) -> None:
+    definition, folder = load_scenario("night_fog"), RunFolder(tmp_path)
+    names = [field.name for field in fields(RunConfig) if field.default is MISSING]
+    of_one = {"route_ids": ("1",), "arms": ("rgb",), "seeds": (0,), "metric_version": "leaderboard-2.0"}
+    run = RunConfig(**{**dict.fromkeys(names, "x"), **of_one})
+    more = replace(run, seeds=(0, 1))
+    most = replace(more, arms=("rgb", "fused_10um", "average"))
+    for config in (run, more, most):
+        claim(folder, config, definition, definition.load_routes()[:1], resume=True)
+    held = read_manifest(folder)
+    assert (held.config_hash, held.extended) == (most.hash, (run.hash, more.hash))
+    assert (held.seeds, list(held.arms)) == ((0, 1), ["rgb", "fused_10um", "average"])
+    assert held.droplets == {"fused_10um": {"radius_um": 10.0, "lwir_over_visible": 1.03}}  # averages are in no table
+    assert [spec.name for spec in episodes_of(more)] == ["1-rgb-seed0", "1-rgb-seed1"]
+    assert [spec.arm for spec in episodes_of(most)] == ["rgb", "fused_10um", "average"] * 2  # pairs are complete early
 
 
 def test_a_line_of_a_drive_beyond_bench2drives_cap_tells_what_its_rule_counts(tmp_path: Path) -> None:

@@ -62,6 +62,8 @@ def test_every_coefficient(kind: EventKind, factor: float, summand: float) -> No
 
 def test_version_1_0_knows_no_scenario_timeout_and_no_yielding() -> None:
     events = (event(EventKind.SCENARIO_TIMEOUT), event(EventKind.YIELD_EMERGENCY_VEHICLE))
+    for version, factor in {"leaderboard-1.0": 1.0, "leaderboard-2.0": 0.7, "leaderboard-2.1": 1 / 1.4}.items():
+        assert [infraction_penalty((one,), version) for one in events] == pytest.approx([factor] * 2)
     assert infraction_penalty(events, "leaderboard-1.0") == 1.0
     assert infraction_penalty(events, "leaderboard-2.0") == pytest.approx(0.49)
     assert infraction_penalty(events, "bench2drive") == pytest.approx(0.49)
@@ -72,6 +74,7 @@ def test_driving_slowly_costs_by_version() -> None:
     events = (slow(50.0), slow(0.0))
     assert infraction_penalty(events, "leaderboard-2.0") == pytest.approx(0.85 * 0.7)
     assert infraction_penalty(events, "leaderboard-2.1") == pytest.approx(1 / (1 + 0.2 + 0.4))
+    assert infraction_penalty((*events, RED), "leaderboard-2.1") == pytest.approx(1 / (1 + 0.2 + 0.4 + 0.4))
     assert infraction_penalty(events, "bench2drive") == 1.0
     assert infraction_penalty(events, "leaderboard-1.0") == 1.0
 
@@ -89,6 +92,7 @@ def test_bench2drive_alone_ends_a_drive_with_its_cap_of_ticks(version: str) -> N
 
 def test_outrunning_the_traffic_is_no_reward() -> None:
     assert infraction_penalty((slow(180.0),), "leaderboard-2.0") == 1.0
+    assert infraction_penalty((outside(-5.0),), "leaderboard-2.0") == 1.0
 
 
 @pytest.mark.parametrize("version", METRIC_VERSIONS)
@@ -126,14 +130,14 @@ def test_an_event_without_its_percentage_is_refused_rather_than_ignored() -> Non
 
 def test_completion_is_read_from_the_events() -> None:
     assert completion_of(()) == 0.0
-    assert completion_of((RED, completion(42.5))) == pytest.approx(42.5)
+    assert completion_of((completion(10.0), RED, completion(42.5))) == pytest.approx(42.5)
     assert completion_of((event(EventKind.ROUTE_COMPLETED, percentage=100.0), completion(99.7))) == 100.0
 
 
 def test_status_words_are_the_leaderboards() -> None:
     assert status((), 100.0) == "Perfect"
     assert status((RED,), 100.0) == "Completed"
-    assert status((), 55.0) == "Failed"
+    assert status((), 55.0) == status((), 99.9) == "Failed"
     assert status((event(EventKind.ROUTE_TIMEOUT),), 55.0) == "Failed - Agent timed out"
     assert status((event(EventKind.ROUTE_DEVIATION),), 55.0) == "Failed - Agent deviated from the route"
     assert status((event(EventKind.VEHICLE_BLOCKED),), 55.0) == "Failed - Agent got blocked"
@@ -148,6 +152,8 @@ def test_a_blocked_agent_was_measured_a_crashed_one_was_not() -> None:
     assert not Failure.BLOCKED.is_crash
     assert not Failure.TICK_CAP.is_crash
     assert Failure.AGENT_CRASHED.is_crash
+    assert Failure.AGENT_SETUP.is_crash
+    assert Failure.SENSORS_INVALID.is_crash
     assert Failure.SIMULATION_CRASHED.is_crash
 
 

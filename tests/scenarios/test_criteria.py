@@ -3,6 +3,7 @@
 import dataclasses
 import math
 
+import carla
 import numpy as np
 import pytest
 
@@ -22,7 +23,7 @@ from scenarios.criteria.stop_sign import StopSign
 from scenarios.criteria.time_limits import Blocked, RouteTimeout, ScenarioTimeout
 from scenarios.definition import Limits
 from scenarios.planner import plan
-from tests.scenarios.maps import street, street_in_a_junction
+from tests.scenarios.maps import STREET, street, street_in_a_junction
 
 LANE_Y = 1.75
 RED, GREEN = 0, 2
@@ -81,13 +82,13 @@ def test_one_accident_is_one_collision():
 
 
 def test_the_same_actor_counts_again_after_five_seconds_and_elsewhere():
-    ticks = [tick(t, x, contacts=hit(3, "vehicle.a", x)) for t, x in ((0.0, 80.0), (4.0, 90.0), (5.5, 91.0))]
-    assert len(kinds(Collision(), ticks)) == 2
+    ticks = [tick(t, x, contacts=hit(3, "vehicle.a", x)) for t, x in ((0.0, 80.0), (4.9, 90.0), (5.1, 91.0))]
+    assert [event.time_s for event in judge([Collision()], ticks)] == [0.0, 5.1]
 
 
 def test_two_actors_in_one_place_count_once_and_apart_twice():
-    near = [tick(0.0, 80.0, contacts=hit(3, "vehicle.a", 80.0)), tick(1.0, 83.0, contacts=hit(4, "vehicle.b", 83.0))]
-    apart = [near[0], tick(2.0, 90.0, contacts=hit(4, "vehicle.b", 90.0))]
+    near = [tick(0.0, 80.0, contacts=hit(3, "vehicle.a", 80.0)), tick(1.0, 84.9, contacts=hit(4, "vehicle.b", 84.9))]
+    apart = [near[0], tick(2.0, 85.1, contacts=hit(4, "vehicle.b", 85.1))]
     assert len(kinds(Collision(), near)) == 1
     assert len(kinds(Collision(), apart)) == 2
 
@@ -125,6 +126,8 @@ def test_a_kerb_counts_for_nothing_and_is_remembered_as_a_place():
 def test_who_stands_and_is_hit_is_not_to_blame():
     ticks = [tick(0.0, 80.0, speed=0.0), tick(0.05, 80.0, speed=0.0, contacts=hit(3, "vehicle.a", 80.0))]
     assert kinds(Collision(), ticks) == []
+    creeping = [dataclasses.replace(t, velocity=(0.2, 0.0, 0.0)) for t in ticks]
+    assert kinds(Collision(), creeping) == [EventKind.COLLISION_VEHICLE]
 
 
 def test_an_impact_that_stops_the_ego_at_once_still_counts():
@@ -153,9 +156,28 @@ def test_green_lights_and_stopping_at_the_line_are_fine():
     assert kinds(red_light(), over_the_line_by_a_bonnet) == []
 
 
-def test_the_oncoming_lane_does_not_obey_this_light():
-    back = [tick(i * 0.05, 215.0 - 0.4 * i, -LANE_Y, yaw=180.0, lights=((7, RED),)) for i in range(80)]
+@pytest.mark.parametrize(("x", "runs"), [(203.4, True), (203.6, False)])
+def test_a_light_that_turns_red_behind_the_tail_is_not_run(x, runs):
+    """The tail ends 1 m behind the bumper."""
+    assert bool(kinds(red_light(), [tick(0.0, x, lights=((7, RED),))])) == runs
+
+
+@pytest.mark.parametrize(("x", "runs"), [(188.5, True), (186.5, False)])
+def test_lights_whose_area_is_within_15_m_are_looked_at(x, runs):
+    signs = Signs(lights=(dataclasses.replace(LIGHT, x=x),))
+    over_the_line = [tick(0.0, 202.0, lights=((7, RED),))]
+    assert bool(kinds(RedLight(signs, street(), 2.45), over_the_line)) == runs
+
+
+@pytest.mark.parametrize("y", [-LANE_Y, LANE_Y])
+def test_who_comes_the_other_way_does_not_obey_this_light_on_either_side(y):
+    back = [tick(i * 0.05, 215.0 - 0.4 * i, y, yaw=180.0, lights=((7, RED),)) for i in range(80)]
     assert kinds(red_light(), back) == []
+
+
+def test_the_next_lane_does_not_obey_this_light_though_its_line_reaches_over():
+    beside = [dataclasses.replace(t, location=(t.location[0], 3.7, 0.0)) for t in driving(5.0, start_x=180.0)]
+    assert kinds(red_light(), [dataclasses.replace(t, lights=((7, RED),)) for t in beside]) == []
 
 
 def stop_sign():
@@ -163,7 +185,7 @@ def stop_sign():
 
 
 def test_a_stop_sign_is_run_by_rolling_through():
-    slow = driving(20.0, start_x=185.0, speed=1.5)
+    slow = driving(18.0, start_x=195.0, speed=0.5)
     (event,) = judge([stop_sign()], slow)
     assert event.kind is EventKind.STOP_SIGN
     assert event.details["sign_id"] == 9
@@ -176,8 +198,25 @@ def test_standing_at_the_stop_sign_once_is_enough():
     assert kinds(stop_sign(), ticks) == []
 
 
-def test_the_oncoming_lane_does_not_obey_this_stop_sign():
-    ticks = [tick(i * 0.05, 215.0 - 0.4 * i, -LANE_Y, yaw=180.0) for i in range(80)]
+@pytest.mark.parametrize(("x", "runs"), [(195.0, True), (196.5, False), (201.9, False), (202.5, True)])
+def test_one_has_to_stand_within_4_m_of_the_sign_and_before_its_area_ends(x, runs):
+    """That is 1.2 of its size, which ends at 202.1."""
+    on_the_way = [tick(i * 0.05, 185.0 + 0.4 * i) for i in range(60) if 185.0 + 0.4 * i < x]
+    stand = [tick(10.0 + i * 0.05, x, speed=0.0) for i in range(10)]
+    onward = [tick(11.0 + i * 0.05, x + 0.4 * i) for i in range(40)]
+    assert bool(kinds(stop_sign(), [*on_the_way, *stand, *onward])) == runs
+
+
+def test_standing_at_one_stop_sign_is_no_standing_at_the_next():
+    signs = Signs(stops=(STOP, dataclasses.replace(STOP, sign_id=10, x=230.0)))
+    stand = [tick(2.0 + i * 0.05, 198.0, speed=0.0) for i in range(10)]
+    (event,) = judge([StopSign(signs, street())], [*driving(1.6, 185.0), *stand, *driving(5.0, 198.0)])
+    assert event.details["sign_id"] == 10
+
+
+@pytest.mark.parametrize("y", [-LANE_Y, LANE_Y])
+def test_who_comes_the_other_way_does_not_obey_this_stop_sign_on_either_side(y):
+    ticks = [tick(i * 0.05, 215.0 - 0.4 * i, y, yaw=180.0) for i in range(80)]
     assert kinds(stop_sign(), ticks) == []
 
 
@@ -203,7 +242,7 @@ def test_the_area_of_a_stop_sign_lies_along_the_axes_of_the_world():
 
 def test_driving_on_the_sidewalk_is_told_in_per_cent_of_the_way():
     # Right of the right lane (edge at y = 7.0) by more than half a metre, for a quarter of the way.
-    ticks = [tick(i * 0.05, 50.0 + 0.4 * i, 7.9 if 100 < i <= 225 else 5.25) for i in range(500)]
+    ticks = [tick(i * 0.05, 50.0 + 0.4 * i, 7.6 if 100 < i <= 225 else 5.25) for i in range(500)]
     (event,) = judge([OutsideRouteLanes(route(), street())], ticks)
     assert event.kind is EventKind.OUTSIDE_ROUTE_LANES
     assert event.details["percentage"] == pytest.approx(25.0, abs=1.0)
@@ -213,6 +252,29 @@ def test_driving_on_the_sidewalk_is_told_in_per_cent_of_the_way():
     )
     # Readers of the leaderboard take the metres from the ninth word.
     assert float(event.message.split(" ")[8]) == pytest.approx(50.0, abs=2.0)
+
+
+def test_every_metre_outside_counts_however_fast_one_drives():
+    ticks = [tick(i * 0.05, 50.0 + 2.5 * i, 7.6, speed=50.0) for i in range(81)]
+    (event,) = judge([OutsideRouteLanes(route(), street())], ticks)
+    assert event.details["distance_m"] == pytest.approx(200.0, abs=2.5)
+
+
+def test_parking_lanes_are_lanes():
+    parking = carla.Map("parking", STREET.replace('type="sidewalk"', 'type="parking"'))
+    ticks = [tick(i * 0.05, 50.0 + 0.4 * i, 8.75) for i in range(500)]
+    assert kinds(OutsideRouteLanes(route(), parking), ticks) == []
+
+
+def test_leaving_a_junction_by_an_oncoming_lane_is_the_wrong_way_from_there_on():
+    class Joined:
+        def get_waypoint(self, location, lane_type):
+            part = street_in_a_junction() if location.x < 150.0 else street()
+            return part.get_waypoint(location, lane_type=lane_type)
+
+    ticks = [tick(i * 0.05, 50.0 + 0.4 * i, -LANE_Y) for i in range(500)]
+    (event,) = judge([OutsideRouteLanes(route(), Joined())], ticks)
+    assert event.details["percentage"] == pytest.approx(50.0, abs=1.0)
 
 
 def test_leaving_the_lanes_counts_inside_a_junction_as_well():
@@ -235,6 +297,11 @@ def test_driving_on_the_wrong_side_counts_from_the_centre_line_on():
     ticks = [tick(i * 0.05, 50.0 + 0.4 * i, LANE_Y if i < 250 else -LANE_Y) for i in range(500)]
     (event,) = judge([OutsideRouteLanes(route(), street())], ticks)
     assert event.details["percentage"] == pytest.approx(50.0, abs=1.5)
+    back = [
+        dataclasses.replace(t, location=(t.location[0], LANE_Y, 0.0)) if i >= 375 else t for i, t in enumerate(ticks)
+    ]
+    (event,) = judge([OutsideRouteLanes(route(), street())], back)
+    assert event.details["percentage"] == pytest.approx(25.0, abs=1.5)
 
 
 def test_a_route_is_never_driven_to_more_than_all_of_it():
@@ -250,6 +317,12 @@ def test_the_route_is_complete_near_its_end():
     assert [event.kind for event in events] == [EventKind.ROUTE_COMPLETED, EventKind.ROUTE_COMPLETION]
     assert events[0].location[0] == pytest.approx(249.0, abs=1.0)
     assert events[1].details["percentage"] == 100.0
+
+
+@pytest.mark.parametrize(("aside_m", "complete"), [(9.0, True), (12.0, False)])
+def test_the_end_is_not_reached_from_more_than_ten_metres_away(aside_m, complete):
+    ticks = [tick(i * 0.05, 50.0 + 0.4 * i, LANE_Y + aside_m) for i in range(520)]
+    assert (EventKind.ROUTE_COMPLETED in kinds(RouteCompletion(route()), ticks)) == complete
 
 
 def test_half_the_way_is_half_the_completion():
@@ -273,10 +346,16 @@ def test_leaving_the_route_by_thirty_metres_ends_it():
 
 
 def test_too_much_of_the_way_far_beside_the_route_ends_it():
-    ticks = [tick(i * 0.05, 50.0 + 0.4 * i, LANE_Y + 20.0) for i in range(500)]
+    ticks = [tick(i * 0.05, 50.0 + 0.4 * i, LANE_Y + 15.5) for i in range(500)]
     (event,) = judge([RouteDeviation(route())], ticks)
     assert event.location[0] == pytest.approx(50.0 + 0.3 * 200.0, abs=3.0)
-    assert kinds(RouteDeviation(route()), driving(25.0)) == []
+    nearer = [dataclasses.replace(t, location=(t.location[0], LANE_Y + 14.5, 0.0)) for t in ticks]
+    assert kinds(RouteDeviation(route()), nearer) == []
+
+
+def test_a_short_cut_leaves_the_route():
+    """It is looked for a few points ahead alone."""
+    assert kinds(RouteDeviation(route()), [tick(0.0, 51.0), tick(0.05, 240.0)]) == [EventKind.ROUTE_DEVIATION]
 
 
 def test_standing_still_for_the_limit_is_blocked():
@@ -284,6 +363,7 @@ def test_standing_still_for_the_limit_is_blocked():
     (event,) = judge([Blocked(60.0)], standing)
     assert event.kind is EventKind.VEHICLE_BLOCKED
     assert event.time_s == pytest.approx(60.0, abs=0.1)
+    assert kinds(Blocked(60.0), [dataclasses.replace(t, velocity=(0.2, 0.0, 0.0)) for t in standing]) == []
 
 
 def test_waiting_for_a_scenario_is_not_being_blocked():
@@ -299,6 +379,8 @@ def test_the_time_budget_grows_with_the_way_and_shrinks_with_the_speed_limit():
     (event,) = judge([RouteTimeout(limits)], at_50)
     # 2 s + 0.5 m/s t / (0.1 * 13.9 m/s) = t
     assert event.time_s == pytest.approx(2.0 / (1.0 - 0.5 / (0.1 * 50.0 / 3.6)), abs=0.2)
+    (event,) = judge([RouteTimeout(limits)], creeping)  # no limit is known: 30 km/h
+    assert event.time_s == pytest.approx(2.0 / (1.0 - 0.5 / (0.1 * 30.0 / 3.6)), abs=0.2)
     assert kinds(RouteTimeout(limits), at_10) == []
 
 
@@ -315,6 +397,29 @@ def test_driving_slower_than_the_traffic_is_told_in_per_cent():
     assert event.message == "Average speed is 50.0% of the surrounding traffic's one"
     assert kinds(MinSpeed(route()), driving(60.0, background_mean_speed_mps=8.0)) == []
     assert kinds(MinSpeed(route()), driving(60.0)) == []
+
+
+def slower_stretches(length_m, shares, slow_from=0.5):
+    """(checkpoint, per cent) told of a way of this length, up to each of these shares of it in turn."""
+    of_that_length = dataclasses.replace(route(), distance_m=np.linspace(0.0, length_m, len(route().points)))
+    ticks = [
+        tick(i * 0.05, 80.0, speed=4.0 if share > slow_from else 8.0, background_mean_speed_mps=8.0,
+             route_progress_m=share * length_m)
+        for i, share in enumerate(shares)
+    ]  # fmt: skip
+    return [(e.details["checkpoint"], e.details["percentage"]) for e in judge([MinSpeed(of_that_length)], ticks)]
+
+
+def test_a_long_way_is_judged_in_four_stretches_each_for_itself():
+    whole = np.arange(1, 401) / 400
+    assert slower_stretches(2000.0, whole) == [(3, 50.0), (4, 50.0)]
+    assert slower_stretches(600.0, whole) == [(2, 50.0)]
+
+
+def test_the_last_stretch_is_judged_from_95_per_cent_of_the_way_and_two_seconds_on():
+    assert slower_stretches(200.0, np.linspace(0.1, 0.94, 50), 0.0) == []
+    assert slower_stretches(200.0, np.linspace(0.1, 0.96, 50), 0.0) == [(1, 50.0)]
+    assert slower_stretches(200.0, np.linspace(0.1, 0.96, 39), 0.0) == []
 
 
 def test_stopping_for_a_hazard_costs_no_mean_speed():

@@ -9,7 +9,7 @@ from agents.localisation import GpsFrame
 from agents.plan import RoadOption
 from harness.sensors import mirror_deg
 from scenarios.errors import ScenarioError
-from scenarios.planner import gps_plan, plan
+from scenarios.planner import gps_plan, make_plan, plan
 from scenarios.route_writer import lane_location
 from tests.scenarios.maps import elm02, street
 from tests.scenarios.odd_maps import fork, short_lane, solid_ahead
@@ -118,6 +118,14 @@ def test_places_along_the_route_are_interpolated_and_clamped():
     assert away_m == pytest.approx(3.0, abs=0.1)
 
 
+def test_headings_along_the_route_are_interpolated_the_short_way_round():
+    around_north = [(carla.Transform(carla.Location(float(x)), carla.Rotation(yaw=yaw)), RoadOption.LANEFOLLOW)
+                    for x, yaw in enumerate((350.0, 10.0, 30.0))]  # fmt: skip
+    route = make_plan(around_north)
+    yaws = [route.at(along_m).rotation.yaw % 360.0 for along_m in (0.0, 0.25, 0.75, 1.5, 2.0)]
+    assert yaws == pytest.approx([350.0, 355.0, 5.0, 20.0, 30.0], abs=1e-3)
+
+
 def test_a_gnss_that_is_mirrored_speaks_as_the_plan_does():
     route, twice_deg = between((7, -1, 8), (10, -1, 70)), mirror_deg(elm02())
     assert twice_deg is not None
@@ -150,6 +158,13 @@ def test_the_gps_plan_leads_to_the_same_places():
     for (point, option), (x, y, _), (_, world_option) in zip(gps, route.xyz, route.points):
         assert math.dist(frame.xy(point["lat"], point["lon"]), (x, y)) < 0.02
         assert option == world_option
+
+
+def test_points_less_than_half_a_step_apart_are_one_and_heights_are_told():
+    at = [(0.0, 5.0), (0.25, 5.125), (0.625, 5.25), (1.75, 5.5)]
+    route = make_plan([(carla.Transform(carla.Location(x=x, z=z)), RoadOption.LANEFOLLOW) for x, z in at])
+    assert [(x, z) for x, _, z in route.xyz] == [at[0], at[2], at[3]]
+    assert [point["z"] for point, _ in gps_plan(route, elm02())] == [5.0, 5.25, 5.5]
 
 
 def assert_leads_on(route, most_turn_deg=50.0):
@@ -201,3 +216,11 @@ def test_a_key_point_where_lanes_part_means_the_one_that_leads_on(exit_road, asi
     route = plan(fork(), [(50.0, 1.75, 0.0), (108.0, 1.75 + aside_m, 0.0), (end.x, end.y, 0.0)])
     assert math.dist(route.xyz[-1, :2], (end.x, end.y)) < 1.1
     assert_leads_on(route)
+
+
+@pytest.mark.parametrize(("exit_road", "turn"), [(4, RoadOption.STRAIGHT), (5, RoadOption.RIGHT)])
+def test_a_turn_of_less_than_a_right_angle_is_one_all_the_same(exit_road, turn):
+    """By 57 degrees."""
+    end = fork().get_waypoint_xodr(exit_road, -1, 60.0).transform.location
+    route = plan(fork(), [(50.0, 1.75, 0.0), (end.x, end.y, 0.0)])
+    assert manoeuvres(route) == [RoadOption.LANEFOLLOW, turn, RoadOption.LANEFOLLOW]

@@ -72,6 +72,13 @@ def test_weather_changes_linearly_along_the_route(tmp_path):
     assert weather_at((), 10.0) == {"sun_altitude_angle": 70.0, "cloudiness": 50.0}
 
 
+def test_of_several_weathers_the_nearest_two_count(tmp_path):
+    third = '<weather route_percentage="40" cloudiness="90"/></weathers>'
+    (route,) = parse_routes(write(tmp_path, LEADERBOARD_2.replace("</weathers>", third)))
+    clouds = [weather_at(route.weathers, at)["cloudiness"] for at in (0.0, 20.0, 40.0, 70.0, 100.0)]
+    assert clouds == [10.0, 50.0, 90.0, 60.0, 30.0]
+
+
 def test_what_a_routes_weather_leaves_out_is_as_in_the_leaderboard(tmp_path):
     shorter = LEADERBOARD_2.replace('cloudiness="10" sun_altitude_angle="-20" fog_density="0"', 'precipitation="40"')
     (route,) = parse_routes(write(tmp_path, shorter))
@@ -105,6 +112,13 @@ def test_what_only_one_of_two_weathers_names_is_carlas_own_in_the_other(tmp_path
             r"routes\.xml:4: <weather> has 'cloudyness': did you mean 'cloudiness'\?",
         ),
         ('cloudiness="10"', 'cloudiness="500"', r"routes\.xml:4: cloudiness=500 of <weather> is not within 0 to 100"),
+        ('density="60"', 'density="101"', r"routes\.xml:5: fog_density=101 of <weather> is not within 0 to 100"),
+        ('angle="40"', 'angle="91"', r"routes\.xml:5: sun_altitude_angle=91 of <weather> is not within -90 to 90"),
+        (
+            '<position x="1070.0" y="5386.3" z="370.0"/>',
+            "",
+            r"routes\.xml:2: a route needs at least two points, found 1",
+        ),
         ('id="24"', 'id="路线"', r"routes\.xml:2: route id '路线' has no character that a file name can carry"),
         ('id="24"', f'id="{300 * "x"}"', r"routes\.xml:2: a route's id has 100 characters at most, this one 300"),
         ("routes>", "paths>", r"routes\.xml:1: expected <routes>, found <paths>"),
@@ -146,6 +160,7 @@ def test_parameters_that_are_no_numbers_are_told_with_their_line(tmp_path):
         ('<distance val="40"/>', r"routes\.xml:12: <distance> of Walker_1 has no value"),
         ('<distance value="nan"/>', r"routes\.xml:12: <distance> of Walker_1: 'nan' is not a number"),
         ('<distance value="-4"/>', r"routes\.xml:12: <distance> of Walker_1: -4 must be greater than 0"),
+        ('<distance value="0"/>', r"routes\.xml:12: <distance> of Walker_1: 0 must be greater than 0"),
     ],
 )
 def test_parameters_without_a_usable_value_do_not_become_the_default(tmp_path, parameter, says):

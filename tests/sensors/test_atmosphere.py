@@ -23,7 +23,9 @@ airs = st.builds(
 )
 
 
-@pytest.mark.parametrize(("radius_um", "ratio"), [(3.0, 0.37), (5.0, 0.65), (8.0, 0.93), (10.0, 1.03)])
+@pytest.mark.parametrize(
+    ("radius_um", "ratio"), [(1.0, 0.08), (3.0, 0.37), (5.0, 0.65), (8.0, 0.93), (10.0, 1.03), (15.0, 1.1)]
+)
 def test_lwir_extinction_of_fog_by_droplet_radius(radius_um, ratio):
     assert fog_ratio(radius_um) == pytest.approx(ratio)
 
@@ -51,6 +53,36 @@ def test_thicker_fog_larger_droplets_and_rain_all_take_more(air):
     assert transmission(80.0, replace(air, visibility_m=air.visibility_m * 0.7)) < here
     assert transmission(80.0, replace(air, droplet_radius_um=min(air.droplet_radius_um + 1.0, 15.0))) <= here
     assert transmission(80.0, replace(air, rain_mm_h=air.rain_mm_h + 5.0)) < here
+
+
+def test_what_fog_and_rain_take_by_hand():
+    """0.65 x 3.912 / 60 per m of fog; 0.365 x 5^0.63 per km of rain; the haze of a clear night is the air's."""
+    dry = Ambient(relative_humidity=0.5)
+    alone = transmission(50.0, dry)
+    assert alone == clear_air_transmission(50.0, dry.air_temperature_c, 0.5)
+    fog, rain = (transmission(50.0, replace(dry, **change)) for change in ({"visibility_m": 60.0}, {"rain_mm_h": 5.0}))
+    assert fog / alone == pytest.approx(np.exp(-50.0 * 0.65 * 3.912 / 60.0))
+    assert rain / alone == pytest.approx(np.exp(-50.0 * 0.365e-3 * 5.0**0.63))
+
+
+def test_the_sky_is_seen_through_100_m_of_fog_and_2_km_of_rain():
+    assert sky_clearness(1.0, Ambient(visibility_m=600.0)) == pytest.approx(np.exp(-100.0 * 0.65 * 3.912 / 600.0))
+    assert sky_clearness(1.0, Ambient(rain_mm_h=5.0)) == pytest.approx(np.exp(-2.0 * 0.365 * 5.0**0.63))
+
+
+def test_wet_bulbs_are_those_of_stull_and_never_above_the_air():
+    """His own example: 13.7 C at 20 C and 50 %."""
+    assert Ambient(air_temperature_c=20.0, relative_humidity=0.5).wet_bulb_k - 273.15 == pytest.approx(13.7, abs=0.05)
+    for celsius in (-20.0, -5.0, 10.0, 35.0):
+        soaked = Ambient(air_temperature_c=celsius, relative_humidity=1.0)
+        assert soaked.air_k - 1.0 < soaked.wet_bulb_k <= soaked.air_k
+
+
+def test_clouds_close_84_per_cent_of_what_the_sky_lacks_and_damp_heat_all_of_its_window():
+    clear, covered = (Ambient(cloudiness=cloudiness) for cloudiness in (0.0, 100.0))
+    assert covered.air_k - covered.sky_k == pytest.approx(0.16 * (clear.air_k - clear.sky_k))
+    assert covered.sky_deficit == pytest.approx(0.16 * clear.sky_deficit)
+    assert Ambient(air_temperature_c=45.0, relative_humidity=1.0).window_transmission == 0.0
 
 
 def test_fog_hides_the_cold_sky_and_the_horizon_hides_it_too():

@@ -16,7 +16,9 @@ def test_density_and_visibility_are_inverse(density):
 
 def test_ends_of_the_slider():
     assert fog.visibility_m(0.0) == 20_000.0
+    assert fog.visibility_m(50.0) == pytest.approx(math.sqrt(2000.0 * 15.0))
     assert fog.visibility_m(100.0) == pytest.approx(15.0)
+    assert fog.fog_density(5.0) == 100.0
     assert fog.fog_density(20_000.0) == 0.0
 
 

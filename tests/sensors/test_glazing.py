@@ -33,6 +33,14 @@ def test_a_heated_room_warms_its_pane_and_a_clear_sky_cools_it() -> None:
     assert glass_k(PANES[LIT], CLEAR, 0.0, 0.0) - CLEAR.air_k == pytest.approx(2.8, abs=0.15)
 
 
+def test_fog_keeps_a_pane_from_the_sky_and_a_clear_noon_warms_it() -> None:
+    """120 W/m2 less a tenth against a film of 9.5 and radiation of 4.1; fog of 200 m leaves a tenth of the sky."""
+    clear, fog = (CLEAR.air_k - glass_k(PANES[PARKED], replace(CLEAR, visibility_m=v), 0.0, 1.0) for v in (2e4, 200.0))
+    assert fog == pytest.approx(0.1 * clear)
+    noon = glass_k(PANES[PARKED], CLEAR, 1.0, 0.0) - CLEAR.air_k
+    assert noon == pytest.approx(108.0 / (5.7 + 3.8 + 4.1), rel=0.01)
+
+
 def test_in_summer_glass_is_as_warm_as_the_air_for_rooms_are_not_cooled() -> None:
     summer = replace(OVERCAST, air_temperature_c=30.0)
     assert glass_k(PANES[LIT], summer, 0.0, 0.0) == pytest.approx(summer.air_k)

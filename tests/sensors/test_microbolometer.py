@@ -62,6 +62,57 @@ def test_columns_stand_out_and_drift_between_shutter_events():
     assert np.abs(later - first).max() > 0.02
 
 
+def pattern(camera: Microbolometer, time_s: float) -> np.ndarray:
+    """(H, W) mK of a noiseless detector before a flat scene."""
+    kelvin = camera.kelvin(camera.expose(flat(300.0), 0, time_s)).astype(np.float64)
+    return (kelvin - kelvin.mean()) * 1e3
+
+
+def test_columns_rows_and_pixels_have_the_fixed_pattern_that_was_set():
+    fixed = {"column_mk": 80.0, "row_mk": 50.0, "pixel_mk": 30.0, "drift": 0.0}
+    seen = pattern(Microbolometer(Detector(netd_mk=0.0, **(CLEAN | fixed)), LONG_WAVE, SHAPE), 1.0)
+    columns, rows = seen.mean(axis=0), seen.mean(axis=1)
+    assert columns.std() == pytest.approx(80.0, rel=0.2)
+    assert rows.std() == pytest.approx(50.0, rel=0.2)
+    assert (seen - columns - rows[:, None]).std() == pytest.approx(30.0, rel=0.1)
+
+
+@pytest.mark.parametrize("name", ["column_mk", "row_mk"])
+def test_a_shutter_event_takes_the_drift_away_and_leaves_another_pattern(name):
+    drifting = CLEAN | {name: 50.0, "drift": 3.0, "shutter_interval_s": 20.0, "shutter_freeze_s": 0.5}
+    camera = Microbolometer(Detector(netd_mk=0.0, **drifting), LONG_WAVE, SHAPE, seed=5)
+    event = next(
+        i for i in range(1, 800) if camera.shutter_closed(0.05 * i) and not camera.shutter_closed(0.05 * i - 0.05)
+    )
+    before, after, later = (pattern(camera, 0.05 * i).ravel() for i in (event - 1, event, event + 399))
+    assert before.std() == pytest.approx(50.0 * np.sqrt(10.0), rel=0.25)
+    assert after.std() == pytest.approx(50.0, rel=0.25)
+    assert later.std() == pytest.approx(50.0 * np.sqrt(10.0), rel=0.25)
+    assert abs(np.corrcoef(before, later)[0, 1]) < 0.5
+
+
+def test_dead_pixels_show_what_their_neighbour_sees():
+    ramp = np.tile(LONG_WAVE.radiance(np.linspace(280.0, 320.0, SHAPE[1])).astype(np.float32), (SHAPE[0], 1))
+    perfect, flawed = (
+        Microbolometer(Detector(netd_mk=0.0, **(CLEAN | {"dead_share": share})), LONG_WAVE, SHAPE).expose(ramp, 0, 0.0)
+        for share in (0.0, 0.02)
+    )
+    dead = perfect != flawed
+    assert dead.mean() == pytest.approx(0.02, rel=0.4)
+    assert dead[:, :2].sum() < dead.sum()
+    off = np.abs(flawed.astype(int) - perfect)[dead]
+    step = np.diff(perfect[0].astype(int))
+    assert off.min() >= step.min()
+    assert off.max() <= 3 * step.max()
+
+
+def test_cameras_do_not_shut_together():
+    detector = Detector(shutter_interval_s=20.0, shutter_freeze_s=0.5)
+    cameras = [Microbolometer(detector, LONG_WAVE, (8, 8), seed=seed) for seed in range(4)]
+    closed = [next(i for i in range(400) if camera.shutter_closed(0.05 * i)) for camera in cameras]
+    assert len(set(closed)) == 4
+
+
 def test_the_shutter_closes_for_its_time_once_per_interval():
     camera = Microbolometer(Detector(shutter_interval_s=20.0, shutter_freeze_s=0.5), LONG_WAVE, SHAPE, seed=5)
     closed = np.array([camera.shutter_closed(0.05 * i) for i in range(400)])

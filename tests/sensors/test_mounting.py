@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import carla
 import numpy as np
 import pytest
 
@@ -58,10 +59,39 @@ def test_pitch_up_moves_the_picture_down_and_roll_turns_it_about_its_middle():
     assert leaned[89, 260] == pytest.approx(89.0 + 100.0 * np.tan(np.radians(4.0)), abs=1.0)
 
 
+def test_a_turn_leaves_the_very_middle_and_what_is_half_outside_is_not_valid():
+    ramp = np.repeat(np.arange(180, dtype=np.float32)[:, None], 320, axis=1)
+    leaned, _ = seen_through(ramp, Mounting(roll_deg=45.0).rotation(0.0), 90.0)
+    assert leaned[89:91, 159:161].mean() == pytest.approx(89.5, abs=0.05)
+    _, valid = seen_through(ramp, Mounting(yaw_deg=0.1).rotation(0.0), 90.0)  # a quarter of a pixel
+    assert valid[1:-1, :-1].all()
+    assert not valid[:, -1].any()
+
+
 def test_drift_comes_and_goes_in_simulation_time():
     mounting = Mounting(drift_deg=0.5, drift_period_s=100.0)
     assert np.allclose(mounting.rotation(0.0), mounting.rotation(100.0))
     assert np.degrees(np.arctan2(*mounting.rotation(25.0)[1::-1, 0])) == pytest.approx(0.5, abs=1e-6)
+    assert np.degrees(np.arcsin(mounting.rotation(25.0)[2, 0])) == pytest.approx(0.5 * np.sin(np.radians(150.0)))
+
+
+def test_a_mounting_turns_as_carla_does():
+    there = carla.Transform(carla.Location(), carla.Rotation(yaw=20.0, pitch=-7.0, roll=11.0)).get_matrix()
+    assert Mounting(yaw_deg=20.0, pitch_deg=-7.0, roll_deg=11.0).rotation(0.0) == pytest.approx(
+        np.array(there)[:3, :3], abs=1e-6
+    )
+
+
+def test_a_camera_that_looks_backwards_is_refused():
+    with pytest.raises(ValueError, match="yaw_deg must lie within 45 degrees"):
+        Mounting(yaw_deg=60.0)
+
+
+def test_what_an_askew_camera_cannot_know_repeats_its_border():
+    ramp = np.repeat(np.arange(320, dtype=np.float32)[None], 180, axis=0)
+    turned, valid = seen_through(ramp + 100.0, Mounting(yaw_deg=5.0).rotation(0.0), 90.0)
+    assert (turned[:, -8:] == 419.0).all()
+    assert not valid[:, -8:].any()
 
 
 def test_a_late_camera_shows_the_car_where_it_was():

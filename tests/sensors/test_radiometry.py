@@ -33,3 +33,8 @@ def test_the_table_inverts_itself_and_agrees_with_the_integral():
 def test_a_band_the_wrong_way_round_is_refused():
     with pytest.raises(ValueError, match="14"):
         band(14.0, 8.0)
+
+
+def test_a_band_beyond_the_thermal_infrared_is_refused():
+    with pytest.raises(ValueError, match=r"30 um, got 8\.0\.\.40\.0"):
+        band(8.0, 40.0)

@@ -8,6 +8,7 @@ import carla
 import numpy as np
 import pytest
 
+from sensors.fog import visibility_m
 from sensors.rain import rain_extinction_per_m, rain_mm_h
 from sensors.thermal import Ambient, ThermalCamera, ambient_of
 from sensors.thermal.materials import load_materials
@@ -32,12 +33,20 @@ def test_the_renderer_and_the_thermal_camera_mean_the_same_rain() -> None:
     assert rate == pytest.approx(rain_mm_h(80.0))
     more = daylight(rain).extinction_per_m - daylight(fine).extinction_per_m
     assert more == pytest.approx(rain_extinction_per_m(rate))
-    assert rain_mm_h(100.0) == pytest.approx(40.0)
+    assert [rain_mm_h(slider) for slider in (30.0, 60.0, 100.0)] == pytest.approx([3.6, 14.4, 40.0])
 
 
 def test_deposits_of_the_weather_are_puddles_and_without_them_nothing_changes() -> None:
     assert ambient_of(carla.WeatherParameters(precipitation_deposits=40.0), 8.0, 0.7).puddles == pytest.approx(0.4)
     assert ambient_of(carla.WeatherParameters(wetness=40.0), 8.0, 0.7).puddles == 0.0
+    wet = [ambient_of(carla.WeatherParameters(**{name: 40.0}), 8.0, 0.7).wetness
+           for name in ("wetness", "precipitation", "precipitation_deposits")]  # fmt: skip
+    assert wet == pytest.approx([0.4] * 3)
+    fogs = [
+        ambient_of(carla.WeatherParameters(fog_density=density), 8.0, 0.7).visibility_m for density in (50.0, 150.0)
+    ]
+    assert fogs == pytest.approx([visibility_m(50.0), visibility_m(100.0)])
+    assert ambient_of(carla.WeatherParameters(fog_density=50.0), 8.0, 0.7, visibility_m=60.0).visibility_m == 60.0
     unset = ambient_of(carla.WeatherParameters.Default, 8.0, 0.7)  # -1 throughout: the map's own weather
     assert (unset.rain_mm_h, unset.wetness, unset.puddles, unset.cloudiness) == (0.0, 0.0, 0.0, 0.0)
     assert unset.visibility_m == ambient_of(carla.WeatherParameters(), 8.0, 0.7).visibility_m
