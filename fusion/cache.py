@@ -128,12 +128,12 @@ def write_shard(path: Path, tensors: Mapping[str, Tensor]) -> str:
 
 
 def read_shard(path: Path, sha256: str) -> dict[str, Tensor]:
-    """The tensors of a shard; raises FusionError that names it where it is damaged."""
+    """The tensors of a shard by name, in order; raises FusionError that names it where it is damaged."""
     try:
         data = path.read_bytes()
         if hashlib.sha256(data).hexdigest() != sha256:
             raise FusionError(f"{path} is damaged: its checksum is not the manifest's")
-        return load(data)
+        return dict(sorted(load(data).items()))  # safetensors gives them in another order every time
     except (OSError, SafetensorError) as error:
         raise FusionError(f"{path} cannot be read: {error}") from None
 

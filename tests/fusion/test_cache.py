@@ -57,3 +57,10 @@ def test_a_whole_cache_stays_as_it_is(tmp_path: Path) -> None:
     before = (tmp_path / "manifest.json").stat().st_mtime_ns
     assert cache.forget_damaged() == []
     assert (tmp_path / "manifest.json").stat().st_mtime_ns == before
+
+
+def test_ensembles_come_in_the_order_of_their_names(tmp_path: Path) -> None:
+    names = [f"pair{number:02}" for number in range(30)]
+    samples = {name: torch.zeros((1, 3, 2, 2), dtype=torch.uint8) for name in names}
+    EnsembleCache.create(tmp_path, SETTINGS).append(samples, dict.fromkeys(names, "source"))
+    assert [name for name, _ in EnsembleCache.open(tmp_path).ensembles()] == names
