@@ -39,9 +39,12 @@ class EnsembleCache:
         """A new cache, or the one already begun in this folder with the same settings."""
         if (folder / "manifest.json").exists():
             cache = cls.open(folder)
-            for key, value in settings.items():
-                if cache.settings.get(key) != value:
-                    raise FusionError(f"{folder} was drawn with {key} = {cache.settings.get(key)!r}, not {value!r}")
+            # Those of tiles are only there where tiles are asked for; told from the end, tile comes before its overlap.
+            for key in [*settings, *sorted(cache.settings.keys() - settings.keys(), reverse=True)]:
+                before, now = cache.settings.get(key), settings.get(key)
+                if before != now:
+                    drawn = f"without {key}" if before is None else f"with {key} = {before!r}"
+                    raise FusionError(f"{folder} was drawn {drawn}, not {'without' if now is None else repr(now)}")
             return cache
         make_folder(folder)
         return cls(folder, settings, [])

@@ -9,7 +9,7 @@ thermal frames in colour, is told as a warning.
 import argparse
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,12 +19,14 @@ from rich.table import Table
 
 from fusion import classes, labelled, limits
 from fusion.augment import is_valid
-from fusion.data import Images, Pair, is_coloured, load, load_labels, split
+from fusion.data import BLOCK_DIGITS, BLOCK_FRAMES, Images, Pair, is_coloured, is_in_block, load, load_labels, split
 from fusion.errors import FusionError
 from fusion.layouts import read_folders
 from fusion.progress import bar
 
 SHOWN = 20
+SCALE = 4
+"""Of the ensembles, unless told otherwise."""
 COLOURED = "thermal frames are in colour: where a palette drew them, brightness is not heat"
 SWAPPED = "pairs have a thermal frame in colour and a grey visible one: are the two folders swapped?"
 
@@ -83,22 +85,46 @@ def labels_beside(pair: Pair) -> list[Path]:
     return sorted(path for path in found if path and path not in pair.labels.values())
 
 
+def rule_of(pairs: Sequence[Pair]) -> str:
+    """By which rule `split` holds out some of a folder's pairs, but for what the set itself keeps apart."""
+    if not pairs:
+        return "as a whole"
+    single = sum(not is_in_block(pair.name) for pair in pairs)
+    in_blocks = f"in blocks of {BLOCK_FRAMES} by number"
+    if not single:
+        return in_blocks
+    alone = f"pair by pair: to keep a recording's neighbours together, let names end in {BLOCK_DIGITS} digits or more"
+    return alone if single == len(pairs) else f"{in_blocks}, but {single} of {len(pairs)} {alone}"
+
+
+def bytes_held(height: int, width: int, twin: bool) -> int:
+    """What `fusion.scenes.read_scenes` keeps of a pair: its frames, mean and variance of ensembles at scale 4 as
+    floats, and what the default backbones see, m in 2 bytes per channel and u in 4."""
+    frames = height * width * (7 if twin else 4)
+    rows, columns = height // SCALE, width // SCALE
+    features = ((8, 40), (16, 112))  # stride and channels
+    grids = sum(-(-rows // stride) * -(-columns // stride) * (2 * channels + 4) for stride, channels in features)
+    return frames + rows * columns * 4 * 4 + grids
+
+
 def check(folders: list[Path], held_out: float) -> list[str]:
     """Prints what the folders hold, warns of what is odd, and returns their faults."""
     table = Table()
-    for heading in ("folder", "pairs", "sizes", "with twin", "with labels", "held out"):
+    for heading in ("folder", "pairs", "sizes", "with twin", "with labels", "held out", "memory"):
         table.add_column(heading, justify="left" if heading == "folder" else "right")
-    faults, warnings = [], []
+    faults, warnings, rules = [], [], []
     for folder in folders:
         pairs = read_folders([folder])
         sizes: Counter[str] = Counter()
         odd: dict[str, list[Path]] = {}
+        held_bytes = 0
         with bar(f"reading {folder.name}", len(pairs)) as advance:
             for pair in pairs:
                 found = look(pair)
                 faults += found.faults
                 if found.size:
                     sizes[f"{found.size[1]}x{found.size[0]}"] += 1
+                    held_bytes += bytes_held(*found.size, twin=pair.clear is not None)
                 if found.odd:
                     odd.setdefault(found.odd, []).append(pair.thermal)
                 advance(1)
@@ -107,9 +133,13 @@ def check(folders: list[Path], held_out: float) -> list[str]:
         more = [f"{len(sizes) - 3} others"] if len(sizes) > 3 else []
         twins = sum(pair.clear is not None for pair in pairs)
         with_labels = sum(bool(pair.labels or labels_beside(pair)) for pair in pairs)
-        row = (len(pairs), ", ".join(common + more), twins, with_labels, len(split(pairs, held_out)[1]))
+        memory = f"{held_bytes / 1e6:.0f} MB"
+        row = (len(pairs), ", ".join(common + more), twins, with_labels, len(split(pairs, held_out)[1]), memory)
         table.add_row(str(folder), *map(str, row))
+        rules.append(f"{folder} is held out {rule_of(split(pairs, 0.0)[0])}")
     Console(width=None if sys.stdout.isatty() else 140).print(table)
+    print("memory is what the student's trainer holds of ensembles at scale 4 with the default backbones")
+    print(*rules, sep="\n")
     for warning in warnings:
         print(f"fusion.check: warning: {warning}", file=sys.stderr)
     return faults

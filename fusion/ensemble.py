@@ -51,6 +51,23 @@ def load_teacher(name_or_path: str, steps: int, eta: float, tile: int = 0, overl
     return ConditionalTeacher.load(path, steps, eta, tile, overlap)
 
 
+def scale_for(teacher: str, asked: int | None) -> int:
+    """By which factor frames are reduced before this teacher sees them: as those were that it was trained on."""
+    if teacher.startswith(STUDENT):
+        return 1 if asked is None else asked
+    path = Path(teacher)
+    trained = None
+    if path.is_file():
+        from fusion.teacher.conditional import look_at_teacher
+
+        trained = look_at_teacher(path).scale
+    if asked is None:
+        return 4 if trained is None else trained
+    if trained not in (None, asked):
+        raise FusionError(f"--scale {asked}: {path} was trained at scale {trained}; leave it out")
+    return asked
+
+
 def drawn_as(pairs: Sequence[Pair], cache: EnsembleCache) -> dict[str, str]:
     """Name of every pair that has an ensemble -> the name it was drawn under, in order of the latter.
 
@@ -140,7 +157,10 @@ def main() -> None:
     parser.add_argument("--steps", type=int, help="DDIM steps (default: 3; with a folder of diffusers 25)")
     parser.add_argument("--eta", type=float, default=1.0, help="of DDIM: 0 adds no noise between steps (default: 1.0)")
     parser.add_argument(
-        "--scale", type=int, help="the teacher sees frames reduced by this factor (default: 4; with student:NAME 1)"
+        "--scale",
+        type=int,
+        help="the teacher sees frames reduced by this factor (default: that of its training; where its file does not "
+        "say 4, with student:NAME 1)",
     )
     parser.add_argument(
         "--tile", type=int, default=0, metavar="PX", help="sample frames larger than this in tiles (default: 0, whole)"
@@ -156,8 +176,7 @@ def main() -> None:
         of_student = options.teacher.startswith(STUDENT)
         if options.steps is None:
             options.steps = 25 if Path(options.teacher).is_dir() else 3
-        if options.scale is None:
-            options.scale = 1 if of_student else 4
+        options.scale = scale_for(options.teacher, options.scale)
         limits.check(vars(options), samples=1)
         pairs = read_folders(options.data)
         if 0 < options.limit < len(pairs):

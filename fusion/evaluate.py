@@ -19,9 +19,13 @@ import argparse
 import csv
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from fusion import against_teacher, detection, limits, robustness
 from fusion.backbones import Backbone, load_backbone
@@ -29,7 +33,7 @@ from fusion.cache import EnsembleCache
 from fusion.classes import known_to, read_classes
 from fusion.classes import labels_of as classes_of
 from fusion.compared import fusions
-from fusion.data import Pair, load, read_folders, split
+from fusion.data import Pair, evenly, load, read_folders, split
 from fusion.downstream import detections, segmentations
 from fusion.errors import FusionError
 from fusion.files import make_folder, whole, write_text
@@ -130,11 +134,12 @@ def evaluate(
     if any(value == MOST_PSNR_DB for row in rows for name, value in row.items() if name.startswith("PSNR")):
         text += f"PSNR ends at {MOST_PSNR_DB:g} dB, which frames have that equal what they are compared with.\n"
     if with_curves:
-        images = [load(pair) for pair in pairs[:24]]
-        frames = [(one.visible, one.thermal) for one in images]
+        frames = _frames(evenly(pairs, robustness.PAIRS))
+        runs = [_frames(run) for _, run in groupby(pairs[: robustness.PAIRS], lambda pair: pair.visible.parent)]
         compared = {name: fuse for name, fuse in by.items() if name not in ("visible", "thermal")}
         result["robustness"] = {
-            name: robustness.curves(frames, fuse) for name, fuse in along("robustness", compared.items(), len(compared))
+            name: robustness.curves(frames, runs, fuse)
+            for name, fuse in along("robustness", compared.items(), len(compared))
         }
         robustness.plot(result["robustness"], out / "robustness.png")
     if judge:
@@ -153,6 +158,11 @@ def evaluate(
     return result
 
 
+def _frames(pairs: Iterable[Pair]) -> list[tuple[NDArray[np.uint8], NDArray[np.uint8]]]:
+    """(visible, thermal) of each."""
+    return [(images.visible, images.thermal) for images in map(load, pairs)]
+
+
 def _write_csv(path: Path, rows: Sequence[dict[str, Any]]) -> None:
     names = list(dict.fromkeys(name for row in rows for name in row))
     with whole(path) as partial, partial.open("w", newline="") as file:
@@ -167,7 +177,12 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--weights", nargs="+", default=["sim"], help="shipped names or .safetensors files")
     parser.add_argument("--every", type=int, default=1, metavar="N", help="every n-th pair of each folder (default: 1)")
-    parser.add_argument("--robustness", action="store_true", help="curves over shift, rotation, noise and the like")
+    parser.add_argument(
+        "--robustness",
+        action="store_true",
+        help=f"curves over shift, rotation, noise and dead columns on {robustness.PAIRS} pairs, evenly of all, and "
+        f"over late frames on the first {robustness.PAIRS}",
+    )
     parser.add_argument("--detector", type=Path, help="FastestDet as an ONNX file, for folders with labels")
     parser.add_argument(
         "--segmenter",

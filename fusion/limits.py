@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fusion.errors import FusionError
+from fusion.shape import CELL_PX
 
 LEAST = {
     "accumulate": 1, "batch": 1, "block": 1, "context_px": 0, "count": 1, "crop": 8, "every": 1, "frames": 1,
@@ -38,6 +39,8 @@ def check(options: Mapping[str, Any], **least: int) -> None:
                 raise FusionError(f"{flag} {value}: no folder {value.parent}")
         elif name in least and value < least[name]:
             raise FusionError(f"{flag} is {least[name]} or more, not {value}")
+        elif name == "scale" and CELL_PX % value:  # else the student's trainer would tell, after hours of drawing
+            raise FusionError(f"{flag} must divide the student's cells of {CELL_PX} px, {value} does not")
         elif name in SHARES and not 0.0 <= value <= 1.0:
             raise FusionError(f"{flag} {value} is not between 0 and 1")
         elif name in POSITIVE and not 0.0 < value < math.inf:

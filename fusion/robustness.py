@@ -46,12 +46,17 @@ CURVES: dict[str, tuple[str, tuple[float, ...], Damage]] = {
     "dead columns": ("percent", (0, 1, 2, 5, 10), with_dead_columns),
 }
 DELAYS = (0, 1, 2, 4)
+PAIRS = 24
+"""That curves are drawn over: a fusion is run some thirty times on each."""
 
 
-def curves(pairs: Sequence[tuple[Bytes, Bytes]], fuse: Fuse) -> dict[str, list[tuple[float, float]]]:
+def curves(
+    pairs: Sequence[tuple[Bytes, Bytes]], runs: Sequence[Sequence[tuple[Bytes, Bytes]]], fuse: Fuse
+) -> dict[str, list[tuple[float, float]]]:
     """Kind of damage -> (strength, mean SSIM of the frame fused from damaged heat to that from the undamaged).
 
-    "time offset" takes the thermal frame from so many pairs before: it means something where pairs follow each other.
+    "time offset" is measured on `runs`, each of pairs that follow each other: it takes the thermal frame from so many
+    pairs before.
     """
     whole = [grey(fuse(*pair)) for pair in pairs]
     found: dict[str, list[tuple[float, float]]] = {}
@@ -63,16 +68,15 @@ def curves(pairs: Sequence[tuple[Bytes, Bytes]], fuse: Fuse) -> dict[str, list[t
                 structural_similarity(w, grey(fuse(v, damage(t, strength, rng)))) for (v, t), w in zip(pairs, whole)
             ]
             found[kind].append((float(strength), float(np.mean(kept))))
-    late: list[tuple[float, float]] = []
-    for delay in DELAYS:
-        kept = [
-            structural_similarity(whole[i], grey(fuse(pairs[i][0], pairs[i - delay][1])))
-            for i in range(delay, len(pairs))
-            if pairs[i - delay][1].shape == pairs[i][1].shape
-        ]
-        if kept:
-            late.append((float(delay), float(np.mean(kept))))
-    return found | {"time offset": late}
+    kept_late: dict[int, list[float]] = {delay: [] for delay in DELAYS}
+    for run in runs:
+        for i, (visible, thermal) in enumerate(run):
+            in_time = grey(fuse(visible, thermal))
+            for delay in DELAYS:
+                if i >= delay and run[i - delay][1].shape == thermal.shape:
+                    late = grey(fuse(visible, run[i - delay][1]))
+                    kept_late[delay].append(structural_similarity(in_time, late))
+    return found | {"time offset": [(float(delay), float(np.mean(kept))) for delay, kept in kept_late.items() if kept]}
 
 
 def plot(found: dict[str, dict[str, list[tuple[float, float]]]], path: Path) -> None:

@@ -62,6 +62,7 @@ from fusion.student_recipe import Recipe
 from fusion.training_run import (
     forget_after,
     log,
+    psnr_text,
     refuse_another_run,
     say_first_step,
     say_nothing_is_held_out,
@@ -211,6 +212,8 @@ def train(folders: list[Path], ensembles: Path, out: Path, recipe: Recipe, log_e
         raise FusionError(f"a batch of {recipe.batch} cannot be shared evenly by {processes.count} processes")
     if recipe.missing_share > 0.0 and not recipe.thermal:
         raise FusionError("--missing-share is about thermal frames: with --no-thermal there are none")
+    if recipe.lambda_contrast > 0.0 and recipe.contrast_gain == recipe.contrast_detail == 0.0:
+        raise FusionError("--contrast-gain 0 and --contrast-detail 0 want no contrast: give --lambda-contrast 0 then")
     if recipe.init:
         load_arrays(locate(recipe.init))  # told now, not after all pairs are read
     cache = EnsembleCache.open(ensembles)
@@ -270,7 +273,7 @@ def train(folders: list[Path], ensembles: Path, out: Path, recipe: Recipe, log_e
             if processes.is_first:
                 terms["held_out_psnr_db"] = held_out_psnr(average, shown, scale)
                 log(out / "log.csv", {"step": done, **terms})
-                figures = f"loss {terms['loss']:.4f}  psnr {terms['held_out_psnr_db']:.2f} dB"
+                figures = f"loss {terms['loss']:.4f}  {psnr_text(terms['held_out_psnr_db'], len(shown))}"
                 print(f"{done:6d}  {figures}  {time.monotonic() - started:.0f} s", flush=True)
                 save_checkpoint(out, parts, settings, done)
         elif processes.is_first and step == first:

@@ -5,7 +5,7 @@
 Pairs with a clear twin are learnt by twin restoration, mixed with masked conditional examples made from the clear
 frames alone; pairs without (public sets) by masked conditional diffusion alone, but for those darker than
 --least-mean: a teacher whose clean images are night frames would leave the night as it is. Frames are reduced by
---scale first, and the student's ensembles are drawn at the same scale.
+--scale first, which the teacher's file remembers: the student's ensembles are drawn at the same scale.
 
 Writes teacher.safetensors (moving average), checkpoint.pt, log.csv and sample grids (v | t | samples | target).
 """
@@ -13,6 +13,7 @@ Writes teacher.safetensors (moving average), checkpoint.pt, log.csv and sample g
 import argparse
 import copy
 import math
+import os
 import sys
 import time
 from dataclasses import asdict, dataclass
@@ -34,13 +35,14 @@ from fusion.in_order import in_order
 from fusion.prefetch import batches
 from fusion.recipe import add_options, from_options, option
 from fusion.schedule import follow, learning_rate
-from fusion.teacher.conditional import ConditionalTeacher, check_teacher, save_teacher
+from fusion.teacher.conditional import ConditionalTeacher, look_at_teacher, save_teacher
 from fusion.teacher.diffusion import PREDICTIONS, Diffusion, DiffusionConfig
 from fusion.teacher.network import NetworkConfig, TeacherNetwork
 from fusion.teacher.views import masked_example, twin_example
 from fusion.training_run import (
     forget_after,
     log,
+    psnr_text,
     refuse_another_run,
     say_first_step,
     say_nothing_is_held_out,
@@ -57,14 +59,14 @@ class Recipe:
     batch: int = option(8, "crops per step")
     accumulate: int = option(1, "parts that a batch is computed in, one by one: less memory, the same gradient")
     crop: int = option(64, "side of the crops, in pixels of the reduced frame")
-    scale: int = option(4, "frames are reduced by this factor first")
+    scale: int = option(4, "frames are reduced by this factor first: 1, 2, 4 or 8")
     learning_rate: float = option(5e-4, "highest learning rate, reached after a twentieth of the steps")
     ema: float = option(0.995, "decay per step of the weights' moving average, 0 to 1")
     masked_share: float = option(0.25, "share of masked conditional examples among pairs with a clear twin")
     least_mean: float = option(0.2, "mean in [0, 1] below which a frame without a clear twin is not learnt from")
     prediction: str = option("sample", "what the network predicts: sample, epsilon or v_prediction")
     emphasis: float = option(2.0, "above 1, noisy steps are trained more often")
-    init: str = option("", "teacher to start from, by path; its sizes are taken over")
+    init: str = option("", "teacher to start from, by path; its sizes are taken over, --prediction must be its own")
     channels: str = option("16,32,64,96", "of the U-Net's levels, multiples of 8 separated by commas")
     layers: int = option(1, "of the U-Net per level")
     attention: bool = option(False, "self-attention in the U-Net")
@@ -142,6 +144,11 @@ def _tensors(example: Example, device: str) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(example.visible).to(device), torch.from_numpy(example.thermal).to(device)
 
 
+def _say_what_is_trained_on(training: int, held: int, dark: int, least_mean: float) -> None:
+    left_out = f"; {dark} more, without a clear twin, are darker than --least-mean {least_mean:g}" if dark else ""
+    print(f"training on {training} pairs, {held} held out{left_out}", file=sys.stderr, flush=True)
+
+
 def train(folders: list[Path], out: Path, recipe: Recipe, log_every: int = 200, resume: bool = False,
           stop_after: int | None = None, workers: int = 0) -> TeacherNetwork:  # fmt: skip
     """Trains and returns the averaged network. `stop_after` ends the run early at that step, as a kill would;
@@ -149,16 +156,21 @@ def train(folders: list[Path], out: Path, recipe: Recipe, log_every: int = 200, 
     sizes, schedule = _sizes(recipe.channels), DiffusionConfig(prediction=recipe.prediction, emphasis=recipe.emphasis)
     if recipe.prediction not in PREDICTIONS:
         raise FusionError(f"--prediction is one of {', '.join(PREDICTIONS)}, not '{recipe.prediction}'")
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise FusionError("one process trains a teacher: start it without torchrun; --accumulate saves memory")
     if not resume:
         refuse_another_run(out)
-    if recipe.init:
-        check_teacher(Path(recipe.init))  # told now, not after all pairs are read
+    if recipe.init:  # told now, not after all pairs are read
+        given = look_at_teacher(Path(recipe.init)).prediction
+        if given != recipe.prediction:
+            raise FusionError(f"{recipe.init} predicts {given}, not {recipe.prediction}: give --prediction {given}")
     sides = split(read_folders(folders), recipe.held_out)
     training, held = (
         list(in_order(lambda pair: read_example(pair, recipe.scale), side, "reading pairs")) for side in sides
     )
     if not training:
         raise FusionError("no pair is left for training: all of them are held out")
+    read = len(training)
     training = [one for one in training if one.clear is not None or float(one.visible.mean()) >= recipe.least_mean]
     if not training:
         raise FusionError(f"no frame has a clear twin or a mean of {recipe.least_mean}: lower --least-mean")
@@ -169,6 +181,7 @@ def train(folders: list[Path], out: Path, recipe: Recipe, log_every: int = 200, 
         raise FusionError(
             f"crops of {recipe.crop} px do not fit: the smallest frame has {smallest} px at scale {recipe.scale}"
         )
+    _say_what_is_trained_on(len(training), len(held), read - len(training), recipe.least_mean)
     if not held:
         say_nothing_is_held_out([pair.name for pair in sides[0]], recipe.held_out)
     shown = (held or training)[:: max(len(held or training) // 4, 1)][:4]
@@ -221,13 +234,14 @@ def train(folders: list[Path], out: Path, recipe: Recipe, log_every: int = 200, 
             log(out / "log.csv", row)
             write_image(out / f"samples-{done:06d}.png", sample_grid(teacher, shown, recipe.device))
             save_checkpoint(out, parts, settings, done)
-            figures = f"loss {row['loss']:.4f}  psnr {row['held_out_psnr_db']:.2f} dB"
+            twins = sum(example.clear is not None for example in shown)
+            figures = f"loss {row['loss']:.4f}  {psnr_text(psnr_db, twins)}"
             print(f"{done:6d}  {figures}  {time.monotonic() - started:.0f} s", flush=True)
         elif step == first:
             say_first_step(done, recipe.steps, started)
         if stop_after is not None and done >= stop_after:
             return average
-    save_teacher(average, schedule, out / "teacher.safetensors")
+    save_teacher(average, schedule, out / "teacher.safetensors", recipe.scale)
     return average
 
 

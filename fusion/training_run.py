@@ -41,6 +41,12 @@ def say_nothing_is_held_out(names: list[str], share: float) -> None:
     print(f"no pair is held out: {why}; psnr is that of training pairs", file=sys.stderr, flush=True)
 
 
+def psnr_text(mean_db: float, pairs: int) -> str:
+    """Mean over the few pairs that are measured at every log line; a teacher's without a twin have none."""
+    of = "1 pair" if pairs == 1 else f"{pairs} pairs"
+    return f"psnr {mean_db:.2f} dB ({of})" if pairs else "no psnr: none of the pairs shown has a clear twin"
+
+
 def say_first_step(step: int, steps: int, started: float) -> None:
     """The next sign of life is a log line, which may be long in coming."""
     print(f"{step:6d}  of {steps} steps  {time.monotonic() - started:.1f} s", flush=True)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Coroutine, Sequence
-from contextlib import asynccontextmanager
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Collection, Coroutine, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import Any, TypeVar
 
 from simulator.broadcast import Broadcast, Look
 from simulator.recording.desk import RecordingDesk
@@ -18,6 +18,15 @@ from simulator.world.world import World
 
 DEFAULT_DELTA_S = 0.05
 SUBSCRIBERS_WITHIN_S = 0.5
+AHEAD_S = 0.5
+"""How long an asynchronous world rests at most when spawns have carried it ahead of real time. What it gained beyond
+stays gained: two hundred spawns in a row must not freeze it for ten seconds."""
+FRAME_S = 0.01
+"""Between two steps that spawns ask for, as long as a frame of CARLA's: Traffic Managers get a word in."""
+SEEN_WITHIN_S = 1.0
+"""How long the answer to a spawn waits at most for the step that shows it; clients wait 2 s at least."""
+
+Result = TypeVar("Result")
 
 
 class Clock:
@@ -39,6 +48,9 @@ class Clock:
         self._looking: asyncio.Task[None] | None = None
         """What cameras and range sensors of the last step still make, while the clients go on."""
         self._asynchronous = asyncio.Event()
+        self._early = asyncio.Event()
+        self._unseen: list[asyncio.Future[None]] = []
+        """Of spawns that no step has shown yet."""
         self.failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Gets the exception that ended the simulation."""
         self.apply(world.settings)
@@ -57,13 +69,30 @@ class Clock:
         due_s = loop.time()
         while True:
             await self._asynchronous.wait()
+            self._early.clear()
             async with self._ticking:
                 # asked anew: a client may have made the world synchronous meanwhile, and then the steps are its own
                 if self._connections and self._asynchronous.is_set() and not self._changes.under_way:
                     await self._reported(self._tick())
             now_s = loop.time()
-            due_s = max(due_s + self._delta_s, now_s)
-            await asyncio.sleep(max(0.0, due_s - now_s))
+            due_s = min(max(due_s + self._delta_s, now_s), now_s + max(AHEAD_S, self._delta_s))
+            with suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._early.wait(), max(0.0, due_s - now_s))
+            await asyncio.sleep(max(0.0, min(due_s, now_s + FRAME_S) - loop.time()))
+
+    def seen(self, result: Result) -> Result | Awaitable[Result]:
+        """The answer to a spawn: in an asynchronous world once a step, made at once for it, has told clients of it.
+
+        CARLA's server answers calls for about 1 ms a frame, so its world has mostly stepped when a client makes the
+        next. Scripts count on it: their walkers' AI asks the last snapshot where a walker is, and the first reading of
+        a sensor is there before the world is made synchronous.
+        """
+        if not self._asynchronous.is_set():
+            return result
+        shown: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._unseen.append(shown)
+        self._early.set()
+        return _when(shown, result)
 
     async def tick(self) -> int:
         """One step of the world, told to all listeners; the frame's number.
@@ -95,12 +124,14 @@ class Clock:
     async def _tick(self) -> int:
         world, broadcast, lossy = self._world, self._broadcast, not self._world.settings.synchronous_mode
         await self._looked()
-        if not lossy:
+        if not lossy or self._unseen:
             await self._streams.expected_arrived(SUBSCRIBERS_WITHIN_S)
+        if not lossy:
             await self._streams.caught_up()
             await self._pacing.settled(self._connections)
         broadcast.lights_changed |= world.follow_the_sun()
         self._recordings.before_step(self._delta_s)
+        shown, self._unseen = self._unseen, []
         events = world.step(self._delta_s)
         self._recordings.after_step(world, events)
         broadcast.tell_events(events, lossy)
@@ -113,6 +144,8 @@ class Clock:
         else:
             await self._pacing.pause(self._connections)
         self._streams.publish(WORLD_STREAM, snapshot)
+        for spawn in shown:
+            spawn.set_result(None)
         return events.frame
 
     async def _look(self, images: Sequence[Look], ranges: Sequence[Look]) -> None:
@@ -132,3 +165,8 @@ class Clock:
         if self._looking is not None:
             looking, self._looking = self._looking, None
             await looking
+
+
+async def _when(shown: asyncio.Future[None], result: Result) -> Result:
+    await asyncio.wait([shown], timeout=SEEN_WITHIN_S)
+    return result

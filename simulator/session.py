@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Awaitable, Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -56,6 +56,7 @@ class Session:
         self._pacing, self._changes = TrafficManagerPacing(), EpisodeChanges()
         self.clock = Clock(world, streams, self.broadcast, self.recordings, connections, self._pacing, self._changes)
         self._cameras, self._range_sensors = cameras, range_sensors
+        self._spawned = 0
         self._boxes_of_the_dead: dict[int, BoundingBox] = {}
         self._navigation = Navigation(world.town)
 
@@ -66,7 +67,11 @@ class Session:
         found = METHODS.get(method)
         if found is None:
             raise RpcError(f"server could not find function '{method}' with argument count {len(arguments) + 1}")
-        return self._changes.answer(connection, method, found.answer(self, arguments))
+        spawned = self._spawned
+        answer = found.answer(self, arguments)
+        if self._spawned > spawned and not isinstance(answer, Awaitable):
+            answer = self.clock.seen(answer)
+        return self._changes.answer(connection, method, answer)
 
     def record(self, actor_id: int) -> ActorRecord:
         """An actor as a client sees it: a sensor with where its stream is."""
@@ -92,6 +97,7 @@ class Session:
             raise SpawnError(str(error)) from None
         actor_id = self.world.spawn(description, transform, parent_id, wanted_id, place).id
         self.broadcast.add(actor_id, model)
+        self._spawned += 1
         return self.record(actor_id)
 
     def destroy(self, actor_id: int) -> None:

@@ -30,7 +30,7 @@ class Backbone(Protocol):
 
     @property
     def identity(self) -> str:
-        """Says which network this is: name and checksum of its weights."""
+        """Says which network this is: name, checksum of its weights, and of a user's own what it makes of an image."""
         ...
 
     def to(self, device: "torch.device | str") -> "Backbone": ...
@@ -47,15 +47,17 @@ class FrozenModule:
     features (B, C, h, w) that covers them evenly.
     """
 
-    def __init__(self, name: str, module: nn.Module, stride_px: int) -> None:
+    def __init__(self, name: str, module: nn.Module, stride_px: int, seen: str = "") -> None:
+        """`seen`: digest of what it makes of a known image, where the name does not say how it computes."""
         self.name = name
         self.stride_px = stride_px
         self._module = module.eval().requires_grad_(False)
         self._checksum = weights_checksum(module)
+        self._seen = seen
 
     @property
     def identity(self) -> str:
-        return f"{self.name}-{self._checksum[:16]}"
+        return f"{self.name}-{self._checksum[:16]}" + (f"-{self._seen[:8]}" if self._seen else "")
 
     def to(self, device: "torch.device | str") -> "FrozenModule":
         self._module.to(device)

@@ -2,13 +2,13 @@
 
 import hashlib
 import json
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -86,9 +86,19 @@ class ConditionalTeacher:
         return cls(network, diffusion, steps, eta, hashlib.sha256(path.read_bytes()).hexdigest(), tile, overlap)
 
 
-def check_teacher(path: Path) -> None:
-    """Raises FusionError where the file holds no teacher, without making its network."""
-    _read(path)
+@dataclass(frozen=True)
+class Trained:
+    """What a teacher's file says of it besides its network."""
+
+    prediction: str
+    scale: int | None
+    """Its frames were reduced by this factor; None in files of before, which do not know."""
+
+
+def look_at_teacher(path: Path) -> Trained:
+    """Without making its network. Raises FusionError where the file holds no teacher."""
+    sizes, _ = _read(path)
+    return Trained(DiffusionConfig(**sizes["diffusion"]).prediction, sizes.get("scale"))
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
@@ -101,9 +111,13 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     return json.loads(metadata[KIND]), arrays
 
 
-def save_teacher(network: TeacherNetwork, diffusion: DiffusionConfig, path: Path) -> None:
+def save_teacher(network: TeacherNetwork, diffusion: DiffusionConfig, path: Path, scale: int | None = None) -> None:
+    """`scale`: the factor by which the frames that it was trained on were reduced."""
+    sizes: dict[str, Any] = {"network": network.config.as_dict(), "diffusion": asdict(diffusion)}
+    if scale is not None:
+        sizes["scale"] = scale
     # One entry only: safetensors writes several in no fixed order, and equal weights should be equal files.
-    metadata = {KIND: json.dumps({"network": network.config.as_dict(), "diffusion": asdict(diffusion)}, sort_keys=True)}
+    metadata = {KIND: json.dumps(sizes, sort_keys=True)}
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
     with whole(path) as partial:
-        save_file(tensors, partial, metadata)
+        partial.write_bytes(save(tensors, metadata))  # safetensors' own writer lets nobody else read the file

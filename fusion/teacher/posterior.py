@@ -12,6 +12,10 @@ A Laplace variable is a Gaussian whose variance is exponential with mean 2 b^2 (
     E step    E[1 / variance] = 1 / (b |r|),   E[variance] = b |r| + b^2
     M step    f = (y_0 / r_t^2 + sum of source / (b |r|)) / (1 / r_t^2 + sum of 1 / (b |r|)),
               b^2 = mean of E[variance] / 2
+
+Chroma is what a colour differs by from its luma and so has no luma itself (ITU-R BT.601: the weights of Y sum to 1).
+Solved channel by channel it comes out with some; that is taken off again, or the luma of f would not be the one that
+the M step has weighed the two frames for.
 """
 
 import hashlib
@@ -31,6 +35,8 @@ from fusion.teacher.tiles import in_tiles
 FLOOR = 1e-3
 """Smallest residual and scale, for images in -1..1: a pixel that fits exactly must not weigh infinitely much."""
 FIRST_SCALE = 0.2
+SUFFIXES = (".json", ".safetensors", ".bin")
+"""Of the files that make a model of `diffusers` what it is."""
 
 
 def em_fusion(guess: Tensor, visible: Tensor, thermal: Tensor, prior_variance: float, rounds: int) -> Tensor:
@@ -39,7 +45,7 @@ def em_fusion(guess: Tensor, visible: Tensor, thermal: Tensor, prior_variance: f
     seen, seen_colour = luminance(visible), visible - luminance(visible)
     fused_luma = _map_of(luma, (thermal, seen), prior_variance, rounds)
     fused_colour = _map_of(colour, (seen_colour,), prior_variance, rounds)
-    return fused_luma + fused_colour
+    return fused_luma + fused_colour - luminance(fused_colour)
 
 
 def _map_of(guess: Tensor, sources: tuple[Tensor, ...], prior_variance: float, rounds: int) -> Tensor:
@@ -120,23 +126,36 @@ class PosteriorTeacher:
     def load(
         cls, folder: Path, steps: int = 25, eta: float = 1.0, tile: int = 0, overlap: int = 32
     ) -> "PosteriorTeacher":
-        """From a folder that `DDPMPipeline.save_pretrained` writes (model_index.json, unet/, scheduler/)."""
-        if not (folder / "unet").is_dir() or not (folder / "scheduler").is_dir():
-            raise FusionError(f"{folder} is not a diffusers pipeline: it needs the folders unet and scheduler")
+        """From a folder that `DDPMPipeline.save_pretrained` writes (model_index.json, unet/, scheduler/), or with all
+        files at its root, as older ones have them (google/ddpm-cifar10-32)."""
+        parts = [_part(folder, "unet", "config.json"), _part(folder, "scheduler", "scheduler_config.json")]
         diffusers = load_diffusers()
         try:
-            unet: Any = diffusers.UNet2DModel.from_pretrained(folder / "unet")
-            scheduler: Any = diffusers.DDPMScheduler.from_pretrained(folder / "scheduler")
+            unet: Any = diffusers.UNet2DModel.from_pretrained(parts[0])
+            scheduler: Any = diffusers.DDPMScheduler.from_pretrained(parts[1])
         except (OSError, ValueError, RuntimeError) as error:
             raise FusionError(f"{folder} cannot be loaded by diffusers: {' '.join(str(error).split())[:160]}") from None
         if unet.config.in_channels != 3:
             raise FusionError(
                 f"{folder} holds a model of {unet.config.in_channels} channels, not an unconditional RGB one"
             )
+        if getattr(unet, "class_embedding", None) is not None:
+            raise FusionError(f"{folder} holds a model that is told a class, not an unconditional one")
         digest = hashlib.sha256()
-        for path in sorted((folder / "unet").iterdir()):
+        for path in sorted({path for part in parts for path in part.iterdir() if path.suffix in SUFFIXES}):
             digest.update(path.read_bytes())
         return cls(unet, scheduler, steps, eta, tile=tile, overlap=overlap, checksum=digest.hexdigest())
+
+
+def _part(folder: Path, name: str, file: str) -> Path:
+    if (folder / name).is_dir():
+        return folder / name
+    if (folder / file).is_file():
+        return folder
+    raise FusionError(
+        f"{folder} is not a diffusers pipeline: it needs the folders unet and scheduler, or their files beside each "
+        f"other; there is neither {name} nor {file}"
+    )
 
 
 def _ddim_step(guess: Tensor, image: Tensor, kept: Tensor, kept_before: Tensor, eta: float, noise: Tensor) -> Tensor:

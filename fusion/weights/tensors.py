@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from fusion.files import whole
 from fusion.shape import LANES, StudentConfig
@@ -17,7 +17,7 @@ def save_student(student: Student, path: Path) -> None:
     """Writes the file in one step, so that a reader never sees half of it."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in student.state_dict().items()}
     with whole(path) as partial:
-        save_file(tensors, partial, metadata=metadata_of(student.config))
+        partial.write_bytes(save(tensors, metadata_of(student.config)))  # safetensors' own lets nobody else read it
 
 
 def metadata_of(config: StudentConfig) -> dict[str, str]:

@@ -13,6 +13,7 @@ from simulator.render.templates import TAG_OF_MATERIAL
 from simulator.towns.town import Obstacle, Town
 from simulator.types import BoundingBox, CityObjectLabel, EnvironmentObject, Rotation, Transform, Vector3D
 from simulator.world.actor import Actor, Kind
+from simulator.world.lifecycle import POLE_TAGS
 from simulator.world.light_commands import LightCommands
 from simulator.world.poses import matrix
 
@@ -34,6 +35,8 @@ LAYERS: dict[int, tuple[CityObjectLabel, ...]] = {
 Decals, ground and particles (2, 8, 32) are no objects here.
 """
 ALL_LAYERS = 0xFFFF
+FIXTURES_FROM, PARTS_OF_A_FIXTURE = 1 << 20, 8
+"""Ids of the objects that lights and signs are: beyond those of the mesh, which have 16 bits, by the fixture's row."""
 
 
 @dataclass(frozen=True)
@@ -93,37 +96,59 @@ class LevelObjects(LightCommands):
     _layers: int
     _dark_lamps: frozenset[int]
     """Rows of the street lamps whose poles are hidden."""
+    _fixtures: list[Actor]
+    """Lights and signs that come with the town."""
+    _fixtures_off: set[int]
+    """Rows of those that are not to be seen and not to be run into."""
 
     def show_all_objects(self) -> None:
         """As a new episode begins."""
         self.hidden, self._switched_off, self._layers, self._dark_lamps = (), set(), ALL_LAYERS, frozenset()
+        self._fixtures_off = set()
 
     def get_all_level_BBs(self, tag: CityObjectLabel) -> tuple[BoundingBox, ...]:
         """Of the town's objects and of what is to be seen of all actors, in world axes."""
         boxes = [thing.box for thing in self._shown(tag)]
+        absent = {self._fixtures[row].id for row in self._fixtures_off}
         for actor in self.actors.values():
             labels = actor.semantic_tags
-            if labels and (tag is Tag.ANY or tag in labels):
+            if labels and actor.id not in absent and (tag is Tag.ANY or tag in labels):
                 boxes += self._boxes_in_the_world(actor)
         return tuple(boxes)
 
     def get_environment_objects(self, tag: CityObjectLabel) -> tuple[EnvironmentObject, ...]:
         """Hidden ones too: how else would they be shown again."""
-        return tuple(
+        found = [
             EnvironmentObject(Transform(o.box.location, o.box.rotation), o.box, o.id, o.name, o.tag)
             for o in level_objects(self.town)
             if tag in (o.tag, Tag.ANY)
-        )
+        ]
+        return (*found, *(part for part in self._parts_of_fixtures() if tag in (part.type, Tag.ANY)))
 
     def get_names_of_all_objects(self) -> tuple[str, ...]:
-        return tuple(thing.name for thing in level_objects(self.town))
+        fixtures = tuple(part.name for part in self._parts_of_fixtures())
+        return tuple(thing.name for thing in level_objects(self.town)) + fixtures
 
     def enable_environment_objects(self, object_ids: tuple[int, ...], enabled: bool) -> None:
-        """Ids that do not exist are passed over, as by CARLA's server."""
+        """Ids that do not exist are passed over, as by CARLA's server. A light goes with any of its heads, as there."""
         known = {thing.id for thing in level_objects(self.town)}
         chosen = known.intersection(object_ids)
         self._switched_off = self._switched_off - chosen if enabled else self._switched_off | chosen
+        parts = {part.id for part in self._parts_of_fixtures()}.intersection(object_ids)
+        rows = {(part - FIXTURES_FROM) // PARTS_OF_A_FIXTURE for part in parts}
+        self._fixtures_off = self._fixtures_off - rows if enabled else self._fixtures_off | rows
         self._hide()
+
+    def _parts_of_fixtures(self) -> list[EnvironmentObject]:
+        """Each head of a light, as CARLA's `UObjectRegister::RegisterTrafficLight` lists them, and each sign."""
+        found = []
+        for row, actor in enumerate(self._fixtures):
+            tag = POLE_TAGS[actor.kind]
+            for part, box in enumerate(self._boxes_in_the_world(actor)):
+                part_id = FIXTURES_FROM + PARTS_OF_A_FIXTURE * row + part
+                name = f"{tag.name.title()}_{part_id}"
+                found.append(EnvironmentObject(actor.transform, box, part_id, name, tag))
+        return found
 
     def load_map_layer(self, layers: int) -> None:
         self._layers |= layers
@@ -137,7 +162,7 @@ class LevelObjects(LightCommands):
         tags = {tag for flag, tags in LAYERS.items() if not self._layers & flag for tag in tags}
         unloaded = {thing.id for thing in level_objects(self.town) if thing.tag in tags} if tags else set()
         self.hidden = tuple(sorted(self._switched_off | unloaded))
-        self.obstacles.hide(self.hidden)
+        self.obstacles.hide(self.hidden, sorted(self._fixtures_off))
         self._dark_lamps = self._lamps_of(self.hidden)
 
     def _lamps_of(self, hidden: tuple[int, ...]) -> frozenset[int]:

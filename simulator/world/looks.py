@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,14 +35,26 @@ class _Cast:
     """Of those with bodies."""
 
 
+def _less(view: SceneView, rows: list[int]) -> SceneView:
+    """The view without some of its actors."""
+    left = np.delete(np.arange(len(view.ids)), rows)
+    return replace(
+        view,
+        ids=view.ids[left],
+        models=tuple(view.models[k] for k in left.tolist()),
+        poses=view.poses[left],
+        gait=view.gait[left],
+        lights=view.lights[left],
+        palettes=view.palettes[left],
+    )
+
+
 class Looks(LevelObjects, DebugShapes, BoneCommands):
     """Cameras' side of a world."""
 
     _poses_drawn: set[str]
     """Names of posed walkers since the server's start: whoever draws them keeps their bodies."""
 
-    _fixtures: list[Actor]
-    """Lights and signs that come with the town."""
     _fixture_poses: NDArray[np.float64]
     _palettes: dict[int, NDArray[np.float32]]
     _cast: _Cast | None = None
@@ -59,7 +71,7 @@ class Looks(LevelObjects, DebugShapes, BoneCommands):
         lights[: len(active)] = self._lamp_flags(active, cast)
         lights[len(active) : len(active) + len(self.light_ids)] = 1 << self.signals.states.astype(np.uint32)
         gait[: len(active)] = self.bodies.rows["phase"][active]
-        return SceneView(
+        view = SceneView(
             self.frame,
             self.elapsed_s,
             self.delta_s,
@@ -74,6 +86,7 @@ class Looks(LevelObjects, DebugShapes, BoneCommands):
             self.hidden,
             self.visible_strokes(),
         )
+        return _less(view, [len(active) + row for row in self._fixtures_off]) if self._fixtures_off else view
 
     def _present(self) -> _Cast:
         groups = self.groups()

@@ -35,11 +35,15 @@ class Obstacles:
             _fill(row, (x, y, z + half), (POLE_HALF_M, POLE_HALF_M, half), transform.rotation.yaw)
         self.grid = make_grid(self.boxes)
         self._object_ids = np.array([obstacle.object_id for obstacle in obstacles] + [0] * len(poles), np.int64)
+        self._first_pole = len(obstacles)
         self._heights = self.boxes["z"].copy()
 
-    def hide(self, object_ids: Sequence[int]) -> None:
-        """These objects of the town are not there any more, all others are: nothing touches what is so far below."""
+    def hide(self, object_ids: Sequence[int], poles: Sequence[int] = ()) -> None:
+        """These objects of the town and poles, by their places in the list, are not there any more, all others are:
+        nothing touches what is so far below.
+        """
         gone = np.isin(self._object_ids, object_ids) & (self._object_ids > 0)
+        gone[[self._first_pole + pole for pole in poles]] = True
         self.boxes["z"] = np.where(gone, OUT_OF_THE_WORLD_M, self._heights)
 
     def record(self, index: int) -> ActorRecord:

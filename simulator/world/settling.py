@@ -26,6 +26,9 @@ def finish(bodies, rows, delta_s: float) -> None:
                 mx = my = mz = 0.0
             b.vx, b.vy, b.vz = mx, my, mz
         b.ax, b.ay, b.az = (b.vx - b.last_vx) / delta_s, (b.vy - b.last_vy) / delta_s, (b.vz - b.last_vz) / delta_s
+        if not b.physics and not b.pinned:
+            # nothing pushes it: where a client's last set_transform left it, it did not brake with 20 g
+            b.ax = b.ay = b.az = 0.0
         b.last_vx, b.last_vy, b.last_vz = b.vx, b.vy, b.vz
         b.last_x, b.last_y, b.last_z = b.x, b.y, b.z
         if b.down_s < 0.0:

@@ -79,6 +79,7 @@ def test_the_real_vgg_sees_edges_where_there_are_some():
 
 
 OWN = """
+import torch
 from torch import nn
 
 class Pool(nn.Module):
@@ -87,6 +88,29 @@ class Pool(nn.Module):
 
 def make():
     return Pool()
+
+class Conv(nn.Module):
+    def __init__(self, after=lambda x: x):
+        super().__init__()
+        torch.manual_seed(0)
+        self.conv, self.after = nn.Conv2d(3, 4, 4, stride=4), after
+
+    def forward(self, images):
+        return self.after(self.conv(images))
+
+def conv():
+    return Conv()
+
+def conv_with_relu():
+    return Conv(torch.relu)
+
+def detached():
+    return Conv(torch.detach)
+
+def without_grad():
+    net = Conv()
+    net.forward = torch.no_grad()(net.forward)
+    return net
 
 def broken():
     return nn.Linear(3, 3)
@@ -116,11 +140,21 @@ def test_a_module_of_the_users_own_comes_by_its_entry_point(tmp_path, monkeypatc
         ("my_net:keyless", r"keyless\(\) fails: KeyError: 'weights'"),
         ("my_slip:make", "my_slip cannot be imported: SyntaxError: invalid syntax"),
         ("my_net:number", "gives int, not a torch module"),
+        ("my_net:detached", "my_net:detached' teaches nothing: its features carry no gradient"),
+        ("my_net:without_grad", "my_net:without_grad' teaches nothing: its features carry no gradient"),
         ("no_such_package.nets:make", "cannot be imported"),
     ):
         with pytest.raises(FusionError, match=says) as refusal:
             load_backbone(spec)
         assert "\n" not in str(refusal.value)
+    plain, again, other = (load_backbone(f"my_net:{name}").identity for name in ("conv", "conv", "conv_with_relu"))
+    assert plain == again
+    # One name and the same weights after the file was edited: what it saw before is not what it sees now.
+    monkeypatch.setattr(sys.modules["my_net"], "conv", sys.modules["my_net"].conv_with_relu)
+    edited = load_backbone("my_net:conv").identity
+    assert edited.rpartition("-")[0] == plain.rpartition("-")[0]
+    assert edited != plain
+    assert edited.rpartition("-")[2] == other.rpartition("-")[2]
     sys.modules.pop("my_net")
 
 

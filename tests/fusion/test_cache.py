@@ -36,6 +36,22 @@ def test_a_damaged_shard_is_named_and_drawn_again_into_the_same_cache(tmp_path: 
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
+@pytest.mark.parametrize(
+    ("before", "now", "says"),
+    [
+        ({"tile": 64}, {}, "was drawn with tile = 64, not without"),
+        ({}, {"tile": 64}, "was drawn without tile, not 64"),
+        ({"tile": 64}, {"tile": 32}, "was drawn with tile = 64, not 32"),
+    ],
+)
+def test_a_draw_in_tiles_is_not_gone_on_with_otherwise(tmp_path: Path, before, now, says) -> None:
+    cache = EnsembleCache.create(tmp_path, {**SETTINGS, **before})
+    cache.append(drawn(0), {"pair0": "source"})
+    with pytest.raises(FusionError, match=says):
+        EnsembleCache.create(tmp_path, {**SETTINGS, **now})
+    assert EnsembleCache.create(tmp_path, {**SETTINGS, **before}).sources == cache.sources
+
+
 def test_a_whole_cache_stays_as_it_is(tmp_path: Path) -> None:
     cache = fill(tmp_path)
     before = (tmp_path / "manifest.json").stat().st_mtime_ns

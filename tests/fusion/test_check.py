@@ -1,12 +1,20 @@
+import shutil
 from functools import partial
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from fusion import data
-from fusion.check import check
+from fusion.backbones import DEFAULT, load_backbones
+from fusion.cache import EnsembleCache
+from fusion.check import bytes_held, check
+from fusion.data import Pair
+from fusion.ensemble import source_checksum
+from fusion.scenes import read_scenes
+from fusion.student_recipe import Recipe
 from fusion.synthetic import write
 
 
@@ -44,6 +52,39 @@ def test_labels_of_public_sets_are_read_too_and_every_frame_once(tmp_path: Path,
     assert read == ["0000s", "0001s", "0002s", "0003s"]
     row = [cell.strip() for cell in capsys.readouterr().out.split("│")]
     assert row[row.index("64x48 (4)") :][:3] == ["64x48 (4)", "4", "3"]  # size, with twin, with labels
+
+
+@pytest.mark.parametrize(
+    ("names", "rule"),
+    [
+        (["scenes_00001", "0002"], "in blocks of 25 by number"),
+        (["00001N", "7"], "pair by pair: to keep a recording's neighbours together, let names end in 4 digits or more"),
+        (["0001", "7"], "in blocks of 25 by number, but 1 of 2 pair by pair: to keep"),
+        (["test/0001"], "as a whole"),
+    ],
+)
+def test_a_line_says_how_a_folder_is_held_out(tmp_path: Path, capsys, monkeypatch, names, rule):
+    monkeypatch.setattr("fusion.check.read_folders", lambda _: [Pair(name, Path("v"), Path("t")) for name in names])
+    check([tmp_path], held_out=0.1)
+    lines = capsys.readouterr().out.splitlines()
+    assert any(line.startswith(f"{tmp_path} is held out {rule}") for line in lines)
+
+
+@pytest.mark.parametrize("twin", [True, False])
+def test_the_memory_that_is_told_is_what_the_trainer_holds_of_a_pair(tmp_path: Path, twin):
+    write(tmp_path / "set", count=1, seed=0, width=144, height=100)
+    if not twin:
+        shutil.rmtree(tmp_path / "set" / "clear")
+    settings = {"teacher": "drawn", "samples": 2, "steps": 1, "eta": 1.0, "seed": 0, "scale": 4}
+    cache = EnsembleCache.create(tmp_path / "ensembles", settings)
+    (pair,) = data.read_pairs(tmp_path / "set")
+    drawn = {pair.name: torch.randint(0, 256, (2, 3, 25, 36), dtype=torch.uint8)}
+    cache.append(drawn, {pair.name: source_checksum(pair)})
+    ((scene,), _) = read_scenes([tmp_path / "set"], cache, Recipe(held_out=0.0), load_backbones(DEFAULT))
+    images = (scene.images.visible, scene.images.thermal, scene.images.clear)
+    tensors = (scene.mean, scene.variance, *(tensor for feature in scene.features for tensor in feature))
+    held = sum(array.nbytes for array in (*images, *tensors) if array is not None)
+    assert bytes_held(100, 144, twin) == held
 
 
 def test_thermal_frames_in_colour_are_a_warning_and_swapped_folders_another(run, tmp_path: Path):

@@ -82,6 +82,13 @@ def test_a_frame_that_equals_its_twin_raises_the_mean_of_psnr(tmp_path, monkeypa
         ("haze/vi/00123D.png", "day fog"),
         ("set/vi/rainy_01.png", "rain"),
         ("set/vi/FLIR_00006.png", "unnamed"),
+        ("MSRS/train/vi/00123N.png", "night"),
+        ("set/vi/terrain_today_7.png", "unnamed"),
+        ("light_rain/vi/1.png", "rain"),
+        ("DayFog/vi/1.png", "day fog"),
+        ("nightrain/vi/1.png", "night rain"),
+        ("set/vi/HAZY_1.png", "unnamed"),
+        ("set/vi/HAZE_1.png", "fog"),
     ],
 )
 def test_a_condition_is_told_by_the_names_of_file_and_folder(path, condition):
@@ -286,6 +293,31 @@ def test_damages_are_what_they_say():
     assert (robustness.with_dead_columns(thermal, 10, rng) == 0).all(axis=0).sum() == 10
     assert np.std(robustness.noisy(np.full((200, 200), 128, np.uint8), 5, rng)) == pytest.approx(5.0, rel=0.05)
     assert np.array_equal(robustness.rotated(thermal, 0, rng), thermal)
+
+
+def test_a_late_thermal_frame_is_one_of_its_own_folder():
+    rng = np.random.default_rng(0)
+    one, other = ([(rng.integers(0, 256, (32, 32, 3), np.uint8), heat)] * 3 for heat in
+                  rng.integers(0, 256, (2, 32, 32), np.uint8))  # fmt: skip
+    late = robustness.curves([one[0]], [one, other], average)["time offset"]
+    assert late == [(0.0, pytest.approx(1.0)), (1.0, pytest.approx(1.0)), (2.0, pytest.approx(1.0))]
+    assert robustness.curves([one[0]], [[*one, *other]], average)["time offset"][1][1] < 0.99
+
+
+def test_curves_are_of_all_sets_and_late_frames_of_neighbours(tmp_path, monkeypatch):
+    monkeypatch.setattr("fusion.evaluate.perception", lambda: None)
+    monkeypatch.setattr("fusion.robustness.PAIRS", 4)
+    monkeypatch.setattr("fusion.robustness.plot", lambda *_: None)
+    seen = {}
+    monkeypatch.setattr("fusion.robustness.curves", lambda *given: seen.update(pairs=given[0], runs=given[1]) or {})
+    for name, count in (("a", 3), ("b", 5)):
+        write_twins(tmp_path / name, count=count, seed=0, width=64, height=48)
+    evaluate([tmp_path / "a", tmp_path / "b"], tmp_path / "out", with_curves=True)
+    a, b = ([load(pair).visible for pair in read_pairs(tmp_path / name)] for name in "ab")
+    for one, expected in zip(seen["pairs"], (a[0], a[2], b[1], b[3]), strict=True):
+        assert np.array_equal(one[0], expected)
+    for run, expected in zip(seen["runs"], (a, b[:1]), strict=True):
+        assert np.array_equal([one[0] for one in run], expected)
 
 
 def test_curves_that_cannot_be_drawn_whole_leave_the_file_as_it_was(tmp_path, monkeypatch):

@@ -10,6 +10,9 @@ from fusion.errors import FusionError
 from fusion.files import append, make_folder, whole, write_image, write_text
 from fusion.shape import StudentConfig
 from fusion.student import Student
+from fusion.teacher.conditional import save_teacher
+from fusion.teacher.diffusion import DiffusionConfig
+from fusion.teacher.network import NetworkConfig, TeacherNetwork
 from fusion.weights.tensors import load_student, save_student
 
 
@@ -40,6 +43,14 @@ def test_a_folder_that_is_not_there_is_named_in_one_line(tmp_path: Path) -> None
         with pytest.raises(FusionError, match=r"cannot be (written|made)") as caught:
             write()
         assert "\n" not in str(caught.value)
+
+
+def test_weights_are_as_open_as_other_files(tmp_path: Path) -> None:
+    pytest.importorskip("diffusers")
+    write_text(tmp_path / "recipe.json", "{}")
+    save_student(Student(StudentConfig(fine=8, middle=8, coarse=8)), tmp_path / "student.safetensors")
+    save_teacher(TeacherNetwork(NetworkConfig((8,))), DiffusionConfig(), tmp_path / "teacher.safetensors")
+    assert len({path.stat().st_mode for path in tmp_path.iterdir()}) == 1
 
 
 def test_what_is_written_can_be_read(tmp_path: Path) -> None:

@@ -1,3 +1,4 @@
+import shutil
 from importlib.util import find_spec
 
 import pytest
@@ -66,6 +67,48 @@ def test_a_folder_that_is_no_unconditional_model_is_named(tmp_path, prior):
     (tmp_path / "scheduler").mkdir()
     with pytest.raises(FusionError, match="cannot be loaded by diffusers"):
         PosteriorTeacher.load(tmp_path)
+
+
+def test_the_luma_that_both_frames_agree_on_is_that_of_the_fused_frame():
+    """Whatever the prior guesses of the colours."""
+    rng = torch.Generator().manual_seed(0)
+    guess, visible = (torch.rand((1, 3, 8, 8), generator=rng) * 2.0 - 1.0 for _ in range(2))
+    thermal = torch.rand((1, 1, 8, 8), generator=rng) * 2.0 - 1.0
+    fused = em_fusion(guess, visible, thermal, prior_variance=1.0, rounds=2)
+    grey = [luminance(frame).expand(-1, 3, -1, -1) for frame in (guess, visible)]
+    assert torch.allclose(luminance(fused), luminance(em_fusion(*grey, thermal, 1.0, 2)), atol=1e-5)
+
+
+def test_a_prior_is_known_by_its_schedule_too_and_not_by_what_else_lies_in_its_folder(prior, tmp_path):
+    from diffusers import DDPMScheduler
+
+    identity = PosteriorTeacher.load(prior).identity
+    shutil.copytree(prior, tmp_path / "same")
+    (tmp_path / "same" / "unet" / ".ipynb_checkpoints").mkdir()
+    assert PosteriorTeacher.load(tmp_path / "same").identity == identity
+    DDPMScheduler(100, beta_schedule="squaredcos_cap_v2").save_pretrained(tmp_path / "same" / "scheduler")
+    assert PosteriorTeacher.load(tmp_path / "same").identity != identity
+
+
+def test_a_prior_whose_files_lie_at_the_root_of_its_folder_is_the_same_one(prior, tmp_path):
+    for path in (*prior.glob("*.json"), *prior.glob("*/*")):
+        shutil.copy(path, tmp_path)
+    visible, thermal = torch.full((3, 8, 8), 0.2), torch.full((1, 8, 8), 0.7)
+    samples = [PosteriorTeacher.load(folder, 2).sample(visible, thermal, 1, 0) for folder in (prior, tmp_path)]
+    assert torch.equal(*samples)
+
+
+def test_a_model_that_is_told_a_class_is_refused_in_one_line(prior, tmp_path):
+    from diffusers import UNet2DModel
+
+    blocks = {"down_block_types": ("DownBlock2D",) * 2, "up_block_types": ("UpBlock2D",) * 2}
+    unet = UNet2DModel(
+        16, block_out_channels=(8, 16), layers_per_block=1, norm_num_groups=4, num_class_embeds=10, **blocks
+    )
+    shutil.copytree(prior, tmp_path / "of classes")
+    unet.save_pretrained(tmp_path / "of classes" / "unet")
+    with pytest.raises(FusionError, match="of classes holds a model that is told a class, not an unconditional one"):
+        PosteriorTeacher.load(tmp_path / "of classes")
 
 
 def test_more_steps_than_the_prior_has_are_refused_when_it_is_loaded(prior):

@@ -1,5 +1,6 @@
 import shutil
 import sys
+from contextlib import nullcontext
 from dataclasses import replace
 from importlib.util import find_spec
 
@@ -8,8 +9,9 @@ import pytest
 import torch
 
 from fusion import FusionError, ensemble, train_teacher
+from fusion.data import load, read_pairs
 from fusion.synthetic import write
-from fusion.teacher.conditional import ConditionalTeacher, save_teacher
+from fusion.teacher.conditional import ConditionalTeacher, look_at_teacher, save_teacher
 from fusion.teacher.diffusion import Diffusion, DiffusionConfig
 from fusion.teacher.network import NetworkConfig, TeacherNetwork
 from fusion.teacher.views import block_mask, masked_example
@@ -236,6 +238,52 @@ def test_as_many_steps_as_the_schedule_has_and_no_more(steps):
 def test_a_teacher_to_start_from_is_looked_for_before_a_pair_is_read(tmp_path):
     with pytest.raises(FusionError, match=r"no teacher nowhere\.safetensors"):
         train([tmp_path / "no pairs"], tmp_path / "out", Recipe(init="nowhere.safetensors"))
+
+
+def test_a_teacher_to_start_from_keeps_what_it_predicts(tmp_path):
+    save_teacher(make_network(), DiffusionConfig(prediction="epsilon"), tmp_path / "given.safetensors")
+    recipe = Recipe(init=str(tmp_path / "given.safetensors"))
+    says = r"given\.safetensors predicts epsilon, not sample: give --prediction epsilon"
+    with pytest.raises(FusionError, match=says):
+        train([tmp_path / "no pairs"], tmp_path / "out", recipe)
+    with pytest.raises(FusionError, match="no folder"):
+        train([tmp_path / "no pairs"], tmp_path / "out", replace(recipe, prediction="epsilon"))
+
+
+@pytest.mark.parametrize(
+    ("trained", "asked", "drawn"),
+    [(2, None, 2), (2, 2, 2), (None, None, 4), (None, 8, 8), (2, 4, "--scale 4: .* was trained at scale 2; leave it")],
+)
+def test_an_ensemble_is_drawn_at_its_teachers_scale(tmp_path, trained, asked, drawn):
+    save_teacher(make_network(), DiffusionConfig(), tmp_path / "teacher.safetensors", trained)
+    with pytest.raises(FusionError, match=drawn) if isinstance(drawn, str) else nullcontext():
+        assert ensemble.scale_for(str(tmp_path / "teacher.safetensors"), asked) == drawn
+
+
+@pytest.mark.parametrize("command", [ensemble, train_teacher])
+def test_a_scale_that_the_students_trainer_cannot_take_is_refused_before_anything_is_drawn(monkeypatch, command):
+    words = ["--data", "nowhere", "--out", "nowhere", "--scale", "3"]
+    monkeypatch.setattr(sys, "argv", ["", *words, *(["--teacher", "reference"] if command is ensemble else [])])
+    with pytest.raises(SystemExit, match="--scale must divide the student's cells of 8 px, 3 does not"):
+        command.main()
+
+
+def test_a_teacher_is_not_trained_by_several_processes(tmp_path, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(FusionError, match="one process trains a teacher"):
+        train([tmp_path / "no pairs"], tmp_path / "out", Recipe())
+
+
+def test_what_a_teacher_learns_from_and_is_not_measured_on_is_said(tmp_path, capsys):
+    write(tmp_path / "drawn", count=4, seed=0, width=64, height=48)
+    shutil.rmtree(tmp_path / "drawn" / "clear")
+    means = sorted(float(load(pair).visible.mean()) / 255.0 for pair in read_pairs(tmp_path / "drawn"))
+    recipe = Recipe(steps=1, batch=1, crop=8, channels="8", held_out=0.0, scale=2, least_mean=sum(means[:2]) / 2.0)
+    train([tmp_path / "drawn"], tmp_path / "run", recipe)
+    said = capsys.readouterr()
+    assert "training on 3 pairs, 0 held out; 1 more, without a clear twin, are darker than --least-mean" in said.err
+    assert "no psnr: none of the pairs shown has a clear twin" in said.out
+    assert look_at_teacher(tmp_path / "run" / "teacher.safetensors").scale == 2
 
 
 def test_steps_that_no_draw_can_have_leave_no_folder(tmp_path, monkeypatch):

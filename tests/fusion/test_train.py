@@ -18,11 +18,14 @@ from fusion.data import Pair, load, read_folders, read_pairs, split
 from fusion.ensemble import draw, load_teacher
 from fusion.patches import inside
 from fusion.scenes import read_scenes
+from fusion.shape import StudentConfig
+from fusion.student import Student
 from fusion.student_recipe import Recipe
 from fusion.synthetic import write
 from fusion.teacher.reference import Reference
 from fusion.train import as_tensors, held_out_psnr, main, train
 from fusion.training_run import forget_after, say_nothing_is_held_out
+from fusion.weights.tensors import load_student, save_student
 
 SETTINGS = {"teacher": "reference", "samples": 1, "steps": 1, "eta": 1.0, "seed": 0, "scale": 4}
 SMALL = Recipe(steps=20, batch=2, patch_px=32, held_out=0.0, learning_rate=1e-3, lambda_feat=0.0)
@@ -151,6 +154,28 @@ def test_a_term_that_no_pair_takes_part_in_is_refused(drawn, tmp_path, wrong, cl
     draw(read_pairs(tmp_path / "pairs"), Noisy(), cache)
     with pytest.raises(FusionError, match=says) if says else nullcontext():
         read_scenes([tmp_path / "pairs"], cache, replace(SMALL, **wrong))
+
+
+def test_no_contrast_at_all_cannot_be_wanted(drawn, ensembles, tmp_path):
+    """Its share would be 0 / 0."""
+    recipe = replace(SMALL, lambda_contrast=10.0, contrast_gain=0.0)
+    with pytest.raises(FusionError, match="--contrast-gain 0 and --contrast-detail 0 want no contrast"):
+        train([drawn], ensembles, tmp_path / "run", recipe)
+
+
+def test_a_student_of_other_sizes_is_trained_from_its_own_untrained_weights(drawn, ensembles, tmp_path):
+    own = StudentConfig(fine=8, middle=24, coarse=32, blocks=1)
+    save_student(Student(own), tmp_path / "own.safetensors")
+    train([drawn], ensembles, tmp_path / "run", replace(SMALL, steps=4, init=str(tmp_path / "own.safetensors")))
+    trained = tmp_path / "run" / "student.safetensors"
+    assert load_student(trained).config == own
+    images = load(read_pairs(drawn)[0])
+    assert FusionProxy.from_pretrained(trained)(images.visible, images.thermal).shape == images.visible.shape
+
+
+def test_a_log_line_says_of_how_many_pairs_its_psnr_is(drawn, ensembles, tmp_path, capsys):
+    train([drawn], ensembles, tmp_path / "run", replace(SMALL, steps=1))
+    assert re.search(r"psnr \d+\.\d\d dB \(4 pairs\)", capsys.readouterr().out)
 
 
 def test_an_earlier_student_may_stand_in_the_teachers_place(drawn, tmp_path):

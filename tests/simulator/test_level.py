@@ -13,7 +13,7 @@ import pytest
 from tests.simulator.serving import RunningServer, running_server
 
 Label = carla.CityObjectLabel
-CAR_TAG, VEGETATION_TAG = 14, 9
+CAR_TAG, VEGETATION_TAG, SIGN_TAG = 14, 9, 8
 
 
 @pytest.fixture(scope="module")
@@ -141,6 +141,51 @@ def test_boxes_of_signs_and_lights_surround_what_is_seen_of_them(world: carla.Wo
         assert 0.2 < max(box.extent.x, box.extent.y) < 1.0
         assert 0.8 < box.extent.z < 2.0
         assert box.location.z - box.extent.z == pytest.approx(pole.z, abs=0.2)
+
+
+def test_lights_and_signs_are_objects_of_the_level(world: carla.World) -> None:
+    for tag, kind in ((Label.TrafficLight, "traffic.traffic_light"), (Label.TrafficSigns, "traffic.stop")):
+        objects, boxes = world.get_environment_objects(tag), world.get_level_bbs(tag)
+        assert len(objects) == len(boxes) > 0
+        assert {o.type for o in objects} == {tag}
+        assert {o.id for o in objects} < {o.id for o in world.get_environment_objects(Label.Any)}
+        assert {o.name for o in objects} < set(world.get_names_of_all_objects())
+        for thing in objects:
+            assert min(box.location.distance(thing.bounding_box.location) for box in boxes) < 1e-3
+        for actor in world.get_actors().filter(kind):
+            assert any(o.transform.location.distance(actor.get_location()) < 1e-3 for o in objects)
+
+
+def test_a_sign_that_is_hidden_is_neither_seen_nor_met_by_rays(world: carla.World) -> None:
+    signs = world.get_environment_objects(Label.TrafficSigns)
+    boxes = len(world.get_level_bbs(Label.TrafficSigns))
+    sign = signs[0]
+    top = sign.bounding_box.location.z + sign.bounding_box.extent.z
+    place = sign.transform.location
+    above = carla.Transform(carla.Location(place.x, place.y, top + 3.0), carla.Rotation(pitch=-89.9))
+    eye = Eye(world, "semantic_segmentation", above)
+    seen = eye.look()
+    world.enable_environment_objects({sign.id}, False)
+    hidden = eye.look()
+    assert not np.array_equal(hidden, seen)
+    assert int((hidden[..., 2] == SIGN_TAG).sum()) < int((seen[..., 2] == SIGN_TAG).sum())
+    assert len(world.get_level_bbs(Label.TrafficSigns)) == boxes - 1
+    assert [o.id for o in world.get_environment_objects(Label.TrafficSigns)] == [o.id for o in signs]
+    down = world.cast_ray(above.location, carla.Location(place.x, place.y, place.z - 2.0))
+    assert all(point.label != Label.TrafficSigns and point.label != Label.Poles for point in down)
+    world.enable_environment_objects({sign.id}, True)
+    assert np.array_equal(eye.look(), seen)
+
+
+def test_a_traffic_light_goes_with_any_of_its_heads(world: carla.World) -> None:
+    light = world.get_actors().filter("traffic.traffic_light")[0]
+    objects = world.get_environment_objects(Label.TrafficLight)
+    heads = [o for o in objects if o.transform.location.distance(light.get_location()) < 1e-3]
+    assert len(heads) == len(light.get_light_boxes()) > 1
+    world.enable_environment_objects({heads[0].id}, False)
+    assert len(world.get_level_bbs(Label.TrafficLight)) == len(objects) - len(heads)
+    world.enable_environment_objects({heads[1].id}, True)
+    assert len(world.get_level_bbs(Label.TrafficLight)) == len(objects)
 
 
 def test_names_and_ids_are_unique(world: carla.World) -> None:

@@ -111,6 +111,16 @@ def test_a_lidar_tells_where_the_road_is(stage: Stage) -> None:
     assert first[:, 1].max() < 0.01  # the first half of a turn: all that lies to the left
 
 
+def test_a_lidar_has_measured_before_a_world_is_made_synchronous_after_the_next_spawn(stage: Stage) -> None:
+    stage.world.apply_settings(carla.WorldSettings())
+    for _ in range(3):
+        messages = stage.listen("sensor.lidar.ray_cast", ROOF, channels=4, range=20, points_per_second=4000)
+        stage.camera("rgb")
+        stage.world.apply_settings(carla.WorldSettings(synchronous_mode=True))
+        assert len(messages.get(timeout=5.0)) > 0
+        stage.world.apply_settings(carla.WorldSettings())
+
+
 def test_a_semantic_lidar_names_the_car_ahead_and_its_own(stage: Stage) -> None:
     other = stage.spawn("vehicle.audi.tt", stage.ahead(10.0))
     messages = stage.listen(

@@ -153,3 +153,36 @@ def test_a_walker_sent_across_the_road_takes_the_crosswalk(world: carla.World) -
     assert way[-1] > length / 2
     speed = walker.get_velocity().length()
     assert 0.5 < speed < 2.0
+
+
+def test_walkers_of_an_asynchronous_world_can_be_sent_off_as_soon_as_they_are_spawned(world: carla.World) -> None:
+    world.apply_settings(carla.WorldSettings())
+    blueprint = world.get_blueprint_library().filter("walker.pedestrian.*")[0]
+    ai = world.get_blueprint_library().find("controller.ai.walker")
+    walkers = []
+    for _ in range(3):
+        place = world.get_random_location_from_navigation()
+        walker = world.spawn_actor(blueprint, carla.Transform(place))
+        minder = world.spawn_actor(ai, carla.Transform(), attach_to=walker)
+        # the client's AI begins where the last snapshot says that the walker is, and dies where it is off the mesh
+        assert walker.get_location().distance_2d(place) < 1.0
+        assert minder.parent.id == walker.id
+        minder.start()
+        minder.go_to_location(world.get_random_location_from_navigation())
+        minder.set_max_speed(1.4)
+        walkers.append((walker, place))
+    for _ in range(40):
+        world.wait_for_tick()
+    for walker, place in walkers:
+        assert 0.3 < walker.get_location().distance_2d(place) < 10.0
+
+
+def test_a_burst_of_spawns_does_not_stop_an_asynchronous_world_for_long(world: carla.World) -> None:
+    world.apply_settings(carla.WorldSettings())
+    blueprint = world.get_blueprint_library().filter("walker.pedestrian.*")[0]
+    for _ in range(80):  # four seconds of steps
+        world.spawn_actor(blueprint, carla.Transform(world.get_random_location_from_navigation()))
+    before = world.get_snapshot()
+    after = world.wait_for_tick(3.0)
+    assert after.frame > before.frame
+    assert after.delta_seconds == pytest.approx(0.05)

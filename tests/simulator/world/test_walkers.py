@@ -12,7 +12,7 @@ from simulator.models import model_of
 from simulator.types import Rotation, Transform, Vector3D, WalkerControl
 from simulator.world import looks
 from simulator.world.blueprints.walkers import WALKERS
-from tests.simulator.world.places import PEDESTRIAN, make_world, put, run, speed
+from tests.simulator.world.places import CAR, PEDESTRIAN, make_world, put, run, speed
 
 
 @pytest.mark.parametrize("yaw", [0.0, 90.0, -135.0])
@@ -28,6 +28,21 @@ def test_walks_at_the_asked_speed_and_looks_where_it_goes(yaw):
     assert math.hypot(end.location.x - start.x, end.location.y - start.y) == pytest.approx(14.0, abs=0.3)
     assert end.rotation.yaw == pytest.approx(yaw, abs=1.0)
     assert end.location.z == pytest.approx(0.93, abs=0.02)
+
+
+@pytest.mark.parametrize("blueprint", [PEDESTRIAN, CAR, "static.prop.trafficcone01"])
+def test_what_a_client_moves_by_hand_has_the_speed_of_its_way_and_no_acceleration(blueprint):
+    world = make_world()
+    moved = put(world, blueprint, 0.0, 0.0, z=0.93)
+    world.set_actor_simulate_physics(moved, False)
+    told = []
+    for k in range(8):
+        world.set_actor_transform(moved, Transform(Vector3D(0.1 * min(k, 5), 0.0, 0.93)))
+        world.step(0.05)
+        row = next(r for r in world.snapshot_rows() if r["id"] == moved)
+        told.append((float(np.linalg.norm(row["velocity"])), float(np.linalg.norm(row["acceleration"]))))
+    assert told[3:5] == [(pytest.approx(2.0), 0.0)] * 2
+    assert told[6:] == [(0.0, 0.0)] * 2
 
 
 def test_stands_still_when_told_to():
