@@ -12,6 +12,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
+
 from .hidden import hidden_import
 from .interface import AutonomousAgent, InputData
 from .plan import GpsPlan, WorldPlan, between_lane_changes
@@ -167,7 +169,7 @@ def _import_file(path: Path) -> ModuleType:
         raise
     except BaseException as error:  # an agent's file may also call sys.exit
         sys.modules.pop(name, None)
-        raise AgentLoadError(f"{path}:{_line_in(path, error)}: {_one_line(error)}") from error
+        raise AgentLoadError(f"{path}:{_line_in(path, error)}: {_one_line(error)}{_numpy_hint(error)}") from error
     return module
 
 
@@ -215,7 +217,19 @@ def told(error: BaseException, agent_folder: Path, caller: Path) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if agent_folder in Path(frame.filename).parents]
     own = own or [frame for frame in frames if caller not in Path(frame.filename).parents]
-    return f"{said} ({Path(own[-1].filename).name}:{own[-1].lineno})" if own else said
+    place = f" ({Path(own[-1].filename).name}:{own[-1].lineno})" if own else ""
+    return f"{said}{place}{_numpy_hint(error)}"
+
+
+def _numpy_hint(error: BaseException) -> str:
+    """What helps against an error that an agent written for an older numpy runs into, in nightloop's Python."""
+    text = str(error)
+    is_gone = isinstance(error, AttributeError) and text.startswith(("module 'numpy' has no attribute", "`np."))
+    # Since numpy 2.4 an array of one number and several dimensions is no number.
+    is_no_number = isinstance(error, TypeError) and text.startswith("only 0-dimensional arrays can be converted")
+    if not (_is_inside() and (is_gone or is_no_number)):
+        return ""
+    return f"; the agent may need a numpy older than {np.__version__}: --agent-python runs it in its own Python"
 
 
 def _line_in(path: Path, error: BaseException) -> int:

@@ -1,6 +1,7 @@
 """Names that published agents import, for machines where the leaderboard or CARLA's PythonAPI is not installed.
 
-What is installed wins: a stand-in module is made only for a name that cannot be found.
+What is installed wins: a stand-in module is made only for a name that cannot be found, or for a leaderboard's base
+class that cannot be imported for want of what it needs.
 """
 
 from __future__ import annotations
@@ -8,12 +9,20 @@ from __future__ import annotations
 import importlib.util
 import sys
 from importlib.abc import Loader
-from importlib.machinery import ModuleSpec, PathFinder
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from pkgutil import extend_path
 from types import ModuleType
 from typing import Any, Sequence
 
 from . import interface, plan
+
+BASE_CLASS = "leaderboard.autoagents.autonomous_agent"
+PACKAGES = ("leaderboard", "leaderboard.autoagents", "leaderboard.utils", "leaderboard.envs")
+STAND_INS: dict[str, dict[str, object]] = {
+    BASE_CLASS: {"AutonomousAgent": interface.AutonomousAgent, "Track": interface.Track},
+    "leaderboard.utils.route_manipulation": {"downsample_route": plan.downsample_route},
+    "leaderboard.envs.sensor_interface": {"SensorInterface": interface.SensorInterface},
+}
 
 
 def provide_published_names() -> None:
@@ -21,16 +30,9 @@ def provide_published_names() -> None:
 
     CARLA's own `agents.navigation` is found as well when an agent puts the PythonAPI on `sys.path` by itself.
     """
-    if not any(isinstance(finder, _LatePythonAPI) for finder in sys.meta_path):
-        sys.meta_path.append(_LatePythonAPI())
-    if not _is_found("leaderboard"):
-        for package in ("leaderboard", "leaderboard.autoagents", "leaderboard.utils", "leaderboard.envs"):
-            _add_module(package, is_package=True)
-        _add_module(
-            "leaderboard.autoagents.autonomous_agent", AutonomousAgent=interface.AutonomousAgent, Track=interface.Track
-        )
-        _add_module("leaderboard.utils.route_manipulation", downsample_route=plan.downsample_route)
-        _add_module("leaderboard.envs.sensor_interface", SensorInterface=interface.SensorInterface)
+    if not any(isinstance(finder, _LateLeaderboard) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _InstalledBaseClass())
+        sys.meta_path += [_LatePythonAPI(), _LateLeaderboard()]
 
 
 def data_provider() -> Any:
@@ -38,6 +40,49 @@ def data_provider() -> Any:
     through it. None elsewhere."""
     module = sys.modules.get("srunner.scenariomanager.carla_data_provider")
     return getattr(module, "CarlaDataProvider", None)
+
+
+class _InstalledBaseClass:
+    """Finds the base class of an installed leaderboard, whose own needs may not be met."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        found = PathFinder.find_spec(fullname, path, target) if fullname == BASE_CLASS else None
+        if found is None or found.origin is None or not isinstance(found.loader, SourceFileLoader):
+            return None
+        return importlib.util.spec_from_file_location(
+            fullname, found.origin, loader=_BaseClassLoader(fullname, found.origin)
+        )
+
+
+class _BaseClassLoader(SourceFileLoader):
+    """What an agent needs may lie beside a leaderboard that its repository brings along and nobody has set up."""
+
+    def exec_module(self, module: ModuleType) -> None:
+        try:
+            super().exec_module(module)
+        except ModuleNotFoundError as error:
+            print(
+                f"nightloop: {self.path} cannot be imported ({error}): nightloop's own base class stands in for it; to "
+                "have that one, put scenario_runner and CARLA's PythonAPI/carla on PYTHONPATH, with what these need",
+                file=sys.stderr,
+                flush=True,
+            )
+            vars(module).update(STAND_INS[BASE_CLASS])
+
+
+class _LateLeaderboard:
+    """Finds what no leaderboard on the path has: a folder of that name is found as one that lacks it all."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if fullname in PACKAGES:
+            return importlib.util.spec_from_loader(fullname, _StandIn(), is_package=True)
+        if fullname in STAND_INS:
+            return importlib.util.spec_from_loader(fullname, _StandIn(**STAND_INS[fullname]))
+        return None
 
 
 class _LatePythonAPI:
@@ -74,23 +119,3 @@ class _StandIn(Loader):
 
     def exec_module(self, module: ModuleType) -> None:
         vars(module).update(self._names)
-
-
-def _is_found(name: str) -> bool:
-    if name in sys.modules:
-        return True
-    try:
-        return importlib.util.find_spec(name) is not None
-    except (ImportError, ValueError):
-        return False
-
-
-def _add_module(name: str, is_package: bool = False, **names: object) -> None:
-    spec = importlib.util.spec_from_loader(name, loader=None, is_package=is_package)
-    assert spec is not None
-    module = importlib.util.module_from_spec(spec)
-    vars(module).update(names)
-    sys.modules[name] = module
-    parent, _, child = name.rpartition(".")
-    if parent:
-        setattr(sys.modules[parent], child, module)

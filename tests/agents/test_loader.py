@@ -9,7 +9,16 @@ import pytest
 
 from agents.hero import ToldHero
 from agents.interface import AutonomousAgent, Track
-from agents.loader import AgentLoadError, decision, load_agent_class, make_agent, neighbours, takes_only_config
+from agents.loader import (
+    AgentLoadError,
+    decision,
+    is_thinned_here,
+    load_agent_class,
+    make_agent,
+    neighbours,
+    takes_only_config,
+    told,
+)
 from agents.plan import RoadOption, downsample_route
 
 
@@ -65,6 +74,71 @@ def test_a_published_agent_loads_without_the_leaderboard_installed(tmp_path):
     control = agent()
     assert control.throttle == 0.5
     assert not control.manual_gear_shift
+
+
+@pytest.fixture
+def repository(tmp_path, monkeypatch) -> Path:
+    """As published agents': a folder `leaderboard` in which the package and the agents' code lie."""
+    for name in [name for name in sys.modules if name.partition(".")[0] == "leaderboard"]:
+        monkeypatch.delitem(sys.modules, name)
+    for name, source in {
+        "my_team_code/planner.py": "FAR_M = 50.0",
+        "leaderboard/__init__.py": "",
+        "leaderboard/autoagents/__init__.py": "",
+        "leaderboard/autoagents/autonomous_agent.py": """
+            from my_srunner.timer import GameTime
+            class Track:
+                SENSORS = "SENSORS"
+            class AutonomousAgent:
+                def set_global_plan(self, gps, world):
+                    pass
+        """,
+    }.items():
+        file = tmp_path / "leaderboard" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(textwrap.dedent(source))
+    return tmp_path
+
+
+def test_a_repositorys_folder_of_that_name_is_no_installed_leaderboard(repository, monkeypatch, capsys):
+    monkeypatch.syspath_prepend(repository)
+    assert is_thinned_here(load_agent_class(agent_file(repository, PUBLISHED)))
+    assert list(sys.modules["leaderboard"].__path__) == [str(repository / "leaderboard")]
+    assert not capsys.readouterr().err
+
+
+def test_our_base_class_stands_in_for_one_whose_needs_are_missing(repository, monkeypatch, capsys):
+    monkeypatch.syspath_prepend(repository / "leaderboard")
+    source = "    from my_team_code.planner import FAR_M\n" + PUBLISHED
+    assert is_thinned_here(load_agent_class(agent_file(repository, source)))
+    (said,) = capsys.readouterr().err.splitlines()
+    assert "autonomous_agent.py cannot be imported (No module named 'my_srunner')" in said
+    assert "put scenario_runner and CARLA's PythonAPI/carla on PYTHONPATH" in said
+
+
+def test_an_installed_leaderboard_whose_needs_are_met_is_used(repository, monkeypatch, capsys):
+    (repository / "my_srunner").mkdir()
+    (repository / "my_srunner" / "timer.py").write_text("class GameTime:\n    pass\n")
+    # Known to the agent alone, as CARLA's PythonAPI often is.
+    source = f"    import sys; sys.path.append({str(repository)!r})\n" + PUBLISHED
+    monkeypatch.syspath_prepend(repository / "leaderboard")
+    (repository / "own").mkdir()
+    assert not is_thinned_here(load_agent_class(agent_file(repository / "own", source)))
+    assert not capsys.readouterr().err
+
+
+@pytest.mark.parametrize("wrong", ["np.bool8", "np.float_", "float(np.ones((1, 1)))"])
+def test_an_agent_of_an_older_numpy_is_told_of_a_python_of_its_own(tmp_path, wrong):
+    try:
+        exec(wrong, {"np": np})
+    except (AttributeError, TypeError) as error:
+        line = told(error, tmp_path, tmp_path)
+        assert f"numpy older than {np.__version__}: --agent-python" in line
+    else:
+        pytest.skip(f"numpy {np.__version__} still has it")
+    with pytest.raises(AgentLoadError, match="--agent-python"):
+        load_agent_class(agent_file(tmp_path, f"import numpy as np\n{wrong}\n"))
+    assert "--agent-python" not in told(TypeError("only numbers"), tmp_path, tmp_path)
 
 
 def test_a_leaderboard_1_agent_gets_its_configuration_in_the_constructor(tmp_path):

@@ -301,6 +301,14 @@ def test_an_agent_is_told_of_the_ego_at_every_step(
     assert examine(sys.executable, file).is_thinned_here is not is_installed
 
 
+def test_a_repositorys_folder_of_that_name_is_no_installed_leaderboard_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "repository" / "leaderboard" / "leaderboard").mkdir(parents=True)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "repository"))
+    assert examine(sys.executable, agent_file(tmp_path, LOGGING)).is_thinned_here
+
+
 def test_torch_is_seeded_when_the_agent_imports_it(tmp_path: Path) -> None:
     torch = pytest.importorskip("torch")
     body = """
