@@ -2,7 +2,9 @@
 
 Arms are driven over the same routes with the same seeds, so the unit of comparison is the pair (route, seed). Seeds of
 one route are more alike than routes are: the bootstrap therefore draws routes first and seeds within each drawn route
-(hierarchical bootstrap), and the p-values see one number per route, its mean over seeds. A plain percentile interval
+(hierarchical bootstrap), and the p-values see one number per route, its mean over seeds. With several seeds that errs
+on the wide side (a route's mean has its seeds' chance in it already): of simulated experiments with 16 routes and 3
+seeds 98 % of the intervals held the truth, with one seed 95 %. A plain percentile interval
 is too narrow for a handful of routes, so the percentiles are expanded as Student's t asks for that number of routes
 (T. C. Hesterberg, "What Teachers Should Know About the Bootstrap", The American Statistician 69(4), 2015). Every draw
 comes from one seeded generator: the same scores give the same interval.

@@ -14,6 +14,8 @@ from results.statistics import MIN_ROUTES
 MINUS = "−"
 _PER_CENT = "\N{NO-BREAK SPACE}%"
 
+SIGNIFICANT_P = 0.05
+
 
 @dataclass(frozen=True)
 class Headline:
@@ -94,6 +96,9 @@ def _title(summary: Mapping[str, Any]) -> str:
         return f"{agent} scored {points} {word} with fused frames on {routes} of {scenario}: too few to conclude from"
     if paired["includes_zero"]:
         return f"Fused frames made no difference for {agent} in {scenario} that can be told from chance"
+    if _is_open_by_ranks(paired):
+        word = "more" if difference > 0 else "less"
+        return f"{agent} scored {points} {word} with fused frames in {scenario}: not certain"
     verb = "gained" if difference > 0 else "cost"
     return f"Fused frames {verb} {agent} {points} of driving score in {scenario}{_of_it_heat(summary)}"
 
@@ -124,6 +129,8 @@ def _of_it_heat(summary: Mapping[str, Any]) -> str:
         return ""
     if heat["includes_zero"]:
         return "; what heat adds to that cannot be told from chance"
+    if _is_open_by_ranks(heat):
+        return "; what heat adds to that is not certain"
     if heat["difference"] < 0.0:
         return f"; without heat it had been {_size(heat['difference'])} more"
     by_heat = _size(heat["difference"]) if heat["difference"] < summary["paired"]["difference"] else "all"
@@ -248,7 +255,15 @@ def _ends(paired: Mapping[str, Any]) -> str:
     verdict = ""
     if not paired["sample_too_small"]:
         verdict = ", which includes zero" if paired["includes_zero"] else ", which does not include zero"
+        if _is_open_by_ranks(paired):
+            verdict += f", though the signed ranks of the routes leave it open: p = {paired['p_wilcoxon']:.3f}"
     return f"95{_PER_CENT} interval {interval(paired['ci95'])}{verdict}"
+
+
+def _is_open_by_ranks(paired: Mapping[str, Any]) -> bool:
+    """Whether an exact test of the routes leaves open what the interval of their mean decides: a mean that a few large
+    differences make is no finding."""
+    return not paired["includes_zero"] and paired["p_wilcoxon"] >= SIGNIFICANT_P
 
 
 def _droplet_cautions(summary: Mapping[str, Any]) -> list[str]:

@@ -161,6 +161,22 @@ def test_the_headline_says_what_of_a_gain_is_heat(restored: tuple, end: str) -> 
     assert unfinished.endswith("of driving score in night_fog")
 
 
+def test_what_the_ranks_of_the_routes_leave_open_is_no_finding() -> None:
+    how = {"rgb": HIT, "fused": CLEAN, "restored": HIT}
+    records = [record(route.id, arm, 0, events) for route in ROUTES for arm, events in how.items()]
+    found = summary.summarise(manifest(seeds=(0,), arms=dict.fromkeys(how, "fog")), records)
+    (control,) = found["other_fusions"]
+    heat = {**control["fused_over"], "p_wilcoxon": 0.064}
+    heat["without_crashed"] = {**heat["without_crashed"], "p_wilcoxon": 0.064}
+    words = wording.headline({**found, "other_fusions": [{**control, "fused_over": heat}]})
+    assert words.title.endswith("points of driving score in night_fog; what heat adds to that is not certain")
+    assert any("heat adds" in one and "leave it open: p = 0.064" in one for one in words.sentences)
+    gain = {**found["paired"], "without_crashed": {**found["paired"]["without_crashed"], "p_wilcoxon": 0.05}}
+    assert wording.headline({**found, "paired": gain}).title == (
+        "pilot scored 50.0 points more with fused frames in night_fog: not certain"
+    )
+
+
 def test_the_headline_says_so_where_heat_takes_from_a_gain() -> None:
     how = {"rgb": HIT, "fused": (event(EventKind.RED_LIGHT), completion(100.0)), "restored": CLEAN}
     records = [record(route.id, arm, 0, events) for route in ROUTES for arm, events in how.items()]
