@@ -1,7 +1,7 @@
 """Trains the pilot's network on clear daytime drives: `python -m agents.pilot.train RECORDINGS --out DIR`.
 
-A recording is a folder that `python -m harness.record` wrote. Nothing here has ever seen a thermal or a fused frame.
-Runs on a CPU; a kill at any step loses at most one epoch, the same command goes on from the last one.
+A recording is a folder that `python -m harness.record --labels` wrote. Nothing here has ever seen a thermal or a fused
+frame. Runs on a CPU; a kill at any step loses at most one epoch, the same command goes on from the last one.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from agents.pilot.architecture import STRIDE, Thing
@@ -106,7 +106,8 @@ def main() -> None:
         torch.save({**state, "epoch": epoch + 1}, checkpoint.with_suffix(".part"))
         checkpoint.with_suffix(".part").replace(checkpoint)
         (options.out / "metrics.jsonl").open("a").write(json.dumps({"epoch": epoch + 1, **figures}) + "\n")
-    save_file({name: t.contiguous() for name, t in network.state_dict().items()}, options.out / "pilot.safetensors")
+    learnt = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
+    (options.out / "pilot.safetensors").write_bytes(save(learnt))  # safetensors' own writer lets nobody else read it
 
 
 def _options() -> argparse.Namespace:
@@ -169,7 +170,7 @@ def _load(label: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np
 def _picture(path: Path) -> NDArray[Any]:
     picture = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     if picture is None:
-        raise SystemExit(f"{path} is missing or not a picture; record the episode again")
+        raise SystemExit(f"{path} is missing or not a picture; record the episode again, with --labels")
     return picture
 
 
