@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
-from fusion.errors import FusionError, NotWritten
+from fusion.errors import FusionError, NotWritten, one_line
 
 
 @contextmanager
@@ -66,4 +66,4 @@ def make_folder(path: Path) -> None:
 
 
 def _reason(error: Exception) -> str:
-    return (getattr(error, "strerror", None) or " ".join(str(error).split()))[:160]
+    return one_line(getattr(error, "strerror", None) or str(error))

@@ -12,7 +12,7 @@ from safetensors.torch import save
 from torch import Tensor
 from torch.nn import functional as F
 
-from fusion.errors import FusionError
+from fusion.errors import FusionError, one_line
 from fusion.files import read_arrays, whole
 from fusion.teacher.diffusion import Diffusion, DiffusionConfig, check_steps
 from fusion.teacher.network import NetworkConfig, TeacherNetwork
@@ -82,7 +82,7 @@ class ConditionalTeacher:
         try:
             network.load_state_dict({name: torch.from_numpy(array) for name, array in arrays.items()})
         except RuntimeError as error:
-            raise FusionError(f"teacher {path} has another shape: {' '.join(str(error).split())[:160]}") from None
+            raise FusionError(f"teacher {path} has another shape: {one_line(str(error))}") from None
         return cls(network, diffusion, steps, eta, hashlib.sha256(path.read_bytes()).hexdigest(), tile, overlap)
 
 

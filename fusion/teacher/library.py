@@ -4,7 +4,7 @@ import importlib
 import sys
 from typing import Any
 
-from fusion.errors import FusionError
+from fusion.errors import FusionError, one_line
 
 NAME = "diffusers"
 
@@ -17,5 +17,5 @@ def load_diffusers() -> Any:
     try:
         return importlib.import_module(NAME)
     except ImportError as error:
-        reason = " ".join(str(error).split())[:160]
+        reason = one_line(str(error))
         raise FusionError(f"a diffusion teacher needs {NAME}: pip install 'nightloop[train]' ({reason})") from None

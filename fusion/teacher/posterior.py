@@ -26,7 +26,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from fusion.errors import FusionError
+from fusion.errors import FusionError, one_line
 from fusion.losses import luminance
 from fusion.teacher.diffusion import check_steps
 from fusion.teacher.library import load_diffusers
@@ -134,7 +134,7 @@ class PosteriorTeacher:
             unet: Any = diffusers.UNet2DModel.from_pretrained(parts[0])
             scheduler: Any = diffusers.DDPMScheduler.from_pretrained(parts[1])
         except (OSError, ValueError, RuntimeError) as error:
-            raise FusionError(f"{folder} cannot be loaded by diffusers: {' '.join(str(error).split())[:160]}") from None
+            raise FusionError(f"{folder} cannot be loaded by diffusers: {one_line(str(error))}") from None
         if unet.config.in_channels != 3:
             raise FusionError(
                 f"{folder} holds a model of {unet.config.in_channels} channels, not an unconditional RGB one"
