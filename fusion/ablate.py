@@ -27,7 +27,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from scipy import stats
 
 from fusion import limits
 from fusion.cache import EnsembleCache
@@ -108,6 +107,8 @@ def interval(differences: Sequence[float]) -> tuple[float, float]:
     mean = float(np.mean(differences))
     if len(differences) < 2:
         return mean, math.nan
+    from scipy import stats  # loads for a second, which who only asks for --help can do without
+
     spread = float(np.std(differences, ddof=1)) / math.sqrt(len(differences))
     return mean, float(stats.t.ppf(0.975, len(differences) - 1)) * spread
 
