@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import MISSING, fields, replace
 from pathlib import Path
 
@@ -18,8 +18,6 @@ from harness.config import RunConfig, differences
 from harness.run import main
 from tests.harness import tiny
 from tests.simulator.serving import running_server
-
-Start = Callable[..., tiny.Run]
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -112,7 +110,7 @@ class Mine(autonomous_agent.AutonomousAgent):
 
 
 def test_a_bench2drive_agent_finds_the_ego_its_name_and_its_variables(
-    start: Start, there: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    there: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, text in {
         "srunner/__init__": "",
@@ -131,8 +129,9 @@ def test_a_bench2drive_agent_finds_the_ego_its_name_and_its_variables(
     monkeypatch.delenv("IS_BENCH2DRIVE", raising=False)
     agent = tiny.agent_file(tmp_path, BENCH2DRIVE_AGENT)
     what = ["--scenario", tiny.scenario_file(tmp_path), "--arms", "rgb", "--seeds", 1, "--out", tmp_path / "out"]
-    run = start(*what, *there, "--agent", agent, "--agent-config", "cfg.py+model.pth", "--metric", "bench2drive")
-    assert run.end() == 0, run.said
+    config = ["--agent-config", "cfg.py+model.pth", "--metric", "bench2drive"]
+    run = tiny.run_here(*what, *there, "--agent", agent, *config)
+    assert run.code == 0, run.said
     (saved,) = (tmp_path / "saved").iterdir()
     kept = json.loads((saved / "metric_info.json").read_text())
     assert kept["told"] == ["cfg.py", "model.pth", saved.name]

@@ -53,10 +53,10 @@ def paired(tmp_path_factory: pytest.TempPathFactory) -> list[object]:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(paired: list[object], start: Start, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def undisturbed(paired: list[object], tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("undisturbed") / "out"
-    run = start(*paired, "--out", out)
-    assert run.end() == 0, run.said
+    run = tiny.run_here(*paired, "--out", out)
+    assert run.code == 0, run.said
     assert "one pair has no interval" in run.printed
     assert run.leaves_nothing()
     return out
@@ -74,10 +74,10 @@ def test_a_run_leaves_its_results(undisturbed: Path) -> None:
 
 
 def test_an_agent_in_a_python_of_its_own_drives_the_same_to_the_bit(
-    undisturbed: Path, paired: list[object], start: Start, tmp_path: Path
+    undisturbed: Path, paired: list[object], tmp_path: Path
 ) -> None:
-    run = start(*paired, "--arms", "fused", "--out", tmp_path / "out", "--agent-python", sys.executable)
-    assert run.end() == 0, run.said
+    run = tiny.run_here(*paired, "--arms", "fused", "--out", tmp_path / "out", "--agent-python", sys.executable)
+    assert run.code == 0, run.said
     assert run.leaves_nothing()
     assert tiny.drives_of(tmp_path / "out") == tiny.drives_of(undisturbed, "fused")
     own, ours = (json.loads(tiny.summary_of(out)) for out in (tmp_path / "out", undisturbed))
@@ -89,11 +89,12 @@ def test_an_agent_in_a_python_of_its_own_drives_the_same_to_the_bit(
     assert "saw" in (tmp_path / "out/logs/1-fused-seed0.log").read_text()
 
 
-def test_agents_that_end_or_hang_in_a_python_of_their_own_are_seen(start: Start, tmp_path: Path) -> None:
+def test_agents_that_end_or_hang_in_a_python_of_their_own_are_seen(tmp_path: Path) -> None:
     agent = tiny.agent_file(tmp_path, tiny.DEADLY_AGENT, "deadly")
     options = ["--agent-python", sys.executable, "--tick-limit", 8, "--out", tmp_path / "out"]
-    run = start("--scenario", tiny.scenario_file(tmp_path), "--agent", agent, "--arms", "rgb", "--seeds", 2, *options)
-    assert run.end() == 1, run.said
+    asked = ["--scenario", tiny.scenario_file(tmp_path), "--agent", agent, "--arms", "rgb", "--seeds", 2]
+    run = tiny.run_here(*asked, *options)
+    assert run.code == 1, run.said
     assert run.leaves_nothing()
     at_line = dict(enumerate(tiny.DEADLY_AGENT.splitlines(), 1))
     setup, step = (next(n for n, text in at_line.items() if said in text) for said in ("no model", "string_at"))

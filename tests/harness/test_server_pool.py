@@ -50,18 +50,14 @@ def mortal(mortals: list[RunningServer]) -> RunningServer:
 
 
 def test_agents_that_fail_are_recorded_while_the_others_drive(
-    lasting: ServerProcess,
-    mortal: RunningServer,
-    start: Callable[..., tiny.Run],
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
+    lasting: ServerProcess, mortal: RunningServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     agent = tiny.agent_file(tmp_path, tiny.FAILING_AGENT, "failing")
     out = tmp_path / "out"
     asked = ["--scenario", tiny.scenario_file(tmp_path), "--agent", agent, "--arms", "rgb", "--seeds", 5, "--out", out]
     asked += ["--carla", f"127.0.0.1:{lasting.port},127.0.0.1:{mortal.port}"]
-    run = start(*asked)
-    assert run.end() == 1
+    run = tiny.run_here(*asked)
+    assert run.code == 1, run.said
     assert run.leaves_nothing()
     assert run.said.splitlines()[-1].startswith("nightloop: 4 of 5 episodes failed"), run.said
     at_line = dict(enumerate(tiny.FAILING_AGENT.splitlines(), 1))

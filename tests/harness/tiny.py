@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -10,11 +11,16 @@ import sys
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import psutil
+import pytest
+
+from harness.run import main
 
 SCENARIO = """
 name: tiny
@@ -200,6 +206,43 @@ def marked(mark: str) -> list[psutil.Process]:
     return found
 
 
+def nothing_left(mark: str, within_s: float = 10.0) -> bool:
+    deadline = time.monotonic() + within_s
+    while marked(mark):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.1)
+    return True
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A run that is over. `said` is what it wrote to stderr, `printed` to stdout."""
+
+    code: int
+    said: str
+    printed: str
+    mark: str
+
+    def leaves_nothing(self) -> bool:
+        return nothing_left(self.mark)
+
+
+def run_here(*options: object) -> Ended:
+    """A whole run in this process, which has loaded what another would load first; its drives have their own."""
+    mark, numbers = uuid.uuid4().hex, (signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.getsignal(number) for number in numbers}
+    said, printed = io.StringIO(), io.StringIO()
+    try:
+        with pytest.MonkeyPatch.context() as patch, redirect_stderr(said), redirect_stdout(printed):
+            patch.setenv("NIGHTLOOP_TEST_RUN", mark)
+            code = main([*map(str, options)])
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    return Ended(code, said.getvalue(), printed.getvalue(), mark)
+
+
 class Run:
     """`python -m harness.run` as a user starts it. Whatever it starts carries its mark in the environment."""
 
@@ -236,12 +279,7 @@ class Run:
         return next((p for p in self.processes() if "simulator.serve" in p.cmdline()), None)
 
     def leaves_nothing(self, within_s: float = 10.0) -> bool:
-        deadline = time.monotonic() + within_s
-        while self.processes():
-            if time.monotonic() > deadline:
-                return False
-            time.sleep(0.1)
-        return True
+        return nothing_left(self._mark, within_s)
 
     def kill(self) -> None:
         """What a failed test leaves."""
