@@ -6,6 +6,8 @@ import queue
 import subprocess
 import sys
 import textwrap
+import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from types import SimpleNamespace
@@ -229,6 +231,18 @@ def test_a_frame_that_was_asked_for_ends_the_wait_for_those_before_it():
         inbox.take(sources, 8, 0.0)
     inbox.put(*sources[0], SimpleNamespace(frame=8))
     assert [image.frame for image in inbox.take(sources, 8, 0.0).values()] == [8, 8]
+
+
+def test_who_waits_for_a_frame_goes_on_when_it_comes():
+    inbox, source = _Inbox(), ("Front", "depth")
+    inbox.put(*source, SimpleNamespace(frame=0))
+    assert inbox.take([source], 0, 0.1)[source].frame == 0  # the first frame that a server counts
+    late = threading.Timer(0.1, inbox.put, [*source, SimpleNamespace(frame=1)])
+    late.start()
+    began = time.monotonic()
+    assert inbox.take([source], 1, 60.0)[source].frame == 1
+    assert time.monotonic() - began < 30.0
+    late.join()
 
 
 def test_destroying_the_rig_removes_its_sensors_and_may_be_done_twice(world):
