@@ -24,7 +24,8 @@ def test_an_arm_of_other_droplets_is_known_by_its_name() -> None:
     assert not arm.clear_twin
     assert arm.droplet_radius_um == 7.5
     assert arm_of(arm.name) == arm
-    assert parse_arms("rgb, fused_10.0um") == (ARMS["rgb"], arm_of("fused_10um"))
+    assert parse_arms("rgb, fused_10.0um, ,") == (ARMS["rgb"], arm_of("fused_10um"))
+    assert [arm_of(f"fused_{um}um").droplet_radius_um for um in (1, 20)] == [1.0, 20.0]
 
 
 def test_arms_differ_in_what_is_shown_and_the_ceiling_in_its_weather_alone() -> None:

@@ -123,6 +123,7 @@ def test_without_gravity_a_thing_keeps_its_height_and_rises_by_a_force_alone() -
         world.add_actor_force(box, Vector3D(0.0, 0.0, 2.0 * float(body["mass"])))
         world.step(0.01)
     assert body["vz"] == pytest.approx(0.2)
+    assert body["z"] == pytest.approx(3.0 + 2.0 * 0.1**2 / 2.0, abs=0.002)
 
 
 def test_wheels_stand_at_the_corners_of_track_and_axles() -> None:
