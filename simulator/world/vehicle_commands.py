@@ -18,7 +18,7 @@ from simulator.types import (
     WheelTelemetryData,
 )
 from simulator.world.actor import Kind, WrongKind
-from simulator.world.bodies import within
+from simulator.world.bodies import STEER_STEP_KMH, within
 from simulator.world.physics import grip_of, set_drive
 from simulator.world.single_track import GRAVITY
 from simulator.world.state import VehicleState, WorldState
@@ -119,10 +119,10 @@ class VehicleCommands(WorldState):
             return vehicle.wheel_steer_deg[wheel]
         if wheel not in (0, 1):
             return 0.0
-        d = self.bodies.drives[row]
-        speed_kmh = 3.6 * math.hypot(self.bodies.rows[row]["vx"], self.bodies.rows[row]["vy"])
+        d, b = self.bodies.drives[row], self.bodies.rows[row]
+        speed_kmh = 3.6 * abs(math.cos(b["yaw"]) * b["vx"] + math.sin(b["yaw"]) * b["vy"])
         curve = d["steering_curve"]
-        share = float(curve[min(int(speed_kmh / 5.0), len(curve) - 1)])
+        share = float(np.interp(speed_kmh, np.arange(len(curve)) * STEER_STEP_KMH, curve))
         inner = abs(float(d["steer_now"])) * float(d["max_steer_rad"]) * share
         base = float(d["front_m"] + d["rear_m"])
         outer = math.atan(math.tan(inner) / (1.0 + math.tan(inner) * float(d["track_m"]) / base))

@@ -42,10 +42,12 @@ class Noisy:
         return 0.5 * visible + 0.2 + noise
 
 
-def small_backbone(name: str, stride: int, channels: int = 6) -> FrozenModule:
+def small_backbone(name: str, stride: int, channels: int = 6, bias: float = 0.0) -> FrozenModule:
     generator = torch.Generator().manual_seed(stride)
-    convolution = nn.Conv2d(3, channels, stride, stride, bias=False)
+    convolution = nn.Conv2d(3, channels, stride, stride, bias=bias > 0.0)
     with torch.no_grad():
+        if convolution.bias is not None:  # what it sees then hangs on how bright a frame is
+            convolution.bias.copy_(torch.linspace(-bias, bias, channels))
         convolution.weight.copy_(torch.randn(convolution.weight.shape, generator=generator))
     return FrozenModule(name, convolution, stride)
 
@@ -100,7 +102,7 @@ def test_resampling_is_exact_where_cells_coincide_and_linear_between():
 
 def test_statistics_are_drawn_once_kept_and_resumed(ensembles, monkeypatch):
     cache = EnsembleCache.open(ensembles)
-    backbone = small_backbone("tiny", 8)
+    backbone = small_backbone("tiny", 8, bias=3.0)
     folder = draw_features(cache, backbone)
     seen = dict(read_features(folder))
     assert folder == ensembles / "features" / "tiny-k4"
@@ -118,6 +120,9 @@ def test_statistics_are_drawn_once_kept_and_resumed(ensembles, monkeypatch):
     other = FrozenModule("tiny", backbone._module, 4)
     with pytest.raises(FusionError, match="drawn with stride_px = 8, not 4: remove it"):
         draw_features(cache, other)
+    (folder / "manifest.json").write_text("{}")
+    with pytest.raises(FusionError, match=r"tiny-k4/manifest\.json is not the manifest of feature statistics"):
+        next(read_features(folder))
 
 
 def test_two_backbones_of_one_name_have_folders_of_their_own(ensembles, monkeypatch):
@@ -207,6 +212,21 @@ def test_statistics_of_ensembles_that_were_drawn_anew_are_drawn_anew(ensembles, 
     for name, samples in cache.ensembles():
         mean, _ = feature_statistics(unit_features(backbone, samples.float() / 255.0))
         assert torch.allclose(seen[name].mean.float(), mean, atol=1e-3)
+
+
+def test_statistics_of_ensembles_that_are_gone_are_gone_too(drawn, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("fusion.ensemble.SHARD_PAIRS", 2)
+    draw(read_pairs(drawn), Noisy(), EnsembleCache.create(tmp_path / "cache", SETTINGS))
+    backbone = small_backbone("tiny", 8)
+    whole = dict(read_features(draw_features(EnsembleCache.open(tmp_path / "cache"), backbone)))
+    (tmp_path / "cache" / "shard-00000.safetensors").unlink()
+    cache = EnsembleCache.open(tmp_path / "cache")
+    cache.forget_damaged()
+    monkeypatch.setattr("fusion.features._of_pair", None)  # nothing is drawn
+    left = dict(read_features(draw_features(cache, backbone)))
+    assert len(whole) == 4
+    assert left.keys() == cache.sources.keys()
+    assert len(left) == 2
 
 
 def scenes_of(drawn, ensembles, recipe, backbones):

@@ -42,6 +42,14 @@ def test_the_pixel_loss_does_not_look_where_the_samples_disagree():
     assert float(pixel_loss(fused, mean, torch.ones(1, 1, 2))) == pytest.approx(0.5, abs=1e-3)
 
 
+def test_the_pixel_loss_is_nothing_at_the_mean_and_the_same_above_and_below_it():
+    mean = torch.rand(2, 3, 4, 5)
+    weight = torch.ones(2, 4, 5)
+    assert float(pixel_loss(mean, mean, weight)) == 0.0
+    above, below = (float(pixel_loss(mean + step, mean, weight)) for step in (0.2, -0.2))
+    assert above == pytest.approx(below, rel=1e-4) == pytest.approx(0.199, abs=1e-4)
+
+
 def test_charbonnier_is_the_absolute_value_away_from_zero():
     assert torch.allclose(charbonnier(torch.tensor([-0.5, 0.0, 2.0])), torch.tensor([0.5, 0.0, 2.0]), atol=1e-3)
 
@@ -89,6 +97,13 @@ def test_the_twin_is_looked_at_where_the_thermal_frame_shows_something():
     assert float(weight.mean()) == pytest.approx(1.0)
     assert float(weight[0, 45, 42]) > 5.0 * float(weight[0, 5, 5])
     assert torch.equal(evidence_weight(thermal, 0.0), torch.ones(1, 96, 96))
+
+
+def test_a_thing_a_tenth_brighter_than_its_surroundings_weighs_its_gain_more():
+    thermal = torch.zeros(1, 1, 96, 96)
+    thermal[..., 48, 48] = 0.1
+    weight = evidence_weight(thermal, 2.0)[0]
+    assert float(weight[48, 48] / weight[5, 5]) == pytest.approx(1.0 + 2.0, rel=1e-3)
 
 
 def test_the_middle_of_a_wide_thing_is_evidence_too_and_the_hottest_weighs_eleven_times_its_surroundings():

@@ -4,7 +4,7 @@ import torch
 
 from fusion.shape import CELL_PX, COLOUR_FLOOR, StudentConfig, convolutions_of, tensor_shapes
 from fusion.small_view import CHANNELS, view_rows, view_shape
-from fusion.student import Student, colour_of
+from fusion.student import Residual, Student, colour_of
 from fusion.weights.tensors import arrays_of
 
 
@@ -22,6 +22,22 @@ def test_an_untrained_student_hands_the_visible_frame_through():
     visible, thermal = torch.rand(1, 3, 64, 96), torch.rand(1, 1, 64, 96)
     with torch.no_grad():
         assert float((Student()(visible, thermal) - visible).abs().max()) < 0.05
+
+
+def test_an_untrained_student_is_guided_by_luminance_and_heat_alike():
+    visible, thermal = torch.rand(1, 3, 5, 7), torch.rand(1, 1, 5, 7)
+    red, green, blue = visible[0]
+    total = 2.0 * (0.3 * red + 0.6 * green + 0.1 * blue + thermal[0, 0]) - 2.0
+    student = Student()
+    with torch.no_grad():
+        guide = student.guide(visible, thermal)[0]
+    assert torch.allclose(guide, (0.5 + 0.5 * total / (1.0 + total.abs())) * (student.config.bins - 1), atol=1e-5)
+
+
+def test_two_convolutions_that_have_learnt_nothing_change_nothing():
+    x = torch.rand(2, 8, 6, 5)
+    with torch.no_grad():
+        assert torch.equal(Residual(8)(x), x)
 
 
 @pytest.mark.parametrize("origin", [(0, 0), (16, 40), (40, 56)])
@@ -50,6 +66,26 @@ def test_a_map_reaches_no_further_than_its_neighbouring_cells():
     assert rows.max() < 6.5 * CELL_PX
     assert columns.min() >= 5.5 * CELL_PX
     assert columns.max() < 7.5 * CELL_PX
+
+
+@pytest.mark.parametrize("size", [(64, 96), (40, 72)])
+def test_beyond_the_middle_of_the_outermost_cells_theirs_are_the_only_maps(size):
+    student = make_student()
+    visible, thermal = torch.rand(1, 3, *size), torch.rand(1, 1, *size)
+    with torch.no_grad():
+        grid = student.grid(visible, thermal)
+        before = student.apply_grid(grid, visible, thermal)
+        whole = student.apply_grid(grid + 1.0, visible, thermal) - before
+        last = [size[0] // CELL_PX - 1, size[1] // CELL_PX - 1]
+        for axis, index in ((0, 0), (0, last[0]), (1, 0), (1, last[1])):
+            edge = grid.clone()
+            edge[(slice(None),) * (1 + axis) + (index,)] += 1.0
+            rim = slice(0, 4) if index == 0 else slice(size[axis] - 4, size[axis])
+            if index and grid.shape[1 + axis] > index + 1:  # beyond the frame its repeated border has cells, too
+                edge[(slice(None),) * (1 + axis) + (index + 1,)] += 1.0
+            pixels = (slice(None),) * (2 + axis) + (rim,)
+            changed = (student.apply_grid(edge, visible, thermal) - before)[pixels]
+            assert torch.allclose(changed, whole[pixels], atol=1e-5)
 
 
 def test_a_colour_is_known_by_its_hue_however_faint_and_grain_is_none():

@@ -10,7 +10,7 @@ import pytest
 from fusion import weights
 from fusion.naive import like_proxy
 from harness.air import ambient_for
-from harness.arms import ARMS, WITHOUT_THERMAL, arm_of, parse_arms
+from harness.arms import ARMS, COMPARED_ARMS, WITHOUT_THERMAL, arm_of, parse_arms
 from harness.config import extends
 from harness.errors import HarnessError
 from harness.preflight import default_arms
@@ -24,7 +24,17 @@ def test_an_arm_of_other_droplets_is_known_by_its_name() -> None:
     assert not arm.clear_twin
     assert arm.droplet_radius_um == 7.5
     assert arm_of(arm.name) == arm
-    assert parse_arms("rgb, fused_10.0um") == (ARMS["rgb"], arm_of("fused_10um"))
+    assert parse_arms("rgb, fused_10.0um, ,") == (ARMS["rgb"], arm_of("fused_10um"))
+    assert [arm_of(f"fused_{um}um").droplet_radius_um for um in (1, 20)] == [1.0, 20.0]
+
+
+def test_arms_differ_in_what_is_shown_and_the_ceiling_in_its_weather_alone() -> None:
+    shown = {arm.name: (arm.fused, arm.clear_twin) for arm in ARMS.values()}
+    assert shown == {"rgb": (False, False), "fused": (True, False), "clear": (False, True)}
+    others = (*COMPARED_ARMS.values(), arm_of("fused_10um"))
+    assert all(arm.fused and not arm.clear_twin for arm in others)
+    assert all(arm.droplet_radius_um is None for arm in (*ARMS.values(), *COMPARED_ARMS.values()))
+    assert {arm.name for arm in others if arm.naive} == COMPARED_ARMS.keys() - {CONTROL}
 
 
 @pytest.mark.parametrize(

@@ -190,6 +190,7 @@ def test_drives_that_are_missing_make_no_difference_and_every_key_stays(missing:
     assert part["recovery_ratio"] is None
     assert part["recovery"]["reason"] == "drives are missing"
     assert (part["paired"]["pairs"], part["paired"]["without_crashed"]["pairs"]) == (0, 0)
+    assert (part["paired"]["routes"], part["recovery"]["pairs"]) == (0, 0)
     assert part["arms"][missing]["episodes"] == {"expected": 2, "driven": 0, "crashed": 0}
     assert part["arms"][missing]["driving_score"] == 0.0
     # What does not hang on the missing drives is told as before.
@@ -206,6 +207,15 @@ def test_one_missing_drive_is_enough_and_a_crashed_one_is_none(tmp_path: Path) -
     assert summary.write(kept(tmp_path, *there))["paired"]["difference"] is None
     crashed = record(SECOND, "fused", events=(), failure=Failure.AGENT_CRASHED)
     assert summary.write(kept(tmp_path, *there, crashed))["paired"]["difference"] == -50.0
+
+
+def test_an_arm_all_of_whose_drives_crashed_has_zeros_and_no_difference_without_them() -> None:
+    drives = [record(route, "rgb") for route in (FIRST, SECOND)]
+    drives += [record(route, "fused", events=(), failure=Failure.AGENT_CRASHED) for route in (FIRST, SECOND)]
+    paired = summary.summarise(manifest(routes=PAIR, seeds=(0,)), drives)["paired"]
+    without = paired["without_crashed"]
+    assert (paired["difference"], paired["pairs"]) == (-100.0, 2)
+    assert (without["difference"], without["pairs"], without["includes_zero"]) == (None, 0, None)
 
 
 def test_a_run_without_a_clear_arm_has_no_recovery_ratio(tmp_path: Path) -> None:
@@ -280,6 +290,13 @@ def test_fused_drives_in_other_droplets_are_compared_with_the_same_baseline() ->
     assert large["paired"]["pairs"] == 6
 
 
+def test_droplets_are_no_table_without_drives_of_rgb() -> None:
+    arms = {"fused": "fog", "fused_10um": "fog, droplets of 10 um"}
+    run = manifest(seeds=(0,), arms=arms, droplets={"fused": SMALL, "fused_10um": LARGE})
+    drives = [record(route.id, arm) for route in ROUTES for arm in arms]
+    assert summary.summarise(run, drives)["droplets"] is None
+
+
 def test_a_run_without_fog_has_no_droplets(tmp_path: Path) -> None:
     assert summary.write(write_run(tmp_path, seeds=(0,)))["droplets"] is None
 
@@ -293,6 +310,10 @@ def test_other_fusions_are_compared_with_rgb_and_fused_frames_with_them() -> Non
     assert entry["driving_score"] == 70.0
     assert entry["over_rgb"]["difference"] == 20.0
     assert entry["fused_over"]["difference"] == 30.0
+    two = summary.summarise(
+        manifest(seeds=(0,), arms={"rgb": "fog", "average": "fog"}), [*records[::3], *records[2::3]]
+    )
+    assert two["other_fusions"][0]["over_rgb"]["difference"] == 20.0
     alone = summary.summarise(manifest(seeds=(0,), arms={"average": "fog"}), records[2::3])["other_fusions"]
     assert alone[0]["over_rgb"] is None
     assert alone[0]["fused_over"] is None

@@ -59,6 +59,14 @@ def test_pitch_up_moves_the_picture_down_and_roll_turns_it_about_its_middle():
     assert leaned[89, 260] == pytest.approx(89.0 + 100.0 * np.tan(np.radians(4.0)), abs=1.0)
 
 
+def test_a_narrow_lens_shows_a_turn_larger():
+    ramp = np.repeat(np.arange(320, dtype=np.float32)[None], 180, axis=0)
+    for fov_deg in (60.0, 120.0):
+        turned, _ = seen_through(ramp, Mounting(yaw_deg=2.0).rotation(0.0), fov_deg)
+        focal = 160.0 / np.tan(np.radians(fov_deg / 2.0))
+        assert turned[89:91, 159:161].mean() == pytest.approx(159.5 + focal * np.tan(np.radians(2.0)), abs=0.05)
+
+
 def test_a_turn_leaves_the_very_middle_and_what_is_half_outside_is_not_valid():
     ramp = np.repeat(np.arange(180, dtype=np.float32)[:, None], 320, axis=1)
     leaned, _ = seen_through(ramp, Mounting(roll_deg=45.0).rotation(0.0), 90.0)
@@ -85,6 +93,26 @@ def test_a_mounting_turns_as_carla_does():
 def test_a_camera_that_looks_backwards_is_refused():
     with pytest.raises(ValueError, match="yaw_deg must lie within 45 degrees"):
         Mounting(yaw_deg=60.0)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"pitch_deg": -45.1}, "pitch_deg must lie within 45 degrees, got -45.1"),
+        ({"roll_deg": float("nan")}, "roll_deg must lie within 45 degrees"),
+        ({"drift_period_s": 0.0}, "drift_period_s must be positive, got 0.0"),
+        ({"delay_s": 2.1}, r"delay_s must lie in 0\.\.2, got 2.1"),
+    ],
+)
+def test_a_mounting_that_cannot_be_is_told(change, says):
+    with pytest.raises(ValueError, match=says):
+        Mounting(**change)
+
+
+def test_a_mounting_is_turned_by_any_of_its_angles_and_by_no_delay():
+    assert Mounting() == Mounting(0.0, 0.0, 0.0, 0.0, 600.0, 0.0)
+    assert not Mounting(delay_s=0.1).turned
+    assert all(Mounting(**{name: -45.0}).turned for name in ("yaw_deg", "pitch_deg", "roll_deg", "drift_deg"))
 
 
 def test_what_an_askew_camera_cannot_know_repeats_its_border():

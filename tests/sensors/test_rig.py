@@ -6,6 +6,8 @@ import queue
 import subprocess
 import sys
 import textwrap
+import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from types import SimpleNamespace
@@ -14,7 +16,7 @@ import carla
 import numpy as np
 import pytest
 
-from sensors.rig import INSTANCES, MOST_HELD, Rig, RigError, _described, _Inbox
+from sensors.rig import DEPTH, INSTANCES, MOST_HELD, RGB, Rig, RigError, _described, _Inbox
 from sensors.thermal import Ambient, HeatTracker, ThermalCamera, reproject
 from sensors.thermal.presets import PRESETS
 from simulator.proofs.traffic import synchronous
@@ -143,6 +145,44 @@ def test_a_server_that_knows_no_panes_is_asked_for_none():
     assert asked == {"image_size_x": "320", "image_size_y": "180", "fov": "90.0"}
 
 
+class Everything:
+    """A library whose every blueprint has every attribute, and keeps what is set."""
+
+    def __init__(self) -> None:
+        self.set: dict[str, dict[str, str]] = {}
+
+    def find(self, kind: str) -> SimpleNamespace:
+        kept = self.set.setdefault(kind, {})
+        return SimpleNamespace(has_attribute=lambda name: True, set_attribute=kept.__setitem__)
+
+
+def test_what_an_rgb_camera_has_of_its_own_goes_to_the_others_where_pixels_or_times_hang_on_it():
+    library, own = Everything(), {"lens_k": "-1.0", "sensor_tick": "0.1", "chromatic_aberration_intensity": "0.5"}
+    poses = [_described(library, LEFT, kind, own)[1] for kind in (RGB, INSTANCES, DEPTH)]
+    size = {"image_size_x": "160", "image_size_y": "120", "fov": "60.0"}
+    alike = {"lens_k": "-1.0", "sensor_tick": "0.1"}
+    assert library.set == {
+        RGB: size | own,
+        INSTANCES: size | alike | {"panes": "true"},
+        DEPTH: size | alike,
+    }
+    assert {str(pose) for pose in poses} == {
+        str(carla.Transform(carla.Location(1.3, 0.0, 1.7), carla.Rotation(pitch=0.0, yaw=-60.0, roll=0.0)))
+    }
+    bare = {name: value for name, value in FRONT.items() if name not in ("roll", "pitch", "yaw")}
+    tilted = _described(library, {**bare, "pitch": -5.0, "roll": 2.0}, DEPTH, {})[1].rotation
+    assert (tilted.pitch, tilted.yaw, tilted.roll) == (-5.0, 0.0, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [({"fov": "wide"}, "camera 'Front': could not convert"), ({"height": None}, "camera 'Front': int")],
+)
+def test_a_sensor_dictionary_that_cannot_be_understood_is_told_by_its_camera(change, says):
+    with pytest.raises(RigError, match=says):
+        _described(Everything(), {**FRONT, **change}, RGB, {})
+
+
 def test_a_thermal_camera_with_a_place_of_its_own_needs_no_picture(world):
     own = {**FRONT, "type": "sensor.camera.thermal", "id": "Thermal", "y": 0.4, "fov": 75}
     rig = Rig(world, spawn_ego(world), [FRONT, own])
@@ -173,6 +213,36 @@ def test_what_nobody_reads_is_not_kept_for_ever():
     assert inbox.take([source], 99 - MOST_HELD // 2, 0.1)[source].frame == 99 - MOST_HELD // 2
     assert inbox.take([source], 99, 0.1)[source].frame == 99
     assert not inbox._images[source]
+
+
+def test_a_frame_that_was_asked_for_ends_the_wait_for_those_before_it():
+    inbox, sources = _Inbox(), [("Front", "depth"), ("Left", "depth")]
+    for frame in (6, 7):
+        for source in sources:
+            inbox.put(*source, SimpleNamespace(frame=frame))
+    assert [image.frame for image in inbox.take(sources[:1], 7, 0.1).values()] == [7]
+    assert [list(inbox._images[source]) for source in sources] == [[], [7]]
+    inbox.put(*sources[0], SimpleNamespace(frame=6))  # late
+    assert not inbox._images[sources[0]]
+    with pytest.raises(RigError, match=r"^camera 'Front': depth sent no frame 8 within 0\.1 s \(and 1 more\)$"):
+        inbox.take(sources, 8, 0.1)
+    inbox.put(*sources[1], SimpleNamespace(frame=8))
+    with pytest.raises(RigError, match=r"^camera 'Front': depth sent no frame 8 within 0 s$"):
+        inbox.take(sources, 8, 0.0)
+    inbox.put(*sources[0], SimpleNamespace(frame=8))
+    assert [image.frame for image in inbox.take(sources, 8, 0.0).values()] == [8, 8]
+
+
+def test_who_waits_for_a_frame_goes_on_when_it_comes():
+    inbox, source = _Inbox(), ("Front", "depth")
+    inbox.put(*source, SimpleNamespace(frame=0))
+    assert inbox.take([source], 0, 0.1)[source].frame == 0  # the first frame that a server counts
+    late = threading.Timer(0.1, inbox.put, [*source, SimpleNamespace(frame=1)])
+    late.start()
+    began = time.monotonic()
+    assert inbox.take([source], 1, 60.0)[source].frame == 1
+    assert time.monotonic() - began < 30.0
+    late.join()
 
 
 def test_destroying_the_rig_removes_its_sensors_and_may_be_done_twice(world):
