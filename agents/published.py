@@ -49,7 +49,7 @@ def data_provider() -> Any:
 
 
 def tell_provider_the_hero(provider: Any, hero: Any) -> None:
-    """Makes the ego its only actor, which `get_hero_actor()` finds: a leaderboard has spawned it through the provider."""
+    """Makes the ego its only actor, which `get_hero_actor()` finds: a leaderboard spawns it through the provider."""
     pool = getattr(provider, "_carla_actor_pool", None)
     if isinstance(pool, dict):
         pool.clear()

@@ -331,7 +331,7 @@ def test_a_file_named_like_a_loaded_module_does_not_replace_it(tmp_path):
         ),
         (
             "from agents.navigation.global_route_planner import GlobalRoutePlanner\n",
-            r"No module named 'agents\.navigation\.global_route_planner'; CARLA's PythonAPI/carla has it, of the release",
+            r"No module named 'agents\.navigation\.global_route_planner'; CARLA's PythonAPI/carla has it, ",
         ),
         (
             "import srunner.scenariomanager.timer\n",

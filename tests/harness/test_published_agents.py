@@ -68,7 +68,7 @@ class AutonomousAgent:
     def destroy(self):
         pass
 """
-# CARLA's PythonAPI had manoeuvres that are no numbers, until 0.9.12.
+# In older releases of CARLA's PythonAPI manoeuvres are no numbers.
 MANOEUVRES = """
 from enum import Enum
 class RoadOption(Enum):
