@@ -12,6 +12,7 @@ import numpy as np
 class ToldHero:
     """The ego in a Python without the simulation: as our side says it was at this tick."""
 
+    id = 0
     type_id = "vehicle.lincoln.mkz_2020"
     is_alive = True
 
@@ -22,6 +23,9 @@ class ToldHero:
     def tell(self, state: np.ndarray) -> None:
         """`state`: what `state_of` gives."""
         self._place, self._turn, self._velocity, self._acceleration, self._angular = state.reshape(5, 3).tolist()
+
+    def get_world(self) -> ToldWorld:
+        return ToldWorld(self)
 
     def get_transform(self) -> carla.Transform:
         return carla.Transform(self.get_location(), carla.Rotation(*self._turn))

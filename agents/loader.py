@@ -17,7 +17,7 @@ import numpy as np
 from .hidden import hidden_import
 from .interface import AutonomousAgent, InputData
 from .plan import GpsPlan, WorldPlan, between_lane_changes
-from .published import provide_published_names
+from .published import provide_published_names, where_it_is
 
 LEADERBOARD_1 = "leaderboard-1.0"
 """Among the versions of the metric."""
@@ -169,7 +169,7 @@ def _import_file(path: Path) -> ModuleType:
         raise
     except BaseException as error:  # an agent's file may also call sys.exit
         sys.modules.pop(name, None)
-        raise AgentLoadError(f"{path}:{_line_in(path, error)}: {_one_line(error)}{_numpy_hint(error)}") from error
+        raise AgentLoadError(f"{path}:{_line_in(path, error)}: {_one_line(error)}{_hint(error)}") from error
     return module
 
 
@@ -218,17 +218,18 @@ def told(error: BaseException, agent_folder: Path, caller: Path) -> str:
     own = [frame for frame in frames if agent_folder in Path(frame.filename).parents]
     own = own or [frame for frame in frames if caller not in Path(frame.filename).parents]
     place = f" ({Path(own[-1].filename).name}:{own[-1].lineno})" if own else ""
-    return f"{said}{place}{_numpy_hint(error)}"
+    return f"{said}{place}{_hint(error)}"
 
 
-def _numpy_hint(error: BaseException) -> str:
-    """What helps against an error that an agent written for an older numpy runs into, in nightloop's Python."""
+def _hint(error: BaseException) -> str:
+    """What helps against an error that agents run into: one that was written for an older numpy in nightloop's Python,
+    or one without CARLA's PythonAPI or scenario_runner."""
     text = str(error)
     is_gone = isinstance(error, AttributeError) and text.startswith(("module 'numpy' has no attribute", "`np."))
     # Since numpy 2.4 an array of one number and several dimensions is no number.
     is_no_number = isinstance(error, TypeError) and text.startswith("only 0-dimensional arrays can be converted")
     if not (_is_inside() and (is_gone or is_no_number)):
-        return ""
+        return where_it_is(error)
     return f"; the agent may need a numpy older than {np.__version__}: --agent-python runs it in its own Python"
 
 

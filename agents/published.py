@@ -6,6 +6,7 @@ class that cannot be imported for want of what it needs.
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import sys
 from importlib.abc import Loader
@@ -17,6 +18,11 @@ from typing import Any, Sequence
 from . import interface, plan
 
 BASE_CLASS = "leaderboard.autoagents.autonomous_agent"
+ORIGINS = {
+    "agents": "CARLA's PythonAPI/carla has it, of the release that the agent was written for: put that on PYTHONPATH",
+    "srunner": "scenario_runner has it, as the agent's repository or CARLA's: put its folder on PYTHONPATH",
+    "leaderboard": "the leaderboard has it, as the agent's repository or CARLA's: put its folder on PYTHONPATH",
+}
 PACKAGES = ("leaderboard", "leaderboard.autoagents", "leaderboard.utils", "leaderboard.envs")
 STAND_INS: dict[str, dict[str, object]] = {
     BASE_CLASS: {"AutonomousAgent": interface.AutonomousAgent, "Track": interface.Track},
@@ -40,6 +46,33 @@ def data_provider() -> Any:
     through it. None elsewhere."""
     module = sys.modules.get("srunner.scenariomanager.carla_data_provider")
     return getattr(module, "CarlaDataProvider", None)
+
+
+def tell_provider_the_hero(provider: Any, hero: Any) -> None:
+    """Makes the ego its only actor, which `get_hero_actor()` finds: a leaderboard spawns it through the provider."""
+    pool = getattr(provider, "_carla_actor_pool", None)
+    if isinstance(pool, dict):
+        pool.clear()
+        pool[hero.id] = hero
+
+
+def in_the_agents_words(points: Sequence[tuple[Any, int]]) -> list[tuple[Any, Any]]:
+    """A plan with the manoeuvres of CARLA's PythonAPI where there is one: the agent compares with these."""
+    option = _road_option()
+    return [(place, option(int(manoeuvre))) for place, manoeuvre in points]
+
+
+def _road_option() -> Any:
+    try:
+        return importlib.import_module("agents.navigation.local_planner").RoadOption
+    except Exception:  # the PythonAPI needs more than carla
+        return plan.RoadOption
+
+
+def where_it_is(error: BaseException) -> str:
+    """Where a module comes from that an agent lacks, if that is known; empty for others."""
+    name = (error.name or "").partition(".")[0] if isinstance(error, ModuleNotFoundError) else ""
+    return f"; {ORIGINS[name]}" if name in ORIGINS else ""
 
 
 class _InstalledBaseClass:

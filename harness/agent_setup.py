@@ -17,7 +17,7 @@ from agents.loader import (
     takes_only_config,
 )
 from agents.outside.process import outside_agent
-from agents.published import data_provider
+from agents.published import data_provider, in_the_agents_words, tell_provider_the_hero
 from harness.agent_environment import config_told
 from harness.cameras import LEADERBOARD_1_LENS
 from harness.request import Request, name_of
@@ -39,24 +39,27 @@ class ReadyAgent:
 def set_up_agent(
     request: Request, address: ServerAddress, client: carla.Client, world: carla.World, stage: Stage, route: RoutePlan
 ) -> ReadyAgent:
-    config = request["config"]
-    plans = gps_plan(route, stage.carla_map), route.points
+    config, python = request["config"], request["agent_python"]
     own = config["agent"] in BUILT_IN
+    agent_class = None if python else load_agent_class(config["agent"])
+    plans: tuple[Any, Any] = gps_plan(route, stage.carla_map), route.points
+    if agent_class and not own:
+        plans = in_the_agents_words(plans[0]), in_the_agents_words(plans[1])
     agent_config = config["agent_config"] if own else config_told(config["agent_config"], name_of(request))
     metric = "" if own else config["metric_version"]  # ours are of 2.x whatever scores them
     settings = address.host, address.port, agent_config, *plans, stage.ego, plan_spacing_m(config), metric
-    is_leaderboard_1 = metric == LEADERBOARD_1
     agent: Any
-    if python := request["agent_python"]:
+    if agent_class is None:
         agent = outside_agent(python, config["agent"], *settings, seed=request["seed"], threads=request["threads"])
-        is_leaderboard_1 |= agent.takes_only_config
+        is_of_config = agent.takes_only_config
     else:
-        agent_class = load_agent_class(config["agent"])
         if provider := data_provider():
             provider.set_client(client)
             provider.set_world(WorldWithHero(world, stage.ego))
+            tell_provider_the_hero(provider, stage.ego)
         agent = make_agent(agent_class, *settings)
-        is_leaderboard_1 |= takes_only_config(agent_class)
+        is_of_config = takes_only_config(agent_class)
+    is_leaderboard_1 = metric == LEADERBOARD_1 or is_of_config
     return ReadyAgent(
         agent,
         track=getattr(agent.track, "value", str(agent.track)),

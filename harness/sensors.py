@@ -68,9 +68,10 @@ TransFuser, TCP and InterFuser come with, in copies of the leaderboard 1.0 with 
 
 _POSE = dict.fromkeys(("x", "y", "z", "roll", "pitch", "yaw"), (-math.inf, math.inf))
 _SIZES = dict.fromkeys(("width", "height"), (2.0, 8192.0))  # what `sensors.thermal` finds slopes in
-_FOVS = dict.fromkeys(("fov", "horizontal_fov", "vertical_fov"), (1.0, 179.0))
+# A published agent's radars look up and down by 0.1 degrees.
+_RADAR_FOVS = dict.fromkeys(("fov", "horizontal_fov", "vertical_fov"), (0.01, 179.0))
 # kind -> least and most of what an agent may say of it; of the kinds that are not here the pose alone is read
-_BOUNDS = {CAMERA: {**_POSE, **_SIZES, "fov": _FOVS["fov"]}, "sensor.other.radar": {**_POSE, **_FOVS}}
+_BOUNDS = {CAMERA: {**_POSE, **_SIZES, "fov": (1.0, 179.0)}, "sensor.other.radar": {**_POSE, **_RADAR_FOVS}}
 
 
 def check_declared(declared: Any, agent: str, track: str = "SENSORS", metric_version: str = "") -> list[dict[str, Any]]:
@@ -237,7 +238,8 @@ def _parse(kind: str, message: Any) -> Any:
     return points
 
 
-def _forward_speed_mps(ego: carla.Vehicle) -> float:
-    """As the leaderboard's speedometer: the velocity along the vehicle's heading."""
+def _forward_speed_mps(ego: carla.Vehicle) -> np.float64:
+    """As the leaderboard's speedometer: the velocity along the vehicle's heading, and a number of numpy's, of which
+    agents ask for its `item()`."""
     velocity, forward = ego.get_velocity(), ego.get_transform().get_forward_vector()
-    return float(velocity.x * forward.x + velocity.y * forward.y + velocity.z * forward.z)
+    return np.float64(velocity.x * forward.x + velocity.y * forward.y + velocity.z * forward.z)

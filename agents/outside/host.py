@@ -23,7 +23,7 @@ from typing import Any
 import carla
 import numpy as np
 
-from ..hero import ToldHero, ToldWorld
+from ..hero import ToldHero
 from ..libraries import seed_libraries
 from ..loader import (
     AgentLoadError,
@@ -35,8 +35,7 @@ from ..loader import (
     takes_only_config,
     told,
 )
-from ..plan import RoadOption
-from ..published import data_provider
+from ..published import data_provider, in_the_agents_words, tell_provider_the_hero
 from .messages import Channel, Decoder, Encoder, SeenFrames
 
 PR_SET_PDEATHSIG = 1
@@ -111,9 +110,10 @@ class _Host:
         seed_libraries(seed, threads)
         self.load(file)
         self._hero.tell(hero)
-        provider, world = data_provider(), ToldWorld(self._hero)
+        provider, world = data_provider(), self._hero.get_world()
         if provider is not None:
             provider.get_world = staticmethod(lambda: world)
+            tell_provider_the_hero(provider, self._hero)
         host, port = server
         plans = _plans(*plan)
         self._agent = make_agent(self._class, host, port, config, *plans, self._hero, plan_spacing_m, metric_version)
@@ -136,19 +136,9 @@ class _Host:
 
 def _plans(places: np.ndarray, options: list[int], fixes: np.ndarray) -> tuple[list, list]:
     """The route as the leaderboard tells it, of the types of this Python."""
-    road_option = _road_option()
-    manoeuvres = [road_option(option) for option in options]
     transforms = [carla.Transform(carla.Location(*row[:3]), carla.Rotation(*row[3:])) for row in places.tolist()]
     gps = [dict(zip(("lat", "lon", "z"), row)) for row in fixes.tolist()]
-    return list(zip(gps, manoeuvres)), list(zip(transforms, manoeuvres))
-
-
-def _road_option() -> Any:
-    """That of CARLA's PythonAPI where there is one: the agent compares with it."""
-    try:
-        return importlib.import_module("agents.navigation.local_planner").RoadOption
-    except Exception:  # the PythonAPI needs more than carla
-        return RoadOption
+    return in_the_agents_words(list(zip(gps, options))), in_the_agents_words(list(zip(transforms, options)))
 
 
 def _end_with_parent(requests: int) -> None:

@@ -327,7 +327,15 @@ def test_a_file_named_like_a_loaded_module_does_not_replace_it(tmp_path):
         ("def get_entry_point(:\n", r"my_agent\.py:1: syntax error: "),
         (
             "import carla\nimport no_such_thing\n",
-            r"my_agent\.py:2: ModuleNotFoundError: No module named 'no_such_thing'",
+            r"my_agent\.py:2: ModuleNotFoundError: No module named 'no_such_thing'$",
+        ),
+        (
+            "from agents.navigation.global_route_planner import GlobalRoutePlanner\n",
+            r"No module named 'agents\.navigation\.global_route_planner'; CARLA's PythonAPI/carla has it, ",
+        ),
+        (
+            "import srunner.scenariomanager.timer\n",
+            r"No module named 'srunner'; scenario_runner has it, .* on PYTHONPATH",
         ),
         ("raise ValueError('bad\\nweights')\n", r"my_agent\.py:1: ValueError: bad weights"),
         ("import sys\nsys.exit(3)\n", r"my_agent\.py:2: SystemExit: 3"),

@@ -227,9 +227,15 @@ INSTALLED = {
     "srunner/__init__": "",
     "srunner/scenariomanager/carla_data_provider": """
         class CarlaDataProvider:
+            _carla_actor_pool = {}
             @staticmethod
             def get_world():
                 return None
+            @staticmethod
+            def get_hero_actor():
+                for actor in CarlaDataProvider._carla_actor_pool.values():
+                    if actor.attributes["role_name"] == "hero":
+                        return actor
         """,
     "leaderboard/__init__": "",
     "leaderboard/autoagents/__init__": "",
@@ -243,6 +249,8 @@ INSTALLED = {
                 for actor in CarlaDataProvider.get_world().get_actors():
                     if 'role_name' in actor.attributes and actor.attributes['role_name'] == 'hero':
                         self.hero_actor = actor
+                assert CarlaDataProvider.get_hero_actor() is self.hero_actor
+                assert list(self.hero_actor.get_world().get_actors()) == [self.hero_actor]
             def set_global_plan(self, gps, world):
                 pass
             def setup(self, config):

@@ -33,6 +33,7 @@ def there() -> Iterator[tuple[str, str]]:
 PROVIDER = """
 class CarlaDataProvider:
     _client = _world = None
+    _carla_actor_pool = {}
     @staticmethod
     def set_client(client):
         CarlaDataProvider._client = client
@@ -42,6 +43,11 @@ class CarlaDataProvider:
     @staticmethod
     def get_world():
         return CarlaDataProvider._world
+    @staticmethod
+    def get_hero_actor():
+        for actor in CarlaDataProvider._carla_actor_pool.values():
+            if actor.attributes["role_name"] == "hero":
+                return actor
 """
 BASE = """
 from srunner.scenariomanager.carla_data_provider import CarlaDataProvider
@@ -51,6 +57,7 @@ class AutonomousAgent:
         self.track = "SENSORS"
         roles = {a.attributes.get("role_name"): a for a in CarlaDataProvider.get_world().get_actors()}
         self.hero_actor = roles["hero"]
+        assert CarlaDataProvider.get_hero_actor().id == self.hero_actor.id
     def set_global_plan(self, gps, world):
         self.plan = world
     def get_metric_info(self):
@@ -59,10 +66,17 @@ class AutonomousAgent:
     def destroy(self):
         pass
 """
+# In older releases of CARLA's PythonAPI manoeuvres are no numbers.
+MANOEUVRES = """
+from enum import Enum
+class RoadOption(Enum):
+    VOID, LEFT, RIGHT, STRAIGHT, LANEFOLLOW, CHANGELANELEFT, CHANGELANERIGHT = -1, 1, 2, 3, 4, 5, 6
+"""
 # It logs every step below SAVE_PATH, by the name that is appended to its configuration.
 BENCH2DRIVE_AGENT = """
 import json, os, pathlib
 import carla
+from agents.navigation.local_planner import RoadOption
 from leaderboard.autoagents import autonomous_agent
 
 SAVE_PATH, IS_BENCH2DRIVE = os.environ.get("SAVE_PATH"), os.environ.get("IS_BENCH2DRIVE")
@@ -73,6 +87,7 @@ def get_entry_point():
 class Mine(autonomous_agent.AutonomousAgent):
     def setup(self, config):
         assert IS_BENCH2DRIVE
+        assert {type(manoeuvre) for _, manoeuvre in self.plan} == {RoadOption}
         self.told, self.metric_info = config.split("+"), []
         self.folder = pathlib.Path(SAVE_PATH) / self.told[-1]
         self.folder.mkdir(parents=True, exist_ok=False)
@@ -116,6 +131,9 @@ def test_a_bench2drive_agent_finds_the_ego_its_name_and_its_variables(
         "srunner/__init__": "",
         "srunner/scenariomanager/__init__": "",
         "srunner/scenariomanager/carla_data_provider": PROVIDER,
+        "agents/__init__": "",
+        "agents/navigation/__init__": "",
+        "agents/navigation/local_planner": MANOEUVRES,
         "leaderboard/__init__": "",
         "leaderboard/autoagents/__init__": "",
         "leaderboard/autoagents/autonomous_agent": BASE,

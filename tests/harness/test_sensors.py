@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+import carla
 import pytest
 
 from harness.errors import HarnessError
-from harness.sensors import check_declared
+from harness.sensors import AgentSensors, check_declared
 
 CAMERA = {"type": "sensor.camera.rgb", "id": "front", "x": 0, "y": 0, "z": 2, "width": 640, "height": 360, "fov": 90}
 GNSS = {"type": "sensor.other.gnss", "id": "gps"}
+RADAR = {"type": "sensor.other.radar", "id": "radar", "horizontal_fov": 64, "vertical_fov": 0.1}  # as LEAD has it
 
 
 def test_what_is_allowed_is_handed_back_as_it_was_declared() -> None:
-    declared = [CAMERA, GNSS, {"type": "sensor.speedometer", "id": "speed"}]
+    declared = [CAMERA, GNSS, RADAR, {"type": "sensor.speedometer", "id": "speed"}]
     assert check_declared(declared, "mine") == declared
 
 
@@ -36,6 +38,7 @@ def test_what_is_allowed_is_handed_back_as_it_was_declared() -> None:
         ([{**CAMERA, "width": 640.5}], "sensor 'front' has width 640.5, which is not from 2 to 8192"),
         ([{**CAMERA, "fov": 180}], "sensor 'front' has fov 180, which is not from 1 to 179"),
         ([{**CAMERA, "fov": None}], "sensor 'front' has fov None, which is not from 1 to 179"),
+        ([{**RADAR, "vertical_fov": 0}], "sensor 'radar' has vertical_fov 0, which is not from 0.01 to 179"),
         ([{**CAMERA, "x": float("nan")}], "sensor 'front' has x nan, which is not a number"),
         ([{**GNSS, "yaw": "left"}], "sensor 'gps' has yaw 'left', which is not a number"),
         ([{**CAMERA, "id": f"c{i}"} for i in range(9)], "more than 8 sensors of type sensor.camera.rgb"),
@@ -51,6 +54,25 @@ def test_what_is_not_is_named_in_one_line(declared: Any, line: str) -> None:
 def test_ids_need_not_be_texts() -> None:
     declared = [{**CAMERA, "id": 0}, {**GNSS, "id": None}, {"type": "sensor.speedometer", "id": ("speed", 1)}]
     assert check_declared(declared, "mine") == declared
+
+
+def test_the_speed_is_a_number_of_numpys_as_the_leaderboards_speedometer_has_it() -> None:
+    class World:
+        def get_blueprint_library(self) -> None:
+            return None
+
+    class Ego:
+        def get_velocity(self) -> carla.Vector3D:
+            return carla.Vector3D(0.0, -3.0, 0.0)
+
+        def get_transform(self) -> carla.Transform:
+            return carla.Transform(carla.Location(), carla.Rotation(yaw=-90.0))
+
+    world: Any = World()
+    ego: Any = Ego()
+    sensors = AgentSensors(world, ego, [{"type": "sensor.speedometer", "id": "speed"}], timeout_s=1.0)
+    frame, reading = sensors.read(7)["speed"]
+    assert (frame, reading["speed"].item()) == (7, pytest.approx(3.0))
 
 
 MAP = {"type": "sensor.opendrive_map", "id": "map", "reading_frequency": 1}
