@@ -4,15 +4,16 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from fusion.backbones import Backbone
 from fusion.conditions import condition_of
 from fusion.data import Pair, load
+from fusion.in_order import in_order
 from fusion.metrics import all_metrics, grey, peak_signal_to_noise_db, structural_similarity
 from fusion.naive import Fusion
-from fusion.perceptual import picture_distance
-from fusion.progress import along
+from fusion.perceptual import distance_of_seen, planes_of, seen
 from fusion.redrawing import DRAWS, bounds
 
 MOST_PSNR_DB = 100.0
@@ -20,24 +21,39 @@ MOST_PSNR_DB = 100.0
 
 
 def metric_rows(pairs: Sequence[Pair], by: dict[str, Fusion], backbone: Backbone | None = None) -> list[dict[str, Any]]:
+    """A row per pair and fusion. Pairs are measured side by side, each by one thread: PyTorch's sums, and so the last
+    digits of distances, hang on how many threads share one."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        return [row for rows in in_order(lambda pair: _rows(pair, by, backbone), pairs, "metrics") for row in rows]
+    finally:
+        torch.set_num_threads(before)
+
+
+def _rows(pair: Pair, by: dict[str, Fusion], backbone: Backbone | None) -> list[dict[str, Any]]:
+    images = load(pair)
+    visible, thermal = grey(images.visible), grey(images.thermal)
+    clear = None if images.clear is None else grey(images.clear)
+    sources, twin = [], None
+    if backbone is not None:
+        heat = np.repeat(images.thermal[..., None], 3, axis=2)
+        sources = [seen(planes_of(source), backbone.features) for source in (images.visible, heat)]
+        twin = None if images.clear is None else seen(planes_of(images.clear), backbone.features)
     rows = []
-    for pair in along("metrics", pairs, len(pairs)):
-        images = load(pair)
-        visible, thermal = grey(images.visible), grey(images.thermal)
-        for name, fuse in by.items():
-            fused = fuse(images.visible, images.thermal)
-            values = all_metrics(visible, thermal, grey(fused))
-            if backbone is not None:
-                sources = (images.visible, np.repeat(images.thermal[..., None], 3, axis=2))
-                values["distance"] = float(np.mean([picture_distance(fused, one, backbone) for one in sources]))
-            if images.clear is not None:
-                clear = grey(images.clear)
-                values["PSNR clear"] = peak_signal_to_noise_db(clear, grey(fused))
-                values["SSIM clear"] = structural_similarity(clear, grey(fused))
-                if backbone is not None:
-                    values["distance clear"] = picture_distance(fused, images.clear, backbone)
-            ends = {name: min(values[name], MOST_PSNR_DB) for name in values if name.startswith("PSNR")}
-            rows.append({"pair": str(pair.visible), "condition": condition_of(pair), "fusion": name, **values, **ends})
+    for name, fuse in by.items():
+        fused = fuse(images.visible, images.thermal)
+        values = all_metrics(visible, thermal, grey(fused))
+        made = None if backbone is None else seen(planes_of(fused), backbone.features)
+        if made:
+            values["distance"] = float(np.mean([float(distance_of_seen(made, source)) for source in sources]))
+        if clear is not None:
+            values["PSNR clear"] = peak_signal_to_noise_db(clear, grey(fused))
+            values["SSIM clear"] = structural_similarity(clear, grey(fused))
+        if made and twin:
+            values["distance clear"] = float(distance_of_seen(made, twin))
+        ends = {name: min(values[name], MOST_PSNR_DB) for name in values if name.startswith("PSNR")}
+        rows.append({"pair": str(pair.visible), "condition": condition_of(pair), "fusion": name, **values, **ends})
     return rows
 
 

