@@ -8,6 +8,7 @@ from simulator.methods.registry import Refused, rpc
 from simulator.types import ActorDefinition, ActorDescription, ActorRecord, BoundingBox, Transform, Vector3D
 from simulator.world.actor import ActorNotFound
 from simulator.world.attachment import Attachment, spring_arm
+from simulator.world.poses import matrix, transform_of
 
 if TYPE_CHECKING:
     from simulator.session import Session
@@ -152,23 +153,22 @@ def get_actor_bounding_box(session: Session, actor_id: int) -> BoundingBox:
 
 @rpc
 def get_actor_component_names(session: Session, actor_id: int) -> tuple[str, ...]:
-    session.world.record(actor_id)
-    return ("root",)
+    return tuple(session.world.get_actor_components(actor_id))
 
 
 @rpc
 def get_actor_component_world_transform(session: Session, actor_id: int, component: str) -> Transform:
-    if component != "root":
-        raise Refused(f"actor {actor_id} has no component '{component}'")
-    return session.world.transform_of(actor_id)
+    relative = get_actor_component_relative_transform(session, actor_id, component)
+    return transform_of(matrix(session.world.transform_of(actor_id)) @ matrix(relative))
 
 
 @rpc
 def get_actor_component_relative_transform(session: Session, actor_id: int, component: str) -> Transform:
-    if component != "root":
+    """Relative to the actor."""
+    components = session.world.get_actor_components(actor_id)
+    if component not in components:
         raise Refused(f"actor {actor_id} has no component '{component}'")
-    session.world.record(actor_id)
-    return Transform()
+    return components[component]
 
 
 @rpc

@@ -22,7 +22,45 @@ class Bone(NamedTuple):
 
 
 def walker_bones(number: int, phase: float) -> tuple[Bone, ...]:
-    """Of walker `number` of the catalogue at a phase (0..1) of the stride.
+    """All 66 of CARLA's skeleton (its tutorial "Walker bone control"): those of `body_bones`,
+    then the ends of the toes and the fingers, stretched out."""
+    body = body_bones(number, phase)
+    names = [bone.name for bone in body]
+    height = build_of(number).height
+    bones = list(body)
+    for mark in "RL":
+        toe = names.index(f"crl_toe__{mark}")
+        bones.append(Bone(f"crl_toeEnd__{mark}", toe, body[toe].place + height * np.array([0.03, 0.0, 0.0])))
+        hand = names.index(f"crl_hand__{mark}")
+        down = body[hand].place - body[body[hand].parent].place
+        down /= np.linalg.norm(down)
+        front = np.array([-down[2], 0.0, down[0]])
+        for name, (low, fore, along) in _FINGERS.items():
+            start = body[hand].place + height * (low * down + fore * front)
+            direction = down + along * front
+            direction /= np.linalg.norm(direction)
+            parent = hand
+            for joint, reach in _JOINTS.items():
+                bones.append(Bone(f"crl_hand{name}{joint}__{mark}", parent, start + height * reach * direction))
+                parent = len(bones) - 1
+    return tuple(bones)
+
+
+_FINGERS = {
+    "Thumb": (0.015, 0.012, 1.0),
+    "Index": (0.050, 0.014, 0.0),
+    "Middle": (0.052, 0.005, 0.0),
+    "Ring": (0.050, -0.004, 0.0),
+    "Pinky": (0.045, -0.013, 0.0),
+}
+"""Of a hand that hangs down, its thumb in front: how far below and before the wrist a finger begins, by the body's
+height, and how much of it points forward where it points down by 1."""
+_JOINTS = {"": 0.0, "01": 0.022, "02": 0.037, "End": 0.049}
+"""How far along the finger, by the body's height."""
+
+
+def body_bones(number: int, phase: float) -> tuple[Bone, ...]:
+    """Of walker `number` of the catalogue at a phase (0..1) of the stride: those that its body is drawn by.
 
     The component's origin lies between the feet. Joints and angles are those of `people`.
     """

@@ -314,6 +314,42 @@ def test_bones_of_a_walker_stand_where_its_body_is(world: carla.World) -> None:
     assert hands.x * right.x + hands.y * right.y > 0.3
 
 
+def test_a_walker_has_all_bones_of_carlas_skeleton(world: carla.World) -> None:
+    """As its tutorial on bones lists them: 66, of which each hand has 20 in its fingers."""
+    walker = _walker(world)
+    world.tick()
+    bones = {bone.name: bone.world.location for bone in walker.get_bones().bone_transforms}
+    assert len(bones) == len(walker.get_bone_relative_transforms()) == 66
+    for side, other in ("LR", "RL"):
+        hand = bones[f"crl_hand__{side}"]
+        for finger in ("Thumb", "Index", "Middle", "Ring", "Pinky"):
+            reach = [bones[f"crl_hand{finger}{joint}__{side}"].distance(hand) for joint in ("", "01", "02", "End")]
+            assert reach == sorted(reach)
+            assert reach[0] > 0.02
+            assert reach[-1] < 0.25
+        assert bones[f"crl_toeEnd__{side}"].distance(bones[f"crl_toe__{side}"]) < 0.1
+        assert bones[f"crl_handIndex__{side}"].distance(bones[f"crl_hand__{other}"]) > 0.3
+
+
+def test_an_actors_components_bear_the_names_of_unreals(world: carla.World) -> None:
+    car = world.spawn_actor(
+        world.get_blueprint_library().find("vehicle.tesla.model3"), world.get_map().get_spawn_points()[2]
+    )
+    walker = _walker(world)
+    world.tick()
+    assert {"VehicleMesh", "VehicleBounds"} < set(car.get_component_names())
+    assert {"CollisionCylinder", "CharacterMesh0"} < set(walker.get_component_names())
+    assert car.get_component_world_transform("VehicleMesh").location.distance(car.get_location()) < 1e-3
+    bounds = car.get_component_relative_transform("VehicleBounds").location
+    assert bounds.distance(car.bounding_box.location) < 1e-5
+    centre = car.get_transform().transform(bounds)
+    assert car.get_component_world_transform("VehicleBounds").location.distance(centre) < 1e-3
+    feet = walker.get_component_world_transform("CharacterMesh0").location
+    assert feet.distance(walker.get_bones().bone_transforms[0].world.location) < 1e-3
+    with pytest.raises(RuntimeError, match="no component 'CharacterMesh0'"):
+        car.get_component_world_transform("CharacterMesh0")
+
+
 def test_a_walkers_pose_can_be_set_blended_and_taken_from_its_stride(world: carla.World) -> None:
     walker = _walker(world)
     world.tick()
