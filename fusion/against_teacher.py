@@ -21,7 +21,7 @@ from fusion.ensemble import check_sources, drawn_as
 from fusion.errors import FusionError
 from fusion.metrics import all_metrics, grey
 from fusion.naive import Bytes, Fusion
-from fusion.perceptual import distance_of_seen, planes_of, seen
+from fusion.perceptual import distance_of_seen, seen_picture
 from fusion.progress import along
 
 MEAN, DRAW = "teacher, mean", "teacher, one draw"
@@ -57,12 +57,12 @@ def rows(
         mean = _image((samples.float().mean(dim=0) + 0.5).to(torch.uint8))
         fused = {MEAN: mean, DRAW: _image(samples[0])}
         fused |= {title: _small(fuse(images.visible, images.thermal), scale) for title, fuse in by.items()}
-        asked = None if backbone is None else seen(planes_of(mean), backbone.features)
+        asked = None if backbone is None else seen_picture(mean, backbone.features)
         for title, image in fused.items():
             row: dict[str, Any] = {"pair": name, "fusion": title}
             row |= all_metrics(grey(visible), grey(thermal[..., 0]), grey(image))
             if backbone is not None and asked:
-                row[DISTANCE] = float(distance_of_seen(seen(planes_of(image), backbone.features), asked))
+                row[DISTANCE] = float(distance_of_seen(seen_picture(image, backbone.features), asked))
             found.append(row)
     return found
 

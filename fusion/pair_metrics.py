@@ -13,7 +13,7 @@ from fusion.data import Pair, load
 from fusion.in_order import in_order
 from fusion.metrics import all_metrics, grey, peak_signal_to_noise_db, structural_similarity
 from fusion.naive import Fusion
-from fusion.perceptual import distance_of_seen, planes_of, seen
+from fusion.perceptual import distance_of_seen, seen_picture
 from fusion.redrawing import DRAWS, bounds
 
 MOST_PSNR_DB = 100.0
@@ -38,13 +38,13 @@ def _rows(pair: Pair, by: dict[str, Fusion], backbone: Backbone | None) -> list[
     sources, twin = [], None
     if backbone is not None:
         heat = np.repeat(images.thermal[..., None], 3, axis=2)
-        sources = [seen(planes_of(source), backbone.features) for source in (images.visible, heat)]
-        twin = None if images.clear is None else seen(planes_of(images.clear), backbone.features)
+        sources = [seen_picture(source, backbone.features) for source in (images.visible, heat)]
+        twin = None if images.clear is None else seen_picture(images.clear, backbone.features)
     rows = []
     for name, fuse in by.items():
         fused = fuse(images.visible, images.thermal)
         values = all_metrics(visible, thermal, grey(fused))
-        made = None if backbone is None else seen(planes_of(fused), backbone.features)
+        made = None if backbone is None else seen_picture(fused, backbone.features)
         if made:
             values["distance"] = float(np.mean([float(distance_of_seen(made, source)) for source in sources]))
         if clear is not None:

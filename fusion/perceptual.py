@@ -38,9 +38,10 @@ def distance_of_seen(one: Sequence[Tensor], other: Sequence[Tensor]) -> Tensor:
     return total
 
 
-def planes_of(picture: NDArray[np.uint8]) -> Tensor:
-    """RGB (H, W, 3) -> (1, 3, H, W) in [0, 1]."""
-    return torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1)[None].float() / 255.0
+def seen_picture(picture: NDArray[np.uint8], features: Features) -> list[Tensor]:
+    """`seen` of one picture, RGB (H, W, 3)."""
+    planes = torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1)[None]
+    return seen(planes.float() / 255.0, features)
 
 
 def _unit(features: Tensor) -> Tensor:

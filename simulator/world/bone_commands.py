@@ -111,12 +111,9 @@ class BoneCommands(WorldState):
         return self._chained(actor_id, bones, posed)
 
     def _chained(self, actor_id: int, bones: tuple[Bone, ...], relative: list[Transform]) -> tuple[BoneTransforms, ...]:
-        actor = self.actor(actor_id)
         world = matrix(self.transform_of(actor_id))
-        if actor.kind is Kind.WALKER:
-            feet = np.eye(4)
-            feet[2, 3] = -float(self.bodies.rows[actor.row]["foot"])
-            world = world @ feet
+        if self.actor(actor_id).kind is Kind.WALKER:
+            world = world @ matrix(self.get_actor_components(actor_id)["CharacterMesh0"])
         component: list[NDArray[np.float64]] = []
         out = []
         for bone, own in zip(bones, relative):

@@ -20,7 +20,7 @@ from fusion.evaluate import evaluate, main, perception
 from fusion.labelled import labels_of
 from fusion.naive import average, luminance_swap, visible
 from fusion.pair_metrics import metric_rows
-from fusion.perceptual import perceptual_distance, planes_of
+from fusion.perceptual import perceptual_distance
 from fusion.synthetic import write as write_twins
 from fusion.tables import detection_markdown
 from fusion.teacher.reference import Reference
@@ -420,7 +420,8 @@ def test_pairs_measured_side_by_side_come_in_order_and_as_if_alone(tmp_path):
     assert together == [row for pair in pairs for row in metric_rows([pair], by, backbone)]
     assert torch.get_num_threads() == threads
     mean = average(load(pairs[0]).visible, load(pairs[0]).thermal)
-    alone = perceptual_distance(planes_of(mean), planes_of(load(pairs[0]).clear), backbone.features)
+    planes = [torch.from_numpy(it).permute(2, 0, 1)[None] / 255.0 for it in (mean, load(pairs[0]).clear)]
+    alone = perceptual_distance(*planes, backbone.features)
     assert together[1]["distance clear"] == float(alone)
 
 
