@@ -55,7 +55,8 @@ class Station:
             except queue.Empty:
                 raise CalibrationError(f"the {kind} camera sent nothing for {TIMEOUT_S:g} s") from None
             if image.frame >= frame:
-                return np.frombuffer(image.raw_data, np.uint8).reshape(HEIGHT, WIDTH, 4)
+                # the view does not keep the image, and its memory then serves the next message
+                return np.frombuffer(image.raw_data, np.uint8).reshape(HEIGHT, WIDTH, 4).copy()
 
     def expose(self) -> None:
         """Sets the shutter so that the brightest parts come to lie where signal is proportional to light."""

@@ -109,9 +109,11 @@ def test_panes_reach_the_rig_and_leave_tags_and_ids_as_other_clients_see_them(wo
     other.listen(images.put)
     rig = Rig(world, ego, [FRONT])
     front = rig.frames(world.tick())["Front"]
-    labels = np.frombuffer(images.get(timeout=60.0).raw_data, np.uint8).reshape(180, 320, 4)
+    image = images.get(timeout=60.0)  # held: a view of its `raw_data` does not keep it
+    labels = np.frombuffer(image.raw_data, np.uint8).reshape(180, 320, 4)
     other.destroy()
     rig.destroy()
+    assert image.frame == front.frame
     assert np.array_equal(front.tags, labels[..., 2])
     assert np.array_equal(front.instances, labels[..., 1] + 256 * labels[..., 0].astype(np.uint16))
     assert front.panes is not None

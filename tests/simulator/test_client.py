@@ -260,7 +260,8 @@ def test_a_camera_sees_the_car_ahead(world: carla.World) -> None:
         world, "sensor.camera.instance_segmentation", car, place, image_size_x=160, image_size_y=96
     )
     world.tick()
-    pixels = np.frombuffer(messages.get(timeout=60.0).raw_data, np.uint8).reshape(96, 160, 4).astype(np.int64)
+    image = messages.get(timeout=60.0)  # held: a view of its `raw_data` does not keep it
+    pixels = np.frombuffer(image.raw_data, np.uint8).reshape(96, 160, 4).astype(np.int64)
     on_car = pixels[..., 2] == int(carla.CityObjectLabel.Car)
     ids = pixels[..., 1] + 256 * pixels[..., 0]
     assert (on_car & (ids == car.id)).sum() > 200
@@ -404,7 +405,8 @@ def test_an_episode_repeats_bit_for_bit(client: carla.Client, world: carla.World
             car.apply_control(carla.VehicleControl(throttle=0.7, steer=0.1))
         for _ in range(6):
             fresh.tick()
-            seen.append(bytes(images.get(timeout=60.0).raw_data))
+            image = images.get(timeout=60.0)
+            seen.append(bytes(image.raw_data))
             vector = readings.get(timeout=5.0).accelerometer
             place = cars[1].get_transform()
             felt.append((vector.x, vector.y, vector.z, place.location.x, place.location.y, place.rotation.yaw))

@@ -127,7 +127,8 @@ def test_a_semantic_lidar_names_the_car_ahead_and_its_own(stage: Stage) -> None:
         "sensor.lidar.ray_cast_semantic", ROOF, channels=32, range=30, points_per_second=200000, rotation_frequency=20
     )
     stage.tick()
-    points = np.frombuffer(messages.get(timeout=60.0).raw_data, SEMANTIC_POINT)
+    sweep = messages.get(timeout=60.0)  # held: a view of its `raw_data` does not keep it
+    points = np.frombuffer(sweep.raw_data, SEMANTIC_POINT)
     on_other = points[points["object"] == other.id]
     assert len(on_other) > 30
     assert set(on_other["tag"]) == {int(carla.CityObjectLabel.Car)}
@@ -183,10 +184,9 @@ def test_an_obstacle_detector_names_the_ground(stage: Stage) -> None:
 def test_normals_point_at_the_camera_in_the_axes_of_the_world(stage: Stage) -> None:
     normals, depth = stage.camera("normals"), stage.camera("depth")
     stage.tick()
-    bgra = np.frombuffer(normals.get(timeout=60.0).raw_data, np.uint8).reshape(HEIGHT, WIDTH, 4)
-    far = (
-        np.frombuffer(depth.get(timeout=60.0).raw_data, np.uint8).reshape(HEIGHT, WIDTH, 4)[..., :3].min(axis=2) == 255
-    )
+    images = normals.get(timeout=60.0), depth.get(timeout=60.0)  # held: a view of their `raw_data` does not keep them
+    bgra, distances = (np.frombuffer(image.raw_data, np.uint8).reshape(HEIGHT, WIDTH, 4) for image in images)
+    far = distances[..., :3].min(axis=2) == 255
     normal = bgra[..., 2::-1].astype(float) / 127.5 - 1.0
     assert np.linalg.norm(normal[~far], axis=1) == pytest.approx(np.ones((~far).sum()), abs=0.02)
     assert np.abs(normal[far]).max(initial=0.0) < 0.01
