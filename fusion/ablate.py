@@ -29,18 +29,18 @@ import numpy as np
 import torch
 
 from fusion import limits
-from fusion.cache import EnsembleCache
-from fusion.checkpoint import NAME as CHECKPOINT
-from fusion.data import read_folders, split
 from fusion.ensemble import drawn_as
 from fusion.errors import FusionError
+from fusion.evaluation.metrics import grey, structural_similarity
 from fusion.files import write_text
-from fusion.metrics import grey, structural_similarity
-from fusion.recipe import add_options, from_options
-from fusion.scenes import Scene, data_digest, read_scenes
+from fusion.pairs.data import read_folders, split
 from fusion.student import Student
-from fusion.student_recipe import Recipe
 from fusion.train import as_tensors, held_out_psnr, train
+from fusion.training.cache import EnsembleCache
+from fusion.training.checkpoint import NAME as CHECKPOINT
+from fusion.training.recipe import add_options, from_options
+from fusion.training.scenes import Scene, data_digest, read_scenes
+from fusion.training.student_recipe import Recipe
 from fusion.weights.tensors import load_student
 
 SAMPLES = (1, 2, 4, 8, 16)

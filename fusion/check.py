@@ -17,12 +17,23 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from fusion import classes, labelled, limits
-from fusion.augment import is_valid
-from fusion.data import BLOCK_DIGITS, BLOCK_FRAMES, Images, Pair, is_coloured, is_in_block, load, load_labels, split
+from fusion import limits
 from fusion.errors import FusionError
-from fusion.layouts import read_folders
+from fusion.pairs import classes, labelled
+from fusion.pairs.data import (
+    BLOCK_DIGITS,
+    BLOCK_FRAMES,
+    Images,
+    Pair,
+    is_coloured,
+    is_in_block,
+    load,
+    load_labels,
+    split,
+)
+from fusion.pairs.layouts import read_folders
 from fusion.progress import bar
+from fusion.training.augment import is_valid
 
 SHOWN = 20
 SCALE = 4
@@ -80,7 +91,7 @@ def _faults_of_labels(pair: Pair, height: int, width: int) -> Iterator[str]:
 
 
 def labels_beside(pair: Pair) -> list[Path]:
-    """Label files of public sets, which lie where `fusion.labelled` and `fusion.classes` look for them."""
+    """Label files of public sets, which lie where `fusion.pairs.labelled` and `fusion.pairs.classes` look for them."""
     found = {labelled.labels_of(pair), classes.labels_of(pair)}
     return sorted(path for path in found if path and path not in pair.labels.values())
 
@@ -98,8 +109,8 @@ def rule_of(pairs: Sequence[Pair]) -> str:
 
 
 def bytes_held(height: int, width: int, twin: bool) -> int:
-    """What `fusion.scenes.read_scenes` keeps of a pair: its frames, mean and variance of ensembles at scale 4 as
-    floats, and what the default backbones see, m in 2 bytes per channel and u in 4."""
+    """What `fusion.training.scenes.read_scenes` keeps of a pair: its frames, mean and variance of ensembles at scale 4
+    as floats, and what the default backbones see, m in 2 bytes per channel and u in 4."""
     frames = height * width * (7 if twin else 4)
     rows, columns = height // SCALE, width // SCALE
     features = ((8, 40), (16, 112))  # stride and channels

@@ -21,12 +21,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fusion import limits
-from fusion.data import load, read_folders
 from fusion.errors import FusionError
 from fusion.files import make_folder, whole, write_image
-from fusion.in_order import in_order
-from fusion.layouts import Pair, folders_of
 from fusion.naive import Bytes
+from fusion.pairs.data import load, read_folders
+from fusion.pairs.in_order import in_order
+from fusion.pairs.layouts import Pair, folders_of
 
 Plane = NDArray[np.float32]
 

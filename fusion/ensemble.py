@@ -19,12 +19,12 @@ import torch
 from torch import Tensor
 
 from fusion import limits
-from fusion.cache import EnsembleCache, as_bytes
-from fusion.data import Pair, evenly, load, read_folders, reduce
 from fusion.errors import FusionError
-from fusion.in_order import in_order
+from fusion.pairs.data import Pair, evenly, load, read_folders, reduce
+from fusion.pairs.in_order import in_order
 from fusion.progress import bar
 from fusion.teacher import Teacher
+from fusion.training.cache import EnsembleCache, as_bytes
 
 SHARD_PAIRS = 16
 STUDENT = "student:"

@@ -6,13 +6,13 @@
 
 Writes metrics.csv (one line per pair and fusion), summary.json and summary.md (means with 95 % intervals of 1,000
 bootstrap draws over the pairs, for all pairs and per condition), with --robustness a picture of curves, and with
---detector the AP50 of a frozen detector where the folders carry labels (`fusion.labelled`), with --segmenter the IoU of
-a frozen segmentation network where they carry classes (`fusion.classes`), both also as differences between a
-student and every other kind of frame on the same frames (`fusion.redrawing`), and with --ensembles what the students
-have kept of the teacher that drew them (teacher.csv), on the pairs that were held out. --held-out keeps everything else
-to those pairs, too: a student's own training frames say nothing of what it makes of others. "distance" is the mean
-distance to both sources in what a frozen network sees (`fusion.perceptual`), smaller is nearer; "clear" is the clear
-twin. PSNR ends at 100 dB: that of equal images is infinite, and no mean could be made of it.
+--detector the AP50 of a frozen detector where the folders carry labels (`fusion.pairs.labelled`), with --segmenter the
+IoU of a frozen segmentation network where they carry classes (`fusion.pairs.classes`), both also as differences between
+a student and every other kind of frame on the same frames (`fusion.evaluation.redrawing`), and with --ensembles what
+the students have kept of the teacher that drew them (teacher.csv), on the pairs that were held out. --held-out keeps
+everything else to those pairs, too: a student's own training frames say nothing of what it makes of others. "distance"
+is the mean distance to both sources in what a frozen network sees (`fusion.evaluation.perceptual`), smaller is nearer;
+"clear" is the clear twin. PSNR ends at 100 dB: that of equal images is infinite, and no mean could be made of it.
 """
 
 import argparse
@@ -27,22 +27,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fusion import against_teacher, detection, limits, robustness
+from fusion import limits
 from fusion.backbones import Backbone, load_backbone
-from fusion.cache import EnsembleCache
-from fusion.classes import known_to, read_classes
-from fusion.classes import labels_of as classes_of
-from fusion.compared import fusions
-from fusion.data import Pair, evenly, load, read_folders, split
-from fusion.downstream import detections, segmentations
 from fusion.errors import FusionError
+from fusion.evaluation import against_teacher, detection, robustness
+from fusion.evaluation.compared import fusions
+from fusion.evaluation.downstream import detections, segmentations
+from fusion.evaluation.pair_metrics import MOST_PSNR_DB, metric_rows, summary
+from fusion.evaluation.segmentation import Segmenter
+from fusion.evaluation.tables import detection_markdown, markdown, segmentation_markdown
 from fusion.files import make_folder, whole, write_text
-from fusion.labelled import labels_of, read_boxes
-from fusion.pair_metrics import MOST_PSNR_DB, metric_rows, summary
+from fusion.pairs.classes import known_to, read_classes
+from fusion.pairs.classes import labels_of as classes_of
+from fusion.pairs.data import Pair, evenly, load, read_folders, split
+from fusion.pairs.labelled import labels_of, read_boxes
 from fusion.progress import along
-from fusion.segmentation import Segmenter
-from fusion.student_recipe import Recipe
-from fusion.tables import detection_markdown, markdown, segmentation_markdown
+from fusion.training.cache import EnsembleCache
+from fusion.training.student_recipe import Recipe
 
 PERCEPTION = "efficientnet-lite0"
 HELD_OUT = Recipe.held_out
@@ -115,11 +116,15 @@ def evaluate(
     judge = detection.Detector(detector) if detector else None
     labelled = [(pair, path) for pair in pairs if (path := labels_of(pair))] if judge else []
     if judge and not labelled:
-        raise FusionError("no pair carries labels (fusion/labelled.py lists the known kinds): record with --labels")
+        raise FusionError(
+            "no pair carries labels (fusion/pairs/labelled.py lists the known kinds): record with --labels"
+        )
     segment = Segmenter.load(segmenter) if segmenter else None
     classed = [(pair, path) for pair in pairs if (path := classes_of(pair))] if segment else []
     if segment and not classed:
-        raise FusionError("no pair carries classes (fusion/classes.py lists the known kinds): record with --labels")
+        raise FusionError(
+            "no pair carries classes (fusion/pairs/classes.py lists the known kinds): record with --labels"
+        )
     if segment and segment.named.isdisjoint(index for _, path in classed for index in known_to(path)):
         raise FusionError(f"segmenter '{segmenter}' knows no class that the labels name")
     make_folder(out)

@@ -19,9 +19,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from fusion.data import load as load_pair
-from fusion.data import read_folders
 from fusion.errors import FusionError
+from fusion.pairs.data import load as load_pair
+from fusion.pairs.data import read_folders
 from fusion.runtimes import load, require
 from fusion.student import Student
 from fusion.weights import locate

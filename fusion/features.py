@@ -26,11 +26,11 @@ from torch import Tensor
 
 from fusion import limits
 from fusion.backbones import DEFAULT, Backbone, load_backbones, unit_features
-from fusion.cache import EnsembleCache, read_shard, write_manifest, write_shard
 from fusion.errors import FusionError
 from fusion.files import make_folder
 from fusion.progress import bar
-from fusion.statistics import feature_statistics
+from fusion.training.cache import EnsembleCache, read_shard, write_manifest, write_shard
+from fusion.training.statistics import feature_statistics
 
 
 @dataclass(frozen=True)

@@ -33,12 +33,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fusion import limits
-from fusion.data import load
 from fusion.errors import FusionError
+from fusion.evaluation.metrics import grey
 from fusion.files import write_text
-from fusion.layouts import Pair, match, read_folders
-from fusion.metrics import grey
 from fusion.naive import Bytes, Fusion
+from fusion.pairs.data import load
+from fusion.pairs.layouts import Pair, match, read_folders
 from fusion.progress import along
 
 Floats = NDArray[np.float32]
@@ -193,7 +193,9 @@ def main() -> None:
         limits.check(vars(options), frames=0)
         pairs = sorted(_pairs(options.data, options.visible, options.thermal), key=in_time)
         pairs = pairs[: options.frames or None]
-        from fusion.compared import fusions  # brings numba, and whoever only measures should not wait for that
+        from fusion.evaluation.compared import (
+            fusions,  # brings numba, and whoever only measures should not wait for that
+        )
 
         found = flickers(consecutive(pairs), fusions(options.weights))
         if options.json:

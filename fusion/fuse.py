@@ -5,8 +5,9 @@
     python -m fusion.fuse --visible a.png --thermal b.png --out fused.png
     python -m fusion.fuse --visible a.mp4 --thermal b.mp4 --out fused.mp4
 
-Folders are read as everywhere in this package (`fusion.layouts`) and give OUT/NAME.png. The frames of a pair must lie
-over each other and have one size; the frames of two videos belong together by their number, so both have one rate.
+Folders are read as everywhere in this package (`fusion.pairs.layouts`) and give OUT/NAME.png. The frames of a pair
+must lie over each other and have one size; the frames of two videos belong together by their number, so both have one
+rate.
 Where the thermal frame is flat, the visible one comes out unchanged (unless the weights do without heat); how often
 that was is said at the end, and which of two videos ended first.
 """
@@ -23,12 +24,12 @@ import cv2
 import numpy as np
 
 from fusion import limits
-from fusion.byte_path import FLAT_GREY_LEVELS
-from fusion.data import Pair, load, read_folders
+from fusion.cpu.byte_path import FLAT_GREY_LEVELS
 from fusion.errors import FusionError
 from fusion.files import make_folder, write_image
-from fusion.layouts import SUFFIXES, folders_of, match
 from fusion.naive import Bytes
+from fusion.pairs.data import Pair, load, read_folders
+from fusion.pairs.layouts import SUFFIXES, folders_of, match
 from fusion.progress import bar
 from fusion.proxy import FusionProxy
 

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fusion import weights
-from fusion.byte_path import BytePath
-from fusion.data import grey_bytes
+from fusion.cpu.byte_path import BytePath
 from fusion.errors import FusionError
+from fusion.pairs.data import grey_bytes
 from fusion.weights.arrays import StudentArrays, load_arrays
 
 if TYPE_CHECKING:
@@ -196,7 +196,7 @@ def _pytorch() -> Iterator[None]:
 
 
 def _luminance_of_bytes(visible: NDArray[np.uint8], red: int) -> NDArray[np.uint8]:
-    """(..., H, W, 3 or 4) with red at index 0 or 2 -> (..., H, W), as `fusion.data.grey_bytes` made it in training."""
+    """(..., H, W, 3 or 4) with red at index 0 or 2 -> (..., H, W), as `pairs.data.grey_bytes` made it in training."""
     frames = visible.reshape(-1, *visible.shape[-3:])
     rgb = (np.ascontiguousarray(frame[..., :3] if red == 0 else frame[..., 2::-1]) for frame in frames)
     return np.stack([grey_bytes(frame) for frame in rgb]).reshape(visible.shape[:-1])

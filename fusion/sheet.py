@@ -17,12 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fusion import limits
-from fusion.compared import fusions
-from fusion.data import evenly, load
 from fusion.errors import FusionError
+from fusion.evaluation.compared import fusions
 from fusion.files import write_image
-from fusion.layouts import SUFFIXES, Pair, read_folders
 from fusion.naive import FUSIONS, Bytes, Fusion
+from fusion.pairs.data import evenly, load
+from fusion.pairs.layouts import SUFFIXES, Pair, read_folders
 from fusion.progress import along
 
 TILE_PX = 320

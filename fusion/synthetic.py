@@ -19,9 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fusion import limits
-from fusion.data import Images
 from fusion.errors import FusionError
 from fusion.files import make_folder, write_image
+from fusion.pairs.data import Images
 from fusion.progress import bar
 
 Image = NDArray[np.float32]

@@ -14,11 +14,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from fusion.byte_path import FLAT_GREY_LEVELS
+from fusion.cpu.byte_path import FLAT_GREY_LEVELS
 from fusion.errors import FusionError
-from fusion.losses import luminance
 from fusion.shape import CELL_PX, cells_of
 from fusion.student import Student, colour_of
+from fusion.training.losses import luminance
 
 PRECISIONS = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 BACKENDS = ("eager", "compile", "cuda-graph")

@@ -7,13 +7,13 @@
         + lambda_flicker L_flicker
     L_pix  = mean_p w(p) charbonnier(f(p) - mu(p))        at the ensembles' resolution
     L_feat = sum_b mean_q r_b(q) c(q) (1 - cos(phi_b(f)(q), m_b(q)))        at the ensembles' resolution, on the
-        backbones' grids: see fusion.feature_target and fusion.statistics
+        backbones' grids: see fusion.training.feature_target and fusion.training.statistics
     L_twin = mean_p w(p) e(p) charbonnier(f(p) - clear(p))        at full resolution, where there is a clear twin;
         e: `evidence_weight`, more where the thermal frame shows a thing against its surroundings, times
         `label_weight`, more where a person or a vehicle is labelled, or a signal is lit
     L_edge = mean_p w(p) max(0, |strongest gradient of v, t| - |gradient of f|)        at full resolution
     L_contrast = mean_p lack(p) charbonnier(f(p) - wanted(p))        at the ensembles' resolution, where there is no
-        clear twin: see fusion.contrast
+        clear twin: see fusion.training.contrast
     L_flicker = mean_p charbonnier(f(p) - f'(p + shift))        f' of the frame a moment later: `augment.next_moment`
 
 Writes student.safetensors (moving average of the weights), checkpoint.pt, log.csv and sample grids (v | t | f | mu).
@@ -42,24 +42,24 @@ from torch.nn import functional as F
 
 from fusion import limits
 from fusion.backbones import Backbone, load_backbones, span_px, unit_features
-from fusion.batches import make_batch
-from fusion.cache import EnsembleCache
-from fusion.checkpoint import load_checkpoint, save_checkpoint, way_on
-from fusion.data import Images, evenly, grey_bytes, read_folders
 from fusion.errors import FusionError, NotWritten
-from fusion.feature_target import FeatureTarget
 from fusion.files import write_image
-from fusion.losses import charbonnier, edge_loss, evidence_weight, feature_loss, label_weight, pixel_loss
-from fusion.prefetch import batches
-from fusion.processes import Processes
-from fusion.recipe import add_options, from_options
-from fusion.scenes import Scene, data_digest, read_scenes
-from fusion.schedule import follow, learning_rate
+from fusion.pairs.data import Images, evenly, grey_bytes, read_folders
 from fusion.shape import CELL_PX
-from fusion.statistics import resample
 from fusion.student import Student
-from fusion.student_recipe import Recipe
-from fusion.training_run import (
+from fusion.training.batches import make_batch
+from fusion.training.cache import EnsembleCache
+from fusion.training.checkpoint import load_checkpoint, save_checkpoint, way_on
+from fusion.training.feature_target import FeatureTarget
+from fusion.training.losses import charbonnier, edge_loss, evidence_weight, feature_loss, label_weight, pixel_loss
+from fusion.training.prefetch import batches
+from fusion.training.processes import Processes
+from fusion.training.recipe import add_options, from_options
+from fusion.training.scenes import Scene, data_digest, read_scenes
+from fusion.training.schedule import follow, learning_rate
+from fusion.training.statistics import resample
+from fusion.training.student_recipe import Recipe
+from fusion.training.training_run import (
     forget_after,
     log,
     psnr_text,

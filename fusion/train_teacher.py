@@ -27,19 +27,19 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fusion import limits
-from fusion.checkpoint import load_checkpoint, save_checkpoint, way_on
-from fusion.data import Pair, load, read_folders, reduce, split
 from fusion.errors import FusionError, NotWritten
 from fusion.files import write_image
-from fusion.in_order import in_order
-from fusion.prefetch import batches
-from fusion.recipe import add_options, from_options, option
-from fusion.schedule import follow, learning_rate
+from fusion.pairs.data import Pair, load, read_folders, reduce, split
+from fusion.pairs.in_order import in_order
 from fusion.teacher.conditional import ConditionalTeacher, look_at_teacher, save_teacher
 from fusion.teacher.diffusion import PREDICTIONS, Diffusion, DiffusionConfig
 from fusion.teacher.network import NetworkConfig, TeacherNetwork
 from fusion.teacher.views import masked_example, twin_example
-from fusion.training_run import (
+from fusion.training.checkpoint import load_checkpoint, save_checkpoint, way_on
+from fusion.training.prefetch import batches
+from fusion.training.recipe import add_options, from_options, option
+from fusion.training.schedule import follow, learning_rate
+from fusion.training.training_run import (
     forget_after,
     log,
     psnr_text,

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from fusion.errors import FusionError
 from fusion.files import make_folder, whole
-from fusion.layouts import LABELS
+from fusion.pairs.layouts import LABELS
 
 POSITION_M = 0.02
 YAW_DEG = 0.05

@@ -29,7 +29,7 @@ from simulator.stale import ROOT, compiler, drop_stale_kernels, sources_of, stam
 # Where kernels stand.
 PACKAGES = (
     *("simulator/render", "simulator/raycast", "simulator/world"),
-    *("sensors", "sensors/thermal", "fusion", "agents/pilot"),
+    *("sensors", "sensors/thermal", "fusion/cpu", "agents/pilot"),
 )
 STAMP = Path(__file__).resolve().parent / "__pycache__" / "kernels.stamp"
 LIMIT_S = 900.0

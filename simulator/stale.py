@@ -13,8 +13,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 STAMP = "kernels.stamp"
-ELSEWHERE: dict[str, tuple[str, ...]] = {"simulator/raycast": ("simulator/render/workers.py",)}
-"""Files of other packages whose code kernels of a package hold."""
+ELSEWHERE: dict[str, tuple[str, ...]] = {
+    "simulator/raycast": ("simulator/render/workers.py",),
+    "fusion/cpu": ("fusion/shape.py",),
+}
+"""Files of other packages whose code or constants kernels of a package hold."""
 
 
 def drop_stale_kernels(package: Path) -> int:

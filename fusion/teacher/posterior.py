@@ -27,10 +27,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from fusion.errors import FusionError, one_line
-from fusion.losses import luminance
 from fusion.teacher.diffusion import check_steps
 from fusion.teacher.library import load_diffusers
 from fusion.teacher.tiles import in_tiles
+from fusion.training.losses import luminance
 
 FLOOR = 1e-3
 """Smallest residual and scale, for images in -1..1: a pixel that fits exactly must not weigh infinitely much."""

@@ -9,10 +9,10 @@ import torch
 
 from fusion import FusionError
 from fusion.ablate import PRESET, ablate, arms, interval, main, table
-from fusion.cache import EnsembleCache
-from fusion.data import read_pairs
 from fusion.ensemble import draw
+from fusion.pairs.data import read_pairs
 from fusion.synthetic import write
+from fusion.training.cache import EnsembleCache
 
 TINY = replace(PRESET, steps=2, batch=1, patch_px=32, held_out=0.5, backbones="efficientnet-lite0")
 

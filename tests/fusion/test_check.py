@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 import torch
 
-from fusion import data
 from fusion.backbones import DEFAULT, load_backbones
-from fusion.cache import EnsembleCache
 from fusion.check import bytes_held, check
-from fusion.data import Pair
 from fusion.ensemble import source_checksum
-from fusion.scenes import read_scenes
-from fusion.student_recipe import Recipe
+from fusion.pairs import data
+from fusion.pairs.data import Pair
 from fusion.synthetic import write
+from fusion.training.cache import EnsembleCache
+from fusion.training.scenes import read_scenes
+from fusion.training.student_recipe import Recipe
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from fusion.darken import darken
-from fusion.data import load, split
-from fusion.layouts import read_folders, read_pairs
+from fusion.pairs.data import load, split
+from fusion.pairs.layouts import read_folders, read_pairs
 
 
 def street(seed: int) -> np.ndarray:

@@ -10,20 +10,21 @@ import numpy as np
 import pytest
 import torch
 
-from fusion import FusionError, detection, redrawing, robustness
-from fusion.cache import EnsembleCache
-from fusion.conditions import condition_of
-from fusion.data import Pair, load, read_pairs, reduce, split
-from fusion.downstream import detections
+from fusion import FusionError
 from fusion.ensemble import draw, source_checksum
 from fusion.evaluate import evaluate, main, perception
-from fusion.labelled import labels_of
+from fusion.evaluation import detection, redrawing, robustness
+from fusion.evaluation.downstream import detections
+from fusion.evaluation.pair_metrics import metric_rows
+from fusion.evaluation.perceptual import perceptual_distance
+from fusion.evaluation.tables import detection_markdown
 from fusion.naive import average, luminance_swap, visible
-from fusion.pair_metrics import metric_rows
-from fusion.perceptual import perceptual_distance
+from fusion.pairs.conditions import condition_of
+from fusion.pairs.data import Pair, load, read_pairs, reduce, split
+from fusion.pairs.labelled import labels_of
 from fusion.synthetic import write as write_twins
-from fusion.tables import detection_markdown
 from fusion.teacher.reference import Reference
+from fusion.training.cache import EnsembleCache
 
 
 def write_pairs(folder: Path, names: list[str]) -> None:
@@ -119,7 +120,7 @@ def test_a_malformed_label_is_told_before_hours_of_metrics(tmp_path, monkeypatch
     (tmp_path / "set" / "labels").mkdir()
     (tmp_path / "set" / "labels" / "1.txt").write_text("0 0.5 0.5 0.25 0.5\n")
     (tmp_path / "set" / "labels" / "2.txt").write_text("0 0.5 half 0.25 0.5\n")
-    monkeypatch.setattr("fusion.detection.Detector", lambda path: path)
+    monkeypatch.setattr("fusion.evaluation.detection.Detector", lambda path: path)
     monkeypatch.setattr("fusion.evaluate.metric_rows", lambda *_: pytest.fail("metrics came first"))
     with pytest.raises(FusionError, match=r"2\.txt:1: not 'class x y width height'"):
         evaluate([tmp_path / "set"], tmp_path / "out", detector=tmp_path / "any.onnx")
@@ -132,7 +133,7 @@ def test_what_is_measured_is_written_before_what_may_still_fail(tmp_path, monkey
     write_pairs(tmp_path / "set", ["1"])
     (tmp_path / "set" / "labels").mkdir()
     (tmp_path / "set" / "labels" / "1.txt").write_text("0 0.5 0.5 0.25 0.5\n")
-    monkeypatch.setattr("fusion.detection.Detector", lambda path: path)
+    monkeypatch.setattr("fusion.evaluation.detection.Detector", lambda path: path)
     monkeypatch.setattr("fusion.evaluate.detections", broken)
     with pytest.raises(FusionError, match="no detection today"):
         evaluate([tmp_path / "set"], tmp_path / "out", detector=tmp_path / "any.onnx")
@@ -168,7 +169,7 @@ def test_frames_that_training_saw_are_left_out_where_a_share_is_held_out(tmp_pat
 
 def test_what_a_detector_lacks_is_told_before_hours_of_metrics(tmp_path, monkeypatch):
     write_pairs(tmp_path / "set", ["1"])
-    monkeypatch.setattr("fusion.detection.Detector", lambda path: path)
+    monkeypatch.setattr("fusion.evaluation.detection.Detector", lambda path: path)
     monkeypatch.setattr("fusion.evaluate.metric_rows", lambda *_: pytest.fail("metrics came first"))
     with pytest.raises(FusionError, match="no pair carries labels"):
         evaluate([tmp_path / "set"], tmp_path / "out", detector=tmp_path / "any.onnx")
@@ -307,10 +308,12 @@ def test_a_late_thermal_frame_is_one_of_its_own_folder():
 
 def test_curves_are_of_all_sets_and_late_frames_of_neighbours(tmp_path, monkeypatch):
     monkeypatch.setattr("fusion.evaluate.perception", lambda: None)
-    monkeypatch.setattr("fusion.robustness.PAIRS", 4)
-    monkeypatch.setattr("fusion.robustness.plot", lambda *_: None)
+    monkeypatch.setattr("fusion.evaluation.robustness.PAIRS", 4)
+    monkeypatch.setattr("fusion.evaluation.robustness.plot", lambda *_: None)
     seen = {}
-    monkeypatch.setattr("fusion.robustness.curves", lambda *given: seen.update(pairs=given[0], runs=given[1]) or {})
+    monkeypatch.setattr(
+        "fusion.evaluation.robustness.curves", lambda *given: seen.update(pairs=given[0], runs=given[1]) or {}
+    )
     for name, count in (("a", 3), ("b", 5)):
         write_twins(tmp_path / name, count=count, seed=0, width=64, height=48)
     evaluate([tmp_path / "a", tmp_path / "b"], tmp_path / "out", with_curves=True)

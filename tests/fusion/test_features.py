@@ -13,17 +13,17 @@ from torch.nn import functional as F
 
 from fusion import FusionError
 from fusion.backbones import FrozenModule, unit_features
-from fusion.batches import make_batch
-from fusion.cache import EnsembleCache
-from fusion.data import read_folders, read_pairs
 from fusion.ensemble import draw
 from fusion.features import draw_features, main, read_features
-from fusion.scenes import read_scenes
-from fusion.statistics import RunningMean, confidence, feature_statistics, resample, routing
+from fusion.pairs.data import read_folders, read_pairs
 from fusion.student import Student
-from fusion.student_recipe import Recipe
 from fusion.synthetic import write
 from fusion.train import feature_term, loss_of, train
+from fusion.training.batches import make_batch
+from fusion.training.cache import EnsembleCache
+from fusion.training.scenes import read_scenes
+from fusion.training.statistics import RunningMean, confidence, feature_statistics, resample, routing
+from fusion.training.student_recipe import Recipe
 
 SETTINGS = {"teacher": "noisy", "samples": 4, "steps": 1, "eta": 1.0, "seed": 0, "scale": 4}
 SMALL = Recipe(

@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 import torch
 
-from fusion.checkpoint import load_checkpoint, save_checkpoint
 from fusion.errors import FusionError
 from fusion.files import append, make_folder, whole, write_image, write_text
 from fusion.shape import StudentConfig
@@ -13,6 +12,7 @@ from fusion.student import Student
 from fusion.teacher.conditional import save_teacher
 from fusion.teacher.diffusion import DiffusionConfig
 from fusion.teacher.network import NetworkConfig, TeacherNetwork
+from fusion.training.checkpoint import load_checkpoint, save_checkpoint
 from fusion.weights.tensors import load_student, save_student
 
 

@@ -10,20 +10,20 @@ import pytest
 import torch
 
 from fusion import FusionError
-from fusion.augment import next_moment
-from fusion.batches import make_batch
-from fusion.cache import EnsembleCache
-from fusion.data import grey_bytes, read_pairs
 from fusion.ensemble import draw
 from fusion.flicker import flicker, flickers, in_time, main, warp
-from fusion.losses import charbonnier
 from fusion.naive import average
-from fusion.scenes import read_scenes
+from fusion.pairs.data import grey_bytes, read_pairs
 from fusion.student import Student
-from fusion.student_recipe import Recipe
 from fusion.synthetic import write
 from fusion.teacher.reference import Reference
 from fusion.train import as_floats, flicker_term, loss_of
+from fusion.training.augment import next_moment
+from fusion.training.batches import make_batch
+from fusion.training.cache import EnsembleCache
+from fusion.training.losses import charbonnier
+from fusion.training.scenes import read_scenes
+from fusion.training.student_recipe import Recipe
 
 
 def drive(count: int = 4, step_px: int = 3) -> tuple[list[np.ndarray], list[np.ndarray]]:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from fusion import FusionProxy
-from fusion.data import load, read_pairs
 from fusion.fuse import main
+from fusion.pairs.data import load, read_pairs
 from fusion.synthetic import scene, write
 
 

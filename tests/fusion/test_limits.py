@@ -3,8 +3,9 @@ from typing import Any
 
 import pytest
 
-from fusion import limits, student_recipe, train_teacher
+from fusion import limits, train_teacher
 from fusion.errors import FusionError
+from fusion.training import student_recipe
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ import torch
 
 from fusion import FusionError
 from fusion.ensemble import load_teacher
-from fusion.losses import luminance
 from fusion.teacher.posterior import PosteriorTeacher, em_fusion
 from fusion.teacher.tiles import in_tiles, ramp, tile_starts
+from fusion.training.losses import luminance
 
 pytestmark = pytest.mark.skipif(find_spec("diffusers") is None, reason="needs diffusers")
 

@@ -8,7 +8,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fusion import FusionError, FusionProxy, byte_path
+from fusion import FusionError, FusionProxy
+from fusion.cpu import byte_path
 from fusion.shape import StudentConfig
 from fusion.student import Student
 

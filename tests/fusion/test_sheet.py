@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from fusion import FusionError
-from fusion.data import load, read_pairs
 from fusion.naive import FUSIONS
+from fusion.pairs.data import load, read_pairs
 from fusion.sheet import GAP_PX, TILE_PX, TITLE_PX, chosen, sheet
 from fusion.synthetic import write
 

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import torch
 
+from fusion.cpu.small_view import CHANNELS, view_rows, view_shape
 from fusion.shape import CELL_PX, COLOUR_FLOOR, StudentConfig, convolutions_of, tensor_shapes
-from fusion.small_view import CHANNELS, view_rows, view_shape
 from fusion.student import Residual, Student, colour_of
 from fusion.weights.tensors import arrays_of
 

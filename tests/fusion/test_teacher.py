@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from fusion import FusionError, ensemble, train_teacher
-from fusion.data import load, read_pairs
+from fusion.pairs.data import load, read_pairs
 from fusion.synthetic import write
 from fusion.teacher.conditional import ConditionalTeacher, look_at_teacher, save_teacher
 from fusion.teacher.diffusion import Diffusion, DiffusionConfig

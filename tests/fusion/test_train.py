@@ -12,19 +12,19 @@ import pytest
 import torch
 
 from fusion import FusionError, FusionProxy, ensemble
-from fusion.batches import make_batch
-from fusion.cache import EnsembleCache, as_bytes
-from fusion.data import Pair, load, read_folders, read_pairs, split
 from fusion.ensemble import draw, load_teacher
-from fusion.patches import inside
-from fusion.scenes import read_scenes
+from fusion.pairs.data import Pair, load, read_folders, read_pairs, split
 from fusion.shape import StudentConfig
 from fusion.student import Student
-from fusion.student_recipe import Recipe
 from fusion.synthetic import write
 from fusion.teacher.reference import Reference
 from fusion.train import as_tensors, held_out_psnr, main, train
-from fusion.training_run import forget_after, say_nothing_is_held_out
+from fusion.training.batches import make_batch
+from fusion.training.cache import EnsembleCache, as_bytes
+from fusion.training.patches import inside
+from fusion.training.scenes import read_scenes
+from fusion.training.student_recipe import Recipe
+from fusion.training.training_run import forget_after, say_nothing_is_held_out
 from fusion.weights.tensors import load_student, save_student
 
 SETTINGS = {"teacher": "reference", "samples": 1, "steps": 1, "eta": 1.0, "seed": 0, "scale": 4}

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fusion import FusionError
-from fusion.data import load, load_labels, read_pairs
+from fusion.pairs.data import load, load_labels, read_pairs
 from fusion.twins import gather
 
 

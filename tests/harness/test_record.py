@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from fusion.data import load, load_labels, read_pairs
+from fusion.pairs.data import load, load_labels, read_pairs
 
 
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:

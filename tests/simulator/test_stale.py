@@ -38,10 +38,13 @@ for name in sys.argv[1:]:
     importlib.import_module(name)
 print(*(folder.relative_to(stale.ROOT) for folder in dropped), sep="\\n")
 """
-    # `fusion` loads nothing by itself; a network needs `fusion.steps`
-    names = ["fusion.steps" if package == "fusion" else package.replace("/", ".") for package in PACKAGES]
+    names = [package.replace("/", ".") for package in PACKAGES]
     done = subprocess.run([sys.executable, "-c", source, *names], capture_output=True, text=True, check=True)
     assert set(done.stdout.split()) == set(PACKAGES)
+
+
+def test_the_students_kernels_hold_constants_of_its_shape_too() -> None:
+    assert ROOT / "fusion/shape.py" in sources_of(ROOT / "fusion/cpu")
 
 
 def test_kernels_of_rays_hold_code_of_the_workers_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
