@@ -23,6 +23,7 @@ from fusion.pairs import classes, labelled
 from fusion.pairs.data import (
     BLOCK_DIGITS,
     BLOCK_FRAMES,
+    TEACHER_SCALE,
     Images,
     Pair,
     is_coloured,
@@ -36,8 +37,6 @@ from fusion.progress import bar
 from fusion.training.augment import is_valid
 
 SHOWN = 20
-SCALE = 4
-"""Of the ensembles, unless told otherwise."""
 COLOURED = "thermal frames are in colour: where a palette drew them, brightness is not heat"
 SWAPPED = "pairs have a thermal frame in colour and a grey visible one: are the two folders swapped?"
 
@@ -109,10 +108,10 @@ def rule_of(pairs: Sequence[Pair]) -> str:
 
 
 def bytes_held(height: int, width: int, twin: bool) -> int:
-    """What `fusion.training.scenes.read_scenes` keeps of a pair: its frames, mean and variance of ensembles at scale 4
-    as floats, and what the default backbones see, m in 2 bytes per channel and u in 4."""
+    """What `fusion.training.scenes.read_scenes` keeps of a pair: its frames, mean and variance of ensembles at
+    TEACHER_SCALE as floats, and what the default backbones see, m in 2 bytes per channel and u in 4."""
     frames = height * width * (7 if twin else 4)
-    rows, columns = height // SCALE, width // SCALE
+    rows, columns = height // TEACHER_SCALE, width // TEACHER_SCALE
     features = ((8, 40), (16, 112))  # stride and channels
     grids = sum(-(-rows // stride) * -(-columns // stride) * (2 * channels + 4) for stride, channels in features)
     return frames + rows * columns * 4 * 4 + grids
@@ -149,7 +148,9 @@ def check(folders: list[Path], held_out: float) -> list[str]:
         table.add_row(str(folder), *map(str, row))
         rules.append(f"{folder} is held out {rule_of(split(pairs, 0.0)[0])}")
     Console(width=None if sys.stdout.isatty() else 140).print(table)
-    print("memory is what the student's trainer holds of ensembles at scale 4 with the default backbones")
+    print(
+        f"memory is what the student's trainer holds of ensembles at scale {TEACHER_SCALE} with the default backbones"
+    )
     print(*rules, sep="\n")
     for warning in warnings:
         print(f"fusion.check: warning: {warning}", file=sys.stderr)

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from fusion import limits
 from fusion.errors import FusionError
-from fusion.pairs.data import Pair, evenly, load, read_folders, reduce
+from fusion.pairs.data import TEACHER_SCALE, Pair, evenly, load, read_folders, reduce
 from fusion.pairs.in_order import in_order
 from fusion.progress import bar
 from fusion.teacher import Teacher
@@ -62,7 +62,7 @@ def scale_for(teacher: str, asked: int | None) -> int:
 
         trained = look_at_teacher(path).scale
     if asked is None:
-        return 4 if trained is None else trained
+        return TEACHER_SCALE if trained is None else trained
     if trained not in (None, asked):
         raise FusionError(f"--scale {asked}: {path} was trained at scale {trained}; leave it out")
     return asked
@@ -160,7 +160,7 @@ def main() -> None:
         "--scale",
         type=int,
         help="the teacher sees frames reduced by this factor (default: that of its training; where its file does not "
-        "say 4, with student:NAME 1)",
+        f"say {TEACHER_SCALE}, with student:NAME 1)",
     )
     parser.add_argument(
         "--tile", type=int, default=0, metavar="PX", help="sample frames larger than this in tiles (default: 0, whole)"

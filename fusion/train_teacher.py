@@ -29,7 +29,7 @@ from torch import Tensor
 from fusion import limits
 from fusion.errors import FusionError, NotWritten
 from fusion.files import write_image
-from fusion.pairs.data import Pair, load, read_folders, reduce, split
+from fusion.pairs.data import TEACHER_SCALE, Pair, load, read_folders, reduce, split
 from fusion.pairs.in_order import in_order
 from fusion.teacher.conditional import ConditionalTeacher, look_at_teacher, save_teacher
 from fusion.teacher.diffusion import PREDICTIONS, Diffusion, DiffusionConfig
@@ -59,7 +59,7 @@ class Recipe:
     batch: int = option(8, "crops per step")
     accumulate: int = option(1, "parts that a batch is computed in, one by one: less memory, the same gradient")
     crop: int = option(64, "side of the crops, in pixels of the reduced frame")
-    scale: int = option(4, "frames are reduced by this factor first: 1, 2, 4 or 8")
+    scale: int = option(TEACHER_SCALE, "frames are reduced by this factor first: 1, 2, 4 or 8")
     learning_rate: float = option(5e-4, "highest learning rate, reached after a twentieth of the steps")
     ema: float = option(0.995, "decay per step of the weights' moving average, 0 to 1")
     masked_share: float = option(0.25, "share of masked conditional examples among pairs with a clear twin")

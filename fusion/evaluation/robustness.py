@@ -74,7 +74,7 @@ def curves(
             in_time = grey(fuse(visible, thermal))
             for delay in DELAYS:
                 if i >= delay and run[i - delay][1].shape == thermal.shape:
-                    late = grey(fuse(visible, run[i - delay][1]))
+                    late = grey(fuse(visible, run[i - delay][1])) if delay else in_time
                     kept_late[delay].append(structural_similarity(in_time, late))
     return found | {"time offset": [(float(delay), float(np.mean(kept))) for delay, kept in kept_late.items() if kept]}
 

@@ -41,6 +41,8 @@ bits, of which the upper eight of sixteen would be nearly black."""
 COLOUR_SHARE = 0.05
 """How far apart a coloured image's channels are, of its brightest value: JPEG parts those of a grey one by less."""
 FLOATS = (np.float32, np.float64)
+TEACHER_SCALE = 4
+"""By which frames are reduced for a teacher, unless told otherwise."""
 BLOCK_FRAMES = 25
 """Numbered frames are split in blocks of this many: neighbours in a recording are nearly the same picture."""
 BLOCK_DIGITS = 4
