@@ -28,7 +28,7 @@ import math
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -202,9 +202,10 @@ def as_tensors(images: Images, student: Student) -> tuple[Tensor, Tensor]:
 
 
 def train(folders: list[Path], ensembles: Path, out: Path, recipe: Recipe, log_every: int = 50, resume: bool = False,
-          stop_after: int | None = None, device: str = "cpu", workers: int = 0) -> Student:  # fmt: skip
+          stop_after: int | None = None, device: str = "cpu", workers: int = 0,
+          untrained: Callable[[], Student] = Student) -> Student:  # fmt: skip
     """Trains and returns the averaged student. `stop_after` ends the run early at that step, as a kill would;
-    `workers` processes make the batches ahead."""
+    `workers` processes make the batches ahead; `untrained` makes the student where the recipe names no weights."""
     if not resume:
         refuse_another_run(out)
     processes = Processes(device)
@@ -230,7 +231,7 @@ def train(folders: list[Path], ensembles: Path, out: Path, recipe: Recipe, log_e
         if not held:
             say_nothing_is_held_out([scene.images.name for scene in training], recipe.held_out)
     torch.manual_seed(recipe.seed)
-    student = load_student(locate(recipe.init)).train().requires_grad_(True) if recipe.init else Student()
+    student = load_student(locate(recipe.init)).train().requires_grad_(True) if recipe.init else untrained()
     student.config = replace(student.config, thermal=int(recipe.thermal))
     student.to(processes.device)
     average = copy.deepcopy(student).requires_grad_(False)

@@ -1,6 +1,7 @@
 """Frames of bytes fused on the CPU: a small view, the network on it, and the maps applied at full resolution."""
 
 import threading
+from dataclasses import replace
 from typing import Any
 
 import cv2
@@ -24,6 +25,7 @@ class BytePath:
     """`fuse(visible, thermal, red)` for one student, with its own threads if there is to be more than one."""
 
     def __init__(self, learnt: StudentArrays, threads: int = 1) -> None:
+        learnt = _in_two_bins(learnt) if learnt.config.bins == 1 else learnt
         curves = learnt.guide_table()
         self._curves = {red: np.ascontiguousarray(curves[[red, 1, 2 - red, 3]]) for red in (0, 2)}
         self._grids = GridMaker(learnt, threads)
@@ -76,6 +78,12 @@ class BytePath:
         if name not in rooms or rooms[name].shape != (height, width):
             rooms[name] = np.empty((height, width), np.uint32)
         return rooms[name]
+
+
+def _in_two_bins(learnt: StudentArrays) -> StudentArrays:
+    """A student without a guide has one bin. Slicing goes from one bin to the next: here to one that is the same."""
+    head = {name: np.concatenate([learnt.arrays[name]] * 2) for name in ("network.head.weight", "network.head.bias")}
+    return StudentArrays(replace(learnt.config, bins=2), learnt.arrays | head)
 
 
 def _bytes_of(words: NDArray[np.uint32]) -> Bytes:

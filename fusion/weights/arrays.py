@@ -1,7 +1,7 @@
 """What is in a weights file: the student's sizes and what it has learnt, read with every doubt named in one line."""
 
 import json
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +42,9 @@ def load_arrays(path: Path) -> StudentArrays:
         config = StudentConfig(**{field.name: int(sizes[field.name]) for field in fields(StudentConfig)})
     except (KeyError, TypeError, ValueError) as error:
         raise FusionError(f"weights {path} do not say the student's sizes: {' '.join(str(error).split())}") from None
+    for size, value in asdict(config).items():
+        if value < (size not in ("blocks", "thermal")):
+            raise FusionError(f"weights {path} say that the student has {size} = {value}: at least 1 is needed")
     _check(tensor_shapes(config), arrays, path)
     floats = {name: array.astype(np.float32) for name, array in arrays.items()}
     if sizes.get("lanes", LANES - 1) < LANES:  # files from before the last lane meant anything

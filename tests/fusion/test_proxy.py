@@ -14,10 +14,10 @@ from fusion.shape import StudentConfig
 from fusion.student import Student
 
 
-def make_proxy(seed: int = 0, spread: float = 0.03, thermal: int = 1) -> FusionProxy:
+def make_proxy(seed: int = 0, spread: float = 0.03, **sizes: int) -> FusionProxy:
     """A proxy whose student is far from the identity it starts as."""
     torch.manual_seed(seed)
-    student = Student(StudentConfig(thermal=thermal))
+    student = Student(StudentConfig(**sizes))
     with torch.no_grad():
         for parameter in student.parameters():
             parameter.add_(torch.randn_like(parameter) * spread)
@@ -66,9 +66,9 @@ def test_noise_below_half_a_grey_level_counts_as_flat(proxy):
 
 
 @settings(max_examples=12, deadline=None)
-@given(st.integers(1, 75), st.integers(1, 75), st.sampled_from([3, 4]), st.integers(0, 99))
-def test_bytes_and_tensors_agree_within_one_grey_level_at_any_size(height, width, channels, seed):
-    proxy = make_proxy(1)
+@given(st.integers(1, 75), st.integers(1, 75), st.sampled_from([3, 4]), st.integers(0, 99), st.sampled_from([1, 2, 8]))
+def test_bytes_and_tensors_agree_within_one_grey_level_at_any_size(height, width, channels, seed, bins):
+    proxy = make_proxy(1, bins=bins)
     visible, thermal = make_frames(height, width, channels, seed)
     fused = proxy(visible, thermal, channel_order="rgb")
     assert fused.shape == visible.shape

@@ -95,6 +95,7 @@ def test_in_files_of_before_the_last_lane_means_nothing(tmp_path):
         ("text", "cannot be read"),
         ("foreign", "not those of a FusionProxy student"),
         ("sizes", "do not say the student's sizes"),
+        ("no knot", "knots = 0: at least 1 is needed"),
         ("shape", "has shape"),
         ("lacking", "lack the tensor"),
         ("extra", "unknown tensor"),
@@ -117,6 +118,8 @@ def test_weights_that_cannot_be_used_are_refused_in_one_line(tmp_path, damage, s
         metadata = {}
     if damage == "sizes":
         metadata[KIND] = '{"bins": "many"}'
+    if damage == "no knot":
+        metadata = metadata_of(StudentConfig(knots=0))
     if damage != "missing":
         save_file(tensors, path, metadata)
     if damage == "truncated":
