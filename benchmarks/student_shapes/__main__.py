@@ -1,0 +1,154 @@
+"""Trains students of several shapes alike and tells what each gives and what it costs.
+
+    python -m fusion.ensemble --data PAIRS ... --teacher reference --out ENSEMBLES
+    python -m benchmarks.student_shapes --data PAIRS ... --ensembles ENSEMBLES --out runs/shapes [--seeds 0,1,2]
+
+All runs of a seed see the same frames in the same order, by the recipe of `fusion.train`. Held-out frames alone are
+measured, at full resolution, against the clear twin. OUT gets a folder per run, runs.csv and table.md: means over the
+seeds, the paired difference to the shipped shape with its 95 % interval (Student's t over seeds), and what a frame of
+640x480 costs on two threads: millions of multiply-adds of its convolutions and matrices, ms in PyTorch, and ms from
+bytes to bytes where the compiled path knows the shape. What is finished is not trained again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from benchmarks.student_shapes.shapes import SHAPES, SHIPPED, Painted, Reparameterised
+from fusion import FusionError, FusionProxy, limits
+from fusion.ablate import interval, measure
+from fusion.bench import fastest
+from fusion.files import write_text
+from fusion.student import Student, parameter_count
+from fusion.train import train
+from fusion.training.cache import EnsembleCache
+from fusion.training.checkpoint import NAME as CHECKPOINT
+from fusion.training.recipe import add_options, from_options
+from fusion.training.scenes import read_scenes
+from fusion.training.student_recipe import Recipe
+from fusion.weights.tensors import save_student
+
+WIDTH, HEIGHT = 640, 480
+METRICS = {"twin_psnr_db": 2, "twin_ssim": 3}
+"""By how many digits each is told."""
+PRESET = Recipe(steps=800, batch=2, lambda_feat=0.0)
+"""Sizes that a CPU trains in minutes per run."""
+Result = Mapping[str, float]
+
+
+def run(folders: list[Path], ensembles: Path, out: Path, name: str, recipe: Recipe) -> Result:
+    """Trains one shape with one seed, or goes on with it, or reads what it gave before."""
+    result = out / "result.json"
+    if result.exists():
+        before = json.loads(result.read_text())
+        if before["recipe"] != json.loads(json.dumps(asdict(recipe))):
+            raise FusionError(f"{out} was trained by another recipe: give another --out")
+        return dict(before["metrics"])
+    every = max(recipe.steps // 5, 1)
+    resume = (out / CHECKPOINT).exists()
+    student = train(folders, ensembles, out, recipe, log_every=every, resume=resume, untrained=SHAPES[name])
+    cache = EnsembleCache.open(ensembles)
+    _, held = read_scenes(folders, cache, recipe)
+    found = measure(student.eval(), held, int(cache.settings["scale"]))
+    metrics = {metric: found[metric] for metric in METRICS}
+    write_text(result, json.dumps({"recipe": asdict(recipe), "metrics": metrics}, indent=1) + "\n")
+    return metrics
+
+
+@torch.inference_mode()
+def costs(name: str, frames: int) -> dict[str, float]:
+    """Of one frame of 640x480 on two threads; no compiled figure where that path does not know the shape."""
+    student = SHAPES[name]().eval()
+    trained = parameter_count(student) - (student.curves.numel() if isinstance(student, Painted) else 0)
+    for module in list(student.modules()):
+        if isinstance(module, Reparameterised):
+            module.to_one_branch()
+    rng = np.random.default_rng(0)
+    visible = rng.integers(0, 256, (HEIGHT, WIDTH, 3), dtype=np.uint8)
+    thermal = rng.integers(0, 256, (HEIGHT, WIDTH), dtype=np.uint8)
+    v = torch.from_numpy(visible).permute(2, 0, 1)[None].float() / 255.0
+    t = torch.from_numpy(thermal)[None, None].float() / 255.0
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    with FlopCounterMode(display=False) as counter:
+        student(v, t)
+    found = {
+        "parameters": float(trained),
+        "products_m": counter.get_total_flops() / 2e6,
+        "torch_ms": fastest(lambda: student(v, t), max(frames // 4, 2))[0],
+    }
+    torch.set_num_threads(before)
+    if type(student) is Student:
+        with tempfile.TemporaryDirectory() as folder:
+            save_student(student, Path(folder) / "student.safetensors")
+            proxy = FusionProxy.from_pretrained(f"{folder}/student.safetensors", threads=2)
+        found["compiled_ms"] = fastest(lambda: proxy(visible, thermal), frames)[0]
+    return found
+
+
+def table(results: Mapping[tuple[str, int], Result], cost: Mapping[str, Mapping[str, float]]) -> str:
+    """Markdown, a line per shape."""
+    heads = ["shape", "parameters", "PSNR, dB", "to the shipped", "SSIM", "to the shipped"]
+    heads += ["multiply-adds, millions", "PyTorch, ms", "compiled, ms"]
+    lines = ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
+    for name in dict.fromkeys(name for name, _ in results):
+        cells = [name, f"{cost[name]['parameters']:,.0f}"]
+        seeds = [seed for other, seed in results if other == name]
+        for metric, digits in METRICS.items():
+            cells.append(f"{np.mean([results[name, seed][metric] for seed in seeds]):.{digits}f}")
+            both = [seed for seed in seeds if name != SHIPPED and (SHIPPED, seed) in results]
+            cells.append(_difference([results[name, s][metric] - results[SHIPPED, s][metric] for s in both], digits))
+        cells += [f"{cost[name][key]:.0f}" for key in ("products_m", "torch_ms")]
+        cells.append(f"{cost[name]['compiled_ms']:.1f}" if "compiled_ms" in cost[name] else "")
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _difference(pairs: Sequence[float], digits: int) -> str:
+    if not pairs:
+        return ""
+    mean, half = interval(pairs)
+    return f"{mean:+.{digits}f}" + ("" if np.isnan(half) else f" ± {half:.{digits}f}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.student_shapes", description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, nargs="+", required=True, help="folders of pairs with clear twins")
+    parser.add_argument("--ensembles", type=Path, required=True, help="cache that fusion.ensemble drew for them")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--only", nargs="+", default=list(SHAPES), choices=list(SHAPES), metavar="SHAPE")
+    parser.add_argument("--frames", type=int, default=40, help="frames that a cost is the smallest of")
+    add_options(parser, PRESET, without=("seed", "samples", "init", "thermal"))
+    options = vars(parser.parse_args())
+    try:
+        limits.check(options)
+        recipe = from_options(PRESET, options)
+        cost = {name: costs(name, options["frames"]) for name in options["only"]}
+        results: dict[tuple[str, int], Result] = {}
+        for seed in options["seeds"]:
+            for name in options["only"]:
+                folder = options["out"] / f"{name.translate({32: '-', 40: None, 41: None, 44: None})}-seed{seed}"
+                print(f"{name}, seed {seed}", flush=True)
+                trained = run(options["data"], options["ensembles"], folder, name, replace(recipe, seed=seed))
+                results[name, seed] = trained
+                lines = (f"{n},{s},{r['twin_psnr_db']:.6g},{r['twin_ssim']:.6g}\n" for (n, s), r in results.items())
+                write_text(options["out"] / "runs.csv", "shape,seed,twin_psnr_db,twin_ssim\n" + "".join(lines))
+                write_text(options["out"] / "table.md", table(results, cost))
+        print(table(results, cost), end="")
+    except FusionError as error:
+        sys.exit(f"benchmarks.student_shapes: {error}")
+
+
+if __name__ == "__main__":
+    main()
