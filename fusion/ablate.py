@@ -131,12 +131,13 @@ def table(results: Mapping[tuple[str, int], Mapping[str, float]]) -> str:
                 for seed in seeds
                 if name != "uniform" and ("uniform", seed) in results
             ]
-            cells.append(_difference(pairs, digits))
+            cells.append(difference(pairs, digits))
         lines.append(f"| {name} | {len(seeds)} | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 
 
-def _difference(pairs: Sequence[float], digits: int) -> str:
+def difference(pairs: Sequence[float], digits: int) -> str:
+    """The mean of paired differences with the half width of its interval, as far as there are any."""
     if not pairs:
         return ""
     mean, half = interval(pairs)

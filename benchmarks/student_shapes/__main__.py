@@ -16,7 +16,7 @@ import argparse
 import json
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -26,7 +26,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.student_shapes.shapes import SHAPES, SHIPPED, Painted, Reparameterised
 from fusion import FusionError, FusionProxy, limits
-from fusion.ablate import interval, measure
+from fusion.ablate import difference, measure
 from fusion.bench import fastest
 from fusion.files import write_text
 from fusion.student import Student, parameter_count
@@ -38,7 +38,6 @@ from fusion.training.scenes import read_scenes
 from fusion.training.student_recipe import Recipe
 from fusion.weights.tensors import save_student
 
-WIDTH, HEIGHT = 640, 480
 METRICS = {"twin_psnr_db": 2, "twin_ssim": 3}
 """By how many digits each is told."""
 PRESET = Recipe(steps=800, batch=2, lambda_feat=0.0)
@@ -66,20 +65,20 @@ def run(folders: list[Path], ensembles: Path, out: Path, name: str, recipe: Reci
 
 
 @torch.inference_mode()
-def costs(name: str, frames: int) -> dict[str, float]:
-    """Of one frame of 640x480 on two threads; no compiled figure where that path does not know the shape."""
+def costs(name: str, frames: int, width: int = 640, height: int = 480, threads: int = 2) -> dict[str, float]:
+    """Of one frame; no compiled figure where that path does not know the shape."""
     student = SHAPES[name]().eval()
     trained = parameter_count(student) - (student.curves.numel() if isinstance(student, Painted) else 0)
     for module in list(student.modules()):
         if isinstance(module, Reparameterised):
             module.to_one_branch()
     rng = np.random.default_rng(0)
-    visible = rng.integers(0, 256, (HEIGHT, WIDTH, 3), dtype=np.uint8)
-    thermal = rng.integers(0, 256, (HEIGHT, WIDTH), dtype=np.uint8)
+    visible = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
+    thermal = rng.integers(0, 256, (height, width), dtype=np.uint8)
     v = torch.from_numpy(visible).permute(2, 0, 1)[None].float() / 255.0
     t = torch.from_numpy(thermal)[None, None].float() / 255.0
     before = torch.get_num_threads()
-    torch.set_num_threads(2)
+    torch.set_num_threads(threads)
     with FlopCounterMode(display=False) as counter:
         student(v, t)
     found = {
@@ -91,7 +90,7 @@ def costs(name: str, frames: int) -> dict[str, float]:
     if type(student) is Student:
         with tempfile.TemporaryDirectory() as folder:
             save_student(student, Path(folder) / "student.safetensors")
-            proxy = FusionProxy.from_pretrained(f"{folder}/student.safetensors", threads=2)
+            proxy = FusionProxy.from_pretrained(f"{folder}/student.safetensors", threads=threads)
         found["compiled_ms"] = fastest(lambda: proxy(visible, thermal), frames)[0]
     return found
 
@@ -107,18 +106,11 @@ def table(results: Mapping[tuple[str, int], Result], cost: Mapping[str, Mapping[
         for metric, digits in METRICS.items():
             cells.append(f"{np.mean([results[name, seed][metric] for seed in seeds]):.{digits}f}")
             both = [seed for seed in seeds if name != SHIPPED and (SHIPPED, seed) in results]
-            cells.append(_difference([results[name, s][metric] - results[SHIPPED, s][metric] for s in both], digits))
+            cells.append(difference([results[name, s][metric] - results[SHIPPED, s][metric] for s in both], digits))
         cells += [f"{cost[name][key]:.0f}" for key in ("products_m", "torch_ms")]
         cells.append(f"{cost[name]['compiled_ms']:.1f}" if "compiled_ms" in cost[name] else "")
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
-
-
-def _difference(pairs: Sequence[float], digits: int) -> str:
-    if not pairs:
-        return ""
-    mean, half = interval(pairs)
-    return f"{mean:+.{digits}f}" + ("" if np.isnan(half) else f" ± {half:.{digits}f}")
 
 
 def main() -> None:
