@@ -46,11 +46,15 @@ def evidence_weight(thermal: Tensor, gain: float) -> Tensor:
     1 + gain |t - mean of t around| / 0.1, at most 1 + 5 gain. A person at 30 m covers a thousandth of a frame; without
     this the sky outweighs everyone in it.
     """
-    around = F.avg_pool2d(
-        thermal, EVIDENCE_WINDOW_PX, stride=1, padding=EVIDENCE_WINDOW_PX // 2, count_include_pad=False
-    )
-    weight = 1.0 + gain * ((thermal - around).abs() / 0.1).clamp(max=5.0)[:, 0]
+    weight = 1.0 + gain * (evidence(thermal) / 0.1).clamp(max=5.0)
     return weight / weight.mean(dim=(-2, -1), keepdim=True)
+
+
+def evidence(thermal: Tensor) -> Tensor:
+    """By how much the thermal frame (B, 1, H, W) differs from the mean of what is around, (B, H, W)."""
+    window = EVIDENCE_WINDOW_PX
+    around = F.avg_pool2d(thermal, window, stride=1, padding=window // 2, count_include_pad=False)
+    return (thermal - around).abs()[:, 0]
 
 
 def label_weight(things: Tensor, gain: float) -> Tensor:
