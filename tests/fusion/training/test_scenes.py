@@ -106,10 +106,10 @@ def test_without_tags_or_a_clear_twin_no_signal_is_seen(folder, lacking, tmp_pat
         label(folder)
     else:
         shutil.rmtree(folder / "clear")
+        pairs = read_pairs(folder)
         (folder / "tags").mkdir()
-        for pair in read_pairs(folder):
-            tags = np.full((HEIGHT, WIDTH), 7, np.uint8)
-            cv2.imwrite(str(folder / "tags" / f"{pair.visible.stem}.png"), tags)
+        for pair in pairs:
+            cv2.imwrite(str(folder / "tags" / f"{pair.visible.stem}.png"), np.full((HEIGHT, WIDTH), 7, np.uint8))
     cache = EnsembleCache.create(tmp_path / "ensembles", SETTINGS)
     draw(read_pairs(folder), Noisy(), cache)
     with pytest.raises(FusionError, match="no lit signal is seen"):
