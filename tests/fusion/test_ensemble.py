@@ -22,17 +22,17 @@ class Fake:
     identity = "fake"
 
     def __init__(self) -> None:
-        self.devices, self.seen, self.seeds = set(), [], []
+        self.devices, self.seen, self.seeds = [], [], []
 
     def to(self, device):
-        self.devices.add(device)
+        self.devices.append(device)
 
     def look_at(self, clear):
         self.seen.append(clear)
 
     def sample(self, visible, thermal, n, seed):
         self.seeds.append(seed)
-        self.devices |= {visible.device.type, thermal.device.type}
+        self.devices += [visible.device.type, thermal.device.type]
         return torch.rand((n, *visible.shape), generator=torch.Generator().manual_seed(seed))
 
 
@@ -62,7 +62,7 @@ def test_what_is_asked_for_reaches_the_teacher_and_is_written_down(start, tmp_pa
     words = [word for name, value in asked.items() for word in (f"--{name}", value)]
     given, teacher, cache = start(*words, teacher="t.safetensors")
     assert given == ("t.safetensors", 7, 0.5, 64, 32)
-    assert teacher.devices == {"meta"}  # the frames' too
+    assert teacher.devices == ["meta"] + ["meta", "meta"] * 6  # it, and the frames of every pair
     expected = {"teacher": "fake", "samples": 3, "steps": 7, "eta": 0.5, "seed": 4, "scale": 2}
     assert cache.settings == {**expected, "tile": 64, "overlap": 32}
     assert {samples.shape for _, samples in cache.ensembles()} == {(3, 3, 16, 24)}
@@ -75,10 +75,17 @@ def test_what_is_asked_for_reaches_the_teacher_and_is_written_down(start, tmp_pa
     assert cache.settings["samples"] == 8
 
 
-@pytest.mark.parametrize("overlap", [33, -1])
-def test_an_overlap_that_no_tiles_can_have_is_refused_before_anything_is_drawn(start, tmp_path, overlap):
-    with pytest.raises(SystemExit, match=f"--overlap .*{overlap}"):
-        start("--tile", 64, "--overlap", overlap)
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ("--tile 64 --overlap 33", "--overlap 33 must be at most half of --tile 64"),
+        ("--tile 64 --overlap -1", "--overlap is 0 or more, not -1"),
+        ("--samples 0", "--samples is 1 or more, not 0"),
+    ],
+)
+def test_what_no_draw_can_have_is_refused_before_anything_is_drawn(start, tmp_path, words, says):
+    with pytest.raises(SystemExit, match=says):
+        start(*words.split())
     assert not (tmp_path / "ensembles").exists()
 
 
@@ -149,3 +156,8 @@ def test_frames_that_are_alike_have_an_ensemble_each_in_the_order_of_the_names_t
     found = drawn_as(read_pairs(folder), cache)
     assert list(found.items()) == [(name, f"drawn/{name}") for name in alone]
     assert source_checksum(first) == source_checksum(Pair("other", first.visible, first.thermal, first.clear))
+    cache = EnsembleCache.create(tmp_path / "one of them", SETTINGS)
+    draw(read_pairs(folder)[:1], Fake(), cache)
+    assert drawn_as(read_pairs(folder), cache) == {first.name: first.name}
+    draw(read_pairs(folder), Fake(), cache)
+    assert list(drawn_as(read_pairs(folder)[::-1], cache)) == alone
