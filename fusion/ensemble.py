@@ -121,8 +121,9 @@ def draw(pairs: tuple[Pair, ...], teacher: Teacher, cache: EnsembleCache, device
             )
     known = drawn_as(pairs, cache)
     missing = [pair for pair in pairs if pair.name not in known]
+    done = len(pairs) - len(missing)
     with bar("drawing", len(pairs)) as advance:
-        advance(len(pairs) - len(missing))
+        advance(done)
         for first in range(0, len(missing), SHARD_PAIRS):
             shard = missing[first : first + SHARD_PAIRS]
             samples: dict[str, Tensor] = {}
@@ -139,7 +140,8 @@ def draw(pairs: tuple[Pair, ...], teacher: Teacher, cache: EnsembleCache, device
                 samples[pair.name] = as_bytes(drawn.cpu())
                 advance(1)
             cache.append(samples, {pair.name: source_checksum(pair) for pair in shard})
-            print(f"{len(cache.sources)} of {len(pairs)} pairs drawn", flush=True)
+            done += len(shard)
+            print(f"{done} of {len(pairs)} pairs drawn", flush=True)
 
 
 def main() -> None:

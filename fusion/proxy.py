@@ -199,7 +199,7 @@ def _luminance_of_bytes(visible: NDArray[np.uint8], red: int) -> NDArray[np.uint
     """(..., H, W, 3 or 4) with red at index 0 or 2 -> (..., H, W), as `pairs.data.grey_bytes` made it in training."""
     frames = visible.reshape(-1, *visible.shape[-3:])
     rgb = (np.ascontiguousarray(frame[..., :3] if red == 0 else frame[..., 2::-1]) for frame in frames)
-    return np.stack([grey_bytes(frame) for frame in rgb]).reshape(visible.shape[:-1])
+    return np.array([grey_bytes(frame) for frame in rgb], np.uint8).reshape(visible.shape[:-1])
 
 
 def _check_arrays(visible: NDArray[Any], thermal: object) -> None:

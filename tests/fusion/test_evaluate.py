@@ -13,8 +13,9 @@ import torch
 from fusion import FusionError
 from fusion.ensemble import draw, source_checksum
 from fusion.evaluate import evaluate, main, perception
-from fusion.evaluation import detection, redrawing, robustness
+from fusion.evaluation import against_teacher, detection, redrawing, robustness
 from fusion.evaluation.downstream import detections
+from fusion.evaluation.metrics import all_metrics, grey
 from fusion.evaluation.pair_metrics import metric_rows
 from fusion.evaluation.perceptual import perceptual_distance
 from fusion.evaluation.tables import detection_markdown
@@ -264,6 +265,9 @@ def test_frames_of_one_drive_redrawn_together_leave_more_room():
     )
     assert np.std(together) == pytest.approx(np.sqrt(0.6 * 0.4 / 5), rel=0.1)
     assert np.std(alone) == pytest.approx(np.sqrt(0.6 * 0.4 / 60), rel=0.1)
+    statistics = {"visible": lambda times: float(np.average(drives, weights=times))}
+    narrow, wide = (redrawing.judged(statistics, 60, "AP50", block)["visible"] for block in (1, 12))
+    assert wide["high"] - wide["low"] > 2.0 * (narrow["high"] - narrow["low"])
 
 
 def test_one_block_alone_has_no_interval():
@@ -276,6 +280,17 @@ def test_one_block_alone_has_no_interval():
     assert "| visible | 10.000 (too few frames for an interval) |" in text
     assert "| visible | +10.000 (too few frames for an interval) |" in text
     assert redrawing.judged(statistics, 13, "AP50", 12)["visible"]["low"] is not None
+
+
+def test_a_last_block_that_is_short_is_drawn_as_often_as_the_others():
+    assert set(redrawing.redrawn(lambda times: len(times), 13, 12)) == {13}
+    assert set(redrawing.redrawn(lambda times: times[-1], 13, 12)) == {0, 1, 2}
+
+
+def test_an_interval_holds_nineteen_of_twenty_draws_but_for_those_with_nothing_to_judge():
+    drawn = np.arange(1001.0)
+    assert redrawing.bounds(drawn) == (25.0, 975.0)
+    assert redrawing.bounds(np.array([np.nan, *drawn, np.nan])) == (25.0, 975.0)
 
 
 def test_a_detectors_output_becomes_boxes_in_pixels():
@@ -291,10 +306,24 @@ def test_a_detectors_output_becomes_boxes_in_pixels():
 def test_damages_are_what_they_say():
     rng = np.random.default_rng(0)
     thermal = rng.integers(1, 256, (40, 100), dtype=np.uint8)
-    assert np.array_equal(robustness.shifted(thermal, 5, rng)[:, 5:], thermal[:, :-5])
-    assert (robustness.with_dead_columns(thermal, 10, rng) == 0).all(axis=0).sum() == 10
-    assert np.std(robustness.noisy(np.full((200, 200), 128, np.uint8), 5, rng)) == pytest.approx(5.0, rel=0.05)
+    before = thermal.copy()
+    moved = robustness.shifted(thermal, 5, rng)
+    assert np.array_equal(moved[:, 5:], thermal[:, :-5])
+    assert np.array_equal(moved[:, :5], np.repeat(thermal[:, :1], 5, axis=1))
+    columns = robustness.with_dead_columns(thermal, 10, rng)
+    dead = (columns == 0).all(axis=0)
+    assert dead.sum() == 10
+    assert np.array_equal(columns[:, ~dead], thermal[:, ~dead])
+    grainy = robustness.noisy(np.full((200, 200), 128, np.uint8), 5, rng)
+    assert np.std(grainy) == pytest.approx(5.0, rel=0.05)
+    assert np.mean(grainy) == pytest.approx(128.0, abs=0.2)
+    for level in (0, 255):  # what is too hot or too cold for a byte stays so
+        assert np.abs(robustness.noisy(np.full((50, 50), level, np.uint8), 20, rng) - float(level)).max() < 128
     assert np.array_equal(robustness.rotated(thermal, 0, rng), thermal)
+    dot = np.zeros((41, 41), np.uint8)
+    dot[20, 30] = 255
+    assert np.unravel_index(robustness.rotated(dot, 90, rng).argmax(), dot.shape) == (11, 20)
+    assert np.array_equal(thermal, before)
 
 
 def test_a_late_thermal_frame_is_one_of_its_own_folder():
@@ -304,6 +333,24 @@ def test_a_late_thermal_frame_is_one_of_its_own_folder():
     late = robustness.curves([one[0]], [one, other], average)["time offset"]
     assert late == [(0.0, pytest.approx(1.0)), (1.0, pytest.approx(1.0)), (2.0, pytest.approx(1.0))]
     assert robustness.curves([one[0]], [[*one, *other]], average)["time offset"][1][1] < 0.99
+    assert robustness.curves([one[0]], [one, [*one, *other]], average)["time offset"][1][1] < 0.99
+    moving = [(rng.integers(0, 256, (32, 32, 3), np.uint8), one[0][1]) for _ in range(3)]
+    larger = [(np.zeros((40, 48, 3), np.uint8), np.zeros((40, 48), np.uint8))]  # from another camera
+    assert robustness.curves([one[0]], [[*moving, *larger]], average)["time offset"] == late
+
+
+def test_curves_begin_at_the_frame_itself_and_every_strength_of_damage_shows():
+    rng = np.random.default_rng(0)
+    heat = cv2.resize(rng.integers(0, 256, (6, 25), np.uint8), (200, 48))
+    pairs = [(rng.integers(0, 60, (48, 200, 3), np.uint8), heat)]
+    found = robustness.curves(pairs, [], average)
+    assert found == robustness.curves(pairs, [], average)
+    for kind, (_, strengths, _) in robustness.CURVES.items():
+        assert [strength for strength, _ in found[kind]] == list(strengths)
+        kept = [similarity for _, similarity in found[kind]]
+        assert kept[0] == pytest.approx(1.0)
+        assert max(kept[1:]) < 0.999
+        assert len(set(kept)) == len(kept)
 
 
 def test_curves_are_of_all_sets_and_late_frames_of_neighbours(tmp_path, monkeypatch):
@@ -365,6 +412,14 @@ def test_a_student_is_compared_with_its_teacher_on_held_out_pairs(tmp_path):
     assert share["visible"]["SD"] != pytest.approx(1.0, abs=0.02)
     rows = list(csv.DictReader((tmp_path / "out" / "teacher.csv").open()))
     distance = {row["fusion"]: float(row["distance"]) for row in rows if row["pair"] == rows[0]["pair"]}
+    images = load(next(pair for pair in pairs if pair.name == rows[0]["pair"]))
+    seen, heat = (
+        np.floor(reduce(image, 2).transpose(1, 2, 0) * 255.0 + 0.5).astype(np.uint8)
+        for image in (images.visible, images.thermal)
+    )
+    (of_visible,) = (row for row in rows if (row["pair"], row["fusion"]) == (images.name, "visible"))
+    for name, value in all_metrics(grey(seen), grey(heat[..., 0]), grey(seen)).items():
+        assert float(of_visible[name]) == pytest.approx(value), name
     assert distance["teacher, mean"] == 0.0 < distance["teacher, one draw"] < distance["visible"]
     assert "## Against the teacher (4 pairs)" in (tmp_path / "out" / "summary.md").read_text()  # whatever training saw
     evaluate([tmp_path / "drawn"], tmp_path / "out", every=3, ensembles=tmp_path / "ensembles", held_out=1.0)
@@ -373,6 +428,28 @@ def test_a_student_is_compared_with_its_teacher_on_held_out_pairs(tmp_path):
     folders = [tmp_path / "drawn", tmp_path / "beside"]
     evaluate(folders, tmp_path / "out", ensembles=tmp_path / "ensembles", held_out=1.0)
     assert "## Against the teacher (4 pairs)" in (tmp_path / "out" / "summary.md").read_text()
+
+
+def test_shares_are_of_the_teachers_means_and_smaller_distances_have_none():
+    told = {"teacher, mean": (4.0, 0.0), "teacher, one draw": (5.0, 0.1), "student sim": (6.0, 0.2)}
+    found = [
+        {"pair": pair, "fusion": title, "EN": factor * en, "distance": distance}
+        for pair, factor in (("a", 0.5), ("b", 1.5))
+        for title, (en, distance) in told.items()
+    ]
+    expected = {"teacher, mean": {"EN": 1.0}, "teacher, one draw": {"EN": 1.25}, "student sim": {"EN": 1.5}}
+    assert against_teacher.shares(found) == expected
+    assert against_teacher.markdown(found, "pairs").splitlines() == [
+        "## Against the teacher (2 pairs)",
+        "",
+        "| fusion | EN | distance |",
+        "|---|---|---|",
+        "| teacher, mean | 4 | 0 |",
+        "| teacher, one draw | 5 | 0.1 |",
+        "| student sim | 6 | 0.2 |",
+        "| student sim, of teacher, mean | 150 % |  |",
+        "| student sim, of teacher, one draw | 120 % |  |",
+    ]
 
 
 @pytest.fixture

@@ -21,7 +21,8 @@ from fusion.synthetic import write
 from fusion.train import feature_term, loss_of, train
 from fusion.training.batches import make_batch
 from fusion.training.cache import EnsembleCache
-from fusion.training.scenes import read_scenes
+from fusion.training.feature_target import FeatureTarget, feature_target
+from fusion.training.scenes import Scene, read_scenes
 from fusion.training.statistics import RunningMean, confidence, feature_statistics, resample, routing
 from fusion.training.student_recipe import Recipe
 
@@ -71,6 +72,7 @@ def test_mean_and_variance_of_features_by_hand():
     mean, variance = feature_statistics(features)
     assert mean[:, 0, 0].tolist() == pytest.approx([0.3, 0.0])
     assert float(variance) == pytest.approx(0.035)
+    assert float(feature_statistics(features[:2])[1]) == pytest.approx(0.0025)
     assert float(feature_statistics(features[:1])[1]) == 0.0
 
 
@@ -96,6 +98,10 @@ def test_resampling_is_exact_where_cells_coincide_and_linear_between():
     assert torch.allclose(same[0, 0], grid[0, 0, 1:3, 2:4], atol=1e-5)
     finer = resample(grid, (24, 32), [(4, 4)], (4.0, 4.0), (1, 4))[0, 0, 0]
     assert torch.allclose(finer.diff(), torch.full((3,), 0.5), atol=1e-5)  # one column is worth 1 per 8 px
+    oblong = resample(grid, (24, 32), [(0, 4)], (8.0, 4.0), (3, 4))[0, 0]
+    assert torch.allclose(oblong, grid[0, 0, :, :1] + torch.tensor([0.25, 0.75, 1.25, 1.75]), atol=1e-5)
+    places = resample(grid.expand(2, -1, -1, -1), (24, 32), [(0, 0), (8, 16)], (8.0, 8.0), (1, 1))
+    assert places.flatten().tolist() == pytest.approx([0.0, 6.0], abs=1e-5)
     border = resample(grid, (24, 32), [(24, 0)], (8.0, 8.0), (1, 1))
     assert float(border) == 8.0
 
@@ -261,6 +267,47 @@ def test_the_loss_of_a_patch_is_that_of_the_whole_frame_there(drawn, ensembles, 
             expected += float((r[b] * c * distance)[y // 4 : y // 4 + 4, x // 4 : x // 4 + 4].mean())
         assert float(feature_term(patch, [target], backbones)) == pytest.approx(expected, rel=1e-3)
     assert compared >= 2
+
+
+def shown(scene: Scene, place: tuple[int, int], patch: int, *strides: int) -> FeatureTarget:
+    """Of a patch of the frame reduced by 4, with 8 px around it."""
+    recipe, size = replace(SMALL, context_px=32), (scene.mean.shape[1], scene.mean.shape[2])
+    backbones = tuple(small_backbone("of cells", stride) for stride in strides)
+    return feature_target(scene, recipe, place, patch, size, backbones, scale=4, is_itself=False)
+
+
+@pytest.fixture
+def unsure() -> Scene:
+    """A frame of 60 x 80 px, of which two backbones are as unsure everywhere."""
+    maps = ((torch.zeros(6, 15, 20), torch.ones(15, 20)), (torch.zeros(6, 8, 10), torch.ones(8, 10)))
+    return Scene(None, torch.rand(3, 60, 80), torch.zeros(60, 80), maps)
+
+
+@pytest.mark.parametrize("place", [(20, 28), (0, 0), (3, 13), (22, 34)])
+def test_a_patch_is_shown_to_the_backbones_in_what_lies_around_it_on_the_cells_of_the_frame(unsure, place):
+    target = shown(unsure, place, 16, 4, 8)
+    canvas, (y, x) = target.canvas, target.offset
+    assert canvas.shape == (3, 40, 40)  # 8 px on either side, and a cell for their borders
+    assert [start % 8 for start in target.origin] == [0, 0]
+    assert (target.origin[0] + y, target.origin[1] + x) == place
+    for offset, first in ((y, place[0]), (x, place[1])):
+        assert min(8, first) <= offset <= 40 - 16 - 8
+    assert torch.equal(canvas, unsure.mean[:, place[0] - y :, place[1] - x :][:, :40, :40])
+
+
+def test_a_canvas_ends_with_the_frame_whose_border_is_repeated(unsure):
+    corner = shown(unsure, (44, 64), 16, 4, 8)
+    assert corner.origin == (24, 40)
+    assert torch.equal(corner.canvas[:, :36], unsure.mean[:, 24:, 40:])
+    assert torch.equal(corner.canvas[:, 36:], unsure.mean[:, -1:, 40:].expand(3, 4, 40))
+    whole = shown(unsure, (0, 8), 60, 4, 8)
+    assert (whole.origin[0], whole.offset[0]) == (0, 0)
+    assert torch.equal(whole.canvas[:, :60, whole.offset[1] :][..., :60], unsure.mean[..., 8:68])
+
+
+def test_a_backbone_without_cells_teaches_by_those_of_the_student(unsure):
+    assert shown(unsure, (8, 8), 16, 4, 8).taught.shape == (2, 4, 4)
+    assert shown(unsure, (8, 8), 16, 1, 1).taught.shape == (2, 2, 2)
 
 
 def test_the_ensemble_mean_costs_nothing_where_the_samples_agree_and_noise_is_not_copied(drawn, ensembles):

@@ -87,6 +87,7 @@ def test_a_student_of_the_visible_frame_alone_looks_at_nothing_else():
         assert np.array_equal(proxy(visible, heat), fused)
     assert not np.array_equal(fused, visible)
     assert np.array_equal(proxy(visible[None], None)[0], fused)
+    assert proxy(visible[None][:0], None).shape == (0, 37, 50, 4)
     swapped = proxy(np.ascontiguousarray(visible[..., [2, 1, 0, 3]]), thermal, channel_order="rgb")
     assert np.array_equal(swapped[..., [2, 1, 0, 3]], fused)
     as_tensor = torch.from_numpy(visible).permute(2, 0, 1)[None].float() / 255.0

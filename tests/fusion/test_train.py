@@ -389,12 +389,16 @@ def test_an_ensemble_is_found_though_its_folder_is_given_beside_another(drawn, e
         train([tmp_path / "other", tmp_path / "night"], ensembles, tmp_path / "none", recipe)
 
 
-def test_a_draw_goes_on_with_another_folder_and_leaves_what_is_drawn(drawn, ensembles, tmp_path):
+def test_a_draw_goes_on_with_another_folder_and_leaves_what_is_drawn(drawn, ensembles, tmp_path, capsys):
     write(tmp_path / "night", count=2, seed=9, width=128, height=96)
     shutil.copytree(ensembles, tmp_path / "ensembles")
     draw(read_folders([drawn, tmp_path / "night"]), Reference(), EnsembleCache.open(tmp_path / "ensembles"))
     names = [*EnsembleCache.open(ensembles).sources, "night/0009s", "night/0010s"]
     assert sorted(EnsembleCache.open(tmp_path / "ensembles").sources) == sorted(names)
+    assert capsys.readouterr().out == "8 of 8 pairs drawn\n"
+    shutil.copytree(ensembles, tmp_path / "by itself")
+    draw(read_pairs(tmp_path / "night"), Reference(), EnsembleCache.open(tmp_path / "by itself"))
+    assert capsys.readouterr().out == "2 of 2 pairs drawn\n"
 
 
 def test_commands_fail_with_one_line_and_no_traceback(tmp_path, monkeypatch):

@@ -95,6 +95,8 @@ def test_a_drive_beyond_bench2drives_cap_is_told_as_its_rule_judges_it(tmp_path:
     write_manifest(folder, replace(read_manifest(folder), metric_version="bench2drive"))
     rgb = summary.write(folder)["arms"]["rgb"]
     assert (rgb["ticks"], rgb["duration_game_s"]) == (4600, pytest.approx(199.95 + 30.0))
+    assert rgb["infractions"]["collisions_pedestrian"] == rgb["infractions_per_km"]["collisions_pedestrian"] == 0
+    assert rgb["driven_km"] == pytest.approx(0.25 * 0.6 + 0.25)
     with folder.routes_csv.open(newline="") as file:
         row = next(csv.DictReader(file))
     told = [row[name] for name in ("status", "route_completion", "collisions_pedestrian", "ticks", "duration_game_s")]
@@ -108,6 +110,7 @@ def test_what_a_crashed_drive_did_is_in_no_rate(tmp_path: Path) -> None:
     rgb = summary.write(kept(tmp_path, crashed, record(SECOND, "rgb", events=(hit, completion(100.0)))))["arms"]["rgb"]
     assert (rgb["infractions"]["collisions_pedestrian"], rgb["driven_km"]) == (1, 0.25)
     assert rgb["infractions_per_km"]["collisions_pedestrian"] == 4.0
+    assert (rgb["ticks"], rgb["duration_game_s"]) == (1200, 60.0)  # both were driven, whatever came of it
 
 
 def test_the_same_drives_give_the_same_bytes_but_for_the_times(tmp_path: Path) -> None:
@@ -143,7 +146,13 @@ def test_crashed_and_missing_drives_are_counted_both_ways(tmp_path: Path) -> Non
     figures = summary.write(folder)
     fused = figures["arms"]["fused"]
     assert fused["driving_score"] == 50.0
-    assert fused["without_crashed"]["driving_score"] == 100.0
+    assert fused["without_crashed"] == {
+        "driving_score": 100.0,
+        "route_completion": 100.0,
+        "infraction_penalty": 1.0,
+        "episodes": 1,
+    }
+    assert [one["driving_score"] for one in fused["metrics"].values()] == [50.0] * len(METRIC_VERSIONS)
     assert fused["episodes"] == {"expected": 2, "driven": 2, "crashed": 1}
     assert figures["paired"]["difference"] == -50.0
     assert figures["paired"]["without_crashed"]["difference"] == 0.0
@@ -204,7 +213,9 @@ def test_drives_that_are_missing_make_no_difference_and_every_key_stays(missing:
 
 def test_one_missing_drive_is_enough_and_a_crashed_one_is_none(tmp_path: Path) -> None:
     there = [record(FIRST, "rgb"), record(SECOND, "rgb"), record(FIRST, "fused")]
-    assert summary.write(kept(tmp_path, *there))["paired"]["difference"] is None
+    figures = summary.write(kept(tmp_path, *there))
+    assert figures["paired"]["difference"] is None
+    assert figures["arms"]["fused"]["success_rate"] == 0.5
     crashed = record(SECOND, "fused", events=(), failure=Failure.AGENT_CRASHED)
     assert summary.write(kept(tmp_path, *there, crashed))["paired"]["difference"] == -50.0
 

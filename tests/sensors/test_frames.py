@@ -78,3 +78,27 @@ def test_an_instance_belongs_to_the_box_that_most_of_its_pixels_lie_in():
     assert near[65535] == 1, "the margin around a box"
     nobody = associate(tags, ids, depth_m, camera, focal_px, *box_frames(()))
     assert (nobody == -1).all()
+
+
+def test_a_rider_is_told_from_its_bicycle_and_a_windscreen_belongs_to_its_car():
+    height, width, focal_px = 40, 120, np.float32(60.0)
+
+    def box(extent):
+        pose = np.eye(4, dtype=np.float32)
+        pose[:3, 3] = 12.0, 4.0, 3.0  # up to the right
+        return ActorState(0, "vehicle.x", pose, (0.0, 0.0, 0.0), extent, HeatState())
+
+    def owner(actors, share_behind=0.0):
+        """Of 40 pixels that the boxes cover, some show the range of what is behind."""
+        tags, ids = np.zeros((height, width), np.uint8), np.zeros((height, width), np.uint16)
+        tags[3:7, 75:85], ids[3:7, 75:85] = 19, 5
+        depth_m = np.full((height, width), 12.0, np.float32)
+        depth_m[3:7, 75 : 75 + round(10 * share_behind)] = 300.0
+        camera = np.eye(4, dtype=np.float32)[:3]
+        return int(associate(tags, ids, depth_m, camera, focal_px, *box_frames(actors))[5])
+
+    bicycle, rider, wheel = box((1.2, 1.2, 1.2)), box((1.0, 1.0, 0.9)), box((0.3, 0.3, 0.3))
+    assert owner((rider, bicycle)) == 0
+    assert owner((bicycle, rider)) == 1
+    assert owner((wheel, bicycle)) == 1  # the smaller one only where it holds as many of the pixels
+    assert [owner((bicycle,), share) for share in (0.6, 0.7, 0.8)] == [0, 0, -1]

@@ -22,6 +22,7 @@ def test_mean_and_unbiased_variance_by_hand():
     assert mean[0, 0, 0] == pytest.approx(0.3)
     assert variance[0, 0] == pytest.approx(0.07 / 3.0)
     assert variance[0, 1] == 0.0
+    assert pixel_statistics(samples[:2])[1][0, 0] == pytest.approx(0.005 / 3.0)
 
 
 def test_the_weight_is_the_formula_and_has_mean_one():
@@ -36,6 +37,13 @@ def test_the_weight_is_the_formula_and_has_mean_one():
 def test_weights_survive_variances_far_beyond_tau():
     weight = pixel_weight(torch.tensor([[50.0, 60.0]]), 0.01)
     assert torch.allclose(weight, torch.tensor([[2.0, 0.0]]))
+
+
+def test_in_a_batch_every_image_has_a_mean_weight_of_one_however_unsure_its_neighbour():
+    sure, unsure = torch.tensor([[0.0, 0.01]]), torch.tensor([[50.0, 50.01]])
+    weight = pixel_weight(torch.stack([sure, unsure]), 0.01)
+    assert torch.allclose(weight[0], pixel_weight(sure, 0.01))
+    assert torch.allclose(weight[1], weight[0], atol=1e-3)
 
 
 def test_one_sample_weighs_every_pixel_alike():

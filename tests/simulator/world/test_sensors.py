@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from simulator.types import Rotation, Transform, Vector3D, VehicleControl
 from simulator.world.gnss import geo_reference, geolocation
 from simulator.world.poses import matrix, transform_of
-from tests.simulator.world.places import CAR, GEOREFERENCE, attach, make_world, put, run
+from tests.simulator.world.places import CAR, GEOREFERENCE, PEDESTRIAN, attach, make_world, put, run
 
 ROAD = """<OpenDRIVE><header revMajor="1" revMinor="4"><geoReference><![CDATA[{}]]></geoReference></header>
 <road name="" length="100.0" id="1" junction="-1">
@@ -155,6 +155,34 @@ def test_what_rides_on_a_sensor_follows_it_and_a_sensor_put_elsewhere_stays_ther
             expected = transform_of(matrix(world.transform_of(carrier)) @ matrix(relative))
             assert world.transform_of(sensor) == expected
     assert world.actors[first].relative.location.x == 0.5
+
+
+def test_a_sensor_moves_with_the_car_that_bears_it_and_is_swung_round_as_it_turns():
+    world = make_world()
+    car = put(world, CAR, 0.0, 20.0)
+    ahead = attach(world, "sensor.other.radar", car, x=2.0, z=1.0)
+    beside = attach(world, "sensor.other.radar", ahead, x=1.0)
+    alone = attach(world, "sensor.other.radar", 0)
+    body = world.bodies.rows[world.actors[car].row]
+    body["vx"], body["vy"], body["vz"], body["wz"] = 8.0, 1.0, 0.5, 0.5
+    for sensor, swing in ((ahead, 0.5 * 2.0), (beside, 0.5 * 3.0)):  # what is ahead goes to the right in a right turn
+        velocity, turning = world.motion_of(world.actors[sensor])
+        assert velocity == pytest.approx((8.0, 1.0 + swing, 0.5), abs=1e-3)
+        assert turning == pytest.approx((0.0, 0.0, 0.5))
+        assert world.carrier_of(world.actors[sensor]).id == car
+    assert [part.tolist() for part in world.motion_of(world.actors[alone])] == [[0.0] * 3] * 2
+    found = world.velocities()
+    assert list(found) == [car]
+    assert found[car] == pytest.approx((8.0, 1.0, 0.5))
+
+
+def test_what_an_obstacle_detector_takes_for_dynamic_moves_or_can_be_pushed():
+    world = make_world()
+    car, walker = put(world, CAR, 0.0, 20.0), put(world, PEDESTRIAN, 10.0, 20.0)
+    barrel, bench = (put(world, f"static.prop.{name}", x, 20.0) for name, x in (("barrel", 20.0), ("bench01", 30.0)))
+    camera = attach(world, "sensor.camera.rgb", car)
+    assert world.dynamic_ids() == {car, walker, barrel}
+    assert {bench, camera} <= world.actors.keys()
 
 
 def _carla_pose(transform):
