@@ -65,6 +65,7 @@ def _forked(name: str, said: Path) -> int:
         PARTS[name].compile()
         code = 0
     except BaseException:  # whatever it is, this process ends here: its parent reads the code
+        sys.stdout.flush()  # what it has said belongs before its last line
         traceback.print_exc()
     finally:
         sys.stdout.flush()
