@@ -21,19 +21,20 @@ import io
 import json
 import math
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from fusion import limits
 from fusion.ensemble import drawn_as
 from fusion.errors import FusionError
 from fusion.evaluation.metrics import grey, structural_similarity
 from fusion.files import write_text
-from fusion.pairs.data import read_folders, split
+from fusion.pairs.data import Images, read_folders, split
 from fusion.student import Student
 from fusion.train import as_tensors, held_out_psnr, train
 from fusion.training.cache import EnsembleCache
@@ -41,7 +42,6 @@ from fusion.training.checkpoint import NAME as CHECKPOINT
 from fusion.training.recipe import add_options, from_options
 from fusion.training.scenes import Scene, data_digest, read_scenes
 from fusion.training.student_recipe import Recipe
-from fusion.weights.tensors import load_student
 
 SAMPLES = (1, 2, 4, 8, 16)
 METRICS = ("twin_psnr_db", "twin_ssim", "mean_psnr_db")
@@ -63,24 +63,39 @@ def arms(recipe: Recipe, drawn: int) -> dict[str, Recipe]:
 
 
 @torch.inference_mode()
+def against_twin(student: Student, images: Images) -> tuple[NDArray[np.float64], float]:
+    """Squared error of what a student makes of a pair, (H, W, 3), and its SSIM, both to the clear twin."""
+    assert images.clear is not None
+    fused = student(*as_tensors(images, student)).clamp(0.0, 1.0)[0].permute(1, 2, 0).numpy()
+    error = np.square(fused - images.clear.astype(np.float64) / 255.0)
+    return error, structural_similarity(grey((fused * 255.0 + 0.5).astype(np.uint8)), grey(images.clear))
+
+
+def psnr_db(error: NDArray[np.float64]) -> float:
+    """Of squared errors of values in [0, 1]."""
+    return -10.0 * math.log10(max(float(error.mean()), 1e-10))
+
+
 def measure(student: Student, scenes: Sequence[Scene], scale: int) -> dict[str, float]:
     """Means over scenes; twin metrics are NaN where no scene has a clear twin."""
     psnr, ssim = [], []
     for scene in scenes:
         if scene.images.clear is None:
             continue
-        fused = student(*as_tensors(scene.images, student)).clamp(0.0, 1.0)[0].permute(1, 2, 0).numpy()
-        clear = scene.images.clear.astype(np.float64) / 255.0
-        psnr.append(-10.0 * math.log10(max(float(np.square(fused - clear).mean()), 1e-10)))
-        ssim.append(structural_similarity(grey((fused * 255.0 + 0.5).astype(np.uint8)), grey(scene.images.clear)))
+        error, likeness = against_twin(student, scene.images)
+        psnr.append(psnr_db(error))
+        ssim.append(likeness)
     twin = (float(np.mean(values)) if values else math.nan for values in (psnr, ssim))
     return dict(zip(METRICS, (*twin, held_out_psnr(student, list(scenes), scale))))
 
 
 def run_arm(
-    folders: list[Path], ensembles: Path, out: Path, recipe: Recipe, device: str = "cpu", workers: int = 0
-) -> dict[str, float]:
-    """Trains one variant, or goes on with it, or reads what it gave before."""
+    folders: list[Path], ensembles: Path, out: Path, recipe: Recipe, device: str = "cpu", workers: int = 0,
+    untrained: Callable[[], Student] = Student,
+    judge: Callable[[Student, Sequence[Scene], int], dict[str, float]] = measure,
+) -> dict[str, float]:  # fmt: skip
+    """Trains one variant, or goes on with it, or reads what it gave before. `untrained` makes the student; `judge` says
+    what it gives on the held-out scenes, whose ensembles have that scale."""
     result = out / "result.json"
     cache = EnsembleCache.open(ensembles)
     data = data_digest(folders, cache, recipe.held_out)
@@ -93,11 +108,11 @@ def run_arm(
         return dict(before["metrics"])
     every = max(recipe.steps // 5, 1)
     resume = (out / CHECKPOINT).exists()
-    train(folders, ensembles, out, recipe, log_every=every, resume=resume, device=device, workers=workers)
+    student = train(folders, ensembles, out, recipe, log_every=every, resume=resume, device=device, workers=workers,
+                    untrained=untrained)  # fmt: skip
     # All K samples judge every variant: mu of one sample would judge the variant that saw one by its own noise.
     _, held = read_scenes(folders, cache, replace(recipe, samples=0))
-    student = load_student(out / "student.safetensors")
-    metrics = measure(student, held, int(cache.settings["scale"]))
+    metrics = judge(student.eval(), held, int(cache.settings["scale"]))
     write_text(result, json.dumps({"recipe": asdict(recipe), "data_sha256": data, "metrics": metrics}, indent=1) + "\n")
     return metrics
 
@@ -189,7 +204,7 @@ def main() -> None:
     options = vars(parser.parse_args())
     try:
         limits.check(options)
-        seeds = _seeds(options["seeds"])
+        seeds = seeds_of(options["seeds"])
         recipe = from_options(PRESET, options)
         print(ablate(options["data"], options["ensembles"], options["out"], recipe, seeds, options["only"],
                      options["device"], options["workers"]))  # fmt: skip
@@ -197,7 +212,8 @@ def main() -> None:
         sys.exit(f"fusion.ablate: {error}")
 
 
-def _seeds(text: str) -> list[int]:
+def seeds_of(text: str) -> list[int]:
+    """`0,1,2` as numbers; FusionError where it is none of that."""
     if not all(seed.strip().isdecimal() for seed in text.split(",")):
         raise FusionError(f"--seeds are whole numbers separated by commas, not '{text}'")
     return [int(seed) for seed in text.split(",")]

@@ -193,9 +193,8 @@ def main() -> None:
         limits.check(vars(options), frames=0)
         pairs = sorted(_pairs(options.data, options.visible, options.thermal), key=in_time)
         pairs = pairs[: options.frames or None]
-        from fusion.evaluation.compared import (
-            fusions,  # brings numba, and whoever only measures should not wait for that
-        )
+        # It brings numba, and whoever only measures should not wait for that.
+        from fusion.evaluation.compared import fusions
 
         found = flickers(consecutive(pairs), fusions(options.weights))
         if options.json:

@@ -21,7 +21,7 @@ from torch.nn import functional as F
 from fusion.shape import CELL_PX, COLOUR_FLOOR, LANES, PAD_PX, VIEW_PX, StudentConfig, padded
 
 
-def _conv(inputs: int, outputs: int, stride: int = 1) -> nn.Conv2d:
+def conv(inputs: int, outputs: int, stride: int = 1) -> nn.Conv2d:
     # Repeated borders: with zeros around it, a dark frame's rim looks like an edge and comes out as a frame of its own.
     return nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1, padding_mode="replicate")
 
@@ -31,8 +31,8 @@ class Residual(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.first = _conv(channels, channels)
-        self.second = _conv(channels, channels)
+        self.first = conv(channels, channels)
+        self.second = conv(channels, channels)
         nn.init.zeros_(self.second.weight)  # starts as the identity: short trainings converge sooner
         nn.init.zeros_(self.second.bias)  # type: ignore[arg-type]
 
@@ -46,17 +46,17 @@ class GridNetwork(nn.Module):
     def __init__(self, config: StudentConfig) -> None:
         super().__init__()
         self.bins = config.bins
-        self.stem = _conv(5, config.fine, stride=2)
-        self.skip = _conv(config.fine, config.fine)
-        self.down_middle = _conv(config.fine, config.middle, stride=2)
+        self.stem = conv(5, config.fine, stride=2)
+        self.skip = conv(config.fine, config.fine)
+        self.down_middle = conv(config.fine, config.middle, stride=2)
         self.middle = Residual(config.middle)
-        self.down_coarse = _conv(config.middle, config.coarse, stride=2)
+        self.down_coarse = conv(config.middle, config.coarse, stride=2)
         self.coarse = nn.Sequential(*[Residual(config.coarse) for _ in range(config.blocks)])
         self.scene = nn.Linear(config.coarse, config.coarse)
         self.up_middle = nn.Conv2d(config.coarse, config.middle, 1)
-        self.join_middle = _conv(config.middle, config.middle)
+        self.join_middle = conv(config.middle, config.middle)
         self.up_fine = nn.Conv2d(config.middle, config.fine, 1)
-        self.join_fine = _conv(config.fine, config.fine)
+        self.join_fine = conv(config.fine, config.fine)
         self.head = nn.Conv2d(config.fine, config.bins * LANES, 1)
         nn.init.normal_(self.head.weight, std=1e-3)
         with torch.no_grad():  # the untrained student hands the visible frame through
@@ -65,21 +65,25 @@ class GridNetwork(nn.Module):
             self.head.bias.copy_(identity.flatten())  # type: ignore[union-attr]
 
     def forward(self, view: Tensor) -> Tensor:
-        # The height in the frame, as a fifth channel: dark and cold is sky above the horizon and a parked car below it.
-        height = torch.linspace(-1.0, 1.0, view.shape[2], dtype=view.dtype, device=view.device)[None, None, :, None]
-        seen = torch.cat([view * 2.0 - 1.0, height.expand(view.shape[0], 1, -1, view.shape[3])], dim=1)
-        fine = F.relu(self.skip(F.relu(self.stem(seen))))
+        fine = F.relu(self.skip(F.relu(self.stem(with_height(view)))))
         middle = self.middle(F.relu(self.down_middle(fine)))
         coarse = self.coarse(F.relu(self.down_coarse(middle)))
         coarse = F.relu(coarse + self.scene(coarse.mean(dim=(2, 3)))[:, :, None, None])
-        middle = F.relu(self.join_middle(middle + _double(self.up_middle(coarse))))
-        fine = F.relu(self.join_fine(fine + _double(self.up_fine(middle))))
+        middle = F.relu(self.join_middle(middle + double(self.up_middle(coarse))))
+        fine = F.relu(self.join_fine(fine + double(self.up_fine(middle))))
         grid = self.head(fine)
         batch, _, height, width = grid.shape
         return grid.permute(0, 2, 3, 1).reshape(batch, height, width, self.bins, LANES)
 
 
-def _double(x: Tensor) -> Tensor:
+def with_height(view: Tensor) -> Tensor:
+    """(B, 4, h, w) in [0, 1] -> (B, 5, h, w) in [-1, 1]."""
+    # The height in the frame, as a fifth channel: dark and cold is sky above the horizon and a parked car below it.
+    height = torch.linspace(-1.0, 1.0, view.shape[2], dtype=view.dtype, device=view.device)[None, None, :, None]
+    return torch.cat([view * 2.0 - 1.0, height.expand(view.shape[0], 1, -1, view.shape[3])], dim=1)
+
+
+def double(x: Tensor) -> Tensor:
     return F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
 
 

@@ -15,32 +15,27 @@ finished is not trained again.
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks.student_shapes.shapes import SHAPES, SHIPPED, Painted, Reparameterised
+from benchmarks.student_shapes.shapes import SHAPES, SHIPPED, Reparameterised
 from fusion import FusionError, FusionProxy, limits
-from fusion.ablate import difference
+from fusion.ablate import against_twin, difference, psnr_db, run_arm, seeds_of
 from fusion.bench import fastest
-from fusion.evaluation.metrics import grey, structural_similarity
 from fusion.files import write_text
-from fusion.student import Student, parameter_count
-from fusion.train import as_tensors, train
-from fusion.training.cache import EnsembleCache
-from fusion.training.checkpoint import NAME as CHECKPOINT
+from fusion.student import Student
+from fusion.train import as_tensors
 from fusion.training.losses import evidence
 from fusion.training.recipe import add_options, from_options
-from fusion.training.scenes import Scene, read_scenes
+from fusion.training.scenes import Scene
 from fusion.training.student_recipe import Recipe
 from fusion.weights.tensors import save_student
 
@@ -54,52 +49,26 @@ PRESET = Recipe(steps=800, batch=2, lambda_feat=0.0)
 Result = Mapping[str, float]
 
 
-def run(folders: list[Path], ensembles: Path, out: Path, name: str, recipe: Recipe) -> Result:
-    """Trains one shape with one seed, or goes on with it, or reads what it gave before."""
-    result = out / "result.json"
-    if result.exists():
-        before = json.loads(result.read_text())
-        if before["recipe"] != json.loads(json.dumps(asdict(recipe))):
-            raise FusionError(f"{out} was trained by another recipe: give another --out")
-        return dict(before["metrics"])
-    every = max(recipe.steps // 5, 1)
-    resume = (out / CHECKPOINT).exists()
-    student = train(folders, ensembles, out, recipe, log_every=every, resume=resume, untrained=SHAPES[name])
-    _, held = read_scenes(folders, EnsembleCache.open(ensembles), recipe)
-    metrics = measured(student.eval(), held)
-    write_text(result, json.dumps({"recipe": asdict(recipe), "metrics": metrics}, indent=1) + "\n")
-    return metrics
-
-
-@torch.inference_mode()
-def measured(student: Student, scenes: Sequence[Scene]) -> dict[str, float]:
+def judged(student: Student, scenes: Sequence[Scene], scale: int) -> dict[str, float]:
     """Means over the scenes that have a clear twin; of things, over those in which heat shows any."""
     found: dict[str, list[float]] = {metric: [] for metric in METRICS}
     for scene in scenes:
         if scene.images.clear is None:
             continue
-        visible, thermal = as_tensors(scene.images, student)
-        fused = student(visible, thermal).clamp(0.0, 1.0)[0].permute(1, 2, 0).numpy()
-        error = np.square(fused - scene.images.clear.astype(np.float64) / 255.0).mean(axis=2)
-        found["psnr_db"].append(_psnr_db(error))
-        found["ssim"].append(
-            structural_similarity(grey((fused * 255.0 + 0.5).astype(np.uint8)), grey(scene.images.clear))
-        )
-        thing = (evidence(thermal)[0] > THING).numpy()
+        error, ssim = against_twin(student, scene.images)
+        found["psnr_db"].append(psnr_db(error))
+        found["ssim"].append(ssim)
+        thing = (evidence(as_tensors(scene.images, student)[1])[0] > THING).numpy()
         if thing.any():
-            found["things_psnr_db"].append(_psnr_db(error[thing]))
+            found["things_psnr_db"].append(psnr_db(error[thing]))
     return {metric: float(np.mean(values)) if values else math.nan for metric, values in found.items()}
-
-
-def _psnr_db(error: NDArray[np.float64]) -> float:
-    return -10.0 * math.log10(max(float(error.mean()), 1e-10))
 
 
 @torch.inference_mode()
 def costs(name: str, frames: int, width: int = 640, height: int = 480, threads: int = 2) -> dict[str, float]:
     """Of one frame; no compiled figure where that path does not know the shape."""
     student = SHAPES[name]().eval()
-    trained = parameter_count(student) - (student.curves.numel() if isinstance(student, Painted) else 0)
+    trained = sum(parameter.numel() for parameter in student.parameters() if parameter.requires_grad)
     for module in list(student.modules()):
         if isinstance(module, Reparameterised):
             module.to_one_branch()
@@ -149,22 +118,24 @@ def main() -> None:
     parser.add_argument("--data", type=Path, nargs="+", required=True, help="folders of pairs with clear twins")
     parser.add_argument("--ensembles", type=Path, required=True, help="cache that fusion.ensemble drew for them")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--seeds", default="0,1,2", help="separated by commas (default: 0,1,2)")
     parser.add_argument("--only", nargs="+", default=list(SHAPES), choices=list(SHAPES), metavar="SHAPE")
     parser.add_argument("--frames", type=int, default=40, help="frames that a cost is the smallest of")
     add_options(parser, PRESET, without=("seed", "samples", "init", "thermal"))
     options = vars(parser.parse_args())
     try:
         limits.check(options)
-        recipe = from_options(PRESET, options)
+        recipe, seeds = from_options(PRESET, options), seeds_of(options["seeds"])
         cost = {name: costs(name, options["frames"]) for name in options["only"]}
         results: dict[tuple[str, int], Result] = {}
-        for seed in options["seeds"]:
+        for seed in seeds:
             for name in options["only"]:
-                folder = options["out"] / f"{name.translate({32: '-', 40: None, 41: None, 44: None})}-seed{seed}"
+                folder = options["out"] / f"{name.translate(str.maketrans(' ', '-', '()'))}-seed{seed}"
                 print(f"{name}, seed {seed}", flush=True)
-                trained = run(options["data"], options["ensembles"], folder, name, replace(recipe, seed=seed))
-                results[name, seed] = trained
+                results[name, seed] = run_arm(
+                    options["data"], options["ensembles"], folder, replace(recipe, seed=seed),
+                    untrained=SHAPES[name], judge=judged,
+                )  # fmt: skip
                 lines = [",".join(["shape", "seed", *METRICS])]
                 lines += [",".join([n, str(s), *(f"{r[m]:.6g}" for m in METRICS)]) for (n, s), r in results.items()]
                 write_text(options["out"] / "runs.csv", "\n".join(lines) + "\n")

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fusion.shape import LANES, StudentConfig
-from fusion.student import Residual, Student
+from fusion.student import Residual, Student, conv, double, with_height
 
 AROUND_PX = 32
 """What a network that paints sees around a patch."""
@@ -55,10 +55,8 @@ class Painted(Student):
 
     def grid(self, visible: Tensor, thermal: Tensor) -> Tensor:
         """Nothing is found beforehand: the frame itself, in [-1, 1], with as much around it as a patch may want."""
-        batch, _, height, width = visible.shape
-        rows = torch.linspace(-1.0, 1.0, height, dtype=visible.dtype, device=visible.device)[None, None, :, None]
-        frame = torch.cat([visible * 2.0 - 1.0, thermal * 2.0 - 1.0, rows.expand(batch, 1, -1, width)], dim=1)
-        after = (AROUND_PX + -side % STRIDE_PX for side in (width, height))
+        frame = with_height(torch.cat([visible, thermal], dim=1))
+        after = (AROUND_PX + -side % STRIDE_PX for side in (frame.shape[3], frame.shape[2]))
         return F.pad(frame, [pixels for side in after for pixels in (AROUND_PX, side)], mode="replicate")
 
     def apply_grid(self, grid: Tensor, visible: Tensor, thermal: Tensor, *origins: tuple[int, int]) -> Tensor:
@@ -77,11 +75,11 @@ class UNet(nn.Module):
         super().__init__()
         inputs = (5, *widths[:-1])
         self.down = nn.ModuleList(
-            _conv(before, after, stride=1 + (before != 5)) for before, after in zip(inputs, widths)
+            conv(before, after, stride=1 + (before != 5)) for before, after in zip(inputs, widths)
         )
         self.within = nn.ModuleList(Residual(width) for width in widths)
         self.up = nn.ModuleList(nn.Conv2d(after, before, 1) for before, after in pairwise(widths))
-        self.join = nn.ModuleList(_conv(width, width) for width in widths[:-1])
+        self.join = nn.ModuleList(conv(width, width) for width in widths[:-1])
         self.head = _nothing_at_first(nn.Conv2d(widths[0], 3, 1))
 
     def forward(self, seen: Tensor) -> Tensor:
@@ -90,8 +88,7 @@ class UNet(nn.Module):
             seen = within(F.relu(down(seen)))
             scales.append(seen)
         for up, join, scale in reversed(list(zip(self.up, self.join, scales))):
-            doubled = F.interpolate(up(seen), scale_factor=2.0, mode="bilinear", align_corners=False)
-            seen = F.relu(join(scale + doubled))
+            seen = F.relu(join(scale + double(up(seen))))
         painted: Tensor = self.head(seen)
         return painted
 
@@ -101,7 +98,7 @@ class DepthWise(nn.Module):
 
     def __init__(self, width: int = 16, dilations: tuple[int, ...] = (1, 2, 4, 8, 8, 4)) -> None:
         super().__init__()
-        self.stem = _conv(5, width)
+        self.stem = conv(5, width)
         self.blocks = nn.ModuleList(Reparameterised(width, dilation) for dilation in dilations)
         self.head = _nothing_at_first(nn.Conv2d(width, 3, 1))
 
@@ -137,10 +134,6 @@ class Reparameterised(nn.Module):
         if self.point is not None:
             self.square.weight[:, :, 1, 1] += self.point.weight[:, :, 0, 0] + 1.0
             self.point = None
-
-
-def _conv(inputs: int, outputs: int, stride: int = 1) -> nn.Conv2d:
-    return nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1, padding_mode="replicate")
 
 
 def _nothing_at_first(head: nn.Conv2d) -> nn.Conv2d:

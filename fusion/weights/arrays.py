@@ -12,6 +12,8 @@ from fusion.files import read_arrays
 from fusion.shape import LANES, StudentConfig, tensor_shapes
 
 KIND = "nightloop-fusion-student"
+LEAST = {"blocks": 0, "thermal": 0}
+"""Of a student's sizes; 1 of all others."""
 
 Floats = NDArray[np.float32]
 
@@ -43,8 +45,9 @@ def load_arrays(path: Path) -> StudentArrays:
     except (KeyError, TypeError, ValueError) as error:
         raise FusionError(f"weights {path} do not say the student's sizes: {' '.join(str(error).split())}") from None
     for size, value in asdict(config).items():
-        if value < (size not in ("blocks", "thermal")):
-            raise FusionError(f"weights {path} say that the student has {size} = {value}: at least 1 is needed")
+        least = LEAST.get(size, 1)
+        if value < least:
+            raise FusionError(f"weights {path} say that the student has {size} = {value}: at least {least} is needed")
     _check(tensor_shapes(config), arrays, path)
     floats = {name: array.astype(np.float32) for name, array in arrays.items()}
     if sizes.get("lanes", LANES - 1) < LANES:  # files from before the last lane meant anything

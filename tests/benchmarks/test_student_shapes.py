@@ -6,8 +6,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from benchmarks.student_shapes.__main__ import PRESET, costs, run, table
+from benchmarks.student_shapes.__main__ import PRESET, costs, judged, table
 from benchmarks.student_shapes.shapes import SHAPES, SHIPPED, DepthWise, Reparameterised
+from fusion.ablate import run_arm
 from fusion.ensemble import draw
 from fusion.pairs.data import read_pairs
 from fusion.student import parameter_count
@@ -81,7 +82,11 @@ def test_shapes_are_trained_measured_and_tabulated(tmp_path):
 
     def results():
         return {
-            (name, seed): run([tmp_path / "drawn"], tmp_path / "ensembles", tmp_path / f"{name}{seed}", name, recipe)
+            (name, seed): run_arm(
+                *([tmp_path / "drawn"], tmp_path / "ensembles", tmp_path / f"{name}{seed}", recipe),
+                untrained=SHAPES[name],
+                judge=judged,
+            )
             for name in names
             for seed in (0, 1)
         }
